@@ -1,0 +1,36 @@
+//! What a comment may be at most. Each limit is refused with a sentence that names it.
+//!
+//! Only numbers: who enforces one says so where it does.
+
+/// `page`, bytes; at least 1.
+pub const PAGE_BYTES_MAX: usize = 512;
+/// `name`, characters (Unicode scalar values) after trimming.
+pub const NAME_CHARS_MAX: usize = 64;
+/// `content`, bytes after trimming; at least 1.
+pub const CONTENT_BYTES_MAX: usize = 8_192;
+/// `html`, bytes; text whose rendering is longer stays plain.
+pub const HTML_BYTES_MAX: usize = 32 * 1024;
+/// `html`, elements inside one another; text whose rendering is deeper stays plain.
+pub const HTML_DEPTH_MAX: usize = 16;
+/// `key`, the author's secret, bytes: 16 random ones are beyond guessing.
+pub const KEY_BYTES_MIN: usize = 16;
+/// `key`, bytes.
+pub const KEY_BYTES_MAX: usize = 128;
+/// `nonce`, bytes: 16 random ones never meet.
+pub const NONCE_BYTES_MIN: usize = 16;
+/// `nonce`, bytes.
+pub const NONCE_BYTES_MAX: usize = 64;
+/// One line of the log without its `\n`. Control characters are refused, so that JSON escaping at most doubles: 2 × (32 KiB html
+/// + 8 KiB content + 0.5 KiB page) and the rest in under 1 KiB.
+pub const LINE_BYTES_MAX: usize = 96 * 1024;
+
+/// Items of one history answer, over HTTP and for `last`.
+pub const HISTORY_LINES_MAX: usize = 200;
+/// Lines of a resume on the socket; a longer gap is caught up over HTTP.
+pub const RESUME_LINES_MAX: usize = 1_000;
+/// Bytes of a history or a resume on the socket.
+pub const RESUME_BYTES_MAX: usize = 512 * 1024;
+/// `count=` parameters of one socket, `page=` parameters of `/api/counts`.
+pub const COUNTED_PAGES_MAX: usize = 100;
+/// A client's text frame, and the body of an HTTP request, bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,136 @@
+//! What a client did wrong, as a sentence with the value and the limit.
+//!
+//! Knows neither HTTP nor WebSocket: both say the same sentence; the status code beside it is the one place where a
+//! kind of mistake gets a number (RFC 9110 §15, RFC 6585 §4).
+
+use std::fmt;
+
+use crate::limits::{
+    CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, PAGE_BYTES_MAX,
+};
+
+/// Why something a client asked for is not done. Nothing has changed when one of these is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reject {
+    /// Not the JSON that is expected here; the text says where it stops making sense.
+    Malformed(String),
+    /// A parameter of an address that can't be read, with what it may be.
+    BadParameter { name: &'static str, value: String, allowed: &'static str },
+    /// Nothing but white space.
+    ContentEmpty,
+    /// Bytes of UTF-8 after trimming.
+    ContentTooLong(usize),
+    /// A control character other than line feed and tab; `at` counts bytes from 0.
+    ControlCharacter { field: &'static str, character: char, at: usize },
+    /// Characters after trimming.
+    NameTooLong(usize),
+    /// Bytes; 0 is as wrong as too many.
+    PageLength(usize),
+    /// The page starts with none of `--page-prefix`.
+    PageNotAllowed(String),
+    /// `--max-pages` pages have comments already.
+    TooManyPages(u32),
+    /// Bytes.
+    KeyLength(usize),
+    /// Bytes.
+    NonceLength(usize),
+    /// No such comment on this page to answer, or it is deleted.
+    UnknownParent(u64),
+    /// No such comment.
+    UnknownComment(u64),
+    /// Somebody else's comment, or one without an author.
+    NotAuthor(u64),
+    /// A moderator's action without `--admin-token-file` or with a wrong token.
+    NotModerator,
+    /// The comment is deleted, so it can't be edited.
+    Deleted(u64),
+    /// The bucket of the address or the author is empty; seconds until there is room for one.
+    TooFast(u32),
+    /// Non-post frames beyond the limit a second.
+    TooManyFrames(u32),
+    /// The disk has no room; it may have again.
+    StorageFull,
+    /// The disk failed; only a restart helps.
+    StorageFailed,
+    /// sayso is being stopped.
+    Stopping,
+}
+
+impl Reject {
+    /// The HTTP status that goes with the sentence.
+    pub fn status(&self) -> u16 {
+        match self {
+            Reject::NotAuthor(_) | Reject::NotModerator | Reject::PageNotAllowed(_) => 403,
+            Reject::UnknownComment(_) => 404,
+            Reject::Deleted(_) => 409,
+            Reject::ContentTooLong(_) => 413,
+            Reject::TooFast(_) | Reject::TooManyFrames(_) => 429,
+            Reject::StorageFull | Reject::StorageFailed | Reject::Stopping | Reject::TooManyPages(_) => 503,
+            _ => 400,
+        }
+    }
+
+    /// Seconds after which the same may succeed, where waiting helps.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Reject::TooFast(seconds) => Some(*seconds),
+            Reject::TooManyFrames(_) => Some(1),
+            Reject::StorageFull | Reject::Stopping => Some(5),
+            _ => None,
+        }
+    }
+
+    /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one.
+    pub fn to_json(&self, nonce: Option<&str>) -> String {
+        #[derive(serde::Serialize)]
+        struct Wire<'a> {
+            error: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after: Option<u32>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            nonce: Option<&'a str>,
+        }
+        let wire = Wire { error: self.to_string(), retry_after: self.retry_after(), nonce };
+        serde_json::to_string(&wire).expect("strings and numbers always serialise")
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reject::Malformed(why) => write!(f, "this is not a message sayso understands: {why}"),
+            Reject::BadParameter { name, value, allowed } => {
+                write!(f, "{name} is {value:?}, but must be {allowed}")
+            }
+            Reject::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
+            Reject::ContentTooLong(n) => write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed"),
+            Reject::ControlCharacter { field, character, at } => write!(
+                f,
+                "{field} has the control character U+{:04X} at byte {at}, only line breaks and tabs in content are allowed",
+                *character as u32
+            ),
+            Reject::NameTooLong(n) => write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed"),
+            Reject::PageLength(n) => write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed"),
+            Reject::PageNotAllowed(page) => write!(f, "page {page:?} may not be commented on here"),
+            Reject::TooManyPages(n) => write!(f, "there are {n} pages with comments, no more are allowed"),
+            Reject::KeyLength(n) => {
+                write!(f, "key is {n} bytes, {KEY_BYTES_MIN} to {KEY_BYTES_MAX} are allowed")
+            }
+            Reject::NonceLength(n) => {
+                write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
+            }
+            Reject::UnknownParent(id) => write!(f, "there is no comment {id} on this page to answer"),
+            Reject::UnknownComment(id) => write!(f, "there is no comment {id}"),
+            Reject::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
+            Reject::NotModerator => write!(f, "this needs the moderator's token"),
+            Reject::Deleted(id) => write!(f, "comment {id} is deleted"),
+            Reject::TooFast(seconds) => write!(f, "too many comments in a short time, try again in {seconds} s"),
+            Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),
+            Reject::StorageFull => write!(f, "storage is full, try again"),
+            Reject::StorageFailed => write!(f, "storage has failed, comments can't be saved until sayso is restarted"),
+            Reject::Stopping => write!(f, "sayso is stopping, try again"),
+        }
+    }
+}
+
+impl std::error::Error for Reject {}

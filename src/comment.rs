@@ -19,6 +19,12 @@ impl Author {
         first.copy_from_slice(&digest[..16]);
         Author(first)
     }
+
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Author> {
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        Some(Author(bytes.try_into().ok()?))
+    }
 }
 
 /// Base64url without padding (RFC 4648 §5), 22 characters.

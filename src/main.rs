@@ -1,1 +1,34 @@
-fn main() {}
+//! The command line: arguments to configuration, outcome to exit code.
+
+use std::process::ExitCode;
+
+use sayso::{
+    config::{self, Command, HELP},
+    error::Error,
+    serve,
+};
+
+fn main() -> ExitCode {
+    match config::parse(std::env::args_os().skip(1), |name| std::env::var_os(name)).and_then(obey) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sayso: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn obey(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Serve(config) => serve::run(config),
+        Command::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Command::Version => {
+            println!("sayso {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        _ => Err(Error::Other("not yet".into())),
+    }
+}

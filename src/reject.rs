@@ -15,13 +15,27 @@ pub enum Reject {
     /// Not the JSON that is expected here; the text says where it stops making sense.
     Malformed(String),
     /// A parameter of an address that can't be read, with what it may be.
-    BadParameter { name: &'static str, value: String, allowed: &'static str },
+    BadParameter {
+        /// The parameter's.
+        name: &'static str,
+        /// As given, shortened.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
     /// Nothing but white space.
     ContentEmpty,
     /// Bytes of UTF-8 after trimming.
     ContentTooLong(usize),
-    /// A control character other than line feed and tab; `at` counts bytes from 0.
-    ControlCharacter { field: &'static str, character: char, at: usize },
+    /// A control character other than line feed and tab in content.
+    ControlCharacter {
+        /// The field's name.
+        field: &'static str,
+        /// Which.
+        character: char,
+        /// Bytes before it.
+        at: usize,
+    },
     /// Characters after trimming.
     NameTooLong(usize),
     /// Bytes; 0 is as wrong as too many.

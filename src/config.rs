@@ -1,0 +1,434 @@
+//! What one run is to do: a [`Command`], and a [`Config`] whose values are checked, also against one another.
+//!
+//! Opens no file, binds no port, and reads the environment only through what it is handed.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::address::{self, Network};
+use crate::error::Error;
+use crate::flags::{Given, Line};
+use crate::origin;
+use crate::values;
+pub use crate::values::{Hold, Rate, SyncMode};
+
+/// What `sayso --help` prints, and the README quotes.
+pub const HELP: &str = "\
+sayso: live comments for any page, from one tiny binary
+
+Usage: sayso [serve] [FLAGS]
+       sayso check|repair|compact [--data DIR]
+
+Commands:
+  serve    serve the page, the API and the WebSocket (what happens without a command)
+  check    report what is wrong with the stored comments, change nothing
+  repair   make a repaired copy of damaged comments, keep the original
+  compact  rewrite the stored comments without what is edited away or deleted
+
+Flags:
+  --listen ADDR            address and port; port 0 picks a free one [127.0.0.1:8000]
+  --data DIR               where comments are stored; created if missing [./data]
+  --sync always|never      a comment is on disk before anybody sees it, or when the
+                           operating system gets to it [always]
+  --base-path PATH         everything is served below this path [/]
+  --public-url URL         where the page is found from outside, base path included
+  --allow-origin ORIGIN    a site that may embed the comments, such as
+                           https://blog.example; repeatable [none]
+  --trust-proxy CIDR|none  proxies whose X-Forwarded-For is believed; repeatable
+                           [127.0.0.0/8 and ::1/128]
+  --rate N/SECONDS|off     comments per address and per author [10/60]
+  --max-connections N      connections at once [10000]
+  --max-per-address N      of them from one address (IPv6: from one /64) [100]
+  --page-prefix P          pages that may be commented on begin with this; repeatable [any]
+  --max-pages N            pages that may have comments [100000]
+  --hold none|links|new|all
+                           what waits for a moderator: nothing, comments with links,
+                           the first of each author, everything [none]
+  --admin-token-file FILE  its first line lets a moderator in; without it there is none
+  --title TEXT             the page's heading [Comments]
+  --log-level LEVEL        off, error, warn, info, debug or trace, to stderr [info]
+  -h, --help               print this
+  -V, --version            print the version
+
+Each flag can stand in the environment too, --max-pages as SAYSO_MAX_PAGES and so on,
+repeatable ones separated by commas; an empty variable counts as none. Flags win.
+";
+
+/// What one run of the program is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
+pub enum Command {
+    /// Serve until stopped.
+    Serve(Config),
+    /// Report on the log in this folder.
+    Check {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Make a repaired copy of the log in this folder.
+    Repair {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Rewrite the log in this folder.
+    Compact {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Everything that can be set; see [`HELP`] for what each is, by the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Resolved, so it can be bound.
+    pub listen: SocketAddr,
+    /// Perhaps relative to where sayso was started, perhaps missing.
+    pub data: PathBuf,
+    /// When a comment counts as stored.
+    pub sync: SyncMode,
+    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    pub base_path: String,
+    /// `http` or `https`, ends with `base_path`, without a slash at the end.
+    pub public_url: Option<String>,
+    /// As [`origin::normal`] writes them.
+    pub allow_origin: Vec<String>,
+    /// Empty: nobody is believed.
+    pub trust_proxy: Vec<Network>,
+    /// None: as fast as anybody likes.
+    pub rate: Option<Rate>,
+    /// At least 1.
+    pub max_connections: u32,
+    /// 1 to `max_connections`.
+    pub max_per_address: u32,
+    /// Empty: every page. Each 1 to [`PAGE_BYTES_MAX`] bytes.
+    pub page_prefix: Vec<String>,
+    /// At least 1.
+    pub max_pages: u32,
+    /// Anything but [`Hold::None`] only with an `admin_token_file`.
+    pub hold: Hold,
+    /// None: there are no moderators.
+    pub admin_token_file: Option<PathBuf>,
+    /// 1 to 200 characters.
+    pub title: String,
+    /// The most talkative level that is logged.
+    pub log_level: log::LevelFilter,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            data: PathBuf::from("./data"),
+            sync: SyncMode::Always,
+            base_path: String::new(),
+            public_url: None,
+            allow_origin: Vec::new(),
+            trust_proxy: address::loopback(),
+            rate: Some(Rate { posts: 10, seconds: 60 }),
+            max_connections: 10_000,
+            max_per_address: 100,
+            page_prefix: Vec::new(),
+            max_pages: 100_000,
+            hold: Hold::None,
+            admin_token_file: None,
+            title: "Comments".into(),
+            log_level: log::LevelFilter::Info,
+        }
+    }
+}
+
+/// Reads the command line, given without the program's own name, and what of the environment it asks for.
+///
+/// # Errors
+/// [`Error::Usage`] with what to write instead.
+pub fn parse(
+    args: impl Iterator<Item = OsString>,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, Error> {
+    let (command, given) = match Line::read(args, &env)? {
+        Line::Help => return Ok(Command::Help),
+        Line::Version => return Ok(Command::Version),
+        Line::Command("serve", given) => return config(&given).map(Command::Serve),
+        Line::Command(command, given) => (command, given),
+    };
+    if let Some(flag) = given.flags().find(|flag| *flag != "data") {
+        return Err(Error::Usage(format!(
+            "--{flag} means nothing to sayso {command}, which takes --data only"
+        )));
+    }
+    let data = data(&given);
+    Ok(match command {
+        "check" => Command::Check { data },
+        "repair" => Command::Repair { data },
+        _ => Command::Compact { data },
+    })
+}
+
+fn data(given: &Given) -> PathBuf {
+    given.one("data").map_or(Config::default().data, |value| value.text.into())
+}
+
+fn config(given: &Given) -> Result<Config, Error> {
+    let mut config = Config { data: data(given), ..Config::default() };
+    set(&mut config.listen, given, "listen", values::listen)?;
+    set(&mut config.sync, given, "sync", values::sync)?;
+    set(&mut config.base_path, given, "base-path", values::base_path)?;
+    set(&mut config.public_url, given, "public-url", |text| values::public_url(text).map(Some))?;
+    set(&mut config.rate, given, "rate", values::rate)?;
+    set(&mut config.max_connections, given, "max-connections", values::connections)?;
+    config.max_per_address = config.max_per_address.min(config.max_connections);
+    set(&mut config.max_per_address, given, "max-per-address", values::connections)?;
+    set(&mut config.max_pages, given, "max-pages", values::pages)?;
+    set(&mut config.hold, given, "hold", values::hold)?;
+    set(&mut config.title, given, "title", values::title)?;
+    set(&mut config.log_level, given, "log-level", values::log_level)?;
+    config.admin_token_file = given.one("admin-token-file").map(|value| value.text.into());
+    config.allow_origin = all(given, "allow-origin", origin::normal)?;
+    config.page_prefix = all(given, "page-prefix", values::page_prefix)?;
+    let proxies: Vec<Option<Network>> = all(given, "trust-proxy", values::proxy)?;
+    if proxies.len() > 1 && proxies.contains(&None) {
+        return Err(Error::Usage("--trust-proxy is none and something else; write either".into()));
+    }
+    if !proxies.is_empty() {
+        config.trust_proxy = proxies.into_iter().flatten().collect();
+    }
+    consistent(&config)?;
+    Ok(config)
+}
+
+fn set<T>(
+    field: &mut T,
+    given: &Given,
+    flag: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<(), Error> {
+    if let Some(value) = given.one(flag) {
+        *field = value.read(parse)?;
+    }
+    Ok(())
+}
+
+fn all<T>(
+    given: &Given,
+    flag: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Error> {
+    given.many(flag).iter().map(|value| value.read(parse)).collect()
+}
+
+/// Values that are good each by itself may still not go together.
+fn consistent(config: &Config) -> Result<(), Error> {
+    let Config { max_connections, max_per_address, base_path, .. } = config;
+    let why = match &config.public_url {
+        _ if max_per_address > max_connections => format!(
+            "--max-per-address {max_per_address} is more than --max-connections {max_connections}; \
+             lower the one or raise the other"
+        ),
+        _ if config.hold != Hold::None && config.admin_token_file.is_none() => {
+            "--hold keeps comments back for a moderator, and without --admin-token-file there is none; \
+             add --admin-token-file FILE"
+                .into()
+        }
+        Some(url) if !url.ends_with(base_path.as_str()) => format!(
+            "--public-url {url} does not end with --base-path {base_path}; write --public-url {url}{base_path}"
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Usage(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Command, Error> {
+        let value = |name: &str| {
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        };
+        parse(line.split_whitespace().map(OsString::from), value)
+    }
+
+    fn served(line: &str, env: &[(&str, &str)]) -> Config {
+        match with_env(line, env) {
+            Ok(Command::Serve(config)) => config,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn error(line: &str) -> String {
+        with_env(line, &[]).unwrap_err().to_string()
+    }
+
+    fn blocks(list: &[&str]) -> Vec<Network> {
+        list.iter().map(|block| block.parse().unwrap()).collect()
+    }
+
+    /// Every flag with a value other than its default.
+    const EVERY: [(&str, &str); 16] = [
+        ("listen", "0.0.0.0:81"),
+        ("data", "/srv/x"),
+        ("sync", "never"),
+        ("base-path", "/x/y/"),
+        ("public-url", "https://Talk.example:443/x/y/"),
+        ("allow-origin", "https://Blog.example"),
+        ("trust-proxy", "10.0.0.0/8"),
+        ("rate", "3/5"),
+        ("max-connections", "50"),
+        ("max-per-address", "40"),
+        ("page-prefix", "blog.example/"),
+        ("max-pages", "7"),
+        ("hold", "links"),
+        ("admin-token-file", "/srv/token"),
+        ("title", "Wall"),
+        ("log-level", "debug"),
+    ];
+
+    fn every() -> Config {
+        Config {
+            listen: SocketAddr::from(([0, 0, 0, 0], 81)),
+            data: "/srv/x".into(),
+            sync: SyncMode::Never,
+            base_path: "/x/y".into(),
+            public_url: Some("https://talk.example/x/y".into()),
+            allow_origin: vec!["https://blog.example".into()],
+            trust_proxy: blocks(&["10.0.0.0/8"]),
+            rate: Some(Rate { posts: 3, seconds: 5 }),
+            max_connections: 50,
+            max_per_address: 40,
+            page_prefix: vec!["blog.example/".into()],
+            max_pages: 7,
+            hold: Hold::Links,
+            admin_token_file: Some("/srv/token".into()),
+            title: "Wall".into(),
+            log_level: log::LevelFilter::Debug,
+        }
+    }
+
+    #[test]
+    fn nothing_said_is_the_documented_default() {
+        assert_eq!(served("", &[]), Config::default());
+        assert_eq!(served("serve", &[]), Config::default());
+        let printed = blocks(&["127.0.0.0/8", "::1/128"]);
+        assert_eq!(Config::default().trust_proxy, printed);
+    }
+
+    #[test]
+    fn every_flag_is_read_from_the_line() {
+        let line: Vec<String> =
+            EVERY.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+        assert_eq!(served(&line.join(" "), &[]), every());
+        let line: Vec<String> =
+            EVERY.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+        assert_eq!(served(&line.join(" "), &[]), every());
+    }
+
+    #[test]
+    fn every_flag_is_read_from_the_environment() {
+        let env: Vec<(String, &str)> = EVERY
+            .iter()
+            .map(|(name, value)| {
+                (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), *value)
+            })
+            .collect();
+        let env: Vec<(&str, &str)> =
+            env.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!(served("", &env), every());
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_where_it_stands() {
+        assert!(
+            error("--max-pages x").starts_with("--max-pages is \"x\", but must be a whole number")
+        );
+        let error = with_env("", &[("SAYSO_MAX_PAGES", "x")]).unwrap_err().to_string();
+        assert!(error.starts_with("SAYSO_MAX_PAGES is \"x\", but must be"), "{error}");
+    }
+
+    #[test]
+    fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
+        for (name, _) in EVERY {
+            assert!(HELP.contains(&format!("\n  --{name} ")), "{name}");
+        }
+        for default in [
+            "127.0.0.1:8000",
+            "./data",
+            "10/60",
+            "10000",
+            "100",
+            "100000",
+            "Comments",
+            "info",
+            "none",
+        ] {
+            assert!(HELP.contains(&format!("[{default}]")), "{default}");
+        }
+        assert!(HELP.lines().all(|line| line.len() <= 100 && line.trim_end() == line));
+    }
+
+    #[test]
+    fn subcommands_take_a_folder_and_nothing_else() {
+        let data = || PathBuf::from("x");
+        assert_eq!(with_env("check --data x", &[]).unwrap(), Command::Check { data: data() });
+        assert_eq!(with_env("repair --data x", &[]).unwrap(), Command::Repair { data: data() });
+        assert_eq!(with_env("--data x compact", &[]).unwrap(), Command::Compact { data: data() });
+        let env = [("SAYSO_DATA", "x"), ("SAYSO_LISTEN", "not even an address")];
+        assert_eq!(with_env("check", &env).unwrap(), Command::Check { data: data() });
+        assert_eq!(with_env("check", &[]).unwrap(), Command::Check { data: "./data".into() });
+        assert!(
+            error("check --listen 127.0.0.1:1").contains("--listen means nothing to sayso check")
+        );
+    }
+
+    #[test]
+    fn help_and_version_need_nothing_else_to_be_right() {
+        assert_eq!(with_env("--sync maybe --help", &[]).unwrap(), Command::Help);
+        assert_eq!(with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(), Command::Version);
+    }
+
+    #[test]
+    fn proxies_replace_the_default_and_none_stands_alone() {
+        let proxies = |line: &str| served(line, &[]).trust_proxy;
+        assert_eq!(proxies("--trust-proxy none"), []);
+        let two = "--trust-proxy 10.0.0.0/8 --trust-proxy fd00::/8";
+        assert_eq!(proxies(two), blocks(&["10.0.0.0/8", "fd00::/8"]));
+        assert!(error("--trust-proxy none --trust-proxy 10.0.0.0/8").contains("write either"));
+        let env = [("SAYSO_TRUST_PROXY", "10.0.0.0/8,::1")];
+        assert_eq!(served("", &env).trust_proxy, blocks(&["10.0.0.0/8", "::1/128"]));
+        assert_eq!(served("--trust-proxy none", &env).trust_proxy, []);
+    }
+
+    #[test]
+    fn one_address_never_gets_more_connections_than_there_are() {
+        assert_eq!(served("--max-connections 50", &[]).max_per_address, 50);
+        assert_eq!(served("--max-connections 50 --max-per-address 50", &[]).max_per_address, 50);
+        assert!(
+            error("--max-connections 50 --max-per-address 51")
+                .contains("51 is more than --max-connections 50")
+        );
+        assert!(error("--max-per-address 10001").contains("raise the other"));
+    }
+
+    #[test]
+    fn holding_without_a_moderator_is_refused() {
+        for hold in ["links", "new", "all"] {
+            assert!(error(&format!("--hold {hold}")).contains("add --admin-token-file"), "{hold}");
+            assert!(with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
+        }
+        assert!(with_env("--hold none", &[]).is_ok());
+    }
+
+    #[test]
+    fn the_public_address_has_the_base_path_in_it() {
+        assert!(
+            error("--base-path /x --public-url https://a.example")
+                .ends_with("write --public-url https://a.example/x")
+        );
+        let behind_a_stripping_proxy = served("--public-url https://a.example/x", &[]);
+        assert_eq!(behind_a_stripping_proxy.base_path, "");
+    }
+}

@@ -1,0 +1,180 @@
+//! What the log stands on: one growing file with positioned reads, behind a trait so that tests can put a lying disk there.
+//!
+//! Knows nothing of lines.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::error::Error;
+
+/// Positioned reads, from any thread, that stay good while the log is replaced by a compacted one.
+pub trait ReadAt: Send + Sync {
+    /// Fills `bytes` from `offset` on, all of it or an error.
+    ///
+    /// # Errors
+    /// Of the medium, or `UnexpectedEof` past the end.
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+/// One file that is only ever appended to, cut, or replaced as a whole.
+///
+/// Assumed of the medium: what was written before a successful [`Disk::sync`] survives a crash; of what was written after it, any
+/// part may be there, missing or zero; a successful [`Disk::replace`] survives as a whole or not at all.
+pub trait Disk: Send {
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn length(&self) -> io::Result<u64>;
+
+    /// A handle for positioned reads.
+    fn reader(&self) -> Arc<dyn ReadAt>;
+
+    /// Writes all of `bytes` at `offset`, the end.
+    ///
+    /// # Errors
+    /// Of the medium; then a part of `bytes` may be there.
+    fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Returns once everything written is on the medium.
+    ///
+    /// # Errors
+    /// Of the medium; then nothing may be believed of what was written since the last success (fsyncgate).
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to `length` bytes.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+
+    /// Replaces the whole file by `bytes`, durably, all or nothing. Handles given out before still read the old file.
+    ///
+    /// # Errors
+    /// Of the medium; then the old file is still in place.
+    fn replace(&mut self, bytes: &mut dyn io::Read) -> io::Result<()>;
+
+    /// Keeps `bytes` in a file of its own beside the log, durably, and says where.
+    ///
+    /// # Errors
+    /// Of the medium.
+    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf>;
+}
+
+impl ReadAt for File {
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, bytes, offset)
+    }
+}
+
+/// The folder lock: as long as it lives, no other process uses the data.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code)] File);
+
+impl Lock {
+    /// Takes the lock of `folder`, which must exist.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it.
+    pub fn take(folder: &Path) -> Result<Lock, Error> {
+        let path = folder.join(".lock");
+        let io_error = |what| {
+            let path = path.clone();
+            move |source| Error::Io { what, path, source }
+        };
+        let file = open_options().create(true).open(&path).map_err(io_error("open"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(io_error("lock")(source)),
+        }
+    }
+}
+
+/// The real file.
+#[derive(Debug)]
+pub struct FileDisk {
+    path: PathBuf,
+    file: Arc<File>,
+}
+
+impl FileDisk {
+    /// Opens the file at `path`, making an empty one if there is none.
+    ///
+    /// # Errors
+    /// With the path, where the operating system refuses.
+    pub fn open(path: &Path) -> Result<FileDisk, Error> {
+        let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
+        let file = open_options().create(true).open(path).map_err(io_error)?;
+        sync_folder(path).map_err(io_error)?;
+        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file) })
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
+}
+
+impl Disk for FileDisk {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn reader(&self) -> Arc<dyn ReadAt> {
+        self.file.clone()
+    }
+
+    fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn replace(&mut self, bytes: &mut dyn io::Read) -> io::Result<()> {
+        let path = self.beside(".new");
+        let mut file = open_options().create(true).truncate(true).open(&path)?;
+        io::copy(bytes, &mut file)?;
+        file.sync_all()?;
+        std::fs::rename(&path, &self.path)?;
+        sync_folder(&self.path)?;
+        self.file = Arc::new(file);
+        Ok(())
+    }
+
+    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
+        let path = self.beside(suffix);
+        let mut file = open_options().create_new(true).open(&path)?;
+        io::copy(bytes, &mut file)?;
+        file.sync_all()?;
+        sync_folder(&path)?;
+        Ok(path)
+    }
+}
+
+/// Comments are their readers' business, not that of other users of the machine.
+fn open_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+/// A name is durable only once its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}

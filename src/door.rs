@@ -1,0 +1,214 @@
+//! The public port: one thread accepts, whatever happens, and sends away whom there is no room for.
+//!
+//! Knows nothing of requests, and nothing of comments. What is full is said (503, 429) and passes; nothing that a client
+//! does, and no limit of the system, ends the accepting.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use crate::answer::Answer;
+use crate::caps::Caps;
+use crate::config::Config;
+use crate::conversation::{Conversation, End};
+use crate::error::Error;
+use crate::head::{Refusal, Version};
+use crate::reach::Room;
+use crate::relay::Relay;
+use crate::session;
+use crate::visit::{House, STACK_BYTES, Socket};
+
+/// For requests in the making when sayso stops.
+pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
+
+/// A pause where accepting fails and nothing can be done about it, so that failing takes no processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Between two warnings that somebody was turned away.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
+
+/// The open port. Dropping it leaves it open until the process ends; [`Door::stop`] closes it.
+pub struct Door {
+    house: Arc<House>,
+    listener: Arc<TcpListener>,
+    thread: JoinHandle<()>,
+}
+
+impl Door {
+    /// Opens the door: from now on whoever connects is served, as far as descriptors reach now.
+    ///
+    /// # Errors
+    /// Where the thread `door` can't be started.
+    pub fn open(
+        listener: TcpListener,
+        config: &Arc<Config>,
+        wire: Arc<session::Wire>,
+        relay: Arc<Relay>,
+    ) -> Result<Door, Error> {
+        let room = Room::now();
+        let house = Arc::new(House::new(config, room.connections, wire, relay));
+        let listener = Arc::new(listener);
+        let keeper = Keeper {
+            house: house.clone(),
+            listener: listener.clone(),
+            spare: spare(),
+            number: 0,
+            told: Caps::new(room.turned_away, room.turned_away),
+            turned_away: 0,
+            warned: None,
+        };
+        let thread = thread::Builder::new()
+            .name("door".into())
+            .spawn(move || keeper.keep())
+            .map_err(|source| Error::Thread { name: "door".into(), source })?;
+        Ok(Door { house, listener, thread })
+    }
+
+    /// Closes the port, lets requests in the making be answered for [`STOP_PATIENCE`], and ends what still speaks HTTP.
+    /// WebSocket connections are others' to end.
+    pub fn stop(self) {
+        self.house.close();
+        // Linux wakes the accept; elsewhere somebody has to come.
+        if rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).is_err() {
+            self.knock();
+        }
+        if self.thread.join().is_err() {
+            log::error!("the thread door has panicked");
+        }
+        drop(self.listener);
+        self.house.empty(STOP_PATIENCE);
+    }
+
+    fn knock(&self) {
+        let Ok(mut address) = self.listener.local_addr() else { return };
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+                SocketAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+            });
+        }
+        let _ = TcpStream::connect_timeout(&address, STOP_PATIENCE);
+    }
+}
+
+/// The thread `door`.
+struct Keeper {
+    house: Arc<House>,
+    listener: Arc<TcpListener>,
+    /// A descriptor that is given up to accept one more where there are no others.
+    spare: Option<File>,
+    /// Of the latest connection; also names its thread.
+    number: u64,
+    /// Seats for those who get none: each is told so by a thread of its own while there are few.
+    told: Arc<Caps>,
+    /// Since the latest warning.
+    turned_away: u64,
+    warned: Option<Instant>,
+}
+
+impl Keeper {
+    fn keep(mut self) {
+        while !self.house.is_closed() {
+            match self.listener.accept() {
+                Ok((stream, peer)) => self.receive(stream, peer),
+                Err(error) => self.recover(&error),
+            }
+        }
+    }
+
+    fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.house.is_closed() {
+            return;
+        }
+        self.number += 1;
+        let stream = Arc::new(stream);
+        if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer.ip()) {
+            self.warn(&refusal);
+            self.turn_away(stream, refusal);
+        }
+    }
+
+    /// Says why, with the patience that it takes to be heard while few have to be told.
+    fn turn_away(&self, stream: Arc<TcpStream>, refusal: Refusal) {
+        if let Ok(seat) = self.told.seat() {
+            let socket = Socket::new(stream.clone());
+            let end = End::Refused(refusal.clone());
+            let thread = thread::Builder::new().name(format!("conn-{}", self.number));
+            let told = thread.stack_size(STACK_BYTES).spawn(move || {
+                let _seat = seat;
+                Conversation::new(socket).end(&end);
+            });
+            if told.is_ok() {
+                return;
+            }
+        }
+        say_at_once(&stream, &refusal);
+    }
+
+    /// Goes on after a failed accept, whatever it was.
+    fn recover(&mut self, error: &io::Error) {
+        match Errno::from_io_error(error) {
+            // Connections that ended before they were accepted, and what Linux reports early (accept(2)).
+            Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::NETDOWN) => {}
+            Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::OPNOTSUPP) => {}
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
+                self.accept_with_the_spare(error);
+            }
+            _ if self.house.is_closed() => {}
+            _ => {
+                log::warn!("a connection can't be accepted: {error}");
+                thread::sleep(ACCEPT_PAUSE);
+            }
+        }
+    }
+
+    /// Linux looks for a descriptor before it looks for a connection, so the next one may come much later, and find room.
+    fn accept_with_the_spare(&mut self, error: &io::Error) {
+        self.spare = None;
+        let accepted = self.listener.accept();
+        self.spare = spare();
+        match accepted {
+            Ok((stream, peer)) if self.spare.is_some() => self.receive(stream, peer),
+            Ok((stream, _)) => {
+                let why = format!("the server has no room for another connection: {error}");
+                let refusal = Refusal::new(503, why);
+                self.warn(&refusal);
+                say_at_once(&stream, &refusal);
+                drop(stream);
+                self.spare = spare();
+            }
+            Err(_) => thread::sleep(ACCEPT_PAUSE),
+        }
+    }
+
+    /// Once a minute; one address that wants too much is no reason.
+    fn warn(&mut self, refusal: &Refusal) {
+        self.turned_away += u64::from(refusal.status == 503);
+        let now = Instant::now();
+        let due = self.warned.is_none_or(|warned| now - warned >= WARNING_PAUSE);
+        if self.turned_away > 0 && due {
+            log::warn!("{} connections were turned away: {}", self.turned_away, refusal.sentence);
+            (self.turned_away, self.warned) = (0, Some(now));
+        }
+    }
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Says why without waiting for anybody. What has come is taken first, since unread bytes would turn the close into a
+/// reset; who sends more later may miss the sentence.
+fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
+    if stream.set_nonblocking(true).is_err() {
+        return;
+    }
+    let _ = stream.read(&mut [0; 4 * 1024]);
+    let answer = Answer::refusal(refusal);
+    let _ = stream.write(&[&answer.head(Version::Http11, false), answer.body()].concat());
+    let _ = stream.shutdown(Shutdown::Write);
+}

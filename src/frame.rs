@@ -1,0 +1,116 @@
+//! Server frames of RFC 6455 §5.2: unmasked and unfragmented, so one encoded frame serves everybody.
+//!
+//! Only bytes: nothing is read here, tungstenite does that.
+
+/// Whole encoded frames, shared by everyone they go to.
+pub type Frames = std::sync::Arc<[u8]>;
+
+/// An empty ping (§5.5.2).
+pub const PING: [u8; 2] = [0x89, 0x00];
+
+/// Close codes in use (§7.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseCode {
+    /// 1001: sayso is stopping.
+    Away,
+    /// 1002: the peer broke the protocol.
+    Protocol,
+    /// 1003: a binary frame.
+    Unsupported,
+    /// 1007: text that is not UTF-8.
+    Invalid,
+    /// 1008: nothing but malformed messages.
+    Policy,
+    /// 1009: a message over the limit.
+    TooBig,
+    /// 1013: the peer does not keep up; it may come back and resume.
+    TryAgain,
+}
+
+impl CloseCode {
+    /// The number on the wire and the reason beside it.
+    fn parts(self) -> (u16, &'static str) {
+        match self {
+            CloseCode::Away => (1001, "sayso is stopping"),
+            CloseCode::Protocol => (1002, "protocol error"),
+            CloseCode::Unsupported => (1003, "only text is understood"),
+            CloseCode::Invalid => (1007, "text is not UTF-8"),
+            CloseCode::Policy => (1008, "too many malformed messages"),
+            CloseCode::TooBig => (1009, "messages have at most 65536 bytes"),
+            CloseCode::TryAgain => (1013, "too slow, resume later"),
+        }
+    }
+}
+
+/// Appends a text frame with `payload` to `out`.
+pub fn text(payload: &[u8], out: &mut Vec<u8>) {
+    text_in_two(payload, b"", out);
+}
+
+/// Appends one text frame whose payload is `head` and then `tail`, so that neither has to be copied together before.
+pub fn text_in_two(head: &[u8], tail: &[u8], out: &mut Vec<u8>) {
+    out.push(0x81);
+    let len = head.len() + tail.len();
+    match len {
+        0..=125 => out.push(len as u8),
+        126..=0xffff => {
+            out.push(126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(head);
+    out.extend_from_slice(tail);
+}
+
+/// A close frame.
+pub fn close(code: CloseCode) -> Vec<u8> {
+    let (number, reason) = code.parts();
+    let mut frame = vec![0x88, (2 + reason.len()) as u8];
+    frame.extend_from_slice(&number.to_be_bytes());
+    frame.extend_from_slice(reason.as_bytes());
+    frame
+}
+
+/// Bytes of the first frame in `bytes`, or `None` if its header is not complete. Only frames made here are understood: unmasked.
+pub fn len_of_first(bytes: &[u8]) -> Option<usize> {
+    match *bytes.get(1)? {
+        126 => Some(4 + u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]) as usize),
+        127 => Some(10 + u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize),
+        len => Some(2 + len as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tungstenite::protocol::{Message, Role, WebSocket};
+
+    fn read_back(bytes: Vec<u8>) -> Message {
+        let mut client = WebSocket::from_raw_socket(std::io::Cursor::new(bytes), Role::Client, None);
+        client.read().unwrap()
+    }
+
+    #[test]
+    fn every_length_form_is_read_back_by_tungstenite() {
+        for len in [0, 1, 125, 126, 127, 65_535, 65_536, 98_304] {
+            let payload = "x".repeat(len);
+            let mut frame = Vec::new();
+            text(payload.as_bytes(), &mut frame);
+            assert_eq!(len_of_first(&frame), Some(frame.len()));
+            assert_eq!(read_back(frame), Message::Text(payload.into()));
+        }
+    }
+
+    #[test]
+    fn close_and_ping_frames_are_read_back_by_tungstenite() {
+        for code in [CloseCode::Away, CloseCode::Protocol, CloseCode::Invalid, CloseCode::TooBig, CloseCode::TryAgain] {
+            let Message::Close(Some(close)) = read_back(close(code)) else { panic!("not a close frame") };
+            assert_eq!(u16::from(close.code), code.parts().0);
+        }
+        assert!(matches!(read_back(PING.to_vec()), Message::Ping(_)));
+    }
+}

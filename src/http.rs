@@ -1,0 +1,134 @@
+//! A request as the routes see it and an answer as they give it: what HTTP says (RFC 9110), without a server in it.
+//!
+//! Knows no path.
+
+use std::net::IpAddr;
+
+use crate::reject::Reject;
+
+/// A request that the door let through.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// In capitals.
+    pub method: String,
+    /// Without query.
+    pub path: String,
+    /// Without `?`; empty if there is none.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// All of it.
+    pub body: Vec<u8>,
+    /// Who asks, as the door found out.
+    pub client: IpAddr,
+}
+
+impl Asked {
+    /// The first header of this name, given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
+    }
+
+    /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The media type of the body, without parameters, in lower case.
+    pub fn content_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Whether the client has `etag` already (RFC 9110 §13.1.2; compared weakly).
+    pub fn has(&self, etag: &str) -> bool {
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let wanted = weak(etag);
+        self.header("if-none-match").is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == "*" || weak(tag) == wanted))
+    }
+}
+
+/// What goes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// RFC 9110 §15.
+    pub status: u16,
+    /// Without length and connection, which are the server's.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for 204 and 304.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// An answer with a body of this type.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer { status, headers: vec![("Content-Type", content_type.to_owned())], body: body.into() }
+    }
+
+    /// JSON, not to be kept without asking again.
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        Answer::new(status, "application/json", body).with("Cache-Control", "no-cache")
+    }
+
+    /// `{"error":"…"}`
+    pub fn error(status: u16, sentence: &str) -> Answer {
+        Answer::json(status, serde_json::json!({ "error": sentence }).to_string()).with("Cache-Control", "no-store")
+    }
+
+    /// The sentence of a reject, with `Retry-After` where waiting helps.
+    pub fn reject(reject: &Reject, nonce: Option<&str>) -> Answer {
+        let answer = Answer::json(reject.status(), reject.to_json(nonce)).with("Cache-Control", "no-store");
+        match reject.retry_after() {
+            Some(seconds) => answer.with("Retry-After", seconds.to_string()),
+            None => answer,
+        }
+    }
+
+    /// Sets a header, in place of one of the same name.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+        self.headers.retain(|(n, _)| *n != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The answer, or 304 if the client has it already.
+    pub fn tagged(self, etag: &str, asked: &Asked) -> Answer {
+        let mut answer = self.with("ETag", etag);
+        if asked.has(etag) {
+            (answer.status, answer.body) = (304, Vec::new());
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(headers: &[(&str, &str)]) -> Asked {
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        Asked {
+            method: "GET".into(),
+            path: "/".into(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            client: [127, 0, 0, 1].into(),
+        }
+    }
+
+    #[test]
+    fn an_etag_is_compared_weakly_and_in_lists() {
+        for (given, same) in [("W/\"a\"", true), ("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false)] {
+            let answer = Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
+            assert_eq!((answer.status == 304, answer.body.is_empty()), (same, same), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
+        let asked = asked(&[("authorization", "bearer  abc"), ("content-type", "Application/JSON; charset=utf-8")]);
+        assert_eq!((asked.bearer(), &*asked.content_type()), (Some("abc"), "application/json"));
+    }
+}

@@ -1,0 +1,295 @@
+//! The JSON-lines file: open, recover, append, sync, read.
+//!
+//! Owns the file's end: which lines are durable, which are staged, what the next `seq` is. Does not know what a comment
+//! means, nor that anybody waits for it.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use crate::{
+    config::SyncMode,
+    disk::{Disk, ReadAt},
+    error::Error,
+    scan::{Place, Scan, Tail, scan},
+    seal::{SEALED_EXTRA_MAX, Sealed, seal},
+};
+
+/// The file's name in the data folder.
+pub const FILE_NAME: &str = "comments.jsonl";
+/// A staged batch keeps at most this much memory when it is done.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// Why a batch did not become durable. Nothing of it is in the file that will be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no room, for now: the next batch is tried again.
+    Full,
+    /// The medium failed; no later success is believed until sayso is started anew. The text says how it failed.
+    Failed(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Full => write!(f, "storage is full"),
+            Fault::Failed(why) => write!(f, "storage has failed: {why}"),
+        }
+    }
+}
+
+/// A torn tail that was kept aside when the log was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// Where the bytes are now.
+    pub kept: PathBuf,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// An open log. One thread has it; any thread may read through [`Log::reader`].
+pub struct Log {
+    disk: Box<dyn Disk>,
+    reader: Arc<dyn ReadAt>,
+    sync: SyncMode,
+    id: String,
+    /// Bytes that are written, synced and good.
+    end: u64,
+    next: u64,
+    crc: u32,
+    staged: Staged,
+    failed: Option<String>,
+}
+
+/// A batch that is not written yet. Its last line is open: whether it carries `more` is known only when the next one comes.
+#[derive(Default)]
+struct Staged {
+    bytes: Vec<u8>,
+    open_line: Option<usize>,
+    lines: u64,
+    crc: u32,
+}
+
+impl Log {
+    /// Opens the log on `disk`, or begins one. Every good line goes to `each`, see [`scan`]; a torn tail is kept aside and cut.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] and [`Error::NotALog`] leave the file as it is; others come from the medium.
+    pub fn open(
+        mut disk: Box<dyn Disk>,
+        path: &Path,
+        sync: SyncMode,
+        now: SystemTime,
+        each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+    ) -> Result<(Log, Option<Torn>), Error> {
+        let io_error = |what| {
+            let path = path.to_owned();
+            move |source| Error::Io { what, path, source }
+        };
+        let length = disk.length().map_err(io_error("measure"))?;
+        let found = scan(disk.reader(), length, each).map_err(|failure| match failure {
+            Ok(why) => Error::NotALog { path: path.to_owned(), why },
+            Err(source) => Error::Io { what: "read", path: path.to_owned(), source },
+        })?;
+        if let Tail::Damaged { why } = &found.tail {
+            return Err(Error::Damaged { path: path.to_owned(), line: found.lines + 1, why: why.clone() });
+        }
+        let torn = (found.end < length)
+            .then(|| set_torn_tail_aside(&mut *disk, found.end, length, now))
+            .transpose()
+            .map_err(io_error("repair"))?;
+        let mut log = Log {
+            reader: disk.reader(),
+            disk,
+            sync,
+            id: String::new(),
+            end: found.end,
+            next: found.last_seq + 1,
+            crc: found.crc,
+            staged: Staged::default(),
+            failed: None,
+        };
+        log.begin(found, now).map_err(io_error("begin"))?;
+        Ok((log, torn))
+    }
+
+    fn begin(&mut self, found: Scan, now: SystemTime) -> io::Result<()> {
+        if let Some(header) = found.header {
+            self.id = header.log;
+            self.next = self.next.max(header.next);
+        } else {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).map_err(io::Error::from)?;
+            self.id = data_encoding::HEXLOWER.encode(&random);
+            let (line, crc) = header_line(&self.id, now, self.next);
+            self.disk.append(&line, 0)?;
+            self.disk.sync()?;
+            (self.end, self.crc) = (line.len() as u64, crc);
+        }
+        self.staged.crc = self.crc;
+        Ok(())
+    }
+
+    /// The log's id, 16 hex digits.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The `seq` that the next staged line must carry.
+    pub fn next_seq(&self) -> u64 {
+        self.next + self.staged.lines
+    }
+
+    /// A handle for reading durable lines from any thread; it stays good for places given out so far.
+    pub fn reader(&self) -> Arc<dyn ReadAt> {
+        self.reader.clone()
+    }
+
+    /// Bytes staged so far.
+    pub fn staged_bytes(&self) -> usize {
+        self.staged.bytes.len()
+    }
+
+    /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
+    pub fn stage(&mut self, line: &[u8]) -> Place {
+        assert!(line.first() == Some(&b'{') && line.last() == Some(&b'}'), "a line is one JSON object");
+        self.staged.close(true);
+        let start = self.staged.bytes.len();
+        let len = line.len() - 1;
+        self.staged.bytes.extend_from_slice(&line[..len]);
+        self.staged.open_line = Some(start);
+        self.staged.lines += 1;
+        Place { offset: self.end + start as u64, len: len as u32 }
+    }
+
+    /// Makes the batch durable with one write and one sync.
+    ///
+    /// # Errors
+    /// Then nothing of the batch is in the log, and its sequence numbers are given out again.
+    pub fn commit(&mut self) -> Result<(), Fault> {
+        self.staged.close(false);
+        let written = match &self.failed {
+            Some(why) => Err(Fault::Failed(why.clone())),
+            None => self.write(),
+        };
+        if written.is_ok() {
+            self.end += self.staged.bytes.len() as u64;
+            self.next += self.staged.lines;
+            self.crc = self.staged.crc;
+        }
+        self.abandon();
+        written
+    }
+
+    /// Forgets what is staged.
+    fn abandon(&mut self) {
+        self.staged.bytes.clear();
+        self.staged.bytes.shrink_to(BATCH_BYTES_KEPT);
+        (self.staged.open_line, self.staged.lines, self.staged.crc) = (None, 0, self.crc);
+    }
+
+    fn write(&mut self) -> Result<(), Fault> {
+        if let Err(error) = self.disk.append(&self.staged.bytes, self.end) {
+            let cut = self.disk.cut(self.end);
+            return Err(match cut {
+                Ok(()) if is_full(&error) => Fault::Full,
+                Ok(()) => self.fail(format!("writing: {error}")),
+                Err(cut) => self.fail(format!("writing: {error}; cutting back: {cut}")),
+            });
+        }
+        match self.sync {
+            SyncMode::Always => self.disk.sync().map_err(|error| self.fail(format!("syncing: {error}"))),
+            SyncMode::Never => Ok(()),
+        }
+    }
+
+    fn fail(&mut self, why: String) -> Fault {
+        self.failed = Some(why.clone());
+        Fault::Failed(why)
+    }
+
+    /// Reads a line, durable or staged, from `{` to `}`.
+    ///
+    /// # Errors
+    /// Of the medium.
+    pub fn read(&self, place: Place) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        match place.offset.checked_sub(self.end) {
+            Some(staged) => {
+                let start = staged as usize;
+                line.extend_from_slice(&self.staged.bytes[start..start + place.len as usize]);
+                line.push(b'}');
+            }
+            None => read_line(&*self.reader, place, &mut line)?,
+        }
+        Ok(line)
+    }
+}
+
+impl Staged {
+    fn close(&mut self, more: bool) {
+        if let Some(start) = self.open_line.take() {
+            self.crc = seal(&mut self.bytes, start, more, self.crc);
+        }
+    }
+}
+
+/// Appends the public line at `place` to `out`, from `{` to `}`.
+///
+/// # Errors
+/// Of the medium.
+pub fn read_line(reader: &dyn ReadAt, place: Place, out: &mut Vec<u8>) -> io::Result<()> {
+    let start = out.len();
+    out.resize(start + place.len as usize, 0);
+    reader.read_exact_at(&mut out[start..], place.offset)?;
+    out.push(b'}');
+    Ok(())
+}
+
+/// The public part of a line as it stands in the file, from `{` to `}`; `None` if the line is not sealed.
+pub fn public_part(line: &[u8]) -> Option<Vec<u8>> {
+    let mut public = Sealed::of(line)?.open.to_vec();
+    public.push(b'}');
+    Some(public)
+}
+
+fn header_line(id: &str, now: SystemTime, next: u64) -> (Vec<u8>, u32) {
+    let created_at = humantime::format_rfc3339_millis(now);
+    let mut line = format!("{{\"sayso\":1,\"log\":\"{id}\",\"created_at\":\"{created_at}\",\"next\":{next}").into_bytes();
+    line.reserve(SEALED_EXTRA_MAX);
+    let crc = seal(&mut line, 0, false, 0);
+    (line, crc)
+}
+
+fn set_torn_tail_aside(disk: &mut dyn Disk, from: u64, to: u64, now: SystemTime) -> io::Result<Torn> {
+    let time = humantime::format_rfc3339_millis(now).to_string().replace(':', "-");
+    let kept = disk.set_aside(&format!(".torn-{time}"), &mut Range { reader: disk.reader(), from, to })?;
+    disk.cut(from)?;
+    disk.sync()?;
+    Ok(Torn { kept, bytes: to - from })
+}
+
+/// A part of the file as a stream.
+struct Range {
+    reader: Arc<dyn ReadAt>,
+    from: u64,
+    to: u64,
+}
+
+impl io::Read for Range {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = bytes.len().min((self.to - self.from) as usize);
+        self.reader.read_exact_at(&mut bytes[..count], self.from)?;
+        self.from += count as u64;
+        Ok(count)
+    }
+}
+
+/// EFBIG comes from RLIMIT_FSIZE and from file systems with small maximal files: as temporary as a full disk.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WriteZero};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | WriteZero)
+}

@@ -1,0 +1,112 @@
+//! How often somebody may post: a bucket per address and per author.
+//!
+//! Knows no clock: the caller says what time it is.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{address::Counted, comment::Author, config::Rate};
+
+/// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
+const BUCKETS_MAX: usize = 65_536;
+
+/// Whose bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// An IPv4 address or an IPv6 /64.
+    Address(Counted),
+    /// A pseudonym.
+    Author(Author),
+}
+
+/// The buckets, each one number: the time until which it is used up (GCRA, ITU-T I.371; equal to a token bucket of `posts`
+/// tokens that refills one every `seconds / posts`).
+#[derive(Debug)]
+pub struct Rates {
+    interval: Duration,
+    window: Duration,
+    /// Two generations of half the buckets: what is used moves to the young one; when that is full, the old one goes.
+    young: HashMap<Payer, Duration>,
+    old: HashMap<Payer, Duration>,
+}
+
+impl Rates {
+    /// Full buckets for everyone.
+    pub fn new(rate: Rate) -> Rates {
+        let window = Duration::from_secs(u64::from(rate.seconds));
+        Rates { interval: window / rate.posts, window, young: HashMap::new(), old: HashMap::new() }
+    }
+
+    /// Takes one from the bucket of each payer, at `now` since any fixed moment.
+    ///
+    /// # Errors
+    /// The seconds to wait, at least 1, if one of the buckets is empty; then none is touched.
+    pub fn take(&mut self, payers: &[Payer], now: Duration) -> Result<(), u32> {
+        let mut wait = Duration::ZERO;
+        for payer in payers {
+            let after = self.used_until(payer).max(now) + self.interval;
+            wait = wait.max(after.saturating_sub(now + self.window));
+        }
+        if wait > Duration::ZERO {
+            return Err(wait.as_secs_f64().ceil() as u32);
+        }
+        for payer in payers {
+            let after = self.used_until(payer).max(now) + self.interval;
+            self.remember(*payer, after);
+        }
+        Ok(())
+    }
+
+    fn used_until(&self, payer: &Payer) -> Duration {
+        self.young.get(payer).or_else(|| self.old.get(payer)).copied().unwrap_or_default()
+    }
+
+    fn remember(&mut self, payer: Payer, until: Duration) {
+        if self.young.len() >= BUCKETS_MAX / 2 && !self.young.contains_key(&payer) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&payer);
+        self.young.insert(payer, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn author(n: u32) -> Payer {
+        Payer::Author(Author::of_key(&format!("{n:016}")))
+    }
+
+    #[test]
+    fn ten_a_minute_are_ten_at_once_and_then_one_every_six_seconds() {
+        let mut rates = Rates::new(Rate { posts: 10, seconds: 60 });
+        let at = Duration::from_secs;
+        for _ in 0..10 {
+            assert_eq!(rates.take(&[author(1)], at(1000)), Ok(()));
+        }
+        assert_eq!(rates.take(&[author(1)], at(1000)), Err(6));
+        assert_eq!(rates.take(&[author(1)], at(1005)), Err(1));
+        assert_eq!(rates.take(&[author(1)], at(1006)), Ok(()));
+        assert_eq!(rates.take(&[author(1)], at(1006)), Err(6));
+        assert_eq!(rates.take(&[author(2)], at(1006)), Ok(()));
+    }
+
+    #[test]
+    fn a_refused_post_takes_nothing_from_the_other_bucket() {
+        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        assert_eq!(rates.take(&[author(1)], Duration::ZERO), Ok(()));
+        assert_eq!(rates.take(&[author(1), author(2)], Duration::ZERO), Err(60));
+        assert_eq!(rates.take(&[author(2)], Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn no_more_than_the_stated_number_of_buckets_is_kept_and_the_newest_stay() {
+        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        for n in 0..100_000 {
+            assert_eq!(rates.take(&[author(n)], Duration::ZERO), Ok(()));
+        }
+        assert!(rates.young.len() + rates.old.len() <= BUCKETS_MAX);
+        assert_eq!(rates.take(&[author(99_999)], Duration::ZERO), Err(60));
+        assert_eq!(rates.take(&[author(0)], Duration::ZERO), Ok(()));
+    }
+}

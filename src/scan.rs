@@ -1,0 +1,215 @@
+//! Reading a log from its first line to its last: which lines are good, and what is behind the last good one.
+//!
+//! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
+
+use std::{io, sync::Arc};
+
+use crate::{
+    disk::ReadAt,
+    limits::LINE_BYTES_MAX,
+    seal::{SEALED_EXTRA_MAX, Sealed},
+};
+
+/// Bytes read at once: large enough that system calls don't count, small enough for a Raspberry Pi.
+const CHUNK_BYTES: usize = 1 << 20;
+/// A line in the file without `\n`.
+const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + SEALED_EXTRA_MAX;
+
+/// Where a public line lies: `len` bytes from `offset` on, and then a `}` which the file does not hold there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes from the beginning of the file.
+    pub offset: u64,
+    /// Bytes without the closing `}`.
+    pub len: u32,
+}
+
+/// The first line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The log's id, 16 hex digits: cursors are good only with the log they come from.
+    pub log: String,
+    /// No `seq` below this is given out, though the lines may be gone.
+    pub next: u64,
+}
+
+/// What lies behind the last good line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Clean,
+    /// One write that was never acknowledged.
+    Torn,
+    /// More than one write can explain.
+    Damaged {
+        /// What is wrong with the first bad line.
+        why: String,
+    },
+}
+
+/// What a whole pass found.
+#[derive(Debug)]
+pub struct Scan {
+    /// `None`: the file ends within its first line.
+    pub header: Option<Header>,
+    /// Good lines, header included; the first bad one is `lines + 1`.
+    pub lines: u64,
+    /// Highest `seq`, 0 if there is none.
+    pub last_seq: u64,
+    /// Checksum of the last good line.
+    pub crc: u32,
+    /// Bytes up to and with the last good line.
+    pub end: u64,
+    /// What is behind `end`.
+    pub tail: Tail,
+}
+
+/// Reads `length` bytes of a log. `each` gets every good line, whole as in the file, and its place; it returns the line's `seq`,
+/// or says in words why it is none.
+///
+/// # Errors
+/// `Err(Ok(why))` if this is no log at all, `Err(Err(error))` from the medium.
+pub fn scan(
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+) -> Result<Scan, Result<String, io::Error>> {
+    let mut lines = Lines::new(reader, length);
+    let mut scan = Scan { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
+    match lines.next().map_err(Err)? {
+        Some(Raw { bytes, ended: true, .. }) => {
+            let (header, crc) = parse_header(bytes).map_err(Ok)?;
+            scan.header = Some(header);
+            (scan.lines, scan.crc, scan.end) = (1, crc, bytes.len() as u64 + 1);
+        }
+        Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => return Err(Ok("its first line has no end".into())),
+        _ => return Ok(scan),
+    }
+    while let Some(raw) = lines.next().map_err(Err)? {
+        let judged = judge(&raw, scan.crc, scan.last_seq, &mut each);
+        match judged {
+            Ok((seq, crc)) => {
+                (scan.last_seq, scan.crc) = (seq, crc);
+                scan.lines += 1;
+                scan.end = raw.offset + raw.bytes.len() as u64 + 1;
+            }
+            Err(why) => {
+                let ended_write = Sealed::of(raw.bytes).is_some_and(|sealed| raw.ended && !sealed.more);
+                scan.tail = examine_rest(&mut lines, ended_write, why).map_err(Err)?;
+                break;
+            }
+        }
+    }
+    Ok(scan)
+}
+
+fn judge(
+    raw: &Raw,
+    before: u32,
+    last_seq: u64,
+    each: &mut impl FnMut(&[u8], Place) -> Result<u64, String>,
+) -> Result<(u64, u32), String> {
+    if !raw.ended {
+        return Err("it has no end".into());
+    }
+    let sealed = Sealed::of(raw.bytes).ok_or("it does not end with a checksum")?;
+    if !sealed.fits(before) {
+        return Err(format!("its checksum is not {:08x}", sealed.crc));
+    }
+    let place = Place { offset: raw.offset, len: sealed.open.len() as u32 };
+    let seq = each(raw.bytes, place)?;
+    if seq <= last_seq {
+        return Err(format!("its seq is {seq}, behind {last_seq}"));
+    }
+    Ok((seq, sealed.crc))
+}
+
+/// Torn, or damaged? Every write ends with a line without `more`. One write at most was under way when the machine stopped, so
+/// at most one such line may follow the good ones, as the very last. More of them: acknowledged writes are in the bad part.
+fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
+    let mut write_has_ended = bad_line_ended_a_write;
+    while let Some(raw) = lines.next()? {
+        let sealed = Sealed::of(raw.bytes).filter(|_| raw.ended);
+        if write_has_ended && !raw.bytes.is_empty() {
+            return Ok(Tail::Damaged { why });
+        }
+        write_has_ended |= sealed.is_some_and(|sealed| !sealed.more);
+    }
+    Ok(Tail::Torn)
+}
+
+fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
+    #[derive(serde::Deserialize)]
+    struct Wire {
+        sayso: u64,
+        log: String,
+        next: u64,
+    }
+    let wire: Wire = serde_json::from_slice(line).map_err(|_| "its first line is not a sayso log's")?;
+    if wire.sayso != 1 {
+        return Err(format!("it has format {}, this sayso knows format 1", wire.sayso));
+    }
+    let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0)).ok_or("its first line has a wrong checksum")?;
+    if wire.log.len() != 16 || !wire.log.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(format!("its id {:?} is not 16 hex digits", wire.log));
+    }
+    Ok((Header { log: wire.log, next: wire.next }, sealed.crc))
+}
+
+/// One line, or a piece of what is too long for one.
+struct Raw<'a> {
+    offset: u64,
+    /// Without `\n`.
+    bytes: &'a [u8],
+    ended: bool,
+}
+
+struct Lines {
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    /// `buffer[start..]` is what has been read but not given out; it lies at `offset` in the file.
+    buffer: Vec<u8>,
+    start: usize,
+    offset: u64,
+}
+
+impl Lines {
+    fn new(reader: Arc<dyn ReadAt>, length: u64) -> Lines {
+        Lines { reader, length, buffer: Vec::new(), start: 0, offset: 0 }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
+        let mut searched = 0;
+        loop {
+            let unread = &self.buffer[self.start..];
+            let found = unread[searched..].iter().position(|&b| b == b'\n').map(|at| at + searched);
+            let whole = self.offset + unread.len() as u64 == self.length;
+            let (len, ended) = match found {
+                Some(at) if at <= RAW_LINE_BYTES_MAX => (at, true),
+                _ if unread.len() >= RAW_LINE_BYTES_MAX => (RAW_LINE_BYTES_MAX, false),
+                _ if whole && unread.is_empty() => return Ok(None),
+                _ if whole => (unread.len(), false),
+                _ => {
+                    searched = unread.len();
+                    self.fill()?;
+                    continue;
+                }
+            };
+            let (start, offset) = (self.start, self.offset);
+            let used = len + usize::from(ended);
+            self.start += used;
+            self.offset += used as u64;
+            return Ok(Some(Raw { offset, bytes: &self.buffer[start..start + len], ended }));
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let have = self.buffer.len();
+        let from = self.offset + have as u64;
+        let count = (self.length - from).min(CHUNK_BYTES as u64) as usize;
+        self.buffer.resize(have + count, 0);
+        self.reader.read_exact_at(&mut self.buffer[have..], from)
+    }
+}

@@ -1,0 +1,221 @@
+//! The whole: opens everything in its order, runs until a signal comes, and closes everything in the opposite order.
+//!
+//! Knows every room and none of their business.
+
+use std::{
+    fs,
+    io::Write,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    process,
+    sync::{Arc, atomic::AtomicUsize},
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
+    iterator::Signals,
+};
+
+use crate::{
+    audience::Audience,
+    comment::{Author, Comment},
+    config::{Config, Hold},
+    disk::{FileDisk, Lock},
+    door::Door,
+    error::Error,
+    fanout::{INBOX_ORDERS_MAX, Order, Shard},
+    hub::{Keeper, Rules},
+    index::{Entry, Index, Sight},
+    log::{FILE_NAME, Log},
+    origin::Origins,
+    rates::Rates,
+    reach,
+    relay::Relay,
+    request::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
+    routes::Site,
+    scan::Place,
+    session::Wire,
+    trace, web,
+};
+
+/// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
+const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
+/// A moderator's token is at least this long, or it could be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+
+type Orders = Sender<Order<Arc<TcpStream>>>;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps sayso from starting; once it listens, nothing is an error here.
+pub fn run(config: Config) -> Result<(), Error> {
+    trace::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
+    let config = Arc::new(config);
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| Error::Other(format!("signals: {error}")))?;
+    // A file that may not grow (RLIMIT_FSIZE) is a full disk, not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
+    reach::raise_file_limit();
+    if let (_, Some(sentence)) = reach::reachable_connections(config.max_connections) {
+        ::log::warn!("{sentence}");
+    }
+    let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
+    let _lock = prepare(&config.data)?;
+    let stored = open(&config)?;
+    let listener = TcpListener::bind(config.listen)
+        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+
+    let (shards, shard_threads) = start_shards()?;
+    let (hub, hub_thread) = start_hub(&config, stored, shards.clone())?;
+    let wire = Arc::new(Wire { hub: hub.clone(), shards, origins: Origins::new(config.allow_origin.clone()) });
+    let (broken, found_broken) = bounded(1);
+    let path = web::socket_path(&config.data)?;
+    let relay = Arc::new(Relay::new(path.clone(), reach::Room::now().exchanges, broken));
+    let site = Arc::new(Site::new(&config, hub.clone(), token));
+    let web = web::Web::start(path, site, found_broken)?;
+    let door = Door::open(listener, &config, wire, relay)?;
+
+    let mut stdout = std::io::stdout();
+    // Nobody may be reading what we say; that is no reason to stop.
+    let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
+    wait_for_signal(signals)?;
+    ::log::info!("stopping");
+    limit_stopping()?;
+    door.stop();
+    let _ = hub.ask(Request::Stop);
+    drop(hub);
+    web.stop();
+    join(hub_thread);
+    shard_threads.into_iter().for_each(join);
+    Ok(())
+}
+
+/// The data folder, made if missing, and its lock.
+fn prepare(data: &Path) -> Result<Lock, Error> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.map_err(|source| Error::Io { what: "create", path: data.to_owned(), source })?;
+    Lock::take(data)
+}
+
+fn read_token(path: &Path) -> Result<String, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Io { what: "read", path: path.to_owned(), source })?;
+    let token = text.trim();
+    if token.len() < TOKEN_BYTES_MIN {
+        let length = token.len();
+        return Err(Error::Usage(format!(
+            "the token in {} is {length} bytes, at least {TOKEN_BYTES_MIN} are needed; make one with: openssl rand -hex 16",
+            path.display()
+        )));
+    }
+    Ok(token.to_owned())
+}
+
+/// An opened log, what is in it, and who may pass `--hold new`.
+struct Stored {
+    log: Log,
+    index: Index,
+    approved: Vec<Author>,
+}
+
+fn open(config: &Config) -> Result<Stored, Error> {
+    let path = config.data.join(FILE_NAME);
+    let disk = Box::new(FileDisk::open(&path)?);
+    let mut index = Index::default();
+    let mut approved = Vec::new();
+    let load = |line: &[u8], place: Place| {
+        let comment = Comment::parse(line).map_err(|error| format!("it is no comment: {error}"))?;
+        if comment.kind.is_some() {
+            return Ok(comment.seq);
+        }
+        if comment.id > comment.seq || comment.id == 0 || comment.seq - comment.id > u64::from(u32::MAX) {
+            return Err(format!("its id is {}, its seq {}", comment.id, comment.seq));
+        }
+        let sight = Sight::of(comment.status, comment.deleted);
+        let nonce = comment.nonce.as_deref();
+        index.load(Entry { id: comment.id, seq: comment.seq, place, sight, page: &comment.page, nonce });
+        if config.hold == Hold::New && sight == Sight::Public {
+            approved.extend(comment.author.as_deref().and_then(Author::parse));
+        }
+        Ok(comment.seq)
+    };
+    let (log, torn) = Log::open(disk, &path, config.sync, SystemTime::now(), load)?;
+    if let Some(torn) = torn {
+        let kept = torn.kept.display();
+        ::log::warn!("the last write was torn: its {} bytes, never acknowledged, are kept in {kept}", torn.bytes);
+    }
+    index.settle();
+    ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+    Ok(Stored { log, index, approved })
+}
+
+fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+    for n in 0..count {
+        let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
+        let shard = Shard::new(waiting.clone());
+        threads.push(spawn(format!("fanout-{n}"), move || vital(|| shard.run(inbox)))?);
+        inboxes.push(sender);
+    }
+    Ok((inboxes, threads))
+}
+
+fn start_hub(
+    config: &Config,
+    stored: Stored,
+    shards: Vec<Orders>,
+) -> Result<(Hub<Arc<TcpStream>>, JoinHandle<()>), Error> {
+    let (requests, inbox): (_, Receiver<Request<Arc<TcpStream>>>) = bounded(INBOX_REQUESTS_MAX);
+    let pulse = Arc::new(Pulse::default());
+    let rates = config.rate.map(Rates::new);
+    let audience = Audience::new(shards);
+    let mut keeper = Keeper::new(stored.log, stored.index, audience, rates, Rules::of(config), pulse.clone());
+    stored.approved.into_iter().for_each(|author| keeper.approve(author));
+    let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
+    Ok((Hub { requests, pulse }, thread))
+}
+
+/// Without the hub or a shard nothing works: better an end that a supervisor sees than a server that only looks alive.
+fn vital(work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        ::log::error!("a vital thread has panicked, sayso ends");
+        process::exit(1);
+    }
+}
+
+/// Waits in a thread of its own, since signals are read there without a handler's restrictions.
+fn wait_for_signal(mut signals: Signals) -> Result<(), Error> {
+    let (sender, received) = bounded(1);
+    let thread = spawn("signal".into(), move || {
+        signals.forever().next();
+        let _ = sender.send(());
+    })?;
+    let _ = received.recv();
+    join(thread);
+    Ok(())
+}
+
+fn limit_stopping() -> Result<(), Error> {
+    spawn("deadline".into(), || {
+        thread::sleep(STOP_DEADLINE);
+        ::log::warn!("something would not end in time; everything acknowledged is on disk");
+        process::exit(0);
+    })
+    .map(drop)
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new().name(name.clone()).spawn(work).map_err(|source| Error::Thread { name, source })
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        ::log::error!("a thread has panicked");
+    }
+}

@@ -1,0 +1,212 @@
+//! HTTP behind the door: tiny_http on a private Unix socket, made anew when it has died. The only file that names it.
+//!
+//! A few threads take requests and ask the hub; one more answers those that the hub is done with. None of them waits for a client,
+//! since the relay does that, nor for a sync. Knows no public socket.
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr},
+    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rustix::{fs::Mode, process::umask};
+use tiny_http::{Header, Request, Response, Server, StatusCode};
+
+use crate::{
+    error::Error,
+    http::{Answer, Asked},
+    limits::MESSAGE_BYTES_MAX,
+    routes::{Finish, Site, Turn},
+};
+
+/// Threads that take requests: each does a page in well under a millisecond.
+const TAKING_THREADS: usize = 3;
+/// Answers that may wait to be written; the relay lets no more exchanges in.
+const FINISHED_MAX: usize = 128;
+/// A server that dies is made anew at most this often.
+const REBIRTH_INTERVAL: Duration = Duration::from_secs(1);
+/// `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
+const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// An answer to be made and written.
+type Finished = (Request, Finish);
+
+/// The private server. Dropping does nothing; [`Web::stop`] ends it.
+pub struct Web {
+    keeper: JoinHandle<()>,
+    stop: Sender<()>,
+}
+
+/// Where the private server is reached: below the data folder, or where that path is too long in a private temporary folder.
+///
+/// # Errors
+/// Where neither can be had.
+pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
+    let path = data.join(".web.sock");
+    let absolute = std::path::absolute(&path).unwrap_or(path);
+    if absolute.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Ok(absolute);
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
+    let folder = std::env::temp_dir().join(format!("sayso-{}", data_encoding::HEXLOWER.encode(&random)));
+    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|source| Error::Io {
+        what: "create",
+        path: folder.clone(),
+        source,
+    })?;
+    Ok(folder.join("web.sock"))
+}
+
+impl Web {
+    /// Serves `site` on the Unix socket `path`; `broken` says that a client of it found nobody there.
+    ///
+    /// # Errors
+    /// Where the socket or a thread can't be made.
+    pub fn start(path: PathBuf, site: Arc<Site>, broken: Receiver<()>) -> Result<Web, Error> {
+        let house = House::build(&path, &site).map_err(|source| Error::Io { what: "listen on", path: path.clone(), source })?;
+        let (stop, stopped) = bounded(1);
+        let keeper = thread::Builder::new()
+            .name("web".into())
+            .spawn(move || keep(house, &path, &site, &broken, &stopped))
+            .map_err(|source| Error::Thread { name: "web".into(), source })?;
+        Ok(Web { keeper, stop })
+    }
+
+    /// Ends the server; requests that are under way may get no answer.
+    pub fn stop(self) {
+        drop(self.stop);
+        let _ = self.keeper.join();
+    }
+}
+
+/// Has the server, and makes a new one when it is broken.
+fn keep(mut house: House, path: &Path, site: &Arc<Site>, broken: &Receiver<()>, stopped: &Receiver<()>) {
+    loop {
+        let born = Instant::now();
+        crossbeam_channel::select! {
+            recv(stopped) -> _ => break,
+            recv(broken) -> _ => {}
+            recv(house.died) -> _ => {}
+        }
+        // Sleeping here delays nobody: without a server there is nothing to do, and a stop is heard.
+        if stopped.recv_timeout(REBIRTH_INTERVAL.saturating_sub(born.elapsed())) != Err(RecvTimeoutError::Timeout) {
+            break;
+        }
+        log::warn!("the private web server has died and is made anew");
+        house.tear_down();
+        house = loop {
+            match House::build(path, site) {
+                Ok(house) => break house,
+                Err(error) => log::error!("the private web server can't be made anew: {error}"),
+            }
+            if stopped.recv_timeout(REBIRTH_INTERVAL) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        };
+        while broken.try_recv().is_ok() {}
+    }
+    house.tear_down();
+}
+
+/// One tiny_http server and the threads that serve it.
+struct House {
+    server: Arc<Server>,
+    threads: Vec<JoinHandle<()>>,
+    died: Receiver<()>,
+}
+
+impl House {
+    fn build(path: &Path, site: &Arc<Site>) -> io::Result<House> {
+        let listener = listen(path)?;
+        let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let server = Arc::new(server);
+        let (finished, to_finish) = bounded::<Finished>(FINISHED_MAX);
+        let (dying, died) = bounded(TAKING_THREADS);
+        let mut threads = Vec::new();
+        for n in 0..TAKING_THREADS {
+            let (server, site, finished, dying) = (server.clone(), site.clone(), finished.clone(), dying.clone());
+            let take = move || {
+                while let Ok(request) = server.recv() {
+                    serve(&site, request, &finished);
+                }
+                let _ = dying.try_send(());
+            };
+            threads.push(thread::Builder::new().name(format!("web-{n}")).spawn(take)?);
+        }
+        let finish = move || to_finish.iter().for_each(|(request, finish)| respond(request, finish()));
+        threads.push(thread::Builder::new().name(format!("web-{TAKING_THREADS}")).spawn(finish)?);
+        Ok(House { server, threads, died })
+    }
+
+    fn tear_down(self) {
+        for _ in 0..TAKING_THREADS {
+            self.server.unblock();
+        }
+        drop(self.server);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A socket that only we can reach, also while it is being made.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mask = umask(Mode::RWXG | Mode::RWXO);
+    let listener = UnixListener::bind(path);
+    umask(mask);
+    listener
+}
+
+fn serve(site: &Arc<Site>, mut request: Request, finished: &Sender<Finished>) {
+    let Some(asked) = asked(&mut request) else { return };
+    match site.serve(asked) {
+        Turn::Now(answer) => respond(request, answer),
+        Turn::Later(start) => {
+            let finished = finished.clone();
+            // Full: the relay has given up on the oldest of them; a dropped request is answered by tiny_http.
+            start(Box::new(move |finish| drop(finished.try_send((request, finish)))));
+        }
+    }
+}
+
+/// `None` if the relay has gone: then nobody waits for an answer.
+fn asked(request: &mut Request) -> Option<Asked> {
+    let mut body = Vec::new();
+    let limit = MESSAGE_BYTES_MAX as u64 + 1;
+    io::Read::read_to_end(&mut io::Read::take(request.as_reader(), limit), &mut body).ok()?;
+    let headers: Vec<(String, String)> = request
+        .headers()
+        .iter()
+        .map(|header| (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned()))
+        .collect();
+    let client = headers.iter().find(|(name, _)| name == "x-sayso-client").and_then(|(_, value)| value.parse().ok());
+    let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
+    Some(Asked {
+        method: request.method().to_string(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body,
+        client: client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+    })
+}
+
+fn respond(request: Request, answer: Answer) {
+    let header = |(name, value): &(&str, String)| Header::from_bytes(*name, value.as_bytes()).ok();
+    let headers = answer.headers.iter().filter_map(header).collect();
+    let length = answer.body.len();
+    let response = Response::new(StatusCode(answer.status), headers, &answer.body[..], Some(length), None)
+        .with_chunked_threshold(usize::MAX);
+    // A relay that has given up is no error.
+    let _ = request.respond(response);
+}

@@ -1,0 +1,1207 @@
+/**
+ * sayso: live comments as one custom element, without a build step and without a dependency.
+ *
+ *   <script type="module" src="https://HOST/embed.js"></script>
+ *   <sayso-comments></sayso-comments>
+ *
+ * Attributes: `page` (what is commented on; else host/path of the canonical address), `src` (the server; else where this file
+ * came from), `heading`, `level` (of the heading, 1–6), `theme` (`light`, `dark`, `auto`; else the page's color-scheme).
+ *
+ * History comes over HTTP, everything after it over one WebSocket, and both are the same lines. Nothing from the wire becomes
+ * markup other than by createElement and textContent, and by the allowlist of `rich` below.
+ */
+
+/**
+ * One comment's present state; of two lines with one id the later seq wins.
+ * @typedef {{seq: number, id: number, page: string, parent?: number, name?: string, author?: string, content?: string,
+ *   html?: string, created_at: string, edited_at?: string, deleted?: true, nonce?: string, status?: 'pending'|'hidden',
+ *   kind?: string}} Line
+ * What the server says besides lines: hello first, then as it happens; a bare seq every 25 s shows whether one was missed.
+ * @typedef {{hello: {log: string, seq: number, readers: number, resumed?: boolean}} | {readers: number} | {typing: string} |
+ *   {seq: number} | {error: string, nonce?: string, retry_after?: number}} Notice
+ * What the server takes.
+ * @typedef {{content: string, name?: string, parent?: number, key: string, nonce: string} | {key: string} |
+ *   {edit: number, content: string, key: string, nonce: string} | {delete: number, key: string, nonce: string} |
+ *   {typing: true, name?: string}} Request
+ * A comment on its way.
+ * @typedef {{nonce: string, page: string, content: string, name: string, parent?: number}} Item
+ * GET /api/comments
+ * @typedef {{log: string, seq: number, comments: Line[], more: boolean}} History
+ */
+
+// ── Limits ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const CONTENT_BYTES_MAX = 8192;
+const NAME_CHARS_MAX = 64;
+/** Answers are set in by one level each up to here. */
+const DEPTH_MAX = 4;
+/** Comments of a first load and of each step back. */
+const HISTORY_LINES = 50;
+/** Catching up with more than this many answers of 200 lines costs more than loading anew. */
+const CATCH_UP_STEPS = 5;
+const RETRY_MIN = 500;
+const RETRY_MAX = 30_000;
+/** The server says something every 25 s; ms. */
+const SILENCE_MAX = 60_000;
+const TYPING_EVERY = 2_000;
+const TYPING_SHOWN = 4_000;
+const TICK = 15_000;
+
+// ── Texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `{…}` is filled in; of several forms Intl.PluralRules picks by `n`. */
+const TEXTS = {
+  anonymous: 'Anonymous', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…', delete: 'Delete',
+  deleted: 'Deleted', edit: 'Edit', edited: 'edited', heading: 'Comments', keep: 'Keep', live: 'Live', markdown: 'Markdown',
+  name: 'Name (optional)', now: 'just now', offline: 'Offline', older: 'Older comments', pending: 'Waiting for approval',
+  placeholder: 'Say something…', reply: 'Reply', retrying: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
+  someone: 'Someone', waiting: 'waits for the connection', you: 'You',
+  answer: 'Answer {name}…',
+  empty: 'No comments yet. Say the first word.',
+  failed: 'This could not be loaded. Try again.',
+  left: '{n} left',
+  long: 'This is {bytes} bytes long; at most {max} fit.',
+  lost: 'The connection was lost. Try again.',
+  missing: 'Write something first.',
+  notLive: 'There is no connection right now. Try again in a moment.',
+  older_comment: 'an older comment',
+  over: '{n} too many',
+  reading: 'Live · {n} reading',
+  sure: 'Delete for good?',
+  to: 'to ',
+  came: { one: '{n} new comment', other: '{n} new comments' },
+  held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
+  typing: { one: '{who} is typing…', other: '{who} are typing…' },
+};
+const LANG = 'en';
+const plural = new Intl.PluralRules(LANG);
+const number = new Intl.NumberFormat(LANG);
+const names = new Intl.ListFormat(LANG, { style: 'short' });
+const relative = new Intl.RelativeTimeFormat(LANG, { numeric: 'always', style: 'short' });
+const day = new Intl.DateTimeFormat(LANG, { day: 'numeric', month: 'short' });
+const date = new Intl.DateTimeFormat(LANG, { day: 'numeric', month: 'short', year: 'numeric' });
+const moment = new Intl.DateTimeFormat(LANG, { dateStyle: 'long', timeStyle: 'short' });
+
+/** @param {keyof TEXTS} key */
+function text(key, values = {}) {
+  const found = TEXTS[key];
+  const form = typeof found === 'string' ? found : found[plural.select(values.n)] ?? found.other;
+  return form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? number.format(values[name]) : values[name]);
+}
+
+/** A sentence of the server, as it stands in a page. */
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
+
+/** @param {number} at milliseconds */
+function ago(at) {
+  const seconds = Math.max(0, (Date.now() - at) / 1000);
+  if (seconds < 45) return text('now');
+  for (const [unit, size, end] of [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86400]]) {
+    // English alone shortens with a full stop that nobody writes: "4 min. ago".
+    if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
+  }
+  return (new Date(at).getFullYear() === new Date().getFullYear() ? day : date).format(at);
+}
+
+// ── What is kept in the browser ───────────────────────────────────────────────────────────────────────────────────────────
+
+/** localStorage where there is one and it lets us, this page's memory beside it. */
+const memory = new Map();
+const store = {
+  get(key) {
+    try {
+      return localStorage.getItem(key) ?? memory.get(key) ?? null;
+    } catch {
+      return memory.get(key) ?? null;
+    }
+  },
+  set(key, value) {
+    memory.set(key, value);
+    try {
+      localStorage.setItem(key, value);
+    } catch { /* full or forbidden: memory has it */ }
+  },
+  remove(key) {
+    memory.delete(key);
+    try {
+      localStorage.removeItem(key);
+    } catch { /* forbidden: it was never there */ }
+  },
+  keys(prefix) {
+    const keys = new Set(memory.keys());
+    try {
+      for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i));
+    } catch { /* forbidden */ }
+    return [...keys].filter((key) => key.startsWith(prefix));
+  },
+  read(key) {
+    try {
+      return JSON.parse(this.get(key)) ?? {};
+    } catch {
+      return {};
+    }
+  },
+};
+
+/** 16 random bytes, base64url: a nonce, or the author's secret. */
+function random() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+}
+
+// ── Elements ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** An element; a class is a part too, a function listens. */
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') node.addEventListener(name, value);
+    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : value);
+    if (name === 'class') node.setAttribute('part', value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function svg(tag, attributes, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** What a comment's html may hold; everything else leaves its text behind. */
+const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
+
+/** Builds the server's html anew from the allowlist, so that even a lying server can't run anything here. */
+function rich(html) {
+  const built = document.createDocumentFragment();
+  copy(new DOMParser().parseFromString(html, 'text/html').body, built, 0);
+  return built;
+}
+
+function copy(from, to, depth) {
+  for (const node of from.childNodes) {
+    if (node.nodeType === Node.TEXT_NODE) to.append(node.data);
+    if (node.nodeType !== Node.ELEMENT_NODE || depth > 32) continue;
+    const tag = node.localName;
+    if (['script', 'style', 'template'].includes(tag)) continue;
+    const made = RICH.has(tag) ? to.appendChild(document.createElement(tag)) : to;
+    if (tag === 'a') link(made, node.getAttribute('href'));
+    if (tag === 'ol' && /^\d{1,9}$/.test(node.getAttribute('start'))) made.setAttribute('start', node.getAttribute('start'));
+    copy(node, made, depth + 1);
+  }
+}
+
+function link(a, href) {
+  try {
+    if (!['http:', 'https:', 'mailto:'].includes(new URL(href).protocol)) return;
+  } catch {
+    return;
+  }
+  a.setAttribute('href', href);
+  a.setAttribute('rel', 'nofollow ugc noopener');
+}
+
+/** The avatar's colours by hue, and its shapes: the same as in src/page.rs. */
+const HUES = ['#4f7df0', '#7a6cf0', '#a463e0', '#cf5bb4', '#e0587f', '#e8694f', '#e58a34', '#c9a227', '#8aa83a', '#45a566',
+  '#2aa198', '#3a97cf'];
+const SHAPES = ['M-9 0a9 9 0 1 1 18 0a9 9 0 1 1-18 0z', 'M-9-9H1a8 8 0 0 1 8 8V1a8 8 0 0 1-8 8H-1a8 8 0 0 1-8-8z',
+  'M-11 5a11 11 0 0 1 22 0z', 'M-10 7L0-9L10 7z'];
+const SQUARE = 'M0 0h36v36H0z';
+const SILHOUETTE = 'M12 15a6 6 0 1 1 12 0a6 6 0 1 1-12 0M6 36a12 12 0 0 1 24 0z';
+
+/** Two or three soft shapes that are always the same for the same author; a silhouette for nobody. */
+function avatar(author) {
+  const frame = svg('svg', { class: 'avatar', viewBox: '0 0 36 36', 'aria-hidden': 'true' });
+  const path = (fill, opacity, d) => svg('path', { fill, opacity, d });
+  if (!author) {
+    frame.append(path('currentColor', '.1', SQUARE), path('currentColor', '.3', SILHOUETTE));
+    return frame;
+  }
+  // FNV-1a, then a linear congruential generator (Numerical Recipes).
+  let seed = 2166136261;
+  for (const byte of new TextEncoder().encode(author)) seed = Math.imul(seed ^ byte, 16777619);
+  const draw = (n) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+    return (seed >>> 16) % n;
+  };
+  const hue = draw(12);
+  const group = svg('g', { transform: `rotate(${draw(8) * 45} 18 18)` });
+  const shapes = [[0, 12, 13], [1, 24, 22], [10, 22, 9]].slice(0, 2 + draw(2));
+  for (const [colour, left, top] of shapes) {
+    const [x, y, angle, drawn] = [left + draw(4), top + draw(4), draw(8) * 45, 8 + draw(4)];
+    const size = colour === 10 ? drawn - 4 : drawn;
+    const scale = `${Math.floor(size / 10)}.${size % 10}`;
+    group.append(svg('path', { fill: HUES[(hue + colour) % 12], opacity: '.8',
+      transform: `translate(${x} ${y}) rotate(${angle}) scale(${scale})`, d: SHAPES[draw(4)] }));
+  }
+  frame.append(path(HUES[hue], '.2', SQUARE), group);
+  return frame;
+}
+
+/** The server's style sheet, fetched once for all elements; as text, so that a host's style-src has no say. */
+const sheets = new Map();
+function sheet(base) {
+  if (!sheets.has(base)) {
+    const made = fetch(`${base}/embed.css`).then(async (answer) => {
+      if (!answer.ok) throw new Error(`${answer.status} for embed.css`);
+      const css = new CSSStyleSheet();
+      css.replaceSync(await answer.text());
+      return css;
+    });
+    sheets.set(base, made);
+    made.catch(() => sheets.delete(base));
+  }
+  return sheets.get(base);
+}
+
+// ── Wire ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * One page's comments from one server: history over HTTP, then live over a WebSocket that comes back by itself.
+ * Knows no elements. `on` is told: `history(History)` everything anew, `line(Line)` one later state, `notice(Notice)` the rest,
+ * `state()` that `live` has changed.
+ */
+class Wire {
+  /** `connecting`, `live`, `retry` or `offline`. */
+  state = 'connecting';
+  #on;
+  #base;
+  #page;
+  /** What to resume from: the log, and the highest seq below which nothing is missing. */
+  #log = '';
+  #cursor = 0;
+  /** The highest seq seen while a gap below it is being filled; 0: no gap. */
+  #ahead = 0;
+  #socket = null;
+  #attempt = 0;
+  #timer = 0;
+  #heard = 0;
+  /** Counts starts and stops: what was begun in an earlier one is dropped. */
+  #run = 0;
+
+  constructor(base, page, on) {
+    this.#base = base;
+    this.#page = page;
+    this.#on = on;
+  }
+
+  start() {
+    this.#run++;
+    this.#connect(this.#run);
+  }
+
+  stop() {
+    this.#run++;
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  /** Connects at once instead of at the next attempt; a connection that only seems to be one is renewed. */
+  wake() {
+    if (this.#socket && Date.now() - this.#heard < SILENCE_MAX / 2) return;
+    this.#attempt = 0;
+    this.stop();
+    this.start();
+  }
+
+  /** Renews a connection that has been silent for too long. */
+  check() {
+    if (this.#socket && Date.now() - this.#heard > SILENCE_MAX) this.wake();
+  }
+
+  /** @param {Request} request @returns {boolean} whether it is on its way */
+  send(request) {
+    if (this.state !== 'live') return false;
+    this.#socket.send(JSON.stringify(request));
+    return true;
+  }
+
+  /** @returns {Promise<History>} */
+  get(query) {
+    return this.#fetch('comments', query);
+  }
+
+  /** Comments on the page, loaded or not. */
+  async count() {
+    return (await this.#fetch('counts', {}))[this.#page];
+  }
+
+  async #fetch(what, query) {
+    const address = `${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`;
+    const answer = await fetch(address, { signal: AbortSignal.timeout(20_000) });
+    if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
+    return answer.json();
+  }
+
+  async #connect(run) {
+    try {
+      if (!this.#log) await this.#load(run);
+      // Where no socket gets through, each attempt still brings what is new.
+      else if (this.#attempt > 2) await this.#catchUp(run);
+    } catch {
+      if (run === this.#run) this.#retry();
+      return;
+    }
+    if (run === this.#run) this.#open(run);
+  }
+
+  async #load(run) {
+    const history = await this.get({ limit: HISTORY_LINES });
+    if (run !== this.#run) return;
+    this.#log = history.log;
+    this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
+    this.#ahead = 0;
+    this.#on.history(history);
+  }
+
+  /** Fills the gap above the cursor; lines that come live meanwhile are taken, but move the cursor only afterwards. */
+  async #catchUp(run) {
+    this.#ahead = Math.max(this.#ahead, this.#cursor);
+    for (let step = 0; step < CATCH_UP_STEPS; step++) {
+      const { log, seq, comments, more } = await this.get({ since: this.#cursor, limit: 200 });
+      if (run !== this.#run) return;
+      if (log !== this.#log) break;
+      for (const line of comments) this.#on.line(line);
+      this.#cursor = Math.max(this.#cursor, comments.at(-1)?.seq ?? 0);
+      if (more) continue;
+      this.#cursor = Math.max(this.#cursor, seq, this.#ahead);
+      this.#ahead = 0;
+      return;
+    }
+    await this.#load(run);
+  }
+
+  #open(run) {
+    const query = new URLSearchParams({ page: this.#page, since: this.#cursor, log: this.#log });
+    const socket = new WebSocket(`${this.#base.replace(/^http/, 'ws')}/ws/comments/?${query}`, 'sayso.1');
+    this.#socket = socket;
+    this.#heard = Date.now();
+    socket.onmessage = (event) => socket === this.#socket && this.#take(JSON.parse(event.data), run);
+    socket.onclose = () => socket === this.#socket && this.#retry();
+  }
+
+  /** @param {Line | Notice} message */
+  #take(message, run) {
+    this.#heard = Date.now();
+    if (message.hello) {
+      if (message.hello.resumed === false) this.#mend(message.hello.log, run);
+      this.#attempt = 0;
+      this.#enter('live');
+      this.#on.notice({ readers: message.hello.readers });
+    } else if (message.id) {
+      if (this.#ahead) this.#ahead = Math.max(this.#ahead, message.seq);
+      else this.#cursor = Math.max(this.#cursor, message.seq);
+      this.#on.line(message);
+    } else if (message.seq) {
+      if (message.seq > this.#cursor && !this.#ahead) this.#mend(this.#log, run);
+    } else {
+      this.#on.notice(message);
+    }
+  }
+
+  /** Gets what the socket won't give; where that fails, a fresh connection begins it again. */
+  async #mend(log, run) {
+    try {
+      await (log === this.#log ? this.#catchUp(run) : this.#load(run));
+    } catch {
+      if (run !== this.#run) return;
+      this.#drop();
+      this.#retry();
+    }
+  }
+
+  #retry() {
+    this.#socket = null;
+    this.#ahead = 0;
+    this.#attempt++;
+    this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
+    // Full jitter: a thousand readers of a restarted server come back spread out.
+    const wait = Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
+    const run = this.#run;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => run === this.#run && this.#connect(run), wait);
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#ahead = 0;
+    socket?.close();
+    if (this.state === 'live') this.#enter('retry');
+  }
+
+  #enter(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#on.state();
+  }
+}
+
+// ── Composer ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const bytes = (string) => new TextEncoder().encode(string).length;
+const GROWS = CSS.supports('field-sizing', 'content');
+
+/** A field to write in: for a comment, for an answer, or for an edit, which has no name. */
+class Composer {
+  /**
+   * @param {{send: (content: string, name: string) => void, typing?: () => void, change?: (text: string) => void,
+   *   cancel?: () => void, name?: string, placeholder?: string, verb?: string}} does
+   */
+  constructor(does) {
+    this.does = does;
+    const label = does.placeholder ?? text('placeholder');
+    this.input = el('textarea', { class: 'input', rows: '2', placeholder: label, 'aria-label': text('comment'), dir: 'auto',
+      input: () => this.#changed(), keydown: (event) => this.#pressed(event) });
+    this.name = el('input', { class: 'who', value: does.name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
+      'aria-label': text('name'), autocomplete: 'nickname', keydown: (event) => this.#pressed(event) });
+    this.hint = el('span', { class: 'hint' }, text('markdown'));
+    this.error = el('p', { class: 'error', role: 'alert' });
+    const cancel = el('button', { class: 'cancel', type: 'button', click: does.cancel }, text('cancel'));
+    const bar = el('div', { class: 'bar' }, ...(does.name === undefined ? [] : [this.name]), this.hint,
+      ...(does.cancel ? [cancel] : []), el('button', { class: 'send' }, does.verb ?? text('send')));
+    this.form = el('form', { class: 'composer', submit: (event) => this.#submit(event) },
+      el('div', { class: 'field' }, this.input, bar), this.error);
+    this.form.noValidate = true;
+  }
+
+  get value() {
+    return this.input.value;
+  }
+
+  set value(value) {
+    this.input.value = value;
+    this.#changed(true);
+  }
+
+  /** Says what is wrong, under the field; empty: nothing any more. */
+  complain(words) {
+    this.sent = false;
+    this.error.textContent = words;
+    this.form.classList.toggle('bad', words !== '');
+    this.input.ariaInvalid = words ? 'true' : null;
+  }
+
+  #changed(quiet) {
+    if (!GROWS) {
+      this.input.style.height = 'auto';
+      this.input.style.height = `${this.input.scrollHeight}px`;
+    }
+    if (this.error.textContent) this.complain('');
+    const left = CONTENT_BYTES_MAX - bytes(this.value.trim());
+    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < 500 ? text('left', { n: left }) : text('markdown');
+    this.hint.classList.toggle('near', left < 100);
+    this.does.change?.(this.value);
+    if (!quiet && this.value.trim()) this.does.typing?.();
+  }
+
+  #pressed(event) {
+    if (event.isComposing) return;
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#submit(event);
+    if (event.key === 'Escape') this.does.cancel?.();
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    const content = this.value.trim();
+    const size = bytes(content);
+    if (content && size <= CONTENT_BYTES_MAX) {
+      this.complain('');
+      this.does.send(content, this.name.value.trim());
+      return;
+    }
+    this.complain(content ? text('long', { bytes: size, max: CONTENT_BYTES_MAX }) : text('missing'));
+    this.input.focus();
+  }
+}
+
+// ── The element ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** All elements on this page share one timer for their relative times and their connections. */
+const drawn = new Set();
+let ticking = 0;
+function tick() {
+  for (const element of drawn) element.tick();
+}
+
+/** Address of the folder this file came from, without a slash at its end. */
+const HERE = new URL('.', import.meta.url).href.slice(0, -1);
+
+function canonicalPage() {
+  const { host, pathname } = new URL(document.querySelector('link[rel=canonical]')?.href || location.href);
+  return (host + pathname).slice(0, 512);
+}
+
+/**
+ * One comment as it is drawn: `item` is its place with its answers, `article` what it says.
+ * @typedef {{line: Line, item: HTMLElement, article: HTMLElement, answers?: HTMLElement, below: Entry[], depth: number,
+ *   reply?: Composer, editing?: Composer, confirming?: boolean}} Entry
+ */
+
+class SaysoComments extends HTMLElement {
+  /** @type {Map<number, Entry>} */
+  #entries = new Map();
+  /** @type {Map<string, {item: Item, entry: Entry, sent: boolean}>} */
+  #outbox = new Map();
+  /** Edits and deletions under way, by nonce: `{id, composer}`, whom to tell if they are refused. */
+  #asked = new Map();
+  /** Lines that wait for the next frame. */
+  #queue = [];
+  /** New comments above what is being read, by id. */
+  #held = new Map();
+  #more = false;
+  #count = 0;
+  #readers = 0;
+  #top = true;
+  #typing = new Map();
+  #typed = 0;
+  #unsaid = 0;
+  #frame = 0;
+
+  connectedCallback() {
+    this.#listen();
+    if (this.#wire) {
+      this.#wire.start();
+      return;
+    }
+    this.#base = this.getAttribute('src')?.replace(/\/+$/, '') || HERE;
+    this.#page = this.getAttribute('page') || canonicalPage();
+    this.#wire = new Wire(this.#base, this.#page, {
+      history: (history) => this.#replace(history),
+      line: (line) => this.#receive(line),
+      notice: (notice) => this.#hear(notice),
+      state: () => this.#stateChanged(),
+    });
+    this.attachShadow({ mode: 'open' }).append(el('slot'));
+    this.#build();
+    this.#begin();
+  }
+
+  disconnectedCallback() {
+    this.#leave.abort();
+    this.#watch.disconnect();
+    drawn.delete(this);
+    this.#wire.stop();
+  }
+
+  /** Brings times up to date; looks after the connection. */
+  tick() {
+    for (const time of this.#list.querySelectorAll('time')) {
+      const words = ago(Date.parse(time.dateTime));
+      if (time.textContent !== words) time.textContent = words;
+    }
+    this.#wire.check();
+  }
+
+  #wire;
+  #base;
+  #page;
+  #leave;
+  #watch;
+  /** Parts of the drawing. */
+  #root;
+  #total;
+  #state;
+  #main;
+  #who;
+  #pill;
+  #list;
+  #empty;
+  #older;
+  #said;
+
+  #listen() {
+    this.#leave = new AbortController();
+    const { signal } = this.#leave;
+    const wake = () => document.visibilityState === 'visible' && this.#wire.wake();
+    addEventListener('online', wake, { signal });
+    document.addEventListener('visibilitychange', wake, { signal });
+    // An open socket would keep the host page out of the browser's back/forward cache.
+    addEventListener('pagehide', () => this.#wire.stop(), { signal });
+    addEventListener('pageshow', (event) => event.persisted && this.#wire.start(), { signal });
+    addEventListener('hashchange', () => this.#seek(), { signal });
+    drawn.add(this);
+    ticking ||= setInterval(tick, TICK);
+  }
+
+  // ── Drawing the frame ──
+
+  #build() {
+    this.#total = el('span', { class: 'count' });
+    this.#state = el('p', { class: 'state' }, text('connecting'));
+    this.#main = new Composer({ name: this.#me.name ?? '', typing: () => this.#type(), send: (...said) => this.#post(...said),
+      change: (draft) => draft ? store.set(this.#key('draft'), draft) : store.remove(this.#key('draft')) });
+    this.#who = el('p', { class: 'typing' });
+    this.#pill = el('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#release(true) });
+    this.#list = el('ol', { class: 'list', role: 'list' });
+    this.#empty = el('p', { class: 'empty', hidden: true }, text('empty'));
+    this.#older = el('button', { class: 'older', type: 'button', hidden: true, click: () => this.#goBack() }, text('older'));
+    this.#said = el('p', { class: 'unseen', role: 'status' });
+    const level = /^[1-6]$/.test(this.getAttribute('level')) ? this.getAttribute('level') : '2';
+    const title = el(`h${level}`, { class: 'title' }, this.getAttribute('heading') || text('heading'));
+    this.#root = el('section', { class: 'sayso', 'aria-label': title.textContent },
+      el('header', { class: 'head' }, title, this.#total, this.#state), this.#main.form, this.#who,
+      el('div', { class: 'pillbox' }, this.#pill), this.#list, this.#empty,
+      el('footer', { class: 'foot' }, this.#older, el('a', { class: 'brand', href: `${this.#base}/` }, 'sayso')), this.#said);
+    this.#watch = new IntersectionObserver(([seen]) => {
+      this.#top = seen.isIntersecting || seen.boundingClientRect.top > 0;
+      if (this.#top) this.#release(false);
+    });
+  }
+
+  /** The children of the served page stay visible until everything that replaces them is there. */
+  async #begin() {
+    try {
+      this.shadowRoot.adoptedStyleSheets = [await sheet(this.#base)];
+    } catch { /* plain, but working */ }
+    this.#recall();
+    this.#watch.observe(this.#who);
+    if (!this.firstElementChild) {
+      this.#list.append(el('li', { class: 'skeleton' }));
+      this.shadowRoot.replaceChildren(this.#root);
+    }
+    this.#wire.start();
+  }
+
+  /** Takes the place of the served children, with what was typed there, and with its focus. */
+  #takeOver() {
+    if (this.#root.isConnected) return;
+    const { content, name } = this.querySelector('form')?.elements ?? {};
+    const note = this.querySelector('.error')?.textContent;
+    if (content?.value) this.#main.value = content.value;
+    if (name?.value) this.#main.name.value = name.value;
+    if (note) this.#main.complain(sentence(note));
+    const focused = document.activeElement;
+    const place = [focused?.selectionStart, focused?.selectionEnd];
+    this.shadowRoot.replaceChildren(this.#root);
+    const heir = new Map([[content, this.#main.input], [name, this.#main.name]]).get(focused);
+    heir?.focus({ preventScroll: true });
+    heir?.setSelectionRange(...place);
+    this.replaceChildren();
+  }
+
+  /** Drafts and unsent comments of an earlier visit. */
+  #recall() {
+    this.#main.value = store.get(this.#key('draft')) ?? '';
+    for (const key of store.keys(this.#key('out', ''))) {
+      const item = store.read(key);
+      if (item.page === this.#page && item.content && !this.#outbox.has(item.nonce)) this.#enqueue(item);
+    }
+  }
+
+  #key(...parts) {
+    const of = { draft: [this.#page], name: [], me: [], out: [] }[parts[0]];
+    return ['sayso', this.#base, ...parts, ...of].join(' ');
+  }
+
+  /** The author as this browser knows them: name, secret key, and the pseudonym once the server has told it. */
+  get #me() {
+    return store.read(this.#key('me'));
+  }
+
+  #remember(known) {
+    store.set(this.#key('me'), JSON.stringify({ ...this.#me, ...known }));
+  }
+
+  /** The secret, made when it is first needed. */
+  #secret() {
+    if (!this.#me.key) this.#remember({ key: random() });
+    return this.#me.key;
+  }
+
+  #isMine(line) {
+    return line.author !== undefined && line.author === this.#me.author;
+  }
+
+  // ── What comes ──
+
+  /** @param {History} history everything anew, drawn in one go so that nothing flickers */
+  #replace({ comments, more }) {
+    this.#queue = [];
+    this.#held.clear();
+    this.#entries.clear();
+    this.#list.replaceChildren();
+    this.#more = more;
+    for (const line of comments) {
+      if (line.nonce) this.#acknowledge(line);
+      this.#place(line);
+    }
+    for (const { entry } of this.#outbox.values()) this.#hang(entry);
+    this.#count = [...this.#entries.values()].filter(({ line }) => isShown(line)).length;
+    if (more) this.#recount();
+    this.#tidy();
+    this.#takeOver();
+    this.#seek();
+  }
+
+  /** @param {Line} line */
+  #receive(line) {
+    if (line.kind) return;
+    if (line.nonce) this.#acknowledge(line);
+    this.#queue.push(line);
+    // Frames stop in a hidden tab.
+    this.#frame ||= document.hidden ? setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    this.#frame = 0;
+    const lines = this.#queue.splice(0);
+    let came = 0;
+    for (const line of lines) {
+      const isNews = !this.#entries.has(line.id) && isShown(line) && !this.#isMine(line);
+      if (!this.#entries.has(line.id) && !this.#top && !this.#isMine(line) && !this.#entries.has(line.parent)) {
+        if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
+        continue;
+      }
+      this.#place(line, isNews);
+      if (isNews) came++;
+    }
+    this.#announce(came);
+    this.#tidy();
+  }
+
+  #announce(n) {
+    if (n && !this.#unsaid) {
+      setTimeout(() => {
+        this.#said.textContent = text('came', { n: this.#unsaid });
+        this.#unsaid = 0;
+      }, 2_000);
+    }
+    this.#unsaid += n;
+  }
+
+  /** Shows what was held back above; `go` there too. */
+  #release(go) {
+    const lines = [...this.#held.values()];
+    this.#held.clear();
+    for (const line of lines) this.#place(line, isShown(line));
+    this.#tidy();
+    if (!go) return;
+    this.#root.querySelector('.list').scrollIntoView({ block: 'nearest' });
+    this.#main.form.scrollIntoView({ block: 'start', behavior: calm() ? 'auto' : 'smooth' });
+    this.#main.input.focus({ preventScroll: true });
+  }
+
+  /** @param {Notice} notice */
+  #hear(notice) {
+    if (notice.readers !== undefined) {
+      this.#readers = notice.readers;
+      this.#showState();
+    } else if (notice.typing !== undefined) {
+      this.#showTyping(notice.typing);
+    } else if (notice.error) {
+      this.#refused(notice);
+    }
+  }
+
+  #stateChanged() {
+    const isLive = this.#wire.state === 'live';
+    for (const waiting of this.#outbox.values()) {
+      waiting.sent &&= isLive;
+      if (isLive) this.#dispatch(waiting);
+      else this.#mark(waiting);
+    }
+    if (isLive && this.#me.key) this.#wire.send({ key: this.#me.key });
+    if (!isLive) {
+      for (const { composer } of this.#asked.values()) composer.complain(text('lost'));
+      this.#asked.clear();
+    }
+    this.#showState();
+  }
+
+  #showState() {
+    const { state } = this.#wire;
+    const n = this.#outbox.size;
+    this.#state.dataset.state = state;
+    this.#state.textContent = state === 'live' ? text(this.#readers > 1 ? 'reading' : 'live', { n: this.#readers })
+      : state === 'retry' ? text('retrying')
+      : state === 'connecting' ? text('connecting')
+      : n ? text('held', { n }) : text('offline');
+  }
+
+  // ── The list ──
+
+  /** Whether a line belongs to the part of the history that is not loaded. */
+  #isBeforeAll(line) {
+    return this.#more && line.seq !== line.id && line.id < Math.min(...this.#entries.keys());
+  }
+
+  /** Draws a line: a new entry, or a later state of one that is there. @param {Line} line */
+  #place(line, isNews = false) {
+    const known = this.#entries.get(line.id);
+    if (known && known.line.seq >= line.seq) return;
+    if (!known && this.#isBeforeAll(line)) {
+      this.#recount();
+      return;
+    }
+    this.#count += isShown(line) - (known ? isShown(known.line) : false);
+    for (const [nonce, { id }] of this.#asked) if (id === line.id) this.#asked.delete(nonce);
+    if (known) {
+      this.#redraw(known, line);
+      return;
+    }
+    const entry = { line, item: el('li', { class: 'item' }), below: [], depth: 0 };
+    entry.item.entry = entry;
+    entry.article = entry.item.appendChild(this.#article(entry));
+    if (isNews) entry.article.classList.add('fresh');
+    this.#entries.set(line.id, entry);
+    this.#hang(entry);
+  }
+
+  /** Finds an entry's place: below what it answers if that is here, else at the top level. */
+  #hang(entry) {
+    const { line, item } = entry;
+    const above = this.#entries.get(line.parent);
+    entry.depth = above ? Math.min(above.depth + 1, DEPTH_MAX) : 0;
+    if (!above) {
+      insert(this.#list, item, false);
+    } else {
+      if (!above.below.includes(entry)) above.below.push(entry);
+      insert(above.depth < DEPTH_MAX ? answersOf(above) : above.item.parentElement, item, true);
+    }
+  }
+
+  /** Older comments have come: answers to them that stood alone find their place, and take their own answers along. */
+  #gather(entry) {
+    this.#hang(entry);
+    if (entry.line.parent) this.#redraw(entry, entry.line);
+    for (const answer of entry.below) this.#gather(answer);
+  }
+
+  #redraw(entry, line) {
+    entry.line = line;
+    // Somebody who is writing is not interrupted, but by their own edit's coming back.
+    if (entry.editing && !entry.editing.sent && isShown(line)) return;
+    entry.editing = undefined;
+    const article = this.#article(entry);
+    const hadFocus = entry.article.contains(this.shadowRoot.activeElement);
+    if (entry.article.classList.contains('fresh')) article.classList.add('fresh');
+    entry.article.replaceWith(article);
+    entry.article = article;
+    if (hadFocus) this.#settle(entry);
+  }
+
+  /** Keeps the focus near where it was. */
+  #settle(entry) {
+    const near = entry.article.querySelector('.actions button') ?? this.#main.input;
+    near.focus({ preventScroll: true });
+  }
+
+  /** What depends on more than one entry: empty places, counts, buttons. */
+  #tidy() {
+    for (const entry of this.#entries.values()) {
+      if (!isShown(entry.line)) entry.item.hidden = !hasBelow(entry) && !entry.reply?.form.isConnected;
+    }
+    const held = [...this.#held.values()].filter(isShown).length;
+    this.#pill.hidden = !held;
+    this.#pill.textContent = `↑ ${text('came', { n: held })}`;
+    const total = this.#count + held;
+    this.#total.textContent = total ? number.format(total) : '';
+    this.#empty.hidden = total > 0 || this.#outbox.size > 0;
+    this.#older.hidden = !this.#more;
+    this.#list.querySelector('.skeleton')?.remove();
+  }
+
+  async #recount() {
+    try {
+      this.#count = await this.#wire.count() - this.#held.size;
+      this.#tidy();
+    } catch { /* the next load says it */ }
+  }
+
+  async #goBack(limit = HISTORY_LINES) {
+    this.#older.disabled = true;
+    try {
+      const { comments, more } = await this.#wire.get({ before: Math.min(...this.#entries.keys()), limit });
+      const alone = [...this.#entries.values()].filter(({ line }) => line.parent && !this.#entries.has(line.parent));
+      const count = this.#count;
+      this.#more = false;
+      for (const line of comments) this.#place(line);
+      this.#count = count;
+      this.#more = more && comments.length > 0;
+      for (const entry of alone) if (this.#entries.has(entry.line.parent)) this.#gather(entry);
+      this.#older.textContent = text('older');
+    } catch {
+      this.#older.textContent = text('failed');
+    }
+    this.#older.disabled = false;
+    this.#tidy();
+  }
+
+  /** Goes to the comment that the address names, loading what lies before it. */
+  async #seek() {
+    const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
+    if (!id) return;
+    while (!this.#entries.has(id) && this.#more && id < Math.min(...this.#entries.keys())) {
+      const before = this.#entries.size;
+      await this.#goBack(200);
+      if (this.#entries.size === before) return;
+    }
+    const article = this.#entries.get(id)?.article;
+    if (!article?.isConnected) return;
+    article.scrollIntoView({ block: 'center' });
+    article.classList.remove('fresh');
+    void article.offsetWidth; // begins the animation anew
+    article.classList.add('fresh');
+  }
+
+  // ── One comment ──
+
+  #article(entry) {
+    const { line } = entry;
+    if (!isShown(line)) {
+      return el('article', { class: 'comment gone' }, el('p', { class: 'meta' }, text('deleted'), this.#when(line)));
+    }
+    const meta = el('p', { class: 'meta' }, el('bdi', { class: 'name' }, line.name || text('anonymous')));
+    if (this.#isMine(line) || line.id === undefined) meta.append(el('span', { class: 'mark' }, text('you')));
+    if (line.id) meta.append(' ', this.#when(line));
+    if (line.edited_at) meta.append(' ', el('span', { class: 'edited' }, text('edited')));
+    if (line.status === 'pending') meta.append(' ', el('span', { class: 'warn' }, text('pending')));
+    const above = this.#entries.get(line.parent);
+    if (line.parent && (!above || above.depth >= DEPTH_MAX)) {
+      const name = above ? above.line.name || text('anonymous') : text('older_comment');
+      meta.append(' ', el('a', { class: 'to', href: `#sayso-${line.parent}` }, text('to'), el('bdi', {}, name)));
+    }
+    const body = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
+      : el('div', { class: 'text plain', dir: 'auto' }, line.content);
+    return el('article', { class: 'comment' }, avatar(line.author), meta, body, this.#actions(entry));
+  }
+
+  #when(line) {
+    const at = Date.parse(line.created_at);
+    return el('a', { class: 'when', href: `#sayso-${line.id}` },
+      el('time', { datetime: line.created_at, title: moment.format(at) }, ago(at)));
+  }
+
+  #actions(entry) {
+    const row = el('div', { class: 'actions' });
+    const button = (label, click) => el('button', { type: 'button', class: label, click }, text(label));
+    if (!entry.line.id) return row;
+    if (entry.confirming) {
+      const stop = (event) => {
+        if (event.key && event.key !== 'Escape') return;
+        entry.confirming = false;
+        this.#redraw(entry, entry.line);
+      };
+      row.append(el('span', { class: 'warn' }, text('sure')), button('delete', () => this.#delete(entry)), button('keep', stop));
+      row.addEventListener('keydown', stop);
+      return row;
+    }
+    row.append(button('reply', () => this.#reply(entry)));
+    if (this.#isMine(entry.line)) {
+      row.append(button('edit', () => this.#edit(entry)), button('delete', () => {
+        entry.confirming = true;
+        this.#redraw(entry, entry.line);
+        entry.article.querySelector('.keep').focus();
+      }));
+    }
+    return row;
+  }
+
+  #reply(entry) {
+    const close = () => {
+      entry.reply.form.remove();
+      this.#tidy();
+      this.#settle(entry);
+    };
+    // Kept when closed, with what was typed.
+    entry.reply ??= new Composer({
+      name: this.#main.name.value, cancel: close, typing: () => this.#type(),
+      placeholder: text('answer', { name: entry.line.name || text('anonymous') }),
+      send: (content, name) => {
+        entry.reply.value = '';
+        this.#post(content, name, entry.line.id);
+        close();
+      },
+    });
+    entry.article.after(entry.reply.form);
+    entry.reply.input.focus();
+  }
+
+  #edit(entry) {
+    const close = () => {
+      entry.editing = undefined;
+      this.#redraw(entry, entry.line);
+      this.#settle(entry);
+    };
+    const composer = new Composer({
+      verb: text('save'), cancel: close,
+      send: (changed) => {
+        if (changed === entry.line.content) close();
+        else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
+      },
+    });
+    entry.editing = composer;
+    composer.value = entry.line.content;
+    entry.article.querySelector('.text').replaceWith(composer.form);
+    entry.article.querySelector('.actions').replaceChildren();
+    composer.input.focus();
+  }
+
+  #delete(entry) {
+    entry.confirming = false;
+    this.#redraw(entry, entry.line);
+    const row = entry.article.querySelector('.actions');
+    const note = el('span', { class: 'warn', role: 'alert' });
+    this.#ask(entry.line.id, { delete: entry.line.id }, {
+      complain(words) {
+        note.textContent = words;
+        row.append(note);
+      },
+    });
+  }
+
+  /** Asks for a change of one's own comment; the line that comes of it is the answer. */
+  #ask(id, request, composer) {
+    const nonce = random();
+    if (this.#wire.send({ ...request, key: this.#secret(), nonce })) {
+      composer.sent = true;
+      this.#asked.set(nonce, { id, composer });
+    } else {
+      composer.complain(text('notLive'));
+    }
+  }
+
+  // ── What goes ──
+
+  #post(content, name, parent) {
+    this.#remember({ name });
+    this.#main.name.value = name;
+    const item = { nonce: random(), page: this.#page, content, name, parent };
+    store.set(this.#key('out', item.nonce), JSON.stringify(item));
+    if (!parent) {
+      this.#main.value = '';
+      this.#main.input.focus();
+    }
+    this.#enqueue(item);
+    this.#typed = 0;
+    this.#tidy();
+    this.#showState();
+  }
+
+  /** Shows a comment as on its way, and sends it if it can be. @param {Item} item */
+  #enqueue(item) {
+    const line = { ...item, seq: 0, author: this.#me.author };
+    const entry = { line: { ...line, id: undefined }, item: el('li', { class: 'item waits' }), below: [], depth: 0 };
+    entry.item.entry = entry;
+    entry.article = entry.item.appendChild(this.#article(entry));
+    const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
+    entry.article.querySelector('.meta').append(' ', waiting.note);
+    this.#outbox.set(item.nonce, waiting);
+    this.#hang(entry);
+    this.#dispatch(waiting);
+  }
+
+  #dispatch(waiting) {
+    const { content, name, parent, nonce } = waiting.item;
+    if (!waiting.sent) {
+      waiting.sent = this.#wire.send({ content, name: name || undefined, parent, key: this.#secret(), nonce });
+    }
+    this.#mark(waiting);
+  }
+
+  #mark({ note, sent }, words = text(sent ? 'sending' : 'waiting')) {
+    note.textContent = words;
+    note.classList.toggle('warn', !sent);
+  }
+
+  /** One's own line has come back: it is on disk. */
+  #acknowledge(line) {
+    const waiting = this.#outbox.get(line.nonce);
+    if (!waiting) return;
+    if (line.author) this.#remember({ author: line.author });
+    this.#discard(waiting);
+    this.#place(line);
+  }
+
+  #discard({ item, entry }) {
+    this.#outbox.delete(item.nonce);
+    store.remove(this.#key('out', item.nonce));
+    entry.item.remove();
+    const above = this.#entries.get(item.parent);
+    if (above) above.below = above.below.filter((answer) => answer !== entry);
+    this.#showState();
+  }
+
+  /** The server's no: what was typed goes back to its field, with the reason; where waiting helps, it waits here. */
+  #refused({ error, nonce, retry_after: seconds }) {
+    const waiting = this.#outbox.get(nonce);
+    if (waiting && seconds) {
+      waiting.sent = false;
+      this.#mark(waiting, sentence(error));
+      setTimeout(() => this.#outbox.has(nonce) && this.#wire.state === 'live' && this.#dispatch(waiting), seconds * 1000);
+      return;
+    }
+    let composer = this.#asked.get(nonce)?.composer ?? this.#main;
+    this.#asked.delete(nonce);
+    if (waiting) {
+      this.#discard(waiting);
+      const above = this.#entries.get(waiting.item.parent);
+      if (above) this.#reply(above);
+      composer = above?.reply ?? this.#main;
+      composer.value = [waiting.item.content, composer.value].filter(Boolean).join('\n\n');
+    }
+    composer.complain(sentence(error));
+    this.#tidy();
+  }
+
+  // ── Typing ──
+
+  #type() {
+    const now = Date.now();
+    if (now - this.#typed < TYPING_EVERY) return;
+    this.#typed = now;
+    this.#wire.send({ typing: true, name: this.#main.name.value.trim() || undefined });
+  }
+
+  #showTyping(name) {
+    // The server tells everyone, the one who types included.
+    const isMe = name === this.#main.name.value.trim() && Date.now() - this.#typed < TYPING_SHOWN;
+    if (isMe) return;
+    const who = name || text('someone');
+    clearTimeout(this.#typing.get(who));
+    this.#typing.set(who, setTimeout(() => {
+      this.#typing.delete(who);
+      this.#showWho();
+    }, TYPING_SHOWN));
+    this.#showWho();
+  }
+
+  #showWho() {
+    const who = [...this.#typing.keys()];
+    this.#who.textContent = who.length ? text('typing', { who: names.format(who.slice(0, 3)), n: who.length }) : '';
+  }
+}
+
+const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
+const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+const hasBelow = (entry) => entry.below.some((answer) => isShown(answer.line) || hasBelow(answer));
+
+function answersOf(entry) {
+  entry.answers ??= entry.item.appendChild(el('ol', { class: 'answers', role: 'list' }));
+  return entry.answers;
+}
+
+/** Puts an item where its id belongs: the newest first, or last; what is still on its way is the newest. */
+function insert(list, item, isRising) {
+  const id = (node) => node.entry?.line.id ?? Infinity;
+  const own = id(item);
+  const comesAfter = (node) => isRising ? id(node) > own : id(node) < own;
+  const last = list.lastElementChild;
+  if (!last || !comesAfter(last)) {
+    list.append(item);
+    return;
+  }
+  let next = last;
+  if (isRising) {
+    while (next.previousElementSibling && comesAfter(next.previousElementSibling)) next = next.previousElementSibling;
+  } else {
+    next = list.firstElementChild;
+    while (!comesAfter(next)) next = next.nextElementSibling;
+  }
+  list.insertBefore(item, next);
+}
+
+customElements.define('sayso-comments', SaysoComments);

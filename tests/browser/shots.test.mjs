@@ -1,0 +1,203 @@
+/** Pictures of every state into `shots/`, to be looked at; and what can be measured of the look is asserted. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { Server, launch, person, pseudonym, until } from './harness.mjs';
+
+const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
+const MINUTE = 60_000;
+const KEYS = Object.fromEntries(['Ada', 'Grace', 'Linus', 'Margaret', 'Edsger', 'Barbara', 'Radia', 'مريم']
+  .map((name, i) => [name, `${i}`.repeat(20) + name]));
+
+/** `[minutes ago, name, content, html, more]`; `parent` counts from 1. */
+const TALK = [
+  [190, 'Barbara', 'Is this a forum?'],
+  [188, undefined, 'Looks like it. I did not have to sign up anywhere.', , { parent: 1 }],
+  [150, 'Edsger', 'Simplicity is a prerequisite for reliability.'],
+  [121, 'Margaret', 'What happens when the machine loses power in the middle of a write?'],
+  [118, 'Linus', 'A torn last line is kept aside and cut. Everything acknowledged is on disk, since the push comes *after* the sync.',
+    '<p>A torn last line is kept aside and cut. Everything acknowledged is on disk, since the push comes <em>after</em> the sync.</p>',
+    { parent: 4 }],
+  [117, 'Margaret', 'And the comments in that torn line?', , { parent: 5 }],
+  [115, 'Linus', 'Nobody saw them, and nobody was told they were saved.', , { parent: 6, edited: 114 }],
+  [113, 'Margaret', 'Good. That is the only honest order.', , { parent: 7 }],
+  [112, 'Radia', 'I would put that on a poster.', , { parent: 8 }],
+  [96, 'مريم', 'هل يعمل هذا مع العربية أيضًا؟ نعم، يعمل.'],
+  [61, undefined, '', , { deleted: true }],
+  [58, 'Radia', 'I had the same question. The answer is in the README, under “Slow readers”.', , { parent: 11 }],
+  [47, 'Barbara', 'Three things I like:\n\n- one file\n- one thread that writes\n- `grep` is the admin panel',
+    '<p>Three things I like:</p><ul><li>one file</li><li>one thread that writes</li><li><code>grep</code> is the admin panel</li></ul>'],
+  [33, 'Grace', 'https://example.org/a/very/long/address/that/goes/on/and/on/and/never/breaks/anywhere/by/itself?or=does&it=not'],
+  [26, 'Edsger', 'How does it keep up with a thousand readers?'],
+  [22, 'Linus', 'One writer, batches by themselves:\n\n```\nwhile let Ok(first) = inbox.recv() {\n    let batch = drain(first, &inbox);\n    log.append(&batch)?;\n}\n```\n\n> What about a slow disk?\n\nThen the batches are larger. See [the design](https://example.org/design).',
+    '<p>One writer, batches by themselves:</p><pre><code>while let Ok(first) = inbox.recv() {\n    let batch = drain(first, &amp;inbox);\n    log.append(&amp;batch)?;\n}\n</code></pre><blockquote><p>What about a slow disk?</p></blockquote><p>Then the batches are larger. See <a href="https://example.org/design" rel="nofollow ugc noopener">the design</a>.</p>',
+    { edited: 20 }],
+  [14, undefined, 'Nice. And on an SD card?', , { parent: 16 }],
+  [9, 'Ada', '40 ms, then 200 comments at once.', , { parent: 17 }],
+  [6, 'Margaret', 'Two lines,\nand both stay.'],
+  [4, 'Grace', 'The log *is* the history. I like that you can `tail -f` a conversation.',
+    '<p>The log <em>is</em> the history. I like that you can <code>tail -f</code> a conversation.</p>'],
+  [1, 'Ada', 'So do I.', , { parent: 20 }],
+];
+
+function talk() {
+  const at = (minutes) => new Date(Date.now() - minutes * MINUTE).toISOString();
+  return TALK.map(([minutes, name, content, html, { parent, edited, deleted } = {}], i) => ({
+    seq: i + 1, id: i + 1, page: '/', parent, ...(deleted ? {} : { name, author: name && pseudonym(KEYS[name]), content, html }),
+    created_at: at(minutes), edited_at: edited && at(edited), deleted, nonce: `nonce-number-${1000 + i}`,
+  }));
+}
+
+let browser;
+before(async () => {
+  mkdirSync(SHOTS, { recursive: true });
+  browser = await launch();
+});
+after(() => browser.close());
+
+/** Opens a page as Ada would find it, who has written before. */
+async function open(t, { lines, ...options } = {}) {
+  const server = await Server.start({ lines });
+  const me = JSON.stringify({ key: KEYS.Ada, author: pseudonym(KEYS.Ada), name: 'Ada' });
+  const known = [{ origin: server.url, localStorage: [{ name: `sayso ${server.url} me`, value: me }] }];
+  const context = await person(browser, { deviceScaleFactor: 2, storageState: { cookies: [], origins: known }, ...options });
+  t.after(async () => {
+    await context.close();
+    await server.stop();
+    assert.deepEqual(context.faults, []);
+  });
+  const page = await context.newPage();
+  await page.goto(server.url);
+  if (options.javaScriptEnabled !== false) await page.locator('.state[data-state=live]').waitFor();
+  return { page, server, context };
+}
+
+async function shoot(page, name, whole = true) {
+  await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, animations: 'disabled', caret: 'hide' });
+}
+
+/** Contrast of every text against what lies behind it (WCAG 2.2, 1.4.3). */
+function dimTexts(page) {
+  return page.evaluate(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const over = (colour, [r, g, b]) => {
+      canvas.fillStyle = `rgb(${r} ${g} ${b})`;
+      canvas.fillRect(0, 0, 1, 1);
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const light = (rgb) => rgb.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const parent = (node) => node.parentElement ?? node.getRootNode().host;
+    const behind = (node) => node ? over(getComputedStyle(node).backgroundColor, behind(parent(node))) : [255, 255, 255];
+    const root = document.querySelector('sayso-comments').shadowRoot;
+    const dim = [];
+    for (const node of root.querySelectorAll('*')) {
+      const words = [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
+      const placeholder = node.value === '' ? node.placeholder : '';
+      if (!(words || placeholder) || !node.checkVisibility()) continue;
+      const back = behind(node);
+      const style = getComputedStyle(node, placeholder ? '::placeholder' : null);
+      let opacity = 1;
+      for (let up = node; up; up = parent(up)) opacity *= getComputedStyle(up).opacity;
+      const fore = over(style.color, back).map((c, i) => c * opacity + back[i] * (1 - opacity));
+      const [a, b] = [light(fore), light(back)].sort((x, y) => y - x);
+      const ratio = (a + 0.05) / (b + 0.05);
+      if (ratio < 4.5) dim.push(`${node.className} ${(words || placeholder).slice(0, 30)} ${ratio.toFixed(2)}`);
+    }
+    return dim;
+  });
+}
+
+const scrollsSideways = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+
+test('an empty page says a kind sentence', async (t) => {
+  const { page } = await open(t);
+  await page.getByText('No comments yet').waitFor();
+  await shoot(page, 'empty', false);
+  assert.deepEqual(await dimTexts(page), []);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`twenty comments, ${colorScheme}, every text at least 4.5 : 1`, async (t) => {
+    const { page } = await open(t, { lines: talk(), colorScheme });
+    assert.equal(await page.locator('.count').textContent(), '20');
+    await shoot(page, `twenty-${colorScheme}`);
+    assert.deepEqual(await dimTexts(page), []);
+  });
+
+  test(`writing, answering, a refusal and one that waits, ${colorScheme}`, async (t) => {
+    const { page, server } = await open(t, { lines: talk(), colorScheme });
+    const box = page.getByRole('textbox', { name: 'Comment' });
+    await server.post({ content: 'This one has just come in.', name: 'Radia', key: KEYS.Radia });
+    await page.getByText('This one has just come in.').waitFor();
+    await page.locator('.item', { hasText: 'The log is the history' }).getByRole('button', { name: 'Reply' }).first().click();
+    await page.getByPlaceholder('Answer Grace…').fill('Half an answer');
+    await box.first().fill('a bell \u0007 rings');
+    await page.getByRole('button', { name: 'Send' }).first().click();
+    await page.getByText(/control character/).waitFor();
+    await shoot(page, `answering-${colorScheme}`, false);
+    assert.deepEqual(await dimTexts(page), []);
+    await box.first().fill('');
+    await server.kill();
+    await page.locator('.state:not([data-state=live])').waitFor();
+    await box.first().fill('Written on a train, in a tunnel.');
+    await page.getByRole('button', { name: 'Send' }).first().click();
+    await page.getByText('Offline: 1 comment waits here').waitFor();
+    await shoot(page, `offline-${colorScheme}`, false);
+    assert.deepEqual(await dimTexts(page), []);
+  });
+
+  for (const width of [360, 280]) {
+    test(`${width} px wide, ${colorScheme}, nothing scrolls sideways`, async (t) => {
+      const { page } = await open(t, { lines: talk(), colorScheme, viewport: { width, height: 720 }, hasTouch: true, isMobile: true });
+      assert.equal(await scrollsSideways(page), false);
+      await shoot(page, `${width}-${colorScheme}`);
+      await page.getByRole('button', { name: 'Reply' }).nth(5).click();
+      assert.equal(await scrollsSideways(page), false);
+    });
+  }
+}
+
+test('without JavaScript the page looks the same', async (t) => {
+  const { page } = await open(t, { lines: talk(), javaScriptEnabled: false });
+  await shoot(page, 'no-javascript');
+  assert.equal(await scrollsSideways(page), false);
+});
+
+test('the picture of the README: two people and a pill', async (t) => {
+  const { page, server, context } = await open(t, { lines: talk(), viewport: { width: 760, height: 900 } });
+  const other = await context.newPage();
+  await other.goto(server.url);
+  await other.locator('.state[data-state=live]').waitFor();
+  await page.bringToFront();
+  await page.getByText('Live · 2 reading').waitFor();
+  await server.post({ content: 'It is live while you read this.', name: 'Radia', key: KEYS.Radia });
+  await page.getByText('It is live while you read this.').waitFor();
+  await other.locator('.who').first().fill('Grace');
+  await other.getByRole('textbox', { name: 'Comment' }).first().pressSequentially('I am typ');
+  await page.getByText('Grace is typing…').waitFor();
+  await shoot(page, 'readme-light', false);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await shoot(page, 'readme-dark', false);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.evaluate(() => scrollTo(0, 700));
+  await until(async () => {
+    await server.post({ content: 'one more', name: 'Barbara', key: KEYS.Barbara });
+    return page.getByRole('button', { name: /new comment/ }).isVisible();
+  }, 'the pill');
+  await shoot(page, 'pill', false);
+});
+
+test('right to left, nothing scrolls sideways', async (t) => {
+  const { page } = await open(t, { lines: talk() });
+  await page.evaluate(() => {
+    document.documentElement.dir = 'rtl';
+  });
+  assert.equal(await scrollsSideways(page), false);
+  await shoot(page, 'right-to-left');
+});

@@ -94,32 +94,49 @@ impl<S> Audience<S> {
     }
 
     /// Puts a reader on a page and returns how many that has now.
-    pub fn join(&mut self, reader: ReaderId, sink: S, tier: Tier, page: &str) -> u32 {
+    pub fn join(
+        &mut self,
+        reader: ReaderId,
+        sink: S,
+        greeting: Vec<u8>,
+        tier: Tier,
+        page: &str,
+    ) -> u32 {
         let shard = self.shard_of(reader);
         if !self.pages.contains_key(page) {
             let per_shard = vec![0; self.shards.len()];
             let topic = self.new_topic();
-            self.pages.insert(page.into(), Page { topic, readers: 0, per_shard, told: 0, typing_told: false });
+            self.pages.insert(
+                page.into(),
+                Page { topic, readers: 0, per_shard, told: 0, typing_told: false },
+            );
         }
         let entry = self.pages.get_mut(page).expect("it was inserted");
         entry.readers += 1;
         entry.per_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
         self.crowds.insert(page.into());
-        self.readers.insert(reader, Reader { follows: Follows::Page(page.into()), author: None, tier });
-        self.order(shard, Order::Join { reader, sink, topic, tier });
+        self.readers
+            .insert(reader, Reader { follows: Follows::Page(page.into()), author: None, tier });
+        self.order(shard, Order::Join { reader, sink, greeting, topic, tier });
         readers
     }
 
     /// Lets a reader follow how many comments `pages` have; [`Audience::tell`] says it first.
-    pub fn watch(&mut self, reader: ReaderId, sink: S, pages: Vec<String>) {
+    pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
         let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
         for page in &pages {
             self.watchers.entry(page.clone()).or_default().insert(reader);
         }
-        self.readers.insert(reader, Reader { follows: Follows::Counts(pages), author: None, tier: Tier::Full });
+        self.readers.insert(
+            reader,
+            Reader { follows: Follows::Counts(pages), author: None, tier: Tier::Full },
+        );
         let topic = self.new_topic();
-        self.order(self.shard_of(reader), Order::Join { reader, sink, topic, tier: Tier::Full });
+        self.order(
+            self.shard_of(reader),
+            Order::Join { reader, sink, greeting, topic, tier: Tier::Full },
+        );
     }
 
     /// Forgets a reader.
@@ -162,7 +179,10 @@ impl<S> Audience<S> {
 
     /// Readers of `page` that are `author`.
     pub fn readers_of(&self, page: &str, author: Author) -> Vec<ReaderId> {
-        let is = |reader: &Reader| matches!(&reader.follows, Follows::Page(p) if **p == *page) && reader.author == Some(author);
+        let is = |reader: &Reader| {
+            matches!(&reader.follows, Follows::Page(p) if **p == *page)
+                && reader.author == Some(author)
+        };
         self.readers.iter().filter(|(_, reader)| is(reader)).map(|(id, _)| *id).collect()
     }
 
@@ -194,19 +214,27 @@ impl<S> Audience<S> {
         let mut parcels: Vec<Vec<Parcel>> = self.shards.iter().map(|_| Vec::new()).collect();
         for (topic, bundle) in bundles {
             let full: Frames = bundle.full.into();
-            let plain: Frames = if bundle.plain.len() == full.len() { full.clone() } else { bundle.plain.into() };
-            for (shard, _) in bundle.per_shard.iter().enumerate().filter(|(_, readers)| **readers > 0) {
+            let plain: Frames =
+                if bundle.plain.len() == full.len() { full.clone() } else { bundle.plain.into() };
+            for (shard, _) in
+                bundle.per_shard.iter().enumerate().filter(|(_, readers)| **readers > 0)
+            {
                 parcels[shard].push(Parcel { topic, plain: plain.clone(), full: full.clone() });
             }
         }
-        for (shard, parcels) in parcels.into_iter().enumerate().filter(|(_, parcels)| !parcels.is_empty()) {
+        for (shard, parcels) in
+            parcels.into_iter().enumerate().filter(|(_, parcels)| !parcels.is_empty())
+        {
             self.order(shard, Order::Publish(Arc::new(parcels)));
         }
     }
 
     /// Somebody writes: tells the reader's page, at most once a second.
     pub fn typing(&mut self, reader: ReaderId, name: Option<&str>) {
-        let Some(Reader { follows: Follows::Page(name_of_page), .. }) = self.readers.get(&reader) else { return };
+        let Some(Reader { follows: Follows::Page(name_of_page), .. }) = self.readers.get(&reader)
+        else {
+            return;
+        };
         let page = self.pages.get_mut(name_of_page).expect("a reader's page is there");
         if mem::replace(&mut page.typing_told, true) {
             return;

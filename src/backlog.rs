@@ -213,9 +213,10 @@ impl<S: Sink> Backlog<S> {
         let Some(first) = self.queue.front().filter(|_| self.sent > 0) else { return Vec::new() };
         let mut end = 0;
         while end < self.sent {
-            end += frame::len_of_first(&first[end..]).expect("a backlog holds whole frames");
+            // Only a greeting is no frame; it is then sent to its end.
+            end += frame::len_of_first(&first[end..]).unwrap_or(first.len());
         }
-        first[self.sent..end].to_vec()
+        first[self.sent..end.min(first.len())].to_vec()
     }
 
     /// No more is sent: what the peer still says is read by whoever reads.

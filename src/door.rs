@@ -17,11 +17,11 @@ use crate::caps::Caps;
 use crate::config::Config;
 use crate::conversation::{Conversation, End};
 use crate::error::Error;
-use crate::head::{Refusal, Version};
-use crate::reach::Room;
+use crate::head::{Head, Refusal, Version};
+use crate::reach::{Room, reachable_connections};
 use crate::relay::Relay;
 use crate::session;
-use crate::visit::{House, STACK_BYTES, Socket};
+use crate::visit::{Guest, House, Rooms, STACK_BYTES, Socket};
 
 /// For requests in the making when sayso stops.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
@@ -39,7 +39,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens the door: from now on whoever connects is served, as far as descriptors reach now.
+    /// Opens the door: from now on whoever connects is served, as far as the system's limits reach now.
     ///
     /// # Errors
     /// Where the thread `door` can't be started.
@@ -49,8 +49,17 @@ impl Door {
         wire: Arc<session::Wire>,
         relay: Arc<Relay>,
     ) -> Result<Door, Error> {
+        Door::open_to(listener, config, Box::new(Inside { wire, relay }))
+    }
+
+    fn open_to(
+        listener: TcpListener,
+        config: &Config,
+        rooms: Box<dyn Rooms>,
+    ) -> Result<Door, Error> {
         let room = Room::now();
-        let house = Arc::new(House::new(config, room.connections, wire, relay));
+        let (reachable, _) = reachable_connections(config.max_connections);
+        let house = Arc::new(House::new(config, reachable, rooms));
         let listener = Arc::new(listener);
         let keeper = Keeper {
             house: house.clone(),
@@ -95,6 +104,23 @@ impl Door {
     }
 }
 
+/// The two ways that a request can go.
+struct Inside {
+    wire: Arc<session::Wire>,
+    relay: Arc<Relay>,
+}
+
+impl Rooms for Inside {
+    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
+        self.relay.exchange(head, body, client)
+    }
+
+    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
+        let Guest { number, stream, rest, client, seats } = guest;
+        session::upgrade(&self.wire, number, stream, head, rest, client, seats)
+    }
+}
+
 /// The thread `door`.
 struct Keeper {
     house: Arc<House>,
@@ -125,6 +151,9 @@ impl Keeper {
             return;
         }
         self.number += 1;
+        if self.spare.is_none() {
+            self.spare = spare();
+        }
         let stream = Arc::new(stream);
         if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer.ip()) {
             self.warn(&refusal);
@@ -211,4 +240,88 @@ fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
     let answer = Answer::refusal(refusal);
     let _ = stream.write(&[&answer.head(Version::Http11, false), answer.body()].concat());
     let _ = stream.shutdown(Shutdown::Write);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers everything with a word.
+    struct Word;
+
+    impl Rooms for Word {
+        fn exchange(&self, _: &Head, _: &[u8], _: IpAddr) -> Result<Answer, Refusal> {
+            Ok(Answer::refusal(&Refusal::new(200, "word")))
+        }
+
+        fn upgrade(&self, _: &Head, _: Guest) -> Result<(), Refusal> {
+            Err(Refusal::new(400, "there are no sessions here"))
+        }
+    }
+
+    fn door(max_connections: u32) -> (Door, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Config { max_connections, max_per_address: 100, ..Config::default() };
+        (Door::open_to(listener, &config, Box::new(Word)).unwrap(), address)
+    }
+
+    /// What is answered to one request, after which the other side closes.
+    fn asked(stream: &mut TcpStream) -> io::Result<String> {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).map(|_| text)
+    }
+
+    fn connected(address: SocketAddr) -> TcpStream {
+        TcpStream::connect(address).unwrap()
+    }
+
+    #[test]
+    fn who_finds_no_room_is_told_so_and_served_once_there_is() {
+        let (door, address) = door(2);
+        let held = [connected(address), connected(address)];
+        for _ in 0..9 {
+            let text = asked(&mut connected(address)).unwrap();
+            assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{text}");
+            assert!(
+                text.contains("\r\nRetry-After: ") && text.contains("2 connections are open"),
+                "{text}"
+            );
+        }
+        drop(held);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !asked(&mut connected(address)).unwrap().contains("word") {
+            assert!(Instant::now() < deadline, "the places were not given back");
+        }
+        door.stop();
+    }
+
+    #[test]
+    fn who_is_told_at_once_reads_it_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = connected(listener.local_addr().unwrap());
+        let (stream, _) = listener.accept().unwrap();
+        say_at_once(&stream, &Refusal::new(503, "no room"));
+        drop(stream);
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert!(text.ends_with("{\"error\":\"no room\"}"), "{text}");
+    }
+
+    #[test]
+    fn stopping_is_prompt_and_closes_the_port() {
+        let (door, address) = door(100);
+        let mut idle: Vec<_> = (0..20).map(|_| connected(address)).collect();
+        idle[0].write_all(b"GET / HT").unwrap();
+        let start = Instant::now();
+        door.stop();
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert!(TcpStream::connect(address).is_err());
+        for stream in &mut idle {
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
+        }
+    }
 }

@@ -25,6 +25,8 @@ pub type Topic = u64;
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// How long a reader that is being closed may take to read what is left and to answer.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// Likewise, where sayso stops: it must have ended within 5 s.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 /// When a socket that was full is tried again: a reader on a slow line waits this much longer, at 200 wake-ups a second.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 /// Orders that may wait for a shard. Enough for a turn's joins and posts; the hub waits when it is full, so memory is bounded.
@@ -62,6 +64,8 @@ pub enum Order<S> {
         reader: ReaderId,
         /// Its socket.
         sink: S,
+        /// The first bytes it is sent, before any frame.
+        greeting: Vec<u8>,
         /// What it listens to.
         topic: Topic,
         /// Which frames it gets.
@@ -166,7 +170,9 @@ impl<S: Sink> Shard<S> {
                 RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
-                Ok(first) => self.turn(std::iter::once(first).chain(inbox.try_iter().take(TURN_ORDERS_MAX))),
+                Ok(first) => {
+                    self.turn(std::iter::once(first).chain(inbox.try_iter().take(TURN_ORDERS_MAX)))
+                }
                 Err(RecvTimeoutError::Timeout) => self.turn(std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -193,34 +199,49 @@ impl<S: Sink> Shard<S> {
 
     fn take(&mut self, order: Order<S>) {
         match order {
-            Order::Join { reader, sink, topic, tier } => self.join(reader, sink, topic, tier),
+            Order::Join { reader, sink, greeting, topic, tier } => {
+                self.join(reader, sink, greeting, topic, tier)
+            }
             Order::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
             Order::Live { reader } => self.make_live(reader),
             Order::Publish(parcels) => self.publish(&parcels),
-            Order::Leave { reader, close } => self.leave(reader, close),
+            Order::Leave { reader, close } => self.leave(reader, close, CLOSE_PATIENCE),
             Order::Gone { reader } => self.forget(reader),
             Order::Goodbye => {
                 let everyone: Vec<_> = self.readers.keys().copied().collect();
-                everyone.into_iter().for_each(|reader| self.leave(reader, Some(CloseCode::Away)));
+                everyone
+                    .into_iter()
+                    .for_each(|reader| self.leave(reader, Some(CloseCode::Away), GOODBYE_PATIENCE));
             }
         }
     }
 
-    fn join(&mut self, id: ReaderId, sink: S, topic: Topic, tier: Tier) {
+    fn join(&mut self, id: ReaderId, sink: S, greeting: Vec<u8>, topic: Topic, tier: Tier) {
         let slot = self.free.pop().unwrap_or(self.slots.len());
         let listeners = self.topics.entry(topic).or_default();
         let listed_at = listeners.slots.len();
         listeners.slots.push(slot);
         // What is fresh in this turn was published before the reader joined: its history has it.
         let taken = listeners.fresh.len();
-        let backlog = Backlog::new(sink, self.waiting.clone());
-        let reader = Reader { id, topic, listed_at, tier, backlog, taken, is_late: false, is_closing: false };
+        let mut backlog = Backlog::new(sink, self.waiting.clone());
+        backlog.push(greeting.into());
+        let reader = Reader {
+            id,
+            topic,
+            listed_at,
+            tier,
+            backlog,
+            taken,
+            is_late: false,
+            is_closing: false,
+        };
         if slot == self.slots.len() {
             self.slots.push(Some(reader));
         } else {
             self.slots[slot] = Some(reader);
         }
         self.readers.insert(id, slot);
+        self.touched.push(slot);
     }
 
     fn send(&mut self, id: ReaderId, frames: Frames, sent: Option<Sender<()>>) {
@@ -244,7 +265,9 @@ impl<S: Sink> Shard<S> {
     fn publish(&mut self, parcels: &[Parcel]) {
         for parcel in parcels {
             let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
-            if listeners.fresh_bytes + parcel.full.len() > TURN_BYTES_MAX && !listeners.fresh.is_empty() {
+            if listeners.fresh_bytes + parcel.full.len() > TURN_BYTES_MAX
+                && !listeners.fresh.is_empty()
+            {
                 self.deliver();
             }
             let listeners = self.topics.get_mut(&parcel.topic).expect("it was there");
@@ -256,7 +279,7 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    fn leave(&mut self, id: ReaderId, close: Option<CloseCode>) {
+    fn leave(&mut self, id: ReaderId, close: Option<CloseCode>, patience: Duration) {
         let Some(slot) = self.catch_up(id) else { return };
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
         if reader.is_closing {
@@ -266,18 +289,21 @@ impl<S: Sink> Shard<S> {
             reader.backlog.push(frame::close(code).into());
         }
         reader.is_closing = true;
-        self.closing.push((Instant::now() + CLOSE_PATIENCE, id));
+        self.closing.push((Instant::now() + patience, id));
         self.touched.push(slot);
     }
 
     fn forget(&mut self, id: ReaderId) {
         let Some(slot) = self.readers.remove(&id) else { return };
-        let Some(reader) = self.slots[slot].take() else { return };
+        let Some(mut reader) = self.slots[slot].take() else { return };
+        // The answer to a close frame may still be here.
+        reader.backlog.flush(&mut self.scratch);
         self.free.push(slot);
         let listeners = self.topics.get_mut(&reader.topic).expect("a reader's topic is there");
         listeners.slots.swap_remove(reader.listed_at);
         if let Some(&moved) = listeners.slots.get(reader.listed_at) {
-            self.slots[moved].as_mut().expect("a listed reader has a slot").listed_at = reader.listed_at;
+            self.slots[moved].as_mut().expect("a listed reader has a slot").listed_at =
+                reader.listed_at;
         }
         if listeners.slots.is_empty() && listeners.fresh.is_empty() {
             self.topics.remove(&reader.topic);
@@ -336,7 +362,8 @@ impl<S: Sink> Shard<S> {
     /// Sends what waits for a reader, unless its socket is known to be full.
     fn flush(&mut self, slot: usize) {
         let Some(reader) = self.slots[slot].as_mut() else { return };
-        if !reader.is_late && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked {
+        if !reader.is_late && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked
+        {
             reader.is_late = true;
             self.late.push(slot);
         }

@@ -90,7 +90,8 @@ mod tests {
     use tungstenite::protocol::{Message, Role, WebSocket};
 
     fn read_back(bytes: Vec<u8>) -> Message {
-        let mut client = WebSocket::from_raw_socket(std::io::Cursor::new(bytes), Role::Client, None);
+        let mut client =
+            WebSocket::from_raw_socket(std::io::Cursor::new(bytes), Role::Client, None);
         client.read().unwrap()
     }
 
@@ -107,8 +108,16 @@ mod tests {
 
     #[test]
     fn close_and_ping_frames_are_read_back_by_tungstenite() {
-        for code in [CloseCode::Away, CloseCode::Protocol, CloseCode::Invalid, CloseCode::TooBig, CloseCode::TryAgain] {
-            let Message::Close(Some(close)) = read_back(close(code)) else { panic!("not a close frame") };
+        for code in [
+            CloseCode::Away,
+            CloseCode::Protocol,
+            CloseCode::Invalid,
+            CloseCode::TooBig,
+            CloseCode::TryAgain,
+        ] {
+            let Message::Close(Some(close)) = read_back(close(code)) else {
+                panic!("not a close frame")
+            };
             assert_eq!(u16::from(close.code), code.parts().0);
         }
         assert!(matches!(read_back(PING.to_vec()), Message::Ping(_)));

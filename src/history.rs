@@ -4,12 +4,7 @@
 
 use std::{io, sync::Arc};
 
-use crate::{
-    comment::Comment,
-    disk::ReadAt,
-    index::{Item, Sight},
-    log::read_line,
-};
+use crate::{comment::Comment, disk::ReadAt, index::Item, log::read_line, sight::Sight};
 
 /// Lines to read, and what goes with them.
 #[derive(Clone)]

@@ -45,7 +45,8 @@ impl Asked {
     pub fn has(&self, etag: &str) -> bool {
         let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
         let wanted = weak(etag);
-        self.header("if-none-match").is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == "*" || weak(tag) == wanted))
+        self.header("if-none-match")
+            .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == "*" || weak(tag) == wanted))
     }
 }
 
@@ -63,7 +64,11 @@ pub struct Answer {
 impl Answer {
     /// An answer with a body of this type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer { status, headers: vec![("Content-Type", content_type.to_owned())], body: body.into() }
+        Answer {
+            status,
+            headers: vec![("Content-Type", content_type.to_owned())],
+            body: body.into(),
+        }
     }
 
     /// JSON, not to be kept without asking again.
@@ -73,12 +78,14 @@ impl Answer {
 
     /// `{"error":"…"}`
     pub fn error(status: u16, sentence: &str) -> Answer {
-        Answer::json(status, serde_json::json!({ "error": sentence }).to_string()).with("Cache-Control", "no-store")
+        Answer::json(status, serde_json::json!({ "error": sentence }).to_string())
+            .with("Cache-Control", "no-store")
     }
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.
     pub fn reject(reject: &Reject, nonce: Option<&str>) -> Answer {
-        let answer = Answer::json(reject.status(), reject.to_json(nonce)).with("Cache-Control", "no-store");
+        let answer =
+            Answer::json(reject.status(), reject.to_json(nonce)).with("Cache-Control", "no-store");
         match reject.retry_after() {
             Some(seconds) => answer.with("Retry-After", seconds.to_string()),
             None => answer,
@@ -107,7 +114,8 @@ mod tests {
     use super::*;
 
     fn asked(headers: &[(&str, &str)]) -> Asked {
-        let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let headers =
+            headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Asked {
             method: "GET".into(),
             path: "/".into(),
@@ -120,15 +128,25 @@ mod tests {
 
     #[test]
     fn an_etag_is_compared_weakly_and_in_lists() {
-        for (given, same) in [("W/\"a\"", true), ("\"a\"", true), ("\"b\", W/\"a\"", true), ("*", true), ("\"b\"", false)] {
-            let answer = Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
+        for (given, same) in [
+            ("W/\"a\"", true),
+            ("\"a\"", true),
+            ("\"b\", W/\"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+        ] {
+            let answer =
+                Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
             assert_eq!((answer.status == 304, answer.body.is_empty()), (same, same), "{given}");
         }
     }
 
     #[test]
     fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
-        let asked = asked(&[("authorization", "bearer  abc"), ("content-type", "Application/JSON; charset=utf-8")]);
+        let asked = asked(&[
+            ("authorization", "bearer  abc"),
+            ("content-type", "Application/JSON; charset=utf-8"),
+        ]);
         assert_eq!((asked.bearer(), &*asked.content_type()), (Some("abc"), "application/json"));
     }
 }

@@ -9,44 +9,10 @@ use std::{
 };
 
 use crate::{
-    comment::Status,
     nonces::Nonces,
     scan::Place,
+    sight::{Packed, Sight},
 };
-
-/// Who sees a comment's newest line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Sight {
-    /// Everyone, and it counts.
-    Public,
-    /// Everyone, as a tombstone.
-    Deleted,
-    /// Moderators; a tombstone for everyone else.
-    Hidden,
-    /// Its author and moderators.
-    Pending,
-    /// The tombstone of a comment that never was public: its author and moderators.
-    PendingDeleted,
-}
-
-impl Sight {
-    /// What a line's `status` and `deleted` mean for it.
-    pub fn of(status: Status, deleted: bool) -> Sight {
-        match (status, deleted) {
-            (Status::Pending, true) => Sight::PendingDeleted,
-            (Status::Pending, false) => Sight::Pending,
-            (_, true) => Sight::Deleted,
-            (Status::Hidden, false) => Sight::Hidden,
-            (Status::Public, false) => Sight::Public,
-        }
-    }
-
-    /// Whether everyone gets a line of it, in whatever form.
-    pub fn is_shared(self) -> bool {
-        !matches!(self, Sight::Pending | Sight::PendingDeleted)
-    }
-}
 
 /// A comment's newest line, as a history answer lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,31 +74,6 @@ pub struct Index {
     strays: Vec<(u64, Packed, Rest)>,
 }
 
-/// Offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and sight (3 bits) of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Packed(u64);
-
-impl Packed {
-    fn new(place: Place, sight: Sight) -> Packed {
-        assert!(place.offset < 1 << 44 && place.len < 1 << 17, "a log has at most 16 TiB, a line at most 128 KiB");
-        Packed(place.offset << 20 | u64::from(place.len) << 3 | sight as u64)
-    }
-
-    fn place(self) -> Place {
-        Place { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
-    }
-
-    fn sight(self) -> Sight {
-        match self.0 & 7 {
-            0 => Sight::Public,
-            1 => Sight::Deleted,
-            2 => Sight::Hidden,
-            3 => Sight::Pending,
-            _ => Sight::PendingDeleted,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     /// `seq - id` of the newest line; 2³² lines are beyond what 44 bits of offset hold in practice.
@@ -151,7 +92,11 @@ impl Index {
     /// Takes in a line while the log is read; [`Index::settle`] must follow before anything is asked.
     pub fn load(&mut self, entry: Entry) {
         let packed = Packed::new(entry.place, entry.sight);
-        let rest = Rest { lead: lead(entry.seq, entry.id), page: self.page_number(entry.page), fingerprint: self.fingerprint(entry.nonce) };
+        let rest = Rest {
+            lead: lead(entry.seq, entry.id),
+            page: self.page_number(entry.page),
+            fingerprint: self.fingerprint(entry.nonce),
+        };
         if entry.id == entry.seq {
             self.ids.push(entry.id);
             self.places.push(packed);
@@ -222,7 +167,9 @@ impl Index {
         for undo in self.undo.take().unwrap_or_default().into_iter().rev() {
             match undo {
                 Undo::Inserted { page_is_new, page_seq } => self.remove_last(page_is_new, page_seq),
-                Undo::Changed { number, packed, lead, page_seq } => self.restore(number, packed, lead, page_seq),
+                Undo::Changed { number, packed, lead, page_seq } => {
+                    self.restore(number, packed, lead, page_seq)
+                }
             }
         }
     }
@@ -298,7 +245,8 @@ impl Index {
         let (ids, rest) = (&self.ids, &self.rest);
         let page = &mut self.pages[page as usize];
         if page.stale * 2 > page.changed.len() {
-            page.changed.retain(|&(seq, n)| ids[n as usize] + u64::from(rest[n as usize].lead) == seq);
+            page.changed
+                .retain(|&(seq, n)| ids[n as usize] + u64::from(rest[n as usize].lead) == seq);
             page.stale = 0;
         }
     }
@@ -370,7 +318,10 @@ impl Index {
         let numbers = page.map_or(&[][..], |page| &page.by_id[..]);
         let changed = page.map_or(&[][..], |page| &page.changed[..]);
         let first = numbers.partition_point(|&number| self.ids[number as usize] <= since);
-        let unchanged = numbers[first..].iter().map(|&number| self.item(number)).filter(|item| item.seq == item.id);
+        let unchanged = numbers[first..]
+            .iter()
+            .map(|&number| self.item(number))
+            .filter(|item| item.seq == item.id);
         let from = changed.partition_point(|&(seq, _)| seq <= since);
         let changed = changed[from..].iter().map(|&(seq, number)| (seq, self.item(number)));
         let changed = changed.filter(|(seq, item)| item.seq == *seq).map(|(_, item)| item);
@@ -381,7 +332,12 @@ impl Index {
         let at = number as usize;
         let packed = self.places[at];
         let id = self.ids[at];
-        Item { id, seq: id + u64::from(self.rest[at].lead), place: packed.place(), sight: packed.sight() }
+        Item {
+            id,
+            seq: id + u64::from(self.rest[at].lead),
+            place: packed.place(),
+            sight: packed.sight(),
+        }
     }
 
     fn page(&self, page: &str) -> Option<&Page> {
@@ -424,7 +380,10 @@ fn lead(seq: u64, id: u64) -> u32 {
     u32::try_from(seq - id).expect("a log of 2^32 lines is beyond 16 TiB in practice")
 }
 
-fn merge(a: impl Iterator<Item = Item>, b: impl Iterator<Item = Item>) -> impl Iterator<Item = Item> {
+fn merge(
+    a: impl Iterator<Item = Item>,
+    b: impl Iterator<Item = Item>,
+) -> impl Iterator<Item = Item> {
     let (mut a, mut b) = (a.peekable(), b.peekable());
     std::iter::from_fn(move || match (a.peek(), b.peek()) {
         (Some(x), Some(y)) if x.seq < y.seq => a.next(),

@@ -95,7 +95,11 @@ impl Log {
             Err(source) => Error::Io { what: "read", path: path.to_owned(), source },
         })?;
         if let Tail::Damaged { why } = &found.tail {
-            return Err(Error::Damaged { path: path.to_owned(), line: found.lines + 1, why: why.clone() });
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                line: found.lines + 1,
+                why: why.clone(),
+            });
         }
         let torn = (found.end < length)
             .then(|| set_torn_tail_aside(&mut *disk, found.end, length, now))
@@ -155,7 +159,10 @@ impl Log {
 
     /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
     pub fn stage(&mut self, line: &[u8]) -> Place {
-        assert!(line.first() == Some(&b'{') && line.last() == Some(&b'}'), "a line is one JSON object");
+        assert!(
+            line.first() == Some(&b'{') && line.last() == Some(&b'}'),
+            "a line is one JSON object"
+        );
         self.staged.close(true);
         let start = self.staged.bytes.len();
         let len = line.len() - 1;
@@ -201,7 +208,9 @@ impl Log {
             });
         }
         match self.sync {
-            SyncMode::Always => self.disk.sync().map_err(|error| self.fail(format!("syncing: {error}"))),
+            SyncMode::Always => {
+                self.disk.sync().map_err(|error| self.fail(format!("syncing: {error}")))
+            }
             SyncMode::Never => Ok(()),
         }
     }
@@ -258,15 +267,23 @@ pub fn public_part(line: &[u8]) -> Option<Vec<u8>> {
 
 fn header_line(id: &str, now: SystemTime, next: u64) -> (Vec<u8>, u32) {
     let created_at = humantime::format_rfc3339_millis(now);
-    let mut line = format!("{{\"sayso\":1,\"log\":\"{id}\",\"created_at\":\"{created_at}\",\"next\":{next}").into_bytes();
+    let mut line =
+        format!("{{\"sayso\":1,\"log\":\"{id}\",\"created_at\":\"{created_at}\",\"next\":{next}")
+            .into_bytes();
     line.reserve(SEALED_EXTRA_MAX);
     let crc = seal(&mut line, 0, false, 0);
     (line, crc)
 }
 
-fn set_torn_tail_aside(disk: &mut dyn Disk, from: u64, to: u64, now: SystemTime) -> io::Result<Torn> {
+fn set_torn_tail_aside(
+    disk: &mut dyn Disk,
+    from: u64,
+    to: u64,
+    now: SystemTime,
+) -> io::Result<Torn> {
     let time = humantime::format_rfc3339_millis(now).to_string().replace(':', "-");
-    let kept = disk.set_aside(&format!(".torn-{time}"), &mut Range { reader: disk.reader(), from, to })?;
+    let kept =
+        disk.set_aside(&format!(".torn-{time}"), &mut Range { reader: disk.reader(), from, to })?;
     disk.cut(from)?;
     disk.sync()?;
     Ok(Torn { kept, bytes: to - from })

@@ -60,7 +60,8 @@ impl Nonces {
                     return;
                 }
                 let home = self.home(fingerprints(self.slots[at])).expect("the table has slots");
-                let stays = if hole <= at { hole < home && home <= at } else { hole < home || home <= at };
+                let stays =
+                    if hole <= at { hole < home && home <= at } else { hole < home || home <= at };
                 if !stays {
                     break;
                 }
@@ -88,7 +89,11 @@ impl Nonces {
 
     /// Maps 0..2³² onto the slots evenly without a division (Lemire, "A fast alternative to the modulo reduction").
     fn home(&self, fingerprint: u32) -> Option<usize> {
-        if self.slots.is_empty() { None } else { Some((fingerprint as usize * self.slots.len()) >> 32) }
+        if self.slots.is_empty() {
+            None
+        } else {
+            Some((fingerprint as usize * self.slots.len()) >> 32)
+        }
     }
 
     fn after(&self, at: usize) -> usize {
@@ -119,10 +124,16 @@ mod tests {
             } else if inside.insert(number) {
                 nonces.insert(number, fingerprint);
             }
-            assert_eq!(nonces.find(fingerprint(number), |n| n == number).is_some(), inside.contains(&number));
+            assert_eq!(
+                nonces.find(fingerprint(number), |n| n == number).is_some(),
+                inside.contains(&number)
+            );
         }
         for number in 0..300 {
-            assert_eq!(nonces.find(fingerprint(number), |n| n == number).is_some(), inside.contains(&number));
+            assert_eq!(
+                nonces.find(fingerprint(number), |n| n == number).is_some(),
+                inside.contains(&number)
+            );
         }
     }
 }

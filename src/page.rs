@@ -321,9 +321,10 @@ fn avatar(out: &mut String, author: Option<&str>) {
             HUES[hue]
         ),
     );
-    for (colour, x, y) in [(0, 12, 13), (1, 24, 22), (10, 22, 9)].into_iter().take(shapes) {
-        let (x, y, angle, size) = (x + draw(4), y + draw(4), draw(8) * 45, 8 + draw(4));
-        let size = if colour == 10 { size - 4 } else { size };
+    for (colour, x, y, size) in
+        [(0, 12, 13, 8), (1, 24, 22, 8), (10, 22, 9, 4)].into_iter().take(shapes)
+    {
+        let (x, y, angle, size) = (x + draw(4), y + draw(4), draw(8) * 45, size + draw(4));
         put(
             out,
             format_args!(

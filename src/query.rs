@@ -38,8 +38,12 @@ fn decode(text: &str) -> Result<String, String> {
             b'+' => (behind, bytes.push(b' ')),
             b'%' => {
                 let digits = behind.get(..2).and_then(|digits| str::from_utf8(digits).ok());
-                let byte = digits.filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit())).and_then(|d| u8::from_str_radix(d, 16).ok());
-                let byte = byte.ok_or_else(|| format!("{:?} has a % without two hex digits behind it", shortened(text)))?;
+                let byte = digits
+                    .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))
+                    .and_then(|d| u8::from_str_radix(d, 16).ok());
+                let byte = byte.ok_or_else(|| {
+                    format!("{:?} has a % without two hex digits behind it", shortened(text))
+                })?;
                 (&behind[2..], bytes.push(byte))
             }
             byte => (behind, bytes.push(*byte)),
@@ -57,7 +61,9 @@ pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(byte as char)
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -83,6 +89,9 @@ mod tests {
         for text in ["a=%", "a=%4", "a=%zz", "%+1=a", "a=%ff", "a=%c3"] {
             assert!(Query::parse(text).is_err(), "{text}");
         }
-        assert_eq!(Query::parse("a=%g").unwrap_err(), "\"%g\" has a % without two hex digits behind it");
+        assert_eq!(
+            Query::parse("a=%g").unwrap_err(),
+            "\"%g\" has a % without two hex digits behind it"
+        );
     }
 }

@@ -1,12 +1,12 @@
 //! How many connections this process can have, by the limits that the operating system sets it.
 //!
-//! Only reads limits, and raises the one that it may. Knows nothing of connections but what one costs: a descriptor,
-//! a thread, and the two memory maps of that thread's stack.
+//! Only reads limits, and raises the one that it may. Knows nothing of connections but what one costs: a descriptor, a
+//! thread, and that thread's memory maps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
 /// Exchanges with the private server at once, at most: a few threads answer them, each in a millisecond or so.
 pub const EXCHANGES_MAX: usize = 64;
@@ -19,6 +19,10 @@ const FILES_PER_EXCHANGE: u64 = 4;
 const TURNED_AWAY_MAX: u64 = 32;
 /// Threads that are no connection's: tiny_http's, the web, the shards, and those who hand over or turn away.
 const OWN_THREADS: u64 = 200;
+
+/// A thread's stack and the one for its overflow handler, each with its guard page (counted in /proc/self/maps). Only
+/// this limit can't be met by refusing: where std finds no map for the second stack it ends the process.
+const MAPS_PER_THREAD: u64 = 4;
 
 /// How the descriptors that are left are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +77,23 @@ pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
     for (setting, path, each) in [
         ("kernel.threads-max", "/proc/sys/kernel/threads-max", 1),
         ("kernel.pid_max", "/proc/sys/kernel/pid_max", 1),
-        ("vm.max_map_count", "/proc/sys/vm/max_map_count", 2),
+        ("vm.max_map_count", "/proc/sys/vm/max_map_count", MAPS_PER_THREAD),
     ] {
         let Some(most) = number(Path::new(path)) else { continue };
         ceilings.push(Ceiling {
             connections: threads_left(most / each, if each == 1 { threads } else { 0 }),
             limit: format!("{setting} = {most}"),
             help: "raise it with sysctl",
+        });
+    }
+    // Root is not held to it.
+    if !geteuid().is_root()
+        && let Some(most) = getrlimit(Resource::Nproc).current
+    {
+        ceilings.push(Ceiling {
+            connections: threads_left(most, 0),
+            limit: format!("the limit of {most} processes of this user"),
+            help: "raise LimitNPROC= of the systemd unit, or ulimit -Hu",
         });
     }
     for group in control_groups(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default()) {

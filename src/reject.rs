@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::limits::{
-    CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, PAGE_BYTES_MAX,
+    CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
+    NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
 
 /// Why something a client asked for is not done. Nothing has changed when one of these is answered.
@@ -79,7 +80,10 @@ impl Reject {
             Reject::Deleted(_) => 409,
             Reject::ContentTooLong(_) => 413,
             Reject::TooFast(_) | Reject::TooManyFrames(_) => 429,
-            Reject::StorageFull | Reject::StorageFailed | Reject::Stopping | Reject::TooManyPages(_) => 503,
+            Reject::StorageFull
+            | Reject::StorageFailed
+            | Reject::Stopping
+            | Reject::TooManyPages(_) => 503,
             _ => 400,
         }
     }
@@ -117,31 +121,45 @@ impl fmt::Display for Reject {
                 write!(f, "{name} is {value:?}, but must be {allowed}")
             }
             Reject::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
-            Reject::ContentTooLong(n) => write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed"),
+            Reject::ContentTooLong(n) => {
+                write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed")
+            }
             Reject::ControlCharacter { field, character, at } => write!(
                 f,
                 "{field} has the control character U+{:04X} at byte {at}, only line breaks and tabs in content are allowed",
                 *character as u32
             ),
-            Reject::NameTooLong(n) => write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed"),
-            Reject::PageLength(n) => write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed"),
+            Reject::NameTooLong(n) => {
+                write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
+            }
+            Reject::PageLength(n) => {
+                write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
+            }
             Reject::PageNotAllowed(page) => write!(f, "page {page:?} may not be commented on here"),
-            Reject::TooManyPages(n) => write!(f, "there are {n} pages with comments, no more are allowed"),
+            Reject::TooManyPages(n) => {
+                write!(f, "there are {n} pages with comments, no more are allowed")
+            }
             Reject::KeyLength(n) => {
                 write!(f, "key is {n} bytes, {KEY_BYTES_MIN} to {KEY_BYTES_MAX} are allowed")
             }
             Reject::NonceLength(n) => {
                 write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
             }
-            Reject::UnknownParent(id) => write!(f, "there is no comment {id} on this page to answer"),
+            Reject::UnknownParent(id) => {
+                write!(f, "there is no comment {id} on this page to answer")
+            }
             Reject::UnknownComment(id) => write!(f, "there is no comment {id}"),
             Reject::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
             Reject::NotModerator => write!(f, "this needs the moderator's token"),
             Reject::Deleted(id) => write!(f, "comment {id} is deleted"),
-            Reject::TooFast(seconds) => write!(f, "too many comments in a short time, try again in {seconds} s"),
+            Reject::TooFast(seconds) => {
+                write!(f, "too many comments in a short time, try again in {seconds} s")
+            }
             Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),
             Reject::StorageFull => write!(f, "storage is full, try again"),
-            Reject::StorageFailed => write!(f, "storage has failed, comments can't be saved until sayso is restarted"),
+            Reject::StorageFailed => {
+                write!(f, "storage has failed, comments can't be saved until sayso is restarted")
+            }
             Reject::Stopping => write!(f, "sayso is stopping, try again"),
         }
     }

@@ -120,6 +120,8 @@ pub struct Join<S> {
     pub reader: ReaderId,
     /// Its write side.
     pub sink: S,
+    /// The first bytes it is sent, before any frame.
+    pub greeting: Vec<u8>,
     /// Which frames it gets.
     pub tier: Tier,
     /// What it wants to follow.

@@ -82,7 +82,9 @@ pub fn scan(
             scan.header = Some(header);
             (scan.lines, scan.crc, scan.end) = (1, crc, bytes.len() as u64 + 1);
         }
-        Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => return Err(Ok("its first line has no end".into())),
+        Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
+            return Err(Ok("its first line has no end".into()));
+        }
         _ => return Ok(scan),
     }
     while let Some(raw) = lines.next().map_err(Err)? {
@@ -94,7 +96,8 @@ pub fn scan(
                 scan.end = raw.offset + raw.bytes.len() as u64 + 1;
             }
             Err(why) => {
-                let ended_write = Sealed::of(raw.bytes).is_some_and(|sealed| raw.ended && !sealed.more);
+                let ended_write =
+                    Sealed::of(raw.bytes).is_some_and(|sealed| raw.ended && !sealed.more);
                 scan.tail = examine_rest(&mut lines, ended_write, why).map_err(Err)?;
                 break;
             }
@@ -145,11 +148,14 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
         log: String,
         next: u64,
     }
-    let wire: Wire = serde_json::from_slice(line).map_err(|_| "its first line is not a sayso log's")?;
+    let wire: Wire =
+        serde_json::from_slice(line).map_err(|_| "its first line is not a sayso log's")?;
     if wire.sayso != 1 {
         return Err(format!("it has format {}, this sayso knows format 1", wire.sayso));
     }
-    let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0)).ok_or("its first line has a wrong checksum")?;
+    let sealed = Sealed::of(line)
+        .filter(|sealed| sealed.fits(0))
+        .ok_or("its first line has a wrong checksum")?;
     if wire.log.len() != 16 || !wire.log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {:?} is not 16 hex digits", wire.log));
     }

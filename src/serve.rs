@@ -11,7 +11,7 @@ use std::{
     process,
     sync::{Arc, atomic::AtomicUsize},
     thread::{self, JoinHandle},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -21,23 +21,20 @@ use signal_hook::{
 };
 
 use crate::{
+    archive::Archive,
     audience::Audience,
-    comment::{Author, Comment},
     config::{Config, Hold},
-    disk::{FileDisk, Lock},
+    disk::Lock,
     door::Door,
     error::Error,
     fanout::{INBOX_ORDERS_MAX, Order, Shard},
     hub::{Keeper, Rules},
-    index::{Entry, Index, Sight},
-    log::{FILE_NAME, Log},
     origin::Origins,
     rates::Rates,
     reach,
     relay::Relay,
     request::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
     routes::Site,
-    scan::Place,
     session::Wire,
     trace, web,
 };
@@ -56,23 +53,36 @@ type Orders = Sender<Order<Arc<TcpStream>>>;
 pub fn run(config: Config) -> Result<(), Error> {
     trace::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     let config = Arc::new(config);
-    let signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| Error::Other(format!("signals: {error}")))?;
+    let signals = Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| Error::Other(format!("signals: {error}")))?;
     // A file that may not grow (RLIMIT_FSIZE) is a full disk, not the end of the process.
-    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
+        .map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
     reach::raise_file_limit();
     if let (_, Some(sentence)) = reach::reachable_connections(config.max_connections) {
         ::log::warn!("{sentence}");
     }
+    if config.hold != Hold::None && config.admin_token_file.is_none() {
+        ::log::warn!(
+            "--hold keeps comments for a moderator, and without --admin-token-file there is none"
+        );
+    }
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
     let _lock = prepare(&config.data)?;
-    let stored = open(&config)?;
+    let archive = Archive::open(&config.data, config.sync, config.hold == Hold::New)?;
     let listener = TcpListener::bind(config.listen)
         .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
-    let address = listener.local_addr().map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, stored, shards.clone())?;
-    let wire = Arc::new(Wire { hub: hub.clone(), shards, origins: Origins::new(config.allow_origin.clone()) });
+    let (hub, hub_thread) = start_hub(&config, archive, shards.clone())?;
+    let wire = Arc::new(Wire {
+        hub: hub.clone(),
+        shards,
+        origins: Origins::new(config.allow_origin.clone()),
+    });
     let (broken, found_broken) = bounded(1);
     let path = web::socket_path(&config.data)?;
     let relay = Arc::new(Relay::new(path.clone(), reach::Room::now().exchanges, broken));
@@ -103,7 +113,11 @@ fn prepare(data: &Path) -> Result<Lock, Error> {
 }
 
 fn read_token(path: &Path) -> Result<String, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io { what: "read", path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        what: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     let token = text.trim();
     if token.len() < TOKEN_BYTES_MIN {
         let length = token.len();
@@ -113,44 +127,6 @@ fn read_token(path: &Path) -> Result<String, Error> {
         )));
     }
     Ok(token.to_owned())
-}
-
-/// An opened log, what is in it, and who may pass `--hold new`.
-struct Stored {
-    log: Log,
-    index: Index,
-    approved: Vec<Author>,
-}
-
-fn open(config: &Config) -> Result<Stored, Error> {
-    let path = config.data.join(FILE_NAME);
-    let disk = Box::new(FileDisk::open(&path)?);
-    let mut index = Index::default();
-    let mut approved = Vec::new();
-    let load = |line: &[u8], place: Place| {
-        let comment = Comment::parse(line).map_err(|error| format!("it is no comment: {error}"))?;
-        if comment.kind.is_some() {
-            return Ok(comment.seq);
-        }
-        if comment.id > comment.seq || comment.id == 0 || comment.seq - comment.id > u64::from(u32::MAX) {
-            return Err(format!("its id is {}, its seq {}", comment.id, comment.seq));
-        }
-        let sight = Sight::of(comment.status, comment.deleted);
-        let nonce = comment.nonce.as_deref();
-        index.load(Entry { id: comment.id, seq: comment.seq, place, sight, page: &comment.page, nonce });
-        if config.hold == Hold::New && sight == Sight::Public {
-            approved.extend(comment.author.as_deref().and_then(Author::parse));
-        }
-        Ok(comment.seq)
-    };
-    let (log, torn) = Log::open(disk, &path, config.sync, SystemTime::now(), load)?;
-    if let Some(torn) = torn {
-        let kept = torn.kept.display();
-        ::log::warn!("the last write was torn: its {} bytes, never acknowledged, are kept in {kept}", torn.bytes);
-    }
-    index.settle();
-    ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
-    Ok(Stored { log, index, approved })
 }
 
 fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
@@ -168,15 +144,16 @@ fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
 
 fn start_hub(
     config: &Config,
-    stored: Stored,
+    archive: Archive,
     shards: Vec<Orders>,
 ) -> Result<(Hub<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (requests, inbox): (_, Receiver<Request<Arc<TcpStream>>>) = bounded(INBOX_REQUESTS_MAX);
     let pulse = Arc::new(Pulse::default());
     let rates = config.rate.map(Rates::new);
     let audience = Audience::new(shards);
-    let mut keeper = Keeper::new(stored.log, stored.index, audience, rates, Rules::of(config), pulse.clone());
-    stored.approved.into_iter().for_each(|author| keeper.approve(author));
+    let mut keeper =
+        Keeper::new(archive.log, archive.index, audience, rates, Rules::of(config), pulse.clone());
+    archive.approved.into_iter().for_each(|author| keeper.approve(author));
     let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
     Ok((Hub { requests, pulse }, thread))
 }
@@ -211,7 +188,10 @@ fn limit_stopping() -> Result<(), Error> {
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new().name(name.clone()).spawn(work).map_err(|source| Error::Thread { name, source })
+    thread::Builder::new()
+        .name(name.clone())
+        .spawn(work)
+        .map_err(|source| Error::Thread { name, source })
 }
 
 fn join(thread: JoinHandle<()>) {

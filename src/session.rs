@@ -2,6 +2,8 @@
 //!
 //! tungstenite reads frames; what it wants to write goes to the shard, which alone writes to and ends the socket. Knows no files.
 
+mod handshake;
+
 use std::{
     io::{self, Read, Write},
     net::{IpAddr, TcpStream},
@@ -11,7 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use sha1::{Digest, Sha1};
+use handshake::{accept_key, follow};
 use tungstenite::{
     Error, Message as Received, WebSocket,
     error::ProtocolError,
@@ -20,15 +22,14 @@ use tungstenite::{
 
 use crate::{
     address::Counted,
-    draft::{Intent, Message, check_page},
+    draft::{Intent, Message},
     fanout::{Order, ReaderId, Tier},
     frame::{self, CloseCode},
-    head::{Head, Refusal, Version},
-    limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX, MESSAGE_BYTES_MAX},
+    head::{Head, Refusal},
+    limits::MESSAGE_BYTES_MAX,
     origin::{self, Origins},
-    query::Query,
     reject::Reject,
-    request::{By, Change, Follow, From, Hub, Join, Reply, Request, Welcome},
+    request::{By, Change, Follow, Hub, Join, Reply, Request, Welcome},
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -83,7 +84,11 @@ pub fn upgrade(
         log::warn!("a WebSocket was refused: {sentence}");
         return Err(Refusal::new(403, sentence));
     }
-    let tier = if head.list_contains("sec-websocket-protocol", SUBPROTOCOL) { Tier::Full } else { Tier::Plain };
+    let tier = if head.list_contains("sec-websocket-protocol", SUBPROTOCOL) {
+        Tier::Full
+    } else {
+        Tier::Plain
+    };
     let follow = follow(head.query(), tier)?;
     let page = match &follow {
         Follow::Page(page, _) => Some(page.as_str().into()),
@@ -94,66 +99,10 @@ pub fn upgrade(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{subprotocol}\r\n"
     );
     let shard = wire.shards[(number % wire.shards.len() as u64) as usize].clone();
-    let session = Session { wire: wire.clone(), shard, number, socket, page, from: Counted::of(client) };
-    session.open(&answer, follow, tier, rest, seat);
+    let session =
+        Session { wire: wire.clone(), shard, number, socket, page, from: Counted::of(client) };
+    session.open(answer, follow, tier, rest, seat);
     Ok(())
-}
-
-/// RFC 6455 §4.2.1 and §4.2.2, item 5.4.
-fn accept_key(head: &Head) -> Result<String, Refusal> {
-    if head.method() != "GET" || head.version() != Version::Http11 {
-        return Err(Refusal::new(400, "a WebSocket begins with GET and HTTP/1.1"));
-    }
-    if head.get("sec-websocket-version") != Some("13") {
-        return Err(Refusal::new(426, "only WebSocket version 13 is spoken here"));
-    }
-    let key = head.get("sec-websocket-key").unwrap_or_default();
-    let bytes = data_encoding::BASE64.decode(key.as_bytes()).unwrap_or_default();
-    if bytes.len() != 16 {
-        return Err(Refusal::new(400, format!("Sec-WebSocket-Key is {} bytes of base64, must be 16", bytes.len())));
-    }
-    let digest = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
-    Ok(data_encoding::BASE64.encode(&digest))
-}
-
-/// What the address asks for.
-fn follow(query: &str, tier: Tier) -> Result<Follow, Refusal> {
-    let bad = |reject: Reject| Refusal::new(reject.status(), reject.to_string());
-    let query = Query::parse(query).map_err(|why| Refusal::new(400, why))?;
-    let counted: Vec<String> = query.all("count").map(str::to_owned).collect();
-    if !counted.is_empty() {
-        if counted.len() > COUNTED_PAGES_MAX {
-            let sentence = format!("count is given {} times, at most {COUNTED_PAGES_MAX} are allowed", counted.len());
-            return Err(Refusal::new(400, sentence));
-        }
-        counted.iter().try_for_each(|page| check_page(page)).map_err(bad)?;
-        return Ok(Follow::Counts(counted));
-    }
-    let page = query.get("page").unwrap_or("/");
-    check_page(page).map_err(bad)?;
-    let number = |name: &'static str, allowed: &'static str| match query.get(name) {
-        None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
-            let value = text.chars().take(40).collect();
-            bad(Reject::BadParameter { name, value, allowed })
-        }),
-    };
-    let last = number("last", "a number from 0 to 200")?;
-    let since = number("since", "a sequence number")?;
-    let from = match (last, since, query.get("log")) {
-        (None, None, _) => From::Live,
-        (Some(last), None, _) if last <= HISTORY_LINES_MAX as u64 => From::Last(last as usize),
-        (Some(last), None, _) => {
-            return Err(Refusal::new(400, format!("last is {last}, at most {HISTORY_LINES_MAX} are allowed")));
-        }
-        (None, Some(_), _) if tier == Tier::Plain => {
-            return Err(Refusal::new(400, "since needs the subprotocol sayso.1"));
-        }
-        (None, Some(since), Some(log)) => From::Since(since, log.to_owned()),
-        (None, Some(_), None) => return Err(Refusal::new(400, "since needs log, the log's id from hello")),
-        (Some(_), Some(_), _) => return Err(Refusal::new(400, "last and since can't be asked for together")),
-    };
-    Ok(Follow::Page(page.to_owned(), from))
 }
 
 /// A connection, as the thread that reads it has it.
@@ -168,19 +117,20 @@ struct Session {
 }
 
 impl Session {
-    /// All that touches more than a little stack happens here, in the thread that ends; a fresh one then reads.
-    fn open(self, answer: &str, follow: Follow, tier: Tier, rest: Vec<u8>, seat: Box<dyn Send>) {
-        let options = rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
-            .map_err(io::Error::from)
-            .and_then(|()| self.socket.set_write_timeout(Some(HISTORY_PATIENCE)))
-            .and_then(|()| (&*self.socket).write_all(answer.as_bytes()))
-            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+    /// All that touches more than a little stack happens here, in the thread that ends; a fresh one then reads. The answer to the
+    /// handshake goes with the join, so that whoever has read it misses nothing from then on.
+    fn open(self, answer: String, follow: Follow, tier: Tier, rest: Vec<u8>, seat: Box<dyn Send>) {
+        let options =
+            rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
+                .map_err(io::Error::from)
+                .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
         // A peer that has gone by now is no error; one that can't be given options has gone.
         if options.is_err() {
             return;
         }
         let (sender, welcome) = bounded(1);
-        let join = Join { reader: self.number, sink: self.socket.clone(), tier, follow, welcome: sender };
+        let (reader, sink, greeting) = (self.number, self.socket.clone(), answer.into_bytes());
+        let join = Join { reader, sink, greeting, tier, follow, welcome: sender };
         if self.wire.hub.ask(Request::Join(join)).is_err() {
             return;
         }
@@ -216,7 +166,7 @@ impl Session {
         }
         let mut result = Ok(());
         welcome.history.read(|item, line| {
-            if tier == Tier::Full || item.sight == crate::index::Sight::Public {
+            if tier == Tier::Full || item.sight == crate::sight::Sight::Public {
                 frame::text(line, &mut frames);
             }
             if frames.len() >= HISTORY_PIECE_BYTES && result.is_ok() {
@@ -277,7 +227,10 @@ impl Session {
     }
 
     fn request(&self, message: &Message, patience: &mut Patience) -> Result<(), Reject> {
-        let page = self.page.as_deref().ok_or_else(|| Reject::Malformed("a socket with count only listens".into()))?;
+        let page = self
+            .page
+            .as_deref()
+            .ok_or_else(|| Reject::Malformed("a socket with count only listens".into()))?;
         let intent = message.intent(page)?;
         if !matches!(intent, Intent::Post(_)) && !patience.allows_frame() {
             return Err(Reject::TooManyFrames(FRAMES_A_SECOND_MAX));
@@ -331,8 +284,12 @@ impl Session {
 
 fn hello(welcome: &Welcome) -> String {
     let history = &welcome.history;
-    let resumed = welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
-    format!("{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}}}}}", history.log, history.seq, welcome.readers)
+    let resumed =
+        welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
+    format!(
+        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}}}}}",
+        history.log, history.seq, welcome.readers
+    )
 }
 
 /// What the client hears when reading has ended with `error`; `None` if nothing, or if tungstenite has answered it.
@@ -403,38 +360,5 @@ impl Write for Ends<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head(lines: &str) -> Head {
-        let text = format!("GET /ws/comments/ HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-        crate::head::parse(text.as_bytes()).unwrap().unwrap().0
-    }
-
-    #[test]
-    fn the_accept_key_is_that_of_the_rfc() {
-        let asked = head("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
-        assert_eq!(accept_key(&asked).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!(accept_key(&head("Sec-WebSocket-Version: 8\r\n")).unwrap_err().status, 426);
-        assert_eq!(accept_key(&head("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n")).unwrap_err().status, 400);
-    }
-
-    #[test]
-    fn an_address_says_what_is_followed() {
-        let page = |from| Ok(Follow::Page("/".to_owned(), from));
-        assert_eq!(follow("", Tier::Plain), page(From::Live));
-        assert_eq!(follow("last=200", Tier::Plain), page(From::Last(200)));
-        assert_eq!(follow("since=7&log=ab", Tier::Full), page(From::Since(7, "ab".into())));
-        assert_eq!(follow("count=a&count=b", Tier::Plain), Ok(Follow::Counts(vec!["a".into(), "b".into()])));
-        for wrong in ["last=201", "last=x", "last=-1", "since=7", "since=x&log=a", "last=1&since=1&log=a", "page=", "count=%ff"] {
-            assert_eq!(follow(wrong, Tier::Full).unwrap_err().status, 400, "{wrong}");
-        }
-        assert!(follow("since=7&log=ab", Tier::Plain).is_err());
-        assert!(follow(&"count=a&".repeat(100), Tier::Plain).is_ok());
-        assert!(follow(&"count=a&".repeat(101), Tier::Plain).is_err());
     }
 }

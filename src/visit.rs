@@ -1,7 +1,7 @@
 //! A connection from its first request to its last: whom it counts for, and which way each request goes.
 //!
-//! Knows nothing of comments, and of the listener only that it may close. A panic in one visit ends that one: its seats
-//! and its place in the list are given back by being dropped.
+//! Knows nothing of comments, and neither where requests are answered nor where connections come from. A panic in one
+//! visit ends that one: its seats and its place in the list are given back by being dropped.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, Read, Write};
@@ -17,8 +17,6 @@ use crate::caps::{Caps, Seat};
 use crate::config::Config;
 use crate::conversation::{Conversation, End, Line};
 use crate::head::{Head, Refusal, Version};
-use crate::relay::Relay;
-use crate::session;
 
 /// Stack of a connection's thread, bytes: several times what a request needs in a debug build. Only touched pages cost.
 pub const STACK_BYTES: usize = 256 * 1024;
@@ -26,13 +24,41 @@ pub const STACK_BYTES: usize = 256 * 1024;
 /// Where the WebSocket is, below the base path, with or without a slash at the end.
 const WEBSOCKET_PATH: &str = "/ws/comments";
 
+/// Where requests are answered.
+pub trait Rooms: Send + Sync {
+    /// Answers one request whose whole body has come.
+    ///
+    /// # Errors
+    /// What is answered instead.
+    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal>;
+
+    /// Takes over a connection that asks to go on as a WebSocket.
+    ///
+    /// # Errors
+    /// What is answered instead; the connection goes on as it was.
+    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal>;
+}
+
+/// Who wants to go on as a WebSocket.
+pub struct Guest {
+    /// The connection, as in its thread's name.
+    pub number: u64,
+    /// Its only descriptor, with whatever timeouts are set.
+    pub stream: Arc<TcpStream>,
+    /// What was read already behind the head.
+    pub rest: Vec<u8>,
+    /// Whom the connection counts for.
+    pub client: IpAddr,
+    /// To be kept as long as the connection lasts.
+    pub seats: Box<dyn Send>,
+}
+
 /// What all visits share.
 pub struct House {
     base_path: String,
     trusted: Trusted,
     caps: Arc<Caps>,
-    wire: Arc<session::Wire>,
-    relay: Arc<Relay>,
+    rooms: Box<dyn Rooms>,
     closed: AtomicBool,
     /// Connections that still speak HTTP, so that closing can reach them.
     talking: Mutex<HashMap<u64, Weak<TcpStream>>>,
@@ -54,18 +80,12 @@ struct Visitor {
 
 impl House {
     /// For at most `reachable` connections, or fewer if the configuration says so.
-    pub fn new(
-        config: &Config,
-        reachable: u32,
-        wire: Arc<session::Wire>,
-        relay: Arc<Relay>,
-    ) -> House {
+    pub fn new(config: &Config, reachable: u32, rooms: Box<dyn Rooms>) -> House {
         House {
             base_path: config.base_path.clone(),
             trusted: Trusted::new(config.trust_proxy.clone()),
             caps: Caps::new(config.max_connections.min(reachable), config.max_per_address),
-            wire,
-            relay,
+            rooms,
             closed: AtomicBool::new(false),
             talking: Mutex::default(),
             done: Condvar::new(),
@@ -168,7 +188,7 @@ impl House {
             } else {
                 let body = conversation.body(&head)?;
                 let seat = self.seat_of_client(visitor, client);
-                seat.and_then(|_seat| self.relay.exchange(&head, &body, client))
+                seat.and_then(|_seat| self.rooms.exchange(&head, &body, client))
             };
             let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal));
             conversation.answer(&head, &answer, !self.is_closed())?;
@@ -200,9 +220,14 @@ impl House {
             return Err(Refusal::new(400, sentence));
         }
         let seat = self.seat_of_client(visitor, client)?;
-        let seats = Box::new((visitor.places.clone(), seat));
-        let stream = visitor.stream.clone();
-        session::upgrade(&self.wire, visitor.number, stream, head, rest.to_vec(), client, seats)
+        let guest = Guest {
+            number: visitor.number,
+            stream: visitor.stream.clone(),
+            rest: rest.to_vec(),
+            client,
+            seats: Box::new((visitor.places.clone(), seat)),
+        };
+        self.rooms.upgrade(head, guest)
     }
 
     /// A proxy's request counts for whom it is made; anybody else was counted when they came.
@@ -291,3 +316,6 @@ impl Line for Socket {
         Instant::now()
     }
 }
+
+#[cfg(test)]
+mod tests;

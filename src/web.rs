@@ -53,8 +53,10 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
         return Ok(absolute);
     }
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
-    let folder = std::env::temp_dir().join(format!("sayso-{}", data_encoding::HEXLOWER.encode(&random)));
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
+    let folder =
+        std::env::temp_dir().join(format!("sayso-{}", data_encoding::HEXLOWER.encode(&random)));
     fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|source| Error::Io {
         what: "create",
         path: folder.clone(),
@@ -69,7 +71,11 @@ impl Web {
     /// # Errors
     /// Where the socket or a thread can't be made.
     pub fn start(path: PathBuf, site: Arc<Site>, broken: Receiver<()>) -> Result<Web, Error> {
-        let house = House::build(&path, &site).map_err(|source| Error::Io { what: "listen on", path: path.clone(), source })?;
+        let house = House::build(&path, &site).map_err(|source| Error::Io {
+            what: "listen on",
+            path: path.clone(),
+            source,
+        })?;
         let (stop, stopped) = bounded(1);
         let keeper = thread::Builder::new()
             .name("web".into())
@@ -86,7 +92,13 @@ impl Web {
 }
 
 /// Has the server, and makes a new one when it is broken.
-fn keep(mut house: House, path: &Path, site: &Arc<Site>, broken: &Receiver<()>, stopped: &Receiver<()>) {
+fn keep(
+    mut house: House,
+    path: &Path,
+    site: &Arc<Site>,
+    broken: &Receiver<()>,
+    stopped: &Receiver<()>,
+) {
     loop {
         let born = Instant::now();
         crossbeam_channel::select! {
@@ -95,7 +107,9 @@ fn keep(mut house: House, path: &Path, site: &Arc<Site>, broken: &Receiver<()>, 
             recv(house.died) -> _ => {}
         }
         // Sleeping here delays nobody: without a server there is nothing to do, and a stop is heard.
-        if stopped.recv_timeout(REBIRTH_INTERVAL.saturating_sub(born.elapsed())) != Err(RecvTimeoutError::Timeout) {
+        if stopped.recv_timeout(REBIRTH_INTERVAL.saturating_sub(born.elapsed()))
+            != Err(RecvTimeoutError::Timeout)
+        {
             break;
         }
         log::warn!("the private web server has died and is made anew");
@@ -130,7 +144,8 @@ impl House {
         let (dying, died) = bounded(TAKING_THREADS);
         let mut threads = Vec::new();
         for n in 0..TAKING_THREADS {
-            let (server, site, finished, dying) = (server.clone(), site.clone(), finished.clone(), dying.clone());
+            let (server, site, finished, dying) =
+                (server.clone(), site.clone(), finished.clone(), dying.clone());
             let take = move || {
                 while let Ok(request) = server.recv() {
                     serve(&site, request, &finished);
@@ -139,7 +154,8 @@ impl House {
             };
             threads.push(thread::Builder::new().name(format!("web-{n}")).spawn(take)?);
         }
-        let finish = move || to_finish.iter().for_each(|(request, finish)| respond(request, finish()));
+        let finish =
+            move || to_finish.iter().for_each(|(request, finish)| respond(request, finish()));
         threads.push(thread::Builder::new().name(format!("web-{TAKING_THREADS}")).spawn(finish)?);
         Ok(House { server, threads, died })
     }
@@ -187,9 +203,14 @@ fn asked(request: &mut Request) -> Option<Asked> {
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
-        .map(|header| (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned()))
+        .map(|header| {
+            (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned())
+        })
         .collect();
-    let client = headers.iter().find(|(name, _)| name == "x-sayso-client").and_then(|(_, value)| value.parse().ok());
+    let client = headers
+        .iter()
+        .find(|(name, _)| name == "x-sayso-client")
+        .and_then(|(_, value)| value.parse().ok());
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
     Some(Asked {
         method: request.method().to_string(),
@@ -205,8 +226,9 @@ fn respond(request: Request, answer: Answer) {
     let header = |(name, value): &(&str, String)| Header::from_bytes(*name, value.as_bytes()).ok();
     let headers = answer.headers.iter().filter_map(header).collect();
     let length = answer.body.len();
-    let response = Response::new(StatusCode(answer.status), headers, &answer.body[..], Some(length), None)
-        .with_chunked_threshold(usize::MAX);
+    let response =
+        Response::new(StatusCode(answer.status), headers, &answer.body[..], Some(length), None)
+            .with_chunked_threshold(usize::MAX);
     // A relay that has given up is no error.
     let _ = request.respond(response);
 }

@@ -1,67 +1,45 @@
 /**
- * sayso: live comments as one custom element, without a build step and without a dependency.
+ * sayso: live comments as one custom element, <sayso-comments page src heading level theme>. Without `page` it is host/path of the
+ * canonical address, without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
  *
- *   <script type="module" src="https://HOST/embed.js"></script>
- *   <sayso-comments></sayso-comments>
+ * History comes over HTTP, what follows over one WebSocket. Nothing from either becomes an element but through createElement,
+ * textContent and the allowlist of `rich`.
  *
- * Attributes: `page` (what is commented on; else host/path of the canonical address), `src` (the server; else where this file
- * came from), `heading`, `level` (of the heading, 1–6), `theme` (`light`, `dark`, `auto`; else the page's color-scheme).
- *
- * History comes over HTTP, everything after it over one WebSocket, and both are the same lines. Nothing from the wire becomes
- * markup other than by createElement and textContent, and by the allowlist of `rich` below.
+ * @typedef Line a comment's present state; of two with one id the later seq wins: {seq, id, page, parent?, name?, author?,
+ *   content?, html?, created_at, edited_at?, deleted?, nonce?, status?, kind?}
+ * @typedef Notice {hello: {log, seq, readers, resumed?}} | {readers} | {typing} | {seq} | {error, nonce?, retry_after?}
+ * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
+ *   {typing, name?}
  */
 
-/**
- * One comment's present state; of two lines with one id the later seq wins.
- * @typedef {{seq: number, id: number, page: string, parent?: number, name?: string, author?: string, content?: string,
- *   html?: string, created_at: string, edited_at?: string, deleted?: true, nonce?: string, status?: 'pending'|'hidden',
- *   kind?: string}} Line
- * What the server says besides lines: hello first, then as it happens; a bare seq every 25 s shows whether one was missed.
- * @typedef {{hello: {log: string, seq: number, readers: number, resumed?: boolean}} | {readers: number} | {typing: string} |
- *   {seq: number} | {error: string, nonce?: string, retry_after?: number}} Notice
- * What the server takes.
- * @typedef {{content: string, name?: string, parent?: number, key: string, nonce: string} | {key: string} |
- *   {edit: number, content: string, key: string, nonce: string} | {delete: number, key: string, nonce: string} |
- *   {typing: true, name?: string}} Request
- * A comment on its way.
- * @typedef {{nonce: string, page: string, content: string, name: string, parent?: number}} Item
- * GET /api/comments
- * @typedef {{log: string, seq: number, comments: Line[], more: boolean}} History
- */
-
-// ── Limits ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
+// Limits; times in ms
 const CONTENT_BYTES_MAX = 8192;
 const NAME_CHARS_MAX = 64;
-/** Answers are set in by one level each up to here. */
 const DEPTH_MAX = 4;
-/** Comments of a first load and of each step back. */
 const HISTORY_LINES = 50;
-/** Catching up with more than this many answers of 200 lines costs more than loading anew. */
-const CATCH_UP_STEPS = 5;
+/** Of 200 lines each; beyond that loading anew is cheaper. */
+const CATCH_UP_STEPS = 10;
+/** How far back a permalink is looked for. */
+const SEEK_STEPS = 50;
 const RETRY_MIN = 500;
 const RETRY_MAX = 30_000;
-/** The server says something every 25 s; ms. */
 const SILENCE_MAX = 60_000;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 4_000;
 const TICK = 15_000;
 
-// ── Texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** `{…}` is filled in; of several forms Intl.PluralRules picks by `n`. */
+// Texts
 const TEXTS = {
   anonymous: 'Anonymous', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…', delete: 'Delete',
   deleted: 'Deleted', edit: 'Edit', edited: 'edited', heading: 'Comments', keep: 'Keep', live: 'Live', markdown: 'Markdown',
   name: 'Name (optional)', now: 'just now', offline: 'Offline', older: 'Older comments', pending: 'Waiting for approval',
-  placeholder: 'Say something…', reply: 'Reply', retrying: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
+  placeholder: 'Say something…', reply: 'Reply', retry: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
   someone: 'Someone', waiting: 'waits for the connection', you: 'You',
   answer: 'Answer {name}…',
   empty: 'No comments yet. Say the first word.',
   failed: 'This could not be loaded. Try again.',
   left: '{n} left',
   long: 'This is {bytes} bytes long; at most {max} fit.',
-  lost: 'The connection was lost. Try again.',
   missing: 'Write something first.',
   notLive: 'There is no connection right now. Try again in a moment.',
   older_comment: 'an older comment',
@@ -76,23 +54,18 @@ const TEXTS = {
 const LANG = 'en';
 const plural = new Intl.PluralRules(LANG);
 const number = new Intl.NumberFormat(LANG);
-const names = new Intl.ListFormat(LANG, { style: 'short' });
 const relative = new Intl.RelativeTimeFormat(LANG, { numeric: 'always', style: 'short' });
-const day = new Intl.DateTimeFormat(LANG, { day: 'numeric', month: 'short' });
-const date = new Intl.DateTimeFormat(LANG, { day: 'numeric', month: 'short', year: 'numeric' });
+const date = new Intl.DateTimeFormat(LANG, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(LANG, { dateStyle: 'long', timeStyle: 'short' });
 
-/** @param {keyof TEXTS} key */
 function text(key, values = {}) {
   const found = TEXTS[key];
   const form = typeof found === 'string' ? found : found[plural.select(values.n)] ?? found.other;
   return form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? number.format(values[name]) : values[name]);
 }
 
-/** A sentence of the server, as it stands in a page. */
 const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
 
-/** @param {number} at milliseconds */
 function ago(at) {
   const seconds = Math.max(0, (Date.now() - at) / 1000);
   if (seconds < 45) return text('now');
@@ -100,80 +73,55 @@ function ago(at) {
     // English alone shortens with a full stop that nobody writes: "4 min. ago".
     if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
   }
-  return (new Date(at).getFullYear() === new Date().getFullYear() ? day : date).format(at);
+  return date.format(at);
 }
 
-// ── What is kept in the browser ───────────────────────────────────────────────────────────────────────────────────────────
+// What is kept in the browser
+function guarded(act) {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+}
 
-/** localStorage where there is one and it lets us, this page's memory beside it. */
 const memory = new Map();
 const store = {
-  get(key) {
-    try {
-      return localStorage.getItem(key) ?? memory.get(key) ?? null;
-    } catch {
-      return memory.get(key) ?? null;
-    }
-  },
+  get: (key) => guarded(() => localStorage.getItem(key)) ?? memory.get(key),
   set(key, value) {
     memory.set(key, value);
-    try {
-      localStorage.setItem(key, value);
-    } catch { /* full or forbidden: memory has it */ }
+    guarded(() => value ? localStorage.setItem(key, value) : localStorage.removeItem(key));
   },
-  remove(key) {
-    memory.delete(key);
-    try {
-      localStorage.removeItem(key);
-    } catch { /* forbidden: it was never there */ }
-  },
-  keys(prefix) {
-    const keys = new Set(memory.keys());
-    try {
-      for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i));
-    } catch { /* forbidden */ }
-    return [...keys].filter((key) => key.startsWith(prefix));
-  },
-  read(key) {
-    try {
-      return JSON.parse(this.get(key)) ?? {};
-    } catch {
-      return {};
-    }
-  },
+  keys: () => [...memory.keys(), ...guarded(() => Object.keys(localStorage)) ?? []],
+  read: (key) => guarded(() => JSON.parse(store.get(key))) ?? {},
 };
 
-/** 16 random bytes, base64url: a nonce, or the author's secret. */
-function random() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, '0')).join('');
+
+// Elements
+function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), { ...attributes, part: attributes.class }, children);
 }
 
-// ── Elements ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+function svg(tag, attributes, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
 
-/** An element; a class is a part too, a function listens. */
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') node.addEventListener(name, value);
-    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : value);
-    if (name === 'class') node.setAttribute('part', value);
+    else if (value !== undefined) node.setAttribute(name, value);
   }
   node.append(...children);
   return node;
 }
 
-function svg(tag, attributes, ...children) {
-  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
+const button = (name, click, label = text(name)) => el('button', { class: name, type: 'button', click }, label);
 
 /** What a comment's html may hold; everything else leaves its text behind. */
 const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
 
-/** Builds the server's html anew from the allowlist, so that even a lying server can't run anything here. */
+/** Builds html anew from the allowlist, so that even a lying server runs nothing here. */
 function rich(html) {
   const built = document.createDocumentFragment();
   copy(new DOMParser().parseFromString(html, 'text/html').body, built, 0);
@@ -194,16 +142,12 @@ function copy(from, to, depth) {
 }
 
 function link(a, href) {
-  try {
-    if (!['http:', 'https:', 'mailto:'].includes(new URL(href).protocol)) return;
-  } catch {
-    return;
-  }
+  if (!['http:', 'https:', 'mailto:'].includes(guarded(() => new URL(href).protocol))) return;
   a.setAttribute('href', href);
   a.setAttribute('rel', 'nofollow ugc noopener');
 }
 
-/** The avatar's colours by hue, and its shapes: the same as in src/page.rs. */
+/** The avatar: the same as in src/page.rs. */
 const HUES = ['#4f7df0', '#7a6cf0', '#a463e0', '#cf5bb4', '#e0587f', '#e8694f', '#e58a34', '#c9a227', '#8aa83a', '#45a566',
   '#2aa198', '#3a97cf'];
 const SHAPES = ['M-9 0a9 9 0 1 1 18 0a9 9 0 1 1-18 0z', 'M-9-9H1a8 8 0 0 1 8 8V1a8 8 0 0 1-8 8H-1a8 8 0 0 1-8-8z',
@@ -211,9 +155,8 @@ const SHAPES = ['M-9 0a9 9 0 1 1 18 0a9 9 0 1 1-18 0z', 'M-9-9H1a8 8 0 0 1 8 8V1
 const SQUARE = 'M0 0h36v36H0z';
 const SILHOUETTE = 'M12 15a6 6 0 1 1 12 0a6 6 0 1 1-12 0M6 36a12 12 0 0 1 24 0z';
 
-/** Two or three soft shapes that are always the same for the same author; a silhouette for nobody. */
 function avatar(author) {
-  const frame = svg('svg', { class: 'avatar', viewBox: '0 0 36 36', 'aria-hidden': 'true' });
+  const frame = svg('svg', { class: 'avatar', viewBox: '0 0 36 36', 'aria-hidden': true });
   const path = (fill, opacity, d) => svg('path', { fill, opacity, d });
   if (!author) {
     frame.append(path('currentColor', '.1', SQUARE), path('currentColor', '.3', SILHOUETTE));
@@ -228,19 +171,15 @@ function avatar(author) {
   };
   const hue = draw(12);
   const group = svg('g', { transform: `rotate(${draw(8) * 45} 18 18)` });
-  const shapes = [[0, 12, 13], [1, 24, 22], [10, 22, 9]].slice(0, 2 + draw(2));
-  for (const [colour, left, top] of shapes) {
-    const [x, y, angle, drawn] = [left + draw(4), top + draw(4), draw(8) * 45, 8 + draw(4)];
-    const size = colour === 10 ? drawn - 4 : drawn;
-    const scale = `${Math.floor(size / 10)}.${size % 10}`;
-    group.append(svg('path', { fill: HUES[(hue + colour) % 12], opacity: '.8',
-      transform: `translate(${x} ${y}) rotate(${angle}) scale(${scale})`, d: SHAPES[draw(4)] }));
+  for (const [colour, x, y, size] of [[0, 12, 13, 8], [1, 24, 22, 8], [10, 22, 9, 4]].slice(0, 2 + draw(2))) {
+    const place = `translate(${x + draw(4)} ${y + draw(4)}) rotate(${draw(8) * 45}) scale(${((size + draw(4)) / 10).toFixed(1)})`;
+    group.append(svg('path', { fill: HUES[(hue + colour) % 12], opacity: '.8', transform: place, d: SHAPES[draw(4)] }));
   }
   frame.append(path(HUES[hue], '.2', SQUARE), group);
   return frame;
 }
 
-/** The server's style sheet, fetched once for all elements; as text, so that a host's style-src has no say. */
+/** Fetched as text, so that a host's style-src has no say. */
 const sheets = new Map();
 function sheet(base) {
   if (!sheets.has(base)) {
@@ -256,15 +195,9 @@ function sheet(base) {
   return sheets.get(base);
 }
 
-// ── Wire ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * One page's comments from one server: history over HTTP, then live over a WebSocket that comes back by itself.
- * Knows no elements. `on` is told: `history(History)` everything anew, `line(Line)` one later state, `notice(Notice)` the rest,
- * `state()` that `live` has changed.
- */
+// Wire
+/** One page's comments from one server; knows no elements. */
 class Wire {
-  /** `connecting`, `live`, `retry` or `offline`. */
   state = 'connecting';
   #on;
   #base;
@@ -272,12 +205,13 @@ class Wire {
   /** What to resume from: the log, and the highest seq below which nothing is missing. */
   #log = '';
   #cursor = 0;
-  /** The highest seq seen while a gap below it is being filled; 0: no gap. */
-  #ahead = 0;
+  /** The highest seq seen while a gap below it is filled. */
+  #ahead = null;
   #socket = null;
   #attempt = 0;
   #timer = 0;
   #heard = 0;
+  #since = Infinity;
   /** Counts starts and stops: what was begun in an earlier one is dropped. */
   #run = 0;
 
@@ -298,7 +232,6 @@ class Wire {
     this.#drop();
   }
 
-  /** Connects at once instead of at the next attempt; a connection that only seems to be one is renewed. */
   wake() {
     if (this.#socket && Date.now() - this.#heard < SILENCE_MAX / 2) return;
     this.#attempt = 0;
@@ -306,29 +239,17 @@ class Wire {
     this.start();
   }
 
-  /** Renews a connection that has been silent for too long. */
   check() {
     if (this.#socket && Date.now() - this.#heard > SILENCE_MAX) this.wake();
   }
 
-  /** @param {Request} request @returns {boolean} whether it is on its way */
   send(request) {
     if (this.state !== 'live') return false;
     this.#socket.send(JSON.stringify(request));
     return true;
   }
 
-  /** @returns {Promise<History>} */
-  get(query) {
-    return this.#fetch('comments', query);
-  }
-
-  /** Comments on the page, loaded or not. */
-  async count() {
-    return (await this.#fetch('counts', {}))[this.#page];
-  }
-
-  async #fetch(what, query) {
+  async get(query, what = 'comments') {
     const address = `${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`;
     const answer = await fetch(address, { signal: AbortSignal.timeout(20_000) });
     if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
@@ -352,13 +273,13 @@ class Wire {
     if (run !== this.#run) return;
     this.#log = history.log;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
-    this.#ahead = 0;
+    this.#ahead = null;
     this.#on.history(history);
   }
 
-  /** Fills the gap above the cursor; lines that come live meanwhile are taken, but move the cursor only afterwards. */
+  /** Fills the gap above the cursor; what comes live meanwhile moves the cursor only afterwards. */
   async #catchUp(run) {
-    this.#ahead = Math.max(this.#ahead, this.#cursor);
+    this.#ahead = this.#cursor;
     for (let step = 0; step < CATCH_UP_STEPS; step++) {
       const { log, seq, comments, more } = await this.get({ since: this.#cursor, limit: 200 });
       if (run !== this.#run) return;
@@ -367,7 +288,7 @@ class Wire {
       this.#cursor = Math.max(this.#cursor, comments.at(-1)?.seq ?? 0);
       if (more) continue;
       this.#cursor = Math.max(this.#cursor, seq, this.#ahead);
-      this.#ahead = 0;
+      this.#ahead = null;
       return;
     }
     await this.#load(run);
@@ -382,26 +303,24 @@ class Wire {
     socket.onclose = () => socket === this.#socket && this.#retry();
   }
 
-  /** @param {Line | Notice} message */
   #take(message, run) {
     this.#heard = Date.now();
     if (message.hello) {
       if (message.hello.resumed === false) this.#mend(message.hello.log, run);
-      this.#attempt = 0;
+      this.#since = Date.now();
       this.#enter('live');
       this.#on.notice({ readers: message.hello.readers });
     } else if (message.id) {
-      if (this.#ahead) this.#ahead = Math.max(this.#ahead, message.seq);
+      if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, message.seq);
       else this.#cursor = Math.max(this.#cursor, message.seq);
       this.#on.line(message);
     } else if (message.seq) {
-      if (message.seq > this.#cursor && !this.#ahead) this.#mend(this.#log, run);
+      if (message.seq > this.#cursor && this.#ahead === null) this.#mend(this.#log, run);
     } else {
       this.#on.notice(message);
     }
   }
 
-  /** Gets what the socket won't give; where that fails, a fresh connection begins it again. */
   async #mend(log, run) {
     try {
       await (log === this.#log ? this.#catchUp(run) : this.#load(run));
@@ -414,8 +333,9 @@ class Wire {
 
   #retry() {
     this.#socket = null;
-    this.#ahead = 0;
-    this.#attempt++;
+    this.#ahead = null;
+    this.#attempt = Date.now() - this.#since > TICK ? 1 : this.#attempt + 1;
+    this.#since = Infinity;
     this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
     // Full jitter: a thousand readers of a restarted server come back spread out.
     const wait = Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
@@ -427,7 +347,7 @@ class Wire {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
-    this.#ahead = 0;
+    this.#ahead = null;
     socket?.close();
     if (this.state === 'live') this.#enter('retry');
   }
@@ -439,29 +359,21 @@ class Wire {
   }
 }
 
-// ── Composer ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
+// Composer
 const bytes = (string) => new TextEncoder().encode(string).length;
 const GROWS = CSS.supports('field-sizing', 'content');
 
-/** A field to write in: for a comment, for an answer, or for an edit, which has no name. */
 class Composer {
-  /**
-   * @param {{send: (content: string, name: string) => void, typing?: () => void, change?: (text: string) => void,
-   *   cancel?: () => void, name?: string, placeholder?: string, verb?: string}} does
-   */
   constructor(does) {
     this.does = does;
-    const label = does.placeholder ?? text('placeholder');
-    this.input = el('textarea', { class: 'input', rows: '2', placeholder: label, 'aria-label': text('comment'), dir: 'auto',
+    this.input = el('textarea', { class: 'input', rows: '2', placeholder: does.placeholder ?? text('placeholder'), 'aria-label': text('comment'), dir: 'auto',
       input: () => this.#changed(), keydown: (event) => this.#pressed(event) });
     this.name = el('input', { class: 'who', value: does.name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
       'aria-label': text('name'), autocomplete: 'nickname', keydown: (event) => this.#pressed(event) });
     this.hint = el('span', { class: 'hint' }, text('markdown'));
     this.error = el('p', { class: 'error', role: 'alert' });
-    const cancel = el('button', { class: 'cancel', type: 'button', click: does.cancel }, text('cancel'));
     const bar = el('div', { class: 'bar' }, ...(does.name === undefined ? [] : [this.name]), this.hint,
-      ...(does.cancel ? [cancel] : []), el('button', { class: 'send' }, does.verb ?? text('send')));
+      ...(does.cancel ? [button('cancel', does.cancel)] : []), el('button', { class: 'send' }, text(does.verb ?? 'send')));
     this.form = el('form', { class: 'composer', submit: (event) => this.#submit(event) },
       el('div', { class: 'field' }, this.input, bar), this.error);
     this.form.noValidate = true;
@@ -476,7 +388,6 @@ class Composer {
     this.#changed(true);
   }
 
-  /** Says what is wrong, under the field; empty: nothing any more. */
   complain(words) {
     this.sent = false;
     this.error.textContent = words;
@@ -517,16 +428,13 @@ class Composer {
   }
 }
 
-// ── The element ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** All elements on this page share one timer for their relative times and their connections. */
+// The element
 const drawn = new Set();
 let ticking = 0;
 function tick() {
   for (const element of drawn) element.tick();
 }
 
-/** Address of the folder this file came from, without a slash at its end. */
 const HERE = new URL('.', import.meta.url).href.slice(0, -1);
 
 function canonicalPage() {
@@ -534,22 +442,12 @@ function canonicalPage() {
   return (host + pathname).slice(0, 512);
 }
 
-/**
- * One comment as it is drawn: `item` is its place with its answers, `article` what it says.
- * @typedef {{line: Line, item: HTMLElement, article: HTMLElement, answers?: HTMLElement, below: Entry[], depth: number,
- *   reply?: Composer, editing?: Composer, confirming?: boolean}} Entry
- */
-
+/** An entry is a comment as it is drawn: `item` its place with its answers, `article` what it says, `below` what answers it. */
 class SaysoComments extends HTMLElement {
-  /** @type {Map<number, Entry>} */
   #entries = new Map();
-  /** @type {Map<string, {item: Item, entry: Entry, sent: boolean}>} */
   #outbox = new Map();
-  /** Edits and deletions under way, by nonce: `{id, composer}`, whom to tell if they are refused. */
   #asked = new Map();
-  /** Lines that wait for the next frame. */
   #queue = [];
-  /** New comments above what is being read, by id. */
   #held = new Map();
   #more = false;
   #count = 0;
@@ -563,6 +461,7 @@ class SaysoComments extends HTMLElement {
   connectedCallback() {
     this.#listen();
     if (this.#wire) {
+      this.#watch.observe(this.#who);
       this.#wire.start();
       return;
     }
@@ -586,10 +485,9 @@ class SaysoComments extends HTMLElement {
     this.#wire.stop();
   }
 
-  /** Brings times up to date; looks after the connection. */
   tick() {
     for (const time of this.#list.querySelectorAll('time')) {
-      const words = ago(Date.parse(time.dateTime));
+      const words = ago(Date.parse(time.dateTime) || 0);
       if (time.textContent !== words) time.textContent = words;
     }
     this.#wire.check();
@@ -600,7 +498,6 @@ class SaysoComments extends HTMLElement {
   #page;
   #leave;
   #watch;
-  /** Parts of the drawing. */
   #root;
   #total;
   #state;
@@ -618,7 +515,7 @@ class SaysoComments extends HTMLElement {
     const wake = () => document.visibilityState === 'visible' && this.#wire.wake();
     addEventListener('online', wake, { signal });
     document.addEventListener('visibilitychange', wake, { signal });
-    // An open socket would keep the host page out of the browser's back/forward cache.
+    // An open socket keeps the page out of the back/forward cache.
     addEventListener('pagehide', () => this.#wire.stop(), { signal });
     addEventListener('pageshow', (event) => event.persisted && this.#wire.start(), { signal });
     addEventListener('hashchange', () => this.#seek(), { signal });
@@ -626,20 +523,19 @@ class SaysoComments extends HTMLElement {
     ticking ||= setInterval(tick, TICK);
   }
 
-  // ── Drawing the frame ──
-
+  // Drawing the frame
   #build() {
     this.#total = el('span', { class: 'count' });
     this.#state = el('p', { class: 'state' }, text('connecting'));
     this.#main = new Composer({ name: this.#me.name ?? '', typing: () => this.#type(), send: (...said) => this.#post(...said),
-      change: (draft) => draft ? store.set(this.#key('draft'), draft) : store.remove(this.#key('draft')) });
+      change: (draft) => store.set(this.#key('draft', this.#page), draft) });
     this.#who = el('p', { class: 'typing' });
-    this.#pill = el('button', { class: 'pill', type: 'button', hidden: true, click: () => this.#release(true) });
-    this.#list = el('ol', { class: 'list', role: 'list' });
-    this.#empty = el('p', { class: 'empty', hidden: true }, text('empty'));
-    this.#older = el('button', { class: 'older', type: 'button', hidden: true, click: () => this.#goBack() }, text('older'));
+    this.#pill = button('pill', () => this.#release(true), '');
+    this.#list = el('ol', { class: 'list', role: 'list', tabindex: -1 });
+    this.#empty = el('p', { class: 'empty' }, text('empty'));
+    this.#older = button('older', () => this.#goBack());
     this.#said = el('p', { class: 'unseen', role: 'status' });
-    const level = /^[1-6]$/.test(this.getAttribute('level')) ? this.getAttribute('level') : '2';
+    const level = /^[1-6]$/.exec(this.getAttribute('level')) ?? 2;
     const title = el(`h${level}`, { class: 'title' }, this.getAttribute('heading') || text('heading'));
     this.#root = el('section', { class: 'sayso', 'aria-label': title.textContent },
       el('header', { class: 'head' }, title, this.#total, this.#state), this.#main.form, this.#who,
@@ -651,7 +547,7 @@ class SaysoComments extends HTMLElement {
     });
   }
 
-  /** The children of the served page stay visible until everything that replaces them is there. */
+  /** Served children stay visible until all that replaces them is there. */
   async #begin() {
     try {
       this.shadowRoot.adoptedStyleSheets = [await sheet(this.#base)];
@@ -662,10 +558,9 @@ class SaysoComments extends HTMLElement {
       this.#list.append(el('li', { class: 'skeleton' }));
       this.shadowRoot.replaceChildren(this.#root);
     }
-    this.#wire.start();
+    if (this.isConnected) this.#wire.start();
   }
 
-  /** Takes the place of the served children, with what was typed there, and with its focus. */
   #takeOver() {
     if (this.#root.isConnected) return;
     const { content, name } = this.querySelector('form')?.elements ?? {};
@@ -674,29 +569,28 @@ class SaysoComments extends HTMLElement {
     if (name?.value) this.#main.name.value = name.value;
     if (note) this.#main.complain(sentence(note));
     const focused = document.activeElement;
-    const place = [focused?.selectionStart, focused?.selectionEnd];
+    const { selectionStart, selectionEnd } = focused;
     this.shadowRoot.replaceChildren(this.#root);
     const heir = new Map([[content, this.#main.input], [name, this.#main.name]]).get(focused);
     heir?.focus({ preventScroll: true });
-    heir?.setSelectionRange(...place);
+    heir?.setSelectionRange(selectionStart, selectionEnd);
     this.replaceChildren();
   }
 
-  /** Drafts and unsent comments of an earlier visit. */
   #recall() {
-    this.#main.value = store.get(this.#key('draft')) ?? '';
-    for (const key of store.keys(this.#key('out', ''))) {
-      const item = store.read(key);
+    this.#pill.hidden = this.#older.hidden = this.#empty.hidden = true;
+    this.#main.value = store.get(this.#key('draft', this.#page)) ?? '';
+    for (const key of store.keys()) {
+      const item = key.startsWith(this.#key('out', '')) ? store.read(key) : {};
       if (item.page === this.#page && item.content && !this.#outbox.has(item.nonce)) this.#enqueue(item);
     }
   }
 
   #key(...parts) {
-    const of = { draft: [this.#page], name: [], me: [], out: [] }[parts[0]];
-    return ['sayso', this.#base, ...parts, ...of].join(' ');
+    return ['sayso', this.#base, ...parts].join(' ');
   }
 
-  /** The author as this browser knows them: name, secret key, and the pseudonym once the server has told it. */
+  /** Name, secret key, and the pseudonym once the server has told it. */
   get #me() {
     return store.read(this.#key('me'));
   }
@@ -705,7 +599,6 @@ class SaysoComments extends HTMLElement {
     store.set(this.#key('me'), JSON.stringify({ ...this.#me, ...known }));
   }
 
-  /** The secret, made when it is first needed. */
   #secret() {
     if (!this.#me.key) this.#remember({ key: random() });
     return this.#me.key;
@@ -715,13 +608,12 @@ class SaysoComments extends HTMLElement {
     return line.author !== undefined && line.author === this.#me.author;
   }
 
-  // ── What comes ──
-
-  /** @param {History} history everything anew, drawn in one go so that nothing flickers */
+  // What comes
   #replace({ comments, more }) {
+    const before = this.#entries;
+    this.#entries = new Map();
     this.#queue = [];
     this.#held.clear();
-    this.#entries.clear();
     this.#list.replaceChildren();
     this.#more = more;
     for (const line of comments) {
@@ -731,17 +623,26 @@ class SaysoComments extends HTMLElement {
     for (const { entry } of this.#outbox.values()) this.#hang(entry);
     this.#count = [...this.#entries.values()].filter(({ line }) => isShown(line)).length;
     if (more) this.#recount();
+    for (const { line, reply, editing } of before.values()) {
+      if (reply?.value) this.#giveBack(reply.value, this.#entries.get(line.id));
+      if (editing) this.#giveBack(editing.value);
+    }
     this.#tidy();
     this.#takeOver();
     this.#seek();
   }
 
-  /** @param {Line} line */
+  #giveBack(content, above) {
+    if (above) this.#reply(above);
+    const composer = above?.reply ?? this.#main;
+    composer.value = [content, composer.value].filter(Boolean).join('\n\n');
+    return composer;
+  }
+
   #receive(line) {
     if (line.kind) return;
     if (line.nonce) this.#acknowledge(line);
     this.#queue.push(line);
-    // Frames stop in a hidden tab.
     this.#frame ||= document.hidden ? setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());
   }
 
@@ -750,41 +651,33 @@ class SaysoComments extends HTMLElement {
     const lines = this.#queue.splice(0);
     let came = 0;
     for (const line of lines) {
-      const isNews = !this.#entries.has(line.id) && isShown(line) && !this.#isMine(line);
-      if (!this.#entries.has(line.id) && !this.#top && !this.#isMine(line) && !this.#entries.has(line.parent)) {
-        if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
-        continue;
-      }
-      this.#place(line, isNews);
-      if (isNews) came++;
+      const isNews = !this.#entries.has(line.id) && !this.#isMine(line);
+      if (!isNews || this.#top || this.#entries.has(line.parent)) this.#place(line, isNews);
+      else if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
+      came += isNews && isShown(line);
     }
     this.#announce(came);
     this.#tidy();
   }
 
   #announce(n) {
-    if (n && !this.#unsaid) {
-      setTimeout(() => {
-        this.#said.textContent = text('came', { n: this.#unsaid });
-        this.#unsaid = 0;
-      }, 2_000);
-    }
     this.#unsaid += n;
+    if (n && this.#unsaid === n) setTimeout(() => {
+      this.#said.textContent = text('came', { n: this.#unsaid });
+      this.#unsaid = 0;
+    }, 2_000);
   }
 
-  /** Shows what was held back above; `go` there too. */
   #release(go) {
     const lines = [...this.#held.values()];
     this.#held.clear();
-    for (const line of lines) this.#place(line, isShown(line));
+    for (const line of lines) this.#place(line, true);
     this.#tidy();
     if (!go) return;
-    this.#root.querySelector('.list').scrollIntoView({ block: 'nearest' });
-    this.#main.form.scrollIntoView({ block: 'start', behavior: calm() ? 'auto' : 'smooth' });
-    this.#main.input.focus({ preventScroll: true });
+    this.#root.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+    this.#list.focus({ preventScroll: true });
   }
 
-  /** @param {Notice} notice */
   #hear(notice) {
     if (notice.readers !== undefined) {
       this.#readers = notice.readers;
@@ -805,7 +698,7 @@ class SaysoComments extends HTMLElement {
     }
     if (isLive && this.#me.key) this.#wire.send({ key: this.#me.key });
     if (!isLive) {
-      for (const { composer } of this.#asked.values()) composer.complain(text('lost'));
+      for (const { composer } of this.#asked.values()) composer.complain(text('notLive'));
       this.#asked.clear();
     }
     this.#showState();
@@ -815,20 +708,20 @@ class SaysoComments extends HTMLElement {
     const { state } = this.#wire;
     const n = this.#outbox.size;
     this.#state.dataset.state = state;
-    this.#state.textContent = state === 'live' ? text(this.#readers > 1 ? 'reading' : 'live', { n: this.#readers })
-      : state === 'retry' ? text('retrying')
-      : state === 'connecting' ? text('connecting')
-      : n ? text('held', { n }) : text('offline');
+    this.#state.textContent = state === 'live' && this.#readers > 1 ? text('reading', { n: this.#readers })
+      : state === 'offline' && n ? text('held', { n }) : text(state);
   }
 
-  // ── The list ──
+  // The list
+  get #oldest() {
+    return Math.min(...this.#entries.keys());
+  }
 
-  /** Whether a line belongs to the part of the history that is not loaded. */
+  /** Whether a line belongs to what is not loaded. */
   #isBeforeAll(line) {
-    return this.#more && line.seq !== line.id && line.id < Math.min(...this.#entries.keys());
+    return this.#more && line.seq !== line.id && line.id < this.#oldest;
   }
 
-  /** Draws a line: a new entry, or a later state of one that is there. @param {Line} line */
   #place(line, isNews = false) {
     const known = this.#entries.get(line.id);
     if (known && known.line.seq >= line.seq) return;
@@ -842,15 +735,19 @@ class SaysoComments extends HTMLElement {
       this.#redraw(known, line);
       return;
     }
-    const entry = { line, item: el('li', { class: 'item' }), below: [], depth: 0 };
-    entry.item.entry = entry;
-    entry.article = entry.item.appendChild(this.#article(entry));
+    const entry = this.#draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
     this.#entries.set(line.id, entry);
     this.#hang(entry);
   }
 
-  /** Finds an entry's place: below what it answers if that is here, else at the top level. */
+  #draw(line, rank) {
+    const entry = { line, rank, item: el('li', { class: 'item' }), below: [] };
+    entry.item.entry = entry;
+    entry.article = entry.item.appendChild(this.#article(entry));
+    return entry;
+  }
+
   #hang(entry) {
     const { line, item } = entry;
     const above = this.#entries.get(line.parent);
@@ -863,7 +760,6 @@ class SaysoComments extends HTMLElement {
     }
   }
 
-  /** Older comments have come: answers to them that stood alone find their place, and take their own answers along. */
   #gather(entry) {
     this.#hang(entry);
     if (entry.line.parent) this.#redraw(entry, entry.line);
@@ -883,16 +779,13 @@ class SaysoComments extends HTMLElement {
     if (hadFocus) this.#settle(entry);
   }
 
-  /** Keeps the focus near where it was. */
   #settle(entry) {
-    const near = entry.article.querySelector('.actions button') ?? this.#main.input;
-    near.focus({ preventScroll: true });
+    (entry.article.querySelector('.actions button') ?? this.#list).focus({ preventScroll: true });
   }
 
-  /** What depends on more than one entry: empty places, counts, buttons. */
   #tidy() {
     for (const entry of this.#entries.values()) {
-      if (!isShown(entry.line)) entry.item.hidden = !hasBelow(entry) && !entry.reply?.form.isConnected;
+      entry.item.hidden = !isShown(entry.line) && !hasBelow(entry) && !entry.reply?.form.isConnected;
     }
     const held = [...this.#held.values()].filter(isShown).length;
     this.#pill.hidden = !held;
@@ -906,7 +799,7 @@ class SaysoComments extends HTMLElement {
 
   async #recount() {
     try {
-      this.#count = await this.#wire.count() - this.#held.size;
+      this.#count = (await this.#wire.get({}, 'counts'))[this.#page] - this.#held.size;
       this.#tidy();
     } catch { /* the next load says it */ }
   }
@@ -914,7 +807,7 @@ class SaysoComments extends HTMLElement {
   async #goBack(limit = HISTORY_LINES) {
     this.#older.disabled = true;
     try {
-      const { comments, more } = await this.#wire.get({ before: Math.min(...this.#entries.keys()), limit });
+      const { comments, more } = await this.#wire.get({ before: this.#oldest, limit });
       const alone = [...this.#entries.values()].filter(({ line }) => line.parent && !this.#entries.has(line.parent));
       const count = this.#count;
       this.#more = false;
@@ -930,39 +823,30 @@ class SaysoComments extends HTMLElement {
     this.#tidy();
   }
 
-  /** Goes to the comment that the address names, loading what lies before it. */
   async #seek() {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
     if (!id) return;
-    while (!this.#entries.has(id) && this.#more && id < Math.min(...this.#entries.keys())) {
-      const before = this.#entries.size;
-      await this.#goBack(200);
-      if (this.#entries.size === before) return;
-    }
+    for (let step = 0; step < SEEK_STEPS && this.#more && id < this.#oldest; step++) await this.#goBack(200);
     const article = this.#entries.get(id)?.article;
-    if (!article?.isConnected) return;
-    article.scrollIntoView({ block: 'center' });
-    article.classList.remove('fresh');
-    void article.offsetWidth; // begins the animation anew
-    article.classList.add('fresh');
+    article?.scrollIntoView({ block: 'center' });
+    article?.classList.add('fresh');
   }
 
-  // ── One comment ──
-
+  // One comment
   #article(entry) {
     const { line } = entry;
     if (!isShown(line)) {
       return el('article', { class: 'comment gone' }, el('p', { class: 'meta' }, text('deleted'), this.#when(line)));
     }
-    const meta = el('p', { class: 'meta' }, el('bdi', { class: 'name' }, line.name || text('anonymous')));
+    const meta = el('p', { class: 'meta' }, el('bdi', { class: 'name' }, nameOf(line)));
     if (this.#isMine(line) || line.id === undefined) meta.append(el('span', { class: 'mark' }, text('you')));
     if (line.id) meta.append(' ', this.#when(line));
     if (line.edited_at) meta.append(' ', el('span', { class: 'edited' }, text('edited')));
     if (line.status === 'pending') meta.append(' ', el('span', { class: 'warn' }, text('pending')));
     const above = this.#entries.get(line.parent);
     if (line.parent && (!above || above.depth >= DEPTH_MAX)) {
-      const name = above ? above.line.name || text('anonymous') : text('older_comment');
-      meta.append(' ', el('a', { class: 'to', href: `#sayso-${line.parent}` }, text('to'), el('bdi', {}, name)));
+      const name = above ? nameOf(above.line) : text('older_comment');
+      meta.append(' ', el('a', { class: 'to', href: permalink(line.parent) }, text('to'), el('bdi', {}, name)));
     }
     const body = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
       : el('div', { class: 'text plain', dir: 'auto' }, line.content);
@@ -970,14 +854,13 @@ class SaysoComments extends HTMLElement {
   }
 
   #when(line) {
-    const at = Date.parse(line.created_at);
-    return el('a', { class: 'when', href: `#sayso-${line.id}` },
+    const at = Date.parse(line.created_at) || 0;
+    return el('a', { class: 'when', href: permalink(line.id) },
       el('time', { datetime: line.created_at, title: moment.format(at) }, ago(at)));
   }
 
   #actions(entry) {
     const row = el('div', { class: 'actions' });
-    const button = (label, click) => el('button', { type: 'button', class: label, click }, text(label));
     if (!entry.line.id) return row;
     if (entry.confirming) {
       const stop = (event) => {
@@ -1006,10 +889,9 @@ class SaysoComments extends HTMLElement {
       this.#tidy();
       this.#settle(entry);
     };
-    // Kept when closed, with what was typed.
     entry.reply ??= new Composer({
       name: this.#main.name.value, cancel: close, typing: () => this.#type(),
-      placeholder: text('answer', { name: entry.line.name || text('anonymous') }),
+      placeholder: text('answer', { name: nameOf(entry.line) }),
       send: (content, name) => {
         entry.reply.value = '';
         this.#post(content, name, entry.line.id);
@@ -1027,7 +909,7 @@ class SaysoComments extends HTMLElement {
       this.#settle(entry);
     };
     const composer = new Composer({
-      verb: text('save'), cancel: close,
+      verb: 'save', cancel: close,
       send: (changed) => {
         if (changed === entry.line.content) close();
         else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
@@ -1044,16 +926,10 @@ class SaysoComments extends HTMLElement {
     entry.confirming = false;
     this.#redraw(entry, entry.line);
     const row = entry.article.querySelector('.actions');
-    const note = el('span', { class: 'warn', role: 'alert' });
-    this.#ask(entry.line.id, { delete: entry.line.id }, {
-      complain(words) {
-        note.textContent = words;
-        row.append(note);
-      },
-    });
+    const complain = (words) => row.append(el('span', { class: 'warn', role: 'alert' }, words));
+    this.#ask(entry.line.id, { delete: entry.line.id }, { complain });
   }
 
-  /** Asks for a change of one's own comment; the line that comes of it is the answer. */
   #ask(id, request, composer) {
     const nonce = random();
     if (this.#wire.send({ ...request, key: this.#secret(), nonce })) {
@@ -1064,8 +940,7 @@ class SaysoComments extends HTMLElement {
     }
   }
 
-  // ── What goes ──
-
+  // What goes
   #post(content, name, parent) {
     this.#remember({ name });
     this.#main.name.value = name;
@@ -1081,12 +956,9 @@ class SaysoComments extends HTMLElement {
     this.#showState();
   }
 
-  /** Shows a comment as on its way, and sends it if it can be. @param {Item} item */
   #enqueue(item) {
-    const line = { ...item, seq: 0, author: this.#me.author };
-    const entry = { line: { ...line, id: undefined }, item: el('li', { class: 'item waits' }), below: [], depth: 0 };
-    entry.item.entry = entry;
-    entry.article = entry.item.appendChild(this.#article(entry));
+    const entry = this.#draw({ ...item, author: this.#me.author }, Date.now() * 1000 + this.#outbox.size);
+    entry.item.classList.add('waits');
     const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
     entry.article.querySelector('.meta').append(' ', waiting.note);
     this.#outbox.set(item.nonce, waiting);
@@ -1107,7 +979,6 @@ class SaysoComments extends HTMLElement {
     note.classList.toggle('warn', !sent);
   }
 
-  /** One's own line has come back: it is on disk. */
   #acknowledge(line) {
     const waiting = this.#outbox.get(line.nonce);
     if (!waiting) return;
@@ -1118,14 +989,14 @@ class SaysoComments extends HTMLElement {
 
   #discard({ item, entry }) {
     this.#outbox.delete(item.nonce);
-    store.remove(this.#key('out', item.nonce));
+    store.set(this.#key('out', item.nonce), '');
     entry.item.remove();
     const above = this.#entries.get(item.parent);
     if (above) above.below = above.below.filter((answer) => answer !== entry);
     this.#showState();
   }
 
-  /** The server's no: what was typed goes back to its field, with the reason; where waiting helps, it waits here. */
+  /** The server's no: the text goes back to its field, with the reason; where waiting helps, it waits. */
   #refused({ error, nonce, retry_after: seconds }) {
     const waiting = this.#outbox.get(nonce);
     if (waiting && seconds) {
@@ -1138,17 +1009,13 @@ class SaysoComments extends HTMLElement {
     this.#asked.delete(nonce);
     if (waiting) {
       this.#discard(waiting);
-      const above = this.#entries.get(waiting.item.parent);
-      if (above) this.#reply(above);
-      composer = above?.reply ?? this.#main;
-      composer.value = [waiting.item.content, composer.value].filter(Boolean).join('\n\n');
+      composer = this.#giveBack(waiting.item.content, this.#entries.get(waiting.item.parent));
     }
     composer.complain(sentence(error));
     this.#tidy();
   }
 
-  // ── Typing ──
-
+  // Typing
   #type() {
     const now = Date.now();
     if (now - this.#typed < TYPING_EVERY) return;
@@ -1158,8 +1025,7 @@ class SaysoComments extends HTMLElement {
 
   #showTyping(name) {
     // The server tells everyone, the one who types included.
-    const isMe = name === this.#main.name.value.trim() && Date.now() - this.#typed < TYPING_SHOWN;
-    if (isMe) return;
+    if (name === this.#main.name.value.trim() && Date.now() - this.#typed < TYPING_SHOWN) return;
     const who = name || text('someone');
     clearTimeout(this.#typing.get(who));
     this.#typing.set(who, setTimeout(() => {
@@ -1171,12 +1037,14 @@ class SaysoComments extends HTMLElement {
 
   #showWho() {
     const who = [...this.#typing.keys()];
-    this.#who.textContent = who.length ? text('typing', { who: names.format(who.slice(0, 3)), n: who.length }) : '';
+    this.#who.textContent = who.length ? text('typing', { who: who.slice(0, 3).join(', '), n: who.length }) : '';
   }
 }
 
+const nameOf = (line) => line.name || text('anonymous');
 const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
-const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+/** Whole, since a host's <base> changes what a mere #… means. */
+const permalink = (id) => `${location.href.split('#')[0]}#sayso-${id}`;
 const hasBelow = (entry) => entry.below.some((answer) => isShown(answer.line) || hasBelow(answer));
 
 function answersOf(entry) {
@@ -1184,22 +1052,14 @@ function answersOf(entry) {
   return entry.answers;
 }
 
-/** Puts an item where its id belongs: the newest first, or last; what is still on its way is the newest. */
 function insert(list, item, isRising) {
-  const id = (node) => node.entry?.line.id ?? Infinity;
-  const own = id(item);
-  const comesAfter = (node) => isRising ? id(node) > own : id(node) < own;
-  const last = list.lastElementChild;
-  if (!last || !comesAfter(last)) {
-    list.append(item);
-    return;
-  }
-  let next = last;
-  if (isRising) {
-    while (next.previousElementSibling && comesAfter(next.previousElementSibling)) next = next.previousElementSibling;
-  } else {
+  const comesAfter = ({ entry }) => isRising ? entry?.rank > item.entry.rank : entry?.rank < item.entry.rank;
+  let next = null;
+  if (!isRising && list.lastElementChild && comesAfter(list.lastElementChild)) {
     next = list.firstElementChild;
     while (!comesAfter(next)) next = next.nextElementSibling;
+  } else {
+    for (let last = list.lastElementChild; last && comesAfter(last); last = last.previousElementSibling) next = last;
   }
   list.insertBefore(item, next);
 }

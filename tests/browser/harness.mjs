@@ -21,6 +21,7 @@ export class Server {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), 'sayso-browser-'));
     server.flags = options.flags ?? [];
+    server.rate = options.rate ?? 'off';
     if (options.lines) writeLog(server.folder, options.lines);
     await server.start();
     return server;
@@ -29,7 +30,7 @@ export class Server {
   port = 0;
 
   async start() {
-    const flags = ['--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', 'off', ...this.flags];
+    const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
     this.process = spawn(BINARY, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const address = new Promise((resolve, reject) => {
@@ -41,6 +42,7 @@ export class Server {
       this.ended.then((code) => reject(new Error(`${BINARY} ended with ${code} before it was ready`)));
     });
     this.url = await withinPatience(address, 'sayso to listen');
+    this.log = join(this.folder, 'comments.jsonl');
     this.port = Number(new URL(this.url).port);
   }
 

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-import { Server, launch, person, until, withinPatience } from './harness.mjs';
+import { Server, launch, person, until } from './harness.mjs';
 
 let browser;
 let server;
 let people = [];
+const hosts = [];
 
 before(async () => {
   browser = await launch();
@@ -21,6 +23,7 @@ afterEach(async () => {
   const faults = people.flatMap((context) => context.faults);
   await Promise.all(people.map((context) => context.close()));
   people = [];
+  for (const host of hosts.splice(0)) host.close().closeAllConnections();
   await server.stop();
   assert.deepEqual(faults, []);
 });
@@ -38,6 +41,24 @@ async function live(options, address) {
   const page = await visit(options, address);
   await isLive(page);
   return page;
+}
+
+/** A site that is not sayso. */
+async function serve(body, policy) {
+  const host = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html', ...(policy && { 'content-security-policy': policy }) });
+    response.end(body);
+  });
+  hosts.push(host);
+  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${host.address().port}` };
+}
+
+/** Starts sayso anew, as one that lets this site embed it. */
+async function allow(origin) {
+  await server.kill();
+  server.flags = ['--allow-origin', origin];
+  await server.start();
 }
 
 const isLive = (page) => page.locator('.state[data-state=live]').waitFor();
@@ -197,6 +218,91 @@ test('a page that was away in the back/forward cache catches up', async () => {
   await ada.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
   await isConfirmed(ada, 'meanwhile');
   await isLive(ada);
+});
+
+test('more than the socket resumes is caught up over HTTP, and nothing is there twice', async () => {
+  const ada = await live();
+  await say(ada, 'before', 'Ada');
+  await isConfirmed(ada, 'before');
+  await ada.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await ada.locator('.state:not([data-state=live])').waitFor();
+  const missed = Array.from({ length: 1_010 }, (_, i) => `missed ${i}`);
+  for (let i = 0; i < missed.length; i += 50) {
+    await Promise.all(missed.slice(i, i + 50).map((content) => server.post({ content })));
+  }
+  const asked = [];
+  ada.on('request', (request) => request.url().includes('since=') && asked.push(request.url()));
+  await ada.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await until(async () => (await ada.locator('.text').count()) === 1_011, 'all that was missed');
+  assert.equal(new Set(await ada.locator('.text').allTextContents()).size, 1_011);
+  assert.equal(await ada.locator('.count').textContent(), '1,011');
+  assert.ok(asked.some((url) => url.includes('/api/comments?')), asked);
+});
+
+test('another log is loaded anew, and a half-written answer is kept', async () => {
+  const ada = await live();
+  await say(ada, 'in the old log', 'Ada');
+  await isConfirmed(ada, 'in the old log');
+  await comment(ada, 'in the old log').getByRole('button', { name: 'Reply' }).click();
+  await ada.locator('.item textarea').fill('half an answer');
+  await server.kill();
+  rmSync(server.log);
+  await server.start();
+  await until(async () => (await ada.locator('.comment').count()) === 0, 'the old comments to go');
+  await isLive(ada);
+  assert.equal(await ada.getByRole('textbox', { name: 'Comment' }).inputValue(), 'half an answer');
+  await say(ada, 'in the new log');
+  await isConfirmed(ada, 'in the new log');
+  assert.equal(await ada.locator('.comment').count(), 1);
+});
+
+test('a comment that comes too soon waits and is sent by itself', async () => {
+  await server.stop();
+  server = await Server.start({ rate: '1/2' });
+  const ada = await live();
+  await say(ada, 'one', 'Ada');
+  await say(ada, 'two');
+  await comment(ada, 'two').getByText(/^Too many comments in a short time, try again in \d+ s/).waitFor();
+  await isConfirmed(ada, 'two');
+  assert.deepEqual((await server.comments()).map((line) => line.content), ['one', 'two']);
+});
+
+test('under a base path everything works', async () => {
+  await server.stop();
+  server = await Server.start({ flags: ['--base-path', '/talk'] });
+  const plain = await visit({ javaScriptEnabled: false }, `${server.url}/talk/`);
+  await say(plain, 'from below', 'Grace');
+  await plain.waitForURL(/\/talk\/\?page=/);
+  const ada = await live({}, `${server.url}/talk/`);
+  await isConfirmed(ada, 'from below');
+  await say(ada, 'and back', 'Ada');
+  await isConfirmed(ada, 'and back');
+});
+
+test('elements are made, moved and removed by script', async () => {
+  const ada = await live();
+  let open = 0;
+  ada.on('websocket', (socket) => {
+    open++;
+    socket.on('close', () => open--);
+  });
+  await ada.evaluate(() => {
+    const made = document.createElement('sayso-comments');
+    made.setAttribute('page', 'made');
+    document.body.append(made);
+  });
+  const made = ada.locator('sayso-comments[page=made]');
+  await made.locator('.state[data-state=live]').waitFor();
+  await server.post({ page: 'made', content: 'one' });
+  await made.getByText('one', { exact: true }).waitFor();
+  await made.evaluate((node) => document.querySelector('main').prepend(node));
+  await made.locator('.state[data-state=live]').waitFor();
+  await server.post({ page: 'made', content: 'two' });
+  await made.getByText('two', { exact: true }).waitFor();
+  assert.equal(await made.locator('.comment').count(), 2);
+  await until(() => open === 1, 'the connection before the move to end');
+  await made.evaluate((node) => node.remove());
+  await until(() => open === 0, 'the last connection to end');
 });
 
 test('a comment is answered, edited and deleted in place, for everyone', async () => {
@@ -430,12 +536,9 @@ test('a page of ten lines that only reads data.content works', async () => {
     form.onsubmit = () => { socket.send(JSON.stringify({ content: text.value })); text.value = ''; return false };
     socket.onopen = () => { document.title = 'open' };
   </script>`;
-  // Served from the same address as sayso itself, as a page next to it behind a proxy would be.
-  const context = await person(browser);
-  people.push(context);
-  const plain = await context.newPage();
-  await plain.route('**/simple.html', (route) => route.fulfill({ contentType: 'text/html', body: simple }));
-  await plain.goto(`${server.url}/simple.html`);
+  const host = await serve(simple);
+  await allow(host.url);
+  const plain = await visit({}, host.url);
   await plain.waitForFunction(() => document.title === 'open');
   const ada = await live();
   await say(ada, 'to the simple page', 'Ada');
@@ -452,39 +555,27 @@ test('a page of ten lines that only reads data.content works', async () => {
 });
 
 test('embedded elsewhere, under a strict policy and hostile CSS, it works and stays itself', async () => {
-  const host = createServer((request, response) => {
-    response.writeHead(200, {
-      'content-type': 'text/html',
-      'content-security-policy': `default-src 'none'; script-src ${server.url}; connect-src ${server.url} ${server.url.replace('http', 'ws')}; style-src 'nonce-host'`,
-    });
-    response.end(`<!doctype html><title>Host</title><style nonce="host">* { all: unset !important; color: red !important }</style>
-      <script type="module" src="${server.url}/embed.js"></script><article>An article</article>
-      <sayso-comments></sayso-comments><sayso-comments page="second" theme="dark"></sayso-comments>`);
+  const host = await serve(`<!doctype html><title>Host</title>
+    <style nonce="host">* { all: unset !important; color: red !important }</style>
+    <script type="module" src="${server.url}/embed.js"></script><article>An article</article>
+    <sayso-comments></sayso-comments><sayso-comments page="second" theme="dark"></sayso-comments>`,
+  `default-src 'none'; script-src ${server.url}; connect-src ${server.url} ${server.url.replace('http', 'ws')}; style-src 'nonce-host'`);
+  const address = `${host.url}/an/article?not=counted`;
+  await allow(host.url);
+  const page = await visit({}, address);
+  const [first, second] = [page.locator('sayso-comments').first(), page.locator('sayso-comments').last()];
+  await first.locator('.state[data-state=live]').waitFor();
+  await second.locator('.state[data-state=live]').waitFor();
+  await first.getByRole('textbox', { name: 'Comment' }).fill('from an embed');
+  await first.getByRole('button', { name: 'Send' }).click();
+  await first.locator('.comment time').waitFor();
+  const [line] = await server.comments(`${new URL(address).host}/an/article`);
+  assert.equal(line.content, 'from an embed');
+  assert.equal(await second.locator('.comment').count(), 0);
+  const look = await first.locator('.text').evaluate((node) => {
+    const { color, fontSize, display } = getComputedStyle(node);
+    return { color, fontSize, display };
   });
-  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
-  const address = `http://127.0.0.1:${host.address().port}/an/article`;
-  server.flags = ['--allow-origin', new URL(address).origin];
-  await server.kill();
-  await server.start();
-  try {
-    const page = await visit({}, address);
-    const [first, second] = [page.locator('sayso-comments').first(), page.locator('sayso-comments').last()];
-    await first.locator('.state[data-state=live]').waitFor();
-    await second.locator('.state[data-state=live]').waitFor();
-    await first.getByRole('textbox', { name: 'Comment' }).fill('from an embed');
-    await first.getByRole('button', { name: 'Send' }).click();
-    await first.locator('.comment time').waitFor();
-    const [line] = await server.comments(`${new URL(address).host}/an/article`);
-    assert.equal(line.content, 'from an embed');
-    assert.equal(await second.locator('.comment').count(), 0);
-    const look = await first.locator('.text').evaluate((node) => {
-      const { color, fontSize, display } = getComputedStyle(node);
-      return { color, fontSize, display };
-    });
-    assert.deepEqual(look, { color: 'rgb(28, 30, 33)', fontSize: '16px', display: 'block' });
-    assert.equal(await second.locator('.title').evaluate((node) => getComputedStyle(node).color), 'rgb(230, 232, 235)');
-  } finally {
-    host.closeAllConnections();
-    await withinPatience(new Promise((resolve) => host.close(resolve)), 'the host to stop');
-  }
+  assert.deepEqual(look, { color: 'rgb(28, 30, 33)', fontSize: '16px', display: 'block' });
+  assert.equal(await second.locator('.title').evaluate((node) => getComputedStyle(node).color), 'rgb(230, 232, 235)');
 });

@@ -76,7 +76,10 @@ async function open(t, { lines, ...options } = {}) {
 }
 
 async function shoot(page, name, whole = true) {
-  await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, animations: 'disabled', caret: 'hide' });
+  // What comes in is in, what fades is not yet gone.
+  await page.evaluate(() => Promise.all(document.getAnimations()
+    .filter(({ animationName }) => animationName === 'come').map(({ finished }) => finished)));
+  await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, caret: 'hide' });
 }
 
 /** Contrast of every text against what lies behind it (WCAG 2.2, 1.4.3). */

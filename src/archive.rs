@@ -1,0 +1,91 @@
+//! An opened log and what is in it: the one way from the file to the index.
+//!
+//! Knows no threads; who opens it has it.
+
+use std::{path::Path, time::SystemTime};
+
+use crate::{
+    comment::{Author, Record},
+    config::SyncMode,
+    disk::FileDisk,
+    error::Error,
+    index::{Entry, Index},
+    log::{FILE_NAME, Log},
+    scan::Place,
+    sight::Sight,
+};
+
+/// Everything that was ever written, ready for more.
+pub struct Archive {
+    /// The file.
+    pub log: Log,
+    /// Where everything lies in it.
+    pub index: Index,
+    /// Authors of a comment that everyone sees; empty unless asked for.
+    pub approved: Vec<Author>,
+}
+
+impl Archive {
+    /// Opens the log in the folder `data`, which must exist and be locked.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Archive, Error> {
+        let path = data.join(FILE_NAME);
+        let disk = Box::new(FileDisk::open(&path)?);
+        let mut index = Index::default();
+        let mut approved = Vec::new();
+        let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
+            let record = parse(line)?;
+            if let Some(entry) = entry(&record, place) {
+                index.load(entry);
+                if with_authors && entry.sight == Sight::Public {
+                    approved.extend(Author::parse(&record.author));
+                }
+            }
+            Ok(record.seq)
+        })?;
+        if let Some(torn) = torn {
+            let kept = torn.kept.display();
+            ::log::warn!(
+                "the last write was torn: its {} bytes, never acknowledged, are kept in {kept}",
+                torn.bytes
+            );
+        }
+        index.settle();
+        ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+        Ok(Archive { log, index, approved })
+    }
+}
+
+/// Reads a line of the file.
+///
+/// # Errors
+/// A sentence, where it is none that sayso writes.
+pub fn parse(line: &[u8]) -> Result<Record<'_>, String> {
+    let record: Record =
+        serde_json::from_slice(line).map_err(|error| format!("it is no comment: {error}"))?;
+    if !record.kind.is_empty() {
+        return Ok(record);
+    }
+    let lead = record.seq.checked_sub(record.id).filter(|lead| *lead <= u64::from(u32::MAX));
+    if record.id == 0 || lead.is_none() {
+        return Err(format!("its id is {}, its seq {}", record.id, record.seq));
+    }
+    if record.page.is_empty() {
+        return Err("it has no page".into());
+    }
+    Ok(record)
+}
+
+/// What the index keeps of a line; nothing of lines that are not comments.
+fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
+    record.kind.is_empty().then(|| Entry {
+        id: record.id,
+        seq: record.seq,
+        place,
+        sight: Sight::of(record.status, record.deleted),
+        page: &record.page,
+        nonce: Some(&*record.nonce).filter(|nonce| !nonce.is_empty()),
+    })
+}

@@ -1,0 +1,166 @@
+//! What the hub does with a draft or a change: may it be, and what line does it make.
+//!
+//! Only stages; whether it becomes true is the batch's to say.
+
+use super::{Keeper, Made};
+use crate::{
+    address::Counted,
+    comment::{Author, Comment, Line, Status},
+    config::Hold,
+    draft::{Draft, Text},
+    history::redacted,
+    rates::Payer,
+    reject::Reject,
+    request::{By, Change, Done, What},
+    sight::Sight,
+};
+
+impl<S> Keeper<S> {
+    pub(super) fn post(&mut self, draft: Draft, from: Counted) -> Result<Done, Reject> {
+        if self.stopping {
+            return Err(Reject::Stopping);
+        }
+        if let Some(line) = draft.nonce.as_deref().and_then(|nonce| self.line_with_nonce(nonce)) {
+            return Ok(Done { line, what: What::Known });
+        }
+        self.check_page(&draft.page)?;
+        if let Some(parent) = draft.parent {
+            let parent_item = self.index.find_on(&draft.page, parent);
+            parent_item
+                .filter(|item| item.sight == Sight::Public)
+                .ok_or(Reject::UnknownParent(parent))?;
+        }
+        self.pay(from, draft.author)?;
+        let status = if self.must_wait(draft.links, draft.author) {
+            Status::Pending
+        } else {
+            Status::Public
+        };
+        let seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        Line {
+            seq,
+            id: seq,
+            body: &draft.body,
+            created_at: &self.now,
+            edited_at: None,
+            deleted: false,
+            nonce: draft.nonce.as_deref(),
+            status,
+        }
+        .encode(&mut self.batch.bytes);
+        let sight = Sight::of(status, false);
+        let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
+        let author = draft.author;
+        let line =
+            self.stage(start, Made { id: seq, seq, page, sight, before: None, author, nonce });
+        Ok(Done { line, what: if status == Status::Pending { What::Held } else { What::Posted } })
+    }
+
+    pub(super) fn change(
+        &mut self,
+        id: u64,
+        change: Change,
+        by: By,
+        from: Counted,
+    ) -> Result<Done, Reject> {
+        if self.stopping {
+            return Err(Reject::Stopping);
+        }
+        let item = self.index.find(id).ok_or(Reject::UnknownComment(id))?;
+        let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
+        let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        if comment.deleted {
+            let gone = if change == Change::Delete {
+                Ok(Done { line, what: What::Known })
+            } else {
+                Err(Reject::Deleted(id))
+            };
+            return if item.sight.is_shared() || by.moderator {
+                gone
+            } else {
+                Err(Reject::UnknownComment(id))
+            };
+        }
+        let author = comment.author.clone();
+        let is_author = by.author.is_some_and(|by| author.as_deref() == Some(&by.to_string()));
+        if !is_author && !by.moderator {
+            return Err(if item.sight.is_shared() {
+                Reject::NotAuthor(id)
+            } else {
+                Reject::UnknownComment(id)
+            });
+        }
+        match change {
+            Change::Delete => comment.bury(),
+            Change::Text(text) => {
+                self.pay(from, by.author)?;
+                self.retext(&mut comment, text, by);
+            }
+            Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
+            Change::Status(status) => comment.status = status,
+        }
+        comment.seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        comment.encode(&mut self.batch.bytes);
+        let sight = Sight::of(comment.status, comment.deleted);
+        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.sight));
+        let author = by.author.filter(|_| is_author);
+        let line = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
+        Ok(Done { line, what: What::Changed })
+    }
+
+    fn retext(&self, comment: &mut Comment, text: Text, by: By) {
+        // What would have had to wait as a new comment doesn't get in by an edit.
+        if !by.moderator
+            && comment.status == Status::Public
+            && self.must_wait(text.has_links(), by.author)
+        {
+            comment.status = Status::Hidden;
+        }
+        comment.content = text.content;
+        comment.html = text.html;
+        comment.edited_at = Some(self.now.clone());
+    }
+
+    fn check_page(&self, page: &str) -> Result<(), Reject> {
+        let prefixes = &self.rules.page_prefix;
+        if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
+            return Err(Reject::PageNotAllowed(page.into()));
+        }
+        if self.index.page_count() >= self.rules.max_pages as usize && !self.index.has_page(page) {
+            return Err(Reject::TooManyPages(self.rules.max_pages));
+        }
+        Ok(())
+    }
+
+    fn pay(&mut self, from: Counted, author: Option<Author>) -> Result<(), Reject> {
+        let Some(rates) = &mut self.rates else { return Ok(()) };
+        let payers = [Some(Payer::Address(from)), author.map(Payer::Author)];
+        let payers: Vec<Payer> = payers.into_iter().flatten().collect();
+        rates.take(&payers, self.started.elapsed()).map_err(Reject::TooFast)
+    }
+
+    fn must_wait(&self, links: bool, author: Option<Author>) -> bool {
+        match self.rules.hold {
+            Hold::None => false,
+            Hold::Links => links,
+            Hold::New => !author.is_some_and(|author| self.approved.contains(&author)),
+            Hold::All => true,
+        }
+    }
+
+    /// The present line of the comment that was posted with this nonce, as everyone may see it: nonces are public once a
+    /// comment is.
+    fn line_with_nonce(&self, nonce: &str) -> Option<Vec<u8>> {
+        let mut found = None;
+        let item = self.index.find_nonce(nonce, |item| {
+            let line = self.log.read(item.place).ok();
+            found = line.filter(|line| {
+                Comment::parse(line).is_ok_and(|comment| comment.nonce.as_deref() == Some(nonce))
+            });
+            found.is_some()
+        })?;
+        if item.sight == Sight::Hidden { redacted(&found?).ok() } else { found }
+    }
+}

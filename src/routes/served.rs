@@ -1,0 +1,226 @@
+//! The served page: rendered once for each change, and its form, which works without a script.
+//!
+//! Knows no other path.
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
+use crate::{
+    comment::Comment,
+    draft::{Message, check_page},
+    history::History,
+    http::{Answer, Asked},
+    page::{Rendered, View, render},
+    query::{Query, encode},
+    reject::Reject,
+    request::{Part, Read, Request},
+};
+
+/// Bytes of a rendered page: with its headers below the 1 MiB that the relay passes on.
+const PAGE_BYTES_MAX: usize = 1_000_000;
+/// Rendered pages that are kept: the ones that are read now, not all there are.
+const RENDERED_PAGES_MAX: usize = 64;
+/// Bytes of random in a form's hidden nonce; 22 characters of base64url.
+const FORM_NONCE_BYTES: usize = 16;
+/// Nothing but sayso's own script and style, no frames elsewhere.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
+
+/// A page that was rendered, without its form's nonce.
+pub(super) struct Kept {
+    page: Rendered,
+    seq: u64,
+    /// The log's highest `seq` before it was found that the page has nothing newer.
+    checked: u64,
+    etag: String,
+}
+
+impl Site {
+    pub(super) fn page(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
+        let query = query(asked)?;
+        let page = page_of(&query)?;
+        let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
+        let checked = self.hub.pulse.seq.load(Relaxed);
+        let kept = before.is_none().then(|| self.kept(&page)).flatten();
+        if let Some(kept) = kept.filter(|kept| kept.checked == checked) {
+            return Ok(Turn::Now(kept.answer(asked)));
+        }
+        let (site, asked) = (self.clone(), asked.clone());
+        Ok(self.read(page.clone(), Part::Before(before), PAGE_COMMENTS, false, move |history| {
+            match site.keep(&page, &history, checked, before.is_none()) {
+                Ok(kept) => kept.answer(&asked),
+                Err(error) => unreadable(&error),
+            }
+        }))
+    }
+
+    fn kept(&self, page: &str) -> Option<Arc<Kept>> {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).get(page).cloned()
+    }
+
+    /// The rendering of what the hub said, made anew only if the page has changed.
+    fn keep(
+        &self,
+        page: &str,
+        history: &History,
+        checked: u64,
+        is_newest: bool,
+    ) -> io::Result<Arc<Kept>> {
+        let old = self.kept(page).filter(|kept| is_newest && kept.seq == history.seq);
+        let (rendered, etag) = match old {
+            Some(kept) => (
+                Rendered { head: kept.page.head.clone(), tail: kept.page.tail.clone() },
+                kept.etag.clone(),
+            ),
+            None => {
+                let rendered = self.render(page, history, None)?;
+                let crc = crc32c::crc32c_append(
+                    crc32c::crc32c(rendered.head.as_bytes()),
+                    rendered.tail.as_bytes(),
+                );
+                (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
+            }
+        };
+        let kept = Arc::new(Kept { page: rendered, seq: history.seq, checked, etag });
+        if is_newest {
+            let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= RENDERED_PAGES_MAX && !all.contains_key(page) {
+                all.clear();
+            }
+            all.insert(page.to_owned(), kept.clone());
+        }
+        Ok(kept)
+    }
+
+    fn render(
+        &self,
+        page: &str,
+        history: &History,
+        refused: Option<(&Message, &str)>,
+    ) -> io::Result<Rendered> {
+        let mut comments = Vec::new();
+        history.read(|_, line| comments.extend(Comment::parse(line)))?;
+        let mut more = history.more;
+        loop {
+            let rendered = render(&View {
+                title: &self.title,
+                page,
+                base: &self.base,
+                log: &history.log,
+                seq: history.seq,
+                count: history.count,
+                comments: &comments,
+                more,
+                note: refused.map(|(_, note)| note),
+                name: refused.and_then(|(message, _)| message.name.as_deref()).unwrap_or_default(),
+                draft: refused
+                    .and_then(|(message, _)| message.content.as_deref())
+                    .unwrap_or_default(),
+            });
+            if rendered.head.len() + rendered.tail.len() <= PAGE_BYTES_MAX || comments.is_empty() {
+                return Ok(rendered);
+            }
+            // Longest texts, all of them: show fewer, the rest is behind "older comments".
+            comments.drain(..comments.len().div_ceil(2));
+            more = true;
+        }
+    }
+
+    /// The page with what was typed and why it was refused. Waits for the hub: not on the way of anybody else.
+    pub(super) fn form_again(&self, page: &str, message: &Message, reject: &Reject) -> Answer {
+        let (sender, history) = crossbeam_channel::bounded(1);
+        let answer = Box::new(move |history| drop(sender.try_send(history)));
+        let shown = if check_page(page).is_ok() { page } else { "/" };
+        let read = Read {
+            page: shown.to_owned(),
+            part: Part::Before(None),
+            limit: PAGE_COMMENTS,
+            moderator: false,
+            answer,
+        };
+        let note = reject.to_string();
+        let rendered = self
+            .hub
+            .ask(Request::Read(read))
+            .ok()
+            .and_then(|()| history.recv().ok())
+            .map(|history| self.render(shown, &history, Some((message, &note))));
+        match rendered {
+            Some(Ok(rendered)) => {
+                let answer =
+                    page_answer(reject.status(), &rendered).with("Cache-Control", "no-store");
+                match reject.retry_after() {
+                    Some(seconds) => answer.with("Retry-After", seconds.to_string()),
+                    None => answer,
+                }
+            }
+            Some(Err(error)) => unreadable(&error),
+            None => Answer::reject(reject, None),
+        }
+    }
+}
+
+impl Kept {
+    fn answer(&self, asked: &Asked) -> Answer {
+        if asked.has(&self.etag) {
+            return Answer::new(304, "text/html; charset=utf-8", "")
+                .with("Cache-Control", "no-cache")
+                .with("ETag", &*self.etag);
+        }
+        page_answer(200, &self.page).with("ETag", &*self.etag)
+    }
+}
+
+fn page_answer(status: u16, page: &Rendered) -> Answer {
+    let mut random = [0; FORM_NONCE_BYTES];
+    getrandom::fill(&mut random).expect("the operating system has random bytes once it has booted");
+    let nonce = data_encoding::BASE64URL_NOPAD.encode(&random);
+    let body = [&*page.head, &nonce, &page.tail].concat();
+    Answer::new(status, "text/html; charset=utf-8", body)
+        .with("Cache-Control", "no-cache")
+        .with("Content-Security-Policy", PAGE_POLICY)
+}
+
+pub(super) fn see_page(base: &str, page: &str) -> Answer {
+    Answer::new(303, "text/plain", "")
+        .with("Location", format!("{base}/?page={}", encode(page)))
+        .with("Cache-Control", "no-store")
+}
+
+/// A form's fields. Its nonce is made from the hidden one and from what was written: sent twice, it is one comment; going back
+/// and writing something else is another.
+pub(super) fn form_message(body: &[u8]) -> Result<Message, Answer> {
+    let bad = |why: String| Answer::error(400, &why);
+    let text = str::from_utf8(body).map_err(|_| bad("the form is not UTF-8".into()))?;
+    let form = Query::parse(text).map_err(bad)?;
+    let field = |name| form.get(name).map(str::to_owned);
+    let parent = field("parent").filter(|parent| !parent.is_empty()).map(|parent| parent.parse());
+    let parent = parent.transpose().map_err(|_| bad("parent is no comment's id".into()))?;
+    let mut message = Message {
+        page: field("page"),
+        content: field("content"),
+        name: field("name"),
+        parent,
+        key: field("key").filter(|key| !key.is_empty()),
+        nonce: field("nonce").filter(|nonce| !nonce.is_empty()),
+        ..Message::default()
+    };
+    if let Some(hidden) = &message.nonce {
+        let written =
+            [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
+        let mut digest = Sha256::new().chain_update(hidden);
+        for part in written {
+            digest.update([0]);
+            digest.update(part.unwrap_or_default());
+        }
+        digest.update(message.parent.unwrap_or_default().to_be_bytes());
+        message.nonce =
+            Some(data_encoding::BASE64URL_NOPAD.encode(&digest.finalize()[..FORM_NONCE_BYTES]));
+    }
+    Ok(message)
+}

@@ -1,0 +1,194 @@
+//! The log as a public format: read by others, written by others, cut and damaged by machines.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::{
+    client::{get, post, posted},
+    program::{Folder, Program, command},
+};
+
+/// The example of the crate documentation, byte for byte.
+fn vector() -> String {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
+    let lines: Vec<&str> = docs
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "))
+        .filter(|line| line.starts_with("{\""))
+        .collect();
+    assert_eq!(lines.len(), 4, "a header and three lines");
+    lines.join("\n") + "\n"
+}
+
+/// CRC-32C bit by bit (polynomial 0x1EDC6F41 reflected), so that the vector does not depend on the crate under test.
+fn crc32c(before: u32, bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!before, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0x82F6_3B78 & 0u32.wrapping_sub(crc & 1))
+        })
+    })
+}
+
+#[test]
+fn the_documented_lines_have_the_checksums_that_they_state() {
+    assert_eq!(crc32c(0, b"123456789"), 0xE306_9283, "the check value of CRC-32C");
+    let mut before = 0;
+    for line in vector().lines() {
+        let (covered, rest) = line.rsplit_once(",\"crc\":\"").unwrap();
+        before = crc32c(before, covered.as_bytes());
+        assert_eq!(rest, format!("{before:08x}\"}}"), "{line}");
+    }
+}
+
+#[test]
+fn the_documented_log_is_served_and_goes_on() {
+    let folder = Folder::new();
+    fs::write(folder.log(), vector()).unwrap();
+    let mut program = Program::start(&folder.0, &[]);
+    let before = get(&program, "/api/comments").json();
+    assert_eq!(before["log"], "9c41f0aa53d7e6b2");
+    assert_eq!(before["comments"][0]["content"], "First *indeed*");
+    let next = posted(&program, "more");
+    assert_eq!(next["seq"], before["seq"].as_u64().unwrap() + 1);
+    program.stop();
+    let log = fs::read_to_string(folder.log()).unwrap();
+    assert!(log.starts_with(&vector()));
+    let last = log.lines().last().unwrap();
+    let (covered, rest) = last.rsplit_once(",\"crc\":\"").unwrap();
+    let before =
+        u32::from_str_radix(&vector()[vector().len() - 11..vector().len() - 3], 16).unwrap();
+    assert_eq!(rest, format!("{:08x}\"}}", crc32c(before, covered.as_bytes())));
+}
+
+/// A log of ten comments, each a write of its own, and its lines' beginnings.
+fn ten(folder: &Folder) -> Vec<u8> {
+    let mut program = Program::start(&folder.0, &[]);
+    for n in 0..10 {
+        posted(&program, &format!("comment {n}"));
+    }
+    program.stop();
+    fs::read(folder.log()).unwrap()
+}
+
+#[test]
+fn a_torn_last_line_is_kept_aside_and_the_rest_survives() {
+    let folder = Folder::new();
+    let whole = ten(&folder);
+    let last_line = whole[..whole.len() - 1].iter().rposition(|&b| b == b'\n').unwrap() + 1;
+    for end in [last_line + 1, last_line + 20, whole.len() - 1] {
+        fs::write(folder.log(), &whole[..end]).unwrap();
+        let mut program = Program::start(&folder.0, &[]);
+        assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 9}));
+        program.stop();
+        assert_eq!(fs::read(folder.log()).unwrap(), &whole[..last_line]);
+        let kept: Vec<_> = fs::read_dir(&folder.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().contains("comments.jsonl.torn-"))
+            .collect();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(fs::read(&kept[0]).unwrap(), &whole[last_line..end]);
+        fs::remove_file(&kept[0]).unwrap();
+    }
+}
+
+#[test]
+fn damage_in_the_middle_is_refused_with_its_line() {
+    let folder = Folder::new();
+    let whole = ten(&folder);
+    for line in [2, 5, 9] {
+        let starts: Vec<usize> = std::iter::once(0)
+            .chain(whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1))
+            .collect();
+        let mut damaged = whole.clone();
+        damaged[starts[line - 1] + 30] ^= 1;
+        fs::write(folder.log(), &damaged).unwrap();
+        let output =
+            command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(&format!("line {line}"))
+                && said.contains("sayso check")
+                && said.contains("sayso repair"),
+            "{said}"
+        );
+        assert_eq!(fs::read(folder.log()).unwrap(), damaged, "nothing is changed");
+    }
+}
+
+#[test]
+fn one_torn_write_of_several_lines_is_cut_as_a_whole() {
+    let folder = Folder::new();
+    ten(&folder);
+    // Lines of one write: all but the last carry `more`. Its first page did not reach the disk.
+    let mut log = fs::read(folder.log()).unwrap();
+    let good = log.len();
+    log.extend_from_slice(&[0; 100]);
+    log.push(b'\n');
+    let mut before = 7;
+    for (seq, more) in [(12, ",\"more\":1"), (13, "")] {
+        let covered = format!(
+            "{{\"seq\":{seq},\"id\":{seq},\"page\":\"/\",\"content\":\"x\",\"created_at\":\"2026-11-22T05:07:13.123Z\"{more}"
+        );
+        before = crc32c(before, covered.as_bytes());
+        log.extend_from_slice(format!("{covered},\"crc\":\"{before:08x}\"}}\n").as_bytes());
+    }
+    fs::write(folder.log(), &log).unwrap();
+    let mut program = Program::start(&folder.0, &[]);
+    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 10}));
+    assert_eq!(posted(&program, "next")["seq"], 11);
+    program.stop();
+    assert!(fs::read(folder.log()).unwrap().len() > good);
+}
+
+#[test]
+fn what_is_not_a_log_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    for text in [
+        "hello\n",
+        "{\"sayso\":2,\"log\":\"9c41f0aa53d7e6b2\",\"next\":1,\"crc\":\"00000000\"}\n",
+        "{}\n",
+    ] {
+        fs::write(folder.log(), text).unwrap();
+        let output =
+            command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(fs::read_to_string(folder.log()).unwrap(), text);
+    }
+}
+
+#[test]
+fn lines_of_kinds_to_come_are_passed_over() {
+    let folder = Folder::new();
+    let mut log = vector();
+    let before = u32::from_str_radix(&log[log.len() - 11..log.len() - 3], 16).unwrap();
+    let covered =
+        "{\"seq\":50,\"kind\":\"like\",\"id\":1,\"author\":\"q83vEjRWeJCrze8SNFZ4kA\",\"on\":true";
+    log.push_str(&format!("{covered},\"crc\":\"{:08x}\"}}\n", crc32c(before, covered.as_bytes())));
+    fs::write(folder.log(), &log).unwrap();
+    let program = Program::start(&folder.0, &[]);
+    assert_eq!(posted(&program, "next")["seq"], 51);
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_is_refused() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let output =
+        command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("another"), "it says why");
+    assert_eq!(post(&program, &json!({"content": "still here"})).status, 201);
+}
+
+#[test]
+fn without_sync_the_log_is_the_same() {
+    let folder = Folder::new();
+    let mut program = Program::start(&folder.0, &["--sync", "never"]);
+    posted(&program, "unsynced");
+    program.kill();
+    let program = Program::start(&folder.0, &[]);
+    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
+}

@@ -209,11 +209,11 @@ fn readers_typing_and_counts_are_told() {
     assert_eq!(counter.json(), json!({"counts": {"/": 0, "other": 0}}));
     let mut two = Client::full(&program, "");
     assert_eq!(two.json()["hello"]["readers"], 2);
-    one.until(|message| *message == json!({"readers": 2}));
+    one.until(&json!({"readers": 2}));
     two.send(&json!({"typing": true, "name": "Ada"}));
-    one.until(|message| *message == json!({"typing": "Ada"}));
+    one.until(&json!({"typing": "Ada"}));
     posted(&program, "counted");
     assert_eq!(counter.json(), json!({"counts": {"/": 1}}));
     drop(two);
-    one.until(|message| *message == json!({"readers": 1}));
+    one.until(&json!({"readers": 1}));
 }

@@ -84,6 +84,19 @@ impl Client {
         serde_json::from_str(&self.text()).unwrap()
     }
 
+    /// Passes over messages up to `wanted`. The server says something every 25 s, so that the socket's time limit alone would
+    /// never end this.
+    pub fn until(&mut self, wanted: &Value) {
+        let start = Instant::now();
+        loop {
+            let message = self.json();
+            if message == *wanted {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{wanted} does not come, and the last is {message}");
+        }
+    }
+
     /// The next comment line or error, passing over what the server says about readers, typing and itself.
     pub fn line(&mut self) -> Value {
         let start = Instant::now();

@@ -4,9 +4,8 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use crate::head::{Head, Refusal, Version};
+use crate::json;
 
 /// An answer of the private server with its head, bytes; a history stops early, with `more`, far below.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -108,12 +107,7 @@ impl Beginning {
 impl Answer {
     /// What was refused, as `{"error":"…"}`.
     pub fn refusal(refusal: &Refusal) -> Answer {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            error: &'a str,
-        }
-        let bytes = serde_json::to_vec(&Wire { error: &refusal.sentence })
-            .expect("a string always serialises");
+        let bytes = format!("{{\"error\":{}}}", json::text(&refusal.sentence)).into_bytes();
         let mut fields = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
             X-Content-Type-Options: nosniff\r\n"
             .to_vec();

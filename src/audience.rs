@@ -14,6 +14,7 @@ use crate::{
     comment::Author,
     fanout::{Order, Parcel, ReaderId, Tier, Topic},
     frame::{self, Frames},
+    json,
 };
 
 /// Everyone who listens.
@@ -240,7 +241,7 @@ impl<S> Audience<S> {
             return;
         }
         self.crowds.insert(name_of_page.clone());
-        let message = serde_json::json!({ "typing": name.unwrap_or_default() }).to_string();
+        let message = format!("{{\"typing\":{}}}", json::text(name.unwrap_or_default()));
         let page = &self.pages[name_of_page];
         self.notice(page, message.as_bytes());
     }
@@ -323,7 +324,5 @@ impl<S> Audience<S> {
 
 /// `{"counts":{…}}`
 pub fn counts_message<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let counts: serde_json::Map<String, serde_json::Value> =
-        counts.map(|(page, count)| (page.to_owned(), count.into())).collect();
-    serde_json::json!({ "counts": counts }).to_string()
+    format!("{{\"counts\":{}}}", json::counts(counts))
 }

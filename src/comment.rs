@@ -7,6 +7,8 @@ use std::{borrow::Cow, fmt};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::base64;
+
 /// The author's public pseudonym: the first 16 bytes of SHA-256(`"sayso author\0"` + key).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Author([u8; 16]);
@@ -23,7 +25,7 @@ impl Author {
 
     /// Reads what `Display` writes.
     pub fn parse(text: &str) -> Option<Author> {
-        let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let bytes = base64::from_url_safe(text)?;
         Some(Author(bytes.try_into().ok()?))
     }
 }
@@ -31,7 +33,7 @@ impl Author {
 /// Base64url without padding (RFC 4648 §5), 22 characters.
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::BASE64URL_NOPAD.encode(&self.0))
+        f.write_str(&base64::url_safe(&self.0))
     }
 }
 

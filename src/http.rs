@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::reject::Reject;
+use crate::{json, reject::Reject};
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl Answer {
 
     /// `{"error":"…"}`
     pub fn error(status: u16, sentence: &str) -> Answer {
-        Answer::json(status, serde_json::json!({ "error": sentence }).to_string())
+        Answer::json(status, format!("{{\"error\":{}}}", json::text(sentence)))
             .with("Cache-Control", "no-store")
     }
 

@@ -4,6 +4,7 @@
 //! one whose newest line is not its first costs 16 more.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     hash::{BuildHasher, RandomState},
 };
@@ -134,15 +135,12 @@ impl Index {
         if self.strays.is_empty() {
             return;
         }
-        // The last line of an id wins, and lines came by rising seq: a stable sort keeps that order within an id.
-        let mut strays = std::mem::take(&mut self.strays);
-        strays.sort_by_key(|stray| stray.0);
+        // Of an id's lines the last wins, which has the highest seq: sorted behind the others, kept as the first when reversed.
+        let strays = std::mem::take(&mut self.strays);
         let known = (0..self.ids.len()).map(|n| (self.ids[n], self.places[n], self.rest[n]));
         let mut all: Vec<_> = known.chain(strays).collect();
-        all.sort_by_key(|entry| entry.0);
-        all.reverse();
+        all.sort_unstable_by_key(|(id, _, rest)| (*id, Reverse(rest.lead)));
         all.dedup_by_key(|entry| entry.0);
-        all.reverse();
         self.ids = all.iter().map(|entry| entry.0).collect();
         self.places = all.iter().map(|entry| entry.1).collect();
         self.rest = all.iter().map(|entry| entry.2).collect();

@@ -62,7 +62,7 @@
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
 //! | 11 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
-//! | 12 | `address.rs` `assets.rs` `error.rs` `frame.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads
 //!
@@ -117,6 +117,7 @@ pub mod archive;
 pub mod assets;
 pub mod audience;
 pub mod backlog;
+pub mod base64;
 pub mod caps;
 pub mod comment;
 pub mod config;
@@ -133,6 +134,7 @@ pub mod history;
 pub mod http;
 pub mod hub;
 pub mod index;
+pub mod json;
 pub mod limits;
 pub mod log;
 pub mod markup;

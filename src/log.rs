@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    base64,
     config::SyncMode,
     disk::{Disk, ReadAt},
     error::Error,
@@ -127,7 +128,7 @@ impl Log {
         } else {
             let mut random = [0; 8];
             getrandom::fill(&mut random).map_err(io::Error::from)?;
-            self.id = data_encoding::HEXLOWER.encode(&random);
+            self.id = base64::hex(&random);
             let (line, crc) = header_line(&self.id, now, self.next);
             self.disk.append(&line, 0)?;
             self.disk.sync()?;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::json;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
@@ -100,16 +101,15 @@ impl Reject {
 
     /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
-        #[derive(serde::Serialize)]
-        struct Wire<'a> {
-            error: String,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            retry_after: Option<u32>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            nonce: Option<&'a str>,
+        let mut json = format!("{{\"error\":{}", json::text(&self.to_string()));
+        if let Some(seconds) = self.retry_after() {
+            json.push_str(&format!(",\"retry_after\":{seconds}"));
         }
-        let wire = Wire { error: self.to_string(), retry_after: self.retry_after(), nonce };
-        serde_json::to_string(&wire).expect("strings and numbers always serialise")
+        if let Some(nonce) = nonce {
+            json.push_str(&format!(",\"nonce\":{}", json::text(nonce)));
+        }
+        json.push('}');
+        json
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     draft::{Message, Text, author, check_page},
     history::History,
     http::{Answer, Asked},
+    json,
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     origin::{self, Origins},
     query::Query,
@@ -197,7 +198,7 @@ impl Site {
 
     fn counts(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
         let query = query(asked)?;
-        let pages: Vec<String> = query.all("page").map(str::to_owned).collect();
+        let mut pages: Vec<String> = query.all("page").map(str::to_owned).collect();
         if pages.is_empty() || pages.len() > COUNTED_PAGES_MAX {
             let sentence = format!(
                 "page is given {} times, 1 to {COUNTED_PAGES_MAX} are allowed",
@@ -209,13 +210,13 @@ impl Site {
             .iter()
             .try_for_each(|page| check_page(page))
             .map_err(|reject| Answer::reject(&reject, None))?;
+        pages.sort_unstable();
+        pages.dedup();
         let (hub, asked) = (self.hub.clone(), asked.clone());
         Ok(Turn::Later(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {
                 take(Box::new(move || {
-                    let counts: serde_json::Map<_, _> =
-                        counts.into_iter().map(|(page, n)| (page, n.into())).collect();
-                    let body = serde_json::Value::from(counts).to_string();
+                    let body = json::counts(counts.iter().map(|(page, n)| (&**page, *n)));
                     let etag =
                         format!("W/\"{:08x}-{:x}\"", crc32c::crc32c(body.as_bytes()), body.len());
                     Answer::json(200, body).tagged(&etag, &asked)

@@ -18,6 +18,7 @@ use rustix::{fs::Mode, process::umask};
 use tiny_http::{Header, Request, Response, Server, StatusCode};
 
 use crate::{
+    base64,
     error::Error,
     http::{Answer, Asked},
     limits::MESSAGE_BYTES_MAX,
@@ -55,8 +56,7 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
-    let folder =
-        std::env::temp_dir().join(format!("sayso-{}", data_encoding::HEXLOWER.encode(&random)));
+    let folder = std::env::temp_dir().join(format!("sayso-{}", base64::hex(&random)));
     fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|source| Error::Io {
         what: "create",
         path: folder.clone(),

@@ -1,9 +1,8 @@
 /**
- * sayso: live comments as one custom element, <sayso-comments page src heading level theme>. Without `page` it is host/path of the
- * canonical address, without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
+ * sayso: live comments, <sayso-comments page src heading level theme>. Without `page` it is host/path of the canonical address,
+ * without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
  *
- * History comes over HTTP, what follows over one WebSocket. Nothing from either becomes an element but through createElement,
- * textContent and the allowlist of `rich`.
+ * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`.
  *
  * @typedef Line a comment's present state; of two with one id the later seq wins: {seq, id, page, parent?, name?, author?,
  *   content?, html?, created_at, edited_at?, deleted?, nonce?, status?, kind?}
@@ -17,13 +16,13 @@ const CONTENT_BYTES_MAX = 8192;
 const NAME_CHARS_MAX = 64;
 const DEPTH_MAX = 4;
 const HISTORY_LINES = 50;
-/** Of 200 lines each; beyond that loading anew is cheaper. */
-const CATCH_UP_STEPS = 10;
-/** How far back a permalink is looked for. */
-const SEEK_STEPS = 50;
+/** How many lots of 200 lines are worth catching up with, or going back for a permalink. */
+const STEPS_MAX = 20;
 const RETRY_MIN = 500;
 const RETRY_MAX = 30_000;
 const SILENCE_MAX = 60_000;
+const FLUSH_EVERY = 100;
+const FRESH_MAX = 8;
 const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 4_000;
 const TICK = 15_000;
@@ -70,7 +69,7 @@ function ago(at) {
   const seconds = Math.max(0, (Date.now() - at) / 1000);
   if (seconds < 45) return text('now');
   for (const [unit, size, end] of [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86400]]) {
-    // English alone shortens with a full stop that nobody writes: "4 min. ago".
+    // Without the full stop of "4 min. ago".
     if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
   }
   return date.format(at);
@@ -121,7 +120,7 @@ const button = (name, click, label = text(name)) => el('button', { class: name, 
 /** What a comment's html may hold; everything else leaves its text behind. */
 const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
 
-/** Builds html anew from the allowlist, so that even a lying server runs nothing here. */
+/** Built anew, so that even a lying server runs nothing here. */
 function rich(html) {
   const built = document.createDocumentFragment();
   copy(new DOMParser().parseFromString(html, 'text/html').body, built, 0);
@@ -147,7 +146,7 @@ function link(a, href) {
   a.setAttribute('rel', 'nofollow ugc noopener');
 }
 
-/** The avatar: the same as in src/page.rs. */
+/** As in src/page.rs. */
 const HUES = ['#4f7df0', '#7a6cf0', '#a463e0', '#cf5bb4', '#e0587f', '#e8694f', '#e58a34', '#c9a227', '#8aa83a', '#45a566',
   '#2aa198', '#3a97cf'];
 const SHAPES = ['M-9 0a9 9 0 1 1 18 0a9 9 0 1 1-18 0z', 'M-9-9H1a8 8 0 0 1 8 8V1a8 8 0 0 1-8 8H-1a8 8 0 0 1-8-8z',
@@ -162,7 +161,6 @@ function avatar(author) {
     frame.append(path('currentColor', '.1', SQUARE), path('currentColor', '.3', SILHOUETTE));
     return frame;
   }
-  // FNV-1a, then a linear congruential generator (Numerical Recipes).
   let seed = 2166136261;
   for (const byte of new TextEncoder().encode(author)) seed = Math.imul(seed ^ byte, 16777619);
   const draw = (n) => {
@@ -202,7 +200,7 @@ class Wire {
   #on;
   #base;
   #page;
-  /** What to resume from: the log, and the highest seq below which nothing is missing. */
+  /** What to resume from: nothing up to this seq is missing. */
   #log = '';
   #cursor = 0;
   /** The highest seq seen while a gap below it is filled. */
@@ -280,7 +278,7 @@ class Wire {
   /** Fills the gap above the cursor; what comes live meanwhile moves the cursor only afterwards. */
   async #catchUp(run) {
     this.#ahead = this.#cursor;
-    for (let step = 0; step < CATCH_UP_STEPS; step++) {
+    for (let step = 0; step < STEPS_MAX; step++) {
       const { log, seq, comments, more } = await this.get({ since: this.#cursor, limit: 200 });
       if (run !== this.#run) return;
       if (log !== this.#log) break;
@@ -337,7 +335,7 @@ class Wire {
     this.#attempt = Date.now() - this.#since > TICK ? 1 : this.#attempt + 1;
     this.#since = Infinity;
     this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
-    // Full jitter: a thousand readers of a restarted server come back spread out.
+    // Full jitter, so that a thousand readers come back spread out.
     const wait = Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
     const run = this.#run;
     clearTimeout(this.#timer);
@@ -442,7 +440,7 @@ function canonicalPage() {
   return (host + pathname).slice(0, 512);
 }
 
-/** An entry is a comment as it is drawn: `item` its place with its answers, `article` what it says, `below` what answers it. */
+/** An entry is a comment as drawn: `item` its place with its answers, `article` what it says, `below` what answers it. */
 class SaysoComments extends HTMLElement {
   #entries = new Map();
   #outbox = new Map();
@@ -457,6 +455,7 @@ class SaysoComments extends HTMLElement {
   #typed = 0;
   #unsaid = 0;
   #frame = 0;
+  #flushed = 0;
 
   connectedCallback() {
     this.#listen();
@@ -531,7 +530,8 @@ class SaysoComments extends HTMLElement {
       change: (draft) => store.set(this.#key('draft', this.#page), draft) });
     this.#who = el('p', { class: 'typing' });
     this.#pill = button('pill', () => this.#release(true), '');
-    this.#list = el('ol', { class: 'list', role: 'list', tabindex: -1 });
+    this.#list = el('ol', { class: 'list', role: 'list', tabindex: -1,
+      animationend: ({ target, animationName }) => animationName === 'fade' && target.classList.remove('fresh') });
     this.#empty = el('p', { class: 'empty' }, text('empty'));
     this.#older = button('older', () => this.#goBack());
     this.#said = el('p', { class: 'unseen', role: 'status' });
@@ -547,15 +547,15 @@ class SaysoComments extends HTMLElement {
     });
   }
 
-  /** Served children stay visible until all that replaces them is there. */
+  /** Served children stay until what replaces them is there. */
   async #begin() {
     try {
       this.shadowRoot.adoptedStyleSheets = [await sheet(this.#base)];
-    } catch { /* plain, but working */ }
+    } catch { /* plain */ }
     this.#recall();
     this.#watch.observe(this.#who);
     if (!this.firstElementChild) {
-      this.#list.append(el('li', { class: 'skeleton' }));
+      this.#list.classList.add('skeleton');
       this.shadowRoot.replaceChildren(this.#root);
     }
     if (this.isConnected) this.#wire.start();
@@ -590,7 +590,7 @@ class SaysoComments extends HTMLElement {
     return ['sayso', this.#base, ...parts].join(' ');
   }
 
-  /** Name, secret key, and the pseudonym once the server has told it. */
+  /** `{name, key, author}`, the last once the server has told it. */
   get #me() {
     return store.read(this.#key('me'));
   }
@@ -615,6 +615,7 @@ class SaysoComments extends HTMLElement {
     this.#queue = [];
     this.#held.clear();
     this.#list.replaceChildren();
+    this.#list.classList.remove('skeleton');
     this.#more = more;
     for (const line of comments) {
       if (line.nonce) this.#acknowledge(line);
@@ -643,16 +644,20 @@ class SaysoComments extends HTMLElement {
     if (line.kind) return;
     if (line.nonce) this.#acknowledge(line);
     this.#queue.push(line);
-    this.#frame ||= document.hidden ? setTimeout(() => this.#flush(), 250) : requestAnimationFrame(() => this.#flush());
+    // Frames stop in a hidden tab.
+    const wait = this.#flushed + FLUSH_EVERY - Date.now();
+    const flush = () => this.#flush();
+    this.#frame ||= wait > 0 || document.hidden ? setTimeout(flush, wait) : requestAnimationFrame(flush);
   }
 
   #flush() {
     this.#frame = 0;
+    this.#flushed = Date.now();
     const lines = this.#queue.splice(0);
     let came = 0;
     for (const line of lines) {
       const isNews = !this.#entries.has(line.id) && !this.#isMine(line);
-      if (!isNews || this.#top || this.#entries.has(line.parent)) this.#place(line, isNews);
+      if (!isNews || this.#top || this.#entries.has(line.parent)) this.#place(line, isNews && lines.length <= FRESH_MAX);
       else if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
       came += isNews && isShown(line);
     }
@@ -768,7 +773,7 @@ class SaysoComments extends HTMLElement {
 
   #redraw(entry, line) {
     entry.line = line;
-    // Somebody who is writing is not interrupted, but by their own edit's coming back.
+    // Only their own edit's coming back interrupts who is writing.
     if (entry.editing && !entry.editing.sent && isShown(line)) return;
     entry.editing = undefined;
     const article = this.#article(entry);
@@ -794,14 +799,12 @@ class SaysoComments extends HTMLElement {
     this.#total.textContent = total ? number.format(total) : '';
     this.#empty.hidden = total > 0 || this.#outbox.size > 0;
     this.#older.hidden = !this.#more;
-    this.#list.querySelector('.skeleton')?.remove();
   }
 
   async #recount() {
-    try {
-      this.#count = (await this.#wire.get({}, 'counts'))[this.#page] - this.#held.size;
-      this.#tidy();
-    } catch { /* the next load says it */ }
+    const counts = await this.#wire.get({}, 'counts').catch(() => {});
+    this.#count = counts ? counts[this.#page] - this.#held.size : this.#count;
+    this.#tidy();
   }
 
   async #goBack(limit = HISTORY_LINES) {
@@ -826,7 +829,7 @@ class SaysoComments extends HTMLElement {
   async #seek() {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
     if (!id) return;
-    for (let step = 0; step < SEEK_STEPS && this.#more && id < this.#oldest; step++) await this.#goBack(200);
+    for (let step = 0; step < STEPS_MAX && this.#more && id < this.#oldest; step++) await this.#goBack(200);
     const article = this.#entries.get(id)?.article;
     article?.scrollIntoView({ block: 'center' });
     article?.classList.add('fresh');
@@ -996,7 +999,7 @@ class SaysoComments extends HTMLElement {
     this.#showState();
   }
 
-  /** The server's no: the text goes back to its field, with the reason; where waiting helps, it waits. */
+  /** The text goes back to its field, with the reason; where waiting helps, it waits. */
   #refused({ error, nonce, retry_after: seconds }) {
     const waiting = this.#outbox.get(nonce);
     if (waiting && seconds) {
@@ -1024,7 +1027,6 @@ class SaysoComments extends HTMLElement {
   }
 
   #showTyping(name) {
-    // The server tells everyone, the one who types included.
     if (name === this.#main.name.value.trim() && Date.now() - this.#typed < TYPING_SHOWN) return;
     const who = name || text('someone');
     clearTimeout(this.#typing.get(who));
@@ -1043,7 +1045,7 @@ class SaysoComments extends HTMLElement {
 
 const nameOf = (line) => line.name || text('anonymous');
 const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
-/** Whole, since a host's <base> changes what a mere #… means. */
+/** Whole, since a host may have a <base>. */
 const permalink = (id) => `${location.href.split('#')[0]}#sayso-${id}`;
 const hasBelow = (entry) => entry.below.some((answer) => isShown(answer.line) || hasBelow(answer));
 

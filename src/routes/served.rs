@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
 use crate::{
+    base64,
     comment::Comment,
     draft::{Message, check_page},
     history::History,
@@ -179,7 +180,7 @@ impl Kept {
 fn page_answer(status: u16, page: &Rendered) -> Answer {
     let mut random = [0; FORM_NONCE_BYTES];
     getrandom::fill(&mut random).expect("the operating system has random bytes once it has booted");
-    let nonce = data_encoding::BASE64URL_NOPAD.encode(&random);
+    let nonce = base64::url_safe(&random);
     let body = [&*page.head, &nonce, &page.tail].concat();
     Answer::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
@@ -219,8 +220,7 @@ pub(super) fn form_message(body: &[u8]) -> Result<Message, Answer> {
             digest.update(part.unwrap_or_default());
         }
         digest.update(message.parent.unwrap_or_default().to_be_bytes());
-        message.nonce =
-            Some(data_encoding::BASE64URL_NOPAD.encode(&digest.finalize()[..FORM_NONCE_BYTES]));
+        message.nonce = Some(base64::url_safe(&digest.finalize()[..FORM_NONCE_BYTES]));
     }
     Ok(message)
 }

@@ -5,16 +5,20 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Site;
-use crate::http::Answer;
+use crate::{http::Answer, json};
 
 impl Site {
     pub(super) fn health(&self) -> Answer {
         let pulse = &self.hub.pulse;
         match pulse.failed.get() {
-            Some(why) => Answer::json(503, serde_json::json!({ "status": "failing", "reasons": [why] }).to_string()),
+            Some(why) => Answer::json(
+                503,
+                format!("{{\"status\":\"failing\",\"reasons\":[{}]}}", json::text(why)),
+            ),
             None if pulse.full.load(Relaxed) => {
-                let body = serde_json::json!({ "status": "ok", "warnings": ["storage was full at the last post"] });
-                Answer::json(200, body.to_string())
+                let warning =
+                    "{\"status\":\"ok\",\"warnings\":[\"storage was full at the last post\"]}";
+                Answer::json(200, warning)
             }
             None => Answer::json(200, "{\"status\":\"ok\"}"),
         }

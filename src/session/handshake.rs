@@ -5,6 +5,7 @@
 use sha1::{Digest, Sha1};
 
 use crate::{
+    base64,
     draft::check_page,
     fanout::Tier,
     head::{Head, Refusal, Version},
@@ -23,7 +24,7 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
         return Err(Refusal::new(426, "only WebSocket version 13 is spoken here"));
     }
     let key = head.get("sec-websocket-key").unwrap_or_default();
-    let bytes = data_encoding::BASE64.decode(key.as_bytes()).unwrap_or_default();
+    let bytes = base64::from_standard(key).unwrap_or_default();
     if bytes.len() != 16 {
         return Err(Refusal::new(
             400,
@@ -34,7 +35,7 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
         .chain_update(key)
         .chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
         .finalize();
-    Ok(data_encoding::BASE64.encode(&digest))
+    Ok(base64::standard(&digest))
 }
 
 /// What the address asks for.

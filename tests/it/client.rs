@@ -93,7 +93,10 @@ impl Client {
             if message == *wanted {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{wanted} does not come, and the last is {message}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{wanted} does not come, and the last is {message}"
+            );
         }
     }
 

@@ -1,6 +1,8 @@
 //! The real program, talked to in bytes. A module a subject; names are claims.
 
+mod cli;
 mod client;
+mod http;
 mod live;
 mod log_format;
 mod program;

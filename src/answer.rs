@@ -115,7 +115,7 @@ impl Answer {
             write_into(&mut fields, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
         }
         if refusal.status == 426 {
-            fields.extend_from_slice(b"Upgrade: websocket\r\n");
+            fields.extend_from_slice(b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
         }
         Answer { status: refusal.status, fields, bytes, body: 0 }
     }

@@ -224,6 +224,11 @@ fn all<T>(
 fn consistent(config: &Config) -> Result<(), Error> {
     let base_path = &config.base_path;
     let why = match &config.public_url {
+        _ if config.hold != Hold::None && config.admin_token_file.is_none() => {
+            "--hold keeps comments back for a moderator, and without --admin-token-file there is none; \
+             add --admin-token-file FILE"
+                .into()
+        }
         Some(url) if !url.ends_with(base_path.as_str()) => format!(
             "--public-url {url} does not end with --base-path {base_path}; write --public-url {url}{base_path}"
         ),
@@ -390,6 +395,15 @@ mod tests {
         let env = [("SAYSO_TRUST_PROXY", "10.0.0.0/8,::1")];
         assert_eq!(served("", &env).trust_proxy, blocks(&["10.0.0.0/8", "::1/128"]));
         assert_eq!(served("--trust-proxy none", &env).trust_proxy, []);
+    }
+
+    #[test]
+    fn holding_without_a_moderator_is_refused() {
+        for hold in ["links", "new", "all"] {
+            assert!(error(&format!("--hold {hold}")).contains("add --admin-token-file"), "{hold}");
+            assert!(with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
+        }
+        assert!(with_env("--hold none", &[]).is_ok());
     }
 
     #[test]

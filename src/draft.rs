@@ -80,6 +80,8 @@ pub enum Intent {
     Bind(Author),
     /// Somebody is writing, under this name.
     Typing(Option<String>),
+    /// Somebody has stopped writing, which nobody needs to know.
+    Nothing,
 }
 
 impl Message {
@@ -99,11 +101,15 @@ impl Message {
         nonce(self.nonce.as_deref())?;
         let author = author(self.key.as_deref())?;
         match self {
+            Message { edit: Some(_), delete: Some(_), .. } => {
+                Err(Reject::Malformed("it has both edit and delete".into()))
+            }
             Message { edit: Some(id), .. } => {
                 Ok(Intent::Edit(*id, Text::of(self.content.as_deref())?, author))
             }
             Message { delete: Some(id), .. } => Ok(Intent::Delete(*id, author)),
             Message { content: Some(_), .. } => Ok(Intent::Post(self.draft(page)?)),
+            Message { typing: Some(false), .. } => Ok(Intent::Nothing),
             Message { typing: Some(true), .. } => Ok(Intent::Typing(name(self.name.as_deref())?)),
             Message { key: Some(_), .. } => Ok(Intent::Bind(author.expect("a key has an author"))),
             _ => Err(Reject::Malformed(
@@ -167,6 +173,15 @@ impl Text {
         ["http://", "https://", "www."].iter().any(|link| lower.contains(link))
             || self.html.as_deref().is_some_and(|html| html.contains("<a "))
     }
+}
+
+/// The nonce of a message that is none because of another field, so that its client knows which one is meant.
+pub fn nonce_alone(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Nonce {
+        nonce: String,
+    }
+    serde_json::from_str::<Nonce>(json).ok().map(|message| message.nonce)
 }
 
 /// # Errors

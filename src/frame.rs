@@ -19,7 +19,7 @@ pub enum CloseCode {
     Unsupported,
     /// 1007: text that is not UTF-8.
     Invalid,
-    /// 1008: nothing but malformed messages.
+    /// 1008: nothing but malformed messages, or a flood of pings.
     Policy,
     /// 1009: a message over the limit.
     TooBig,
@@ -35,7 +35,7 @@ impl CloseCode {
             CloseCode::Protocol => (1002, "protocol error"),
             CloseCode::Unsupported => (1003, "only text is understood"),
             CloseCode::Invalid => (1007, "text is not UTF-8"),
-            CloseCode::Policy => (1008, "too many malformed messages"),
+            CloseCode::Policy => (1008, "too many malformed messages or pings"),
             CloseCode::TooBig => (1009, "messages have at most 65536 bytes"),
             CloseCode::TryAgain => (1013, "too slow, resume later"),
         }

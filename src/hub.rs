@@ -105,7 +105,7 @@ struct Staged {
     sight: Sight,
     /// What it was before; `None` for a new comment.
     before: Option<Sight>,
-    /// The author who asked, by key.
+    /// Whose comment it is.
     author: Option<Author>,
     /// The reader who asked.
     reader: Option<ReaderId>,
@@ -191,8 +191,8 @@ impl<S> Keeper<S> {
         let staged_before = self.batch.lines.len();
         let (outcome, reply) = match request {
             Request::Post { draft, from, reply } => (self.post(draft, from), reply),
-            Request::Change { id, change, by, from, reply } => {
-                (self.change(id, change, by, from), reply)
+            Request::Change { asked, change, by, from, reply } => {
+                (self.change(asked, change, by, from), reply)
             }
             other => return self.batch.later.push(other),
         };

@@ -22,6 +22,7 @@ pub enum Payer {
 /// tokens that refills one every `seconds / posts`).
 #[derive(Debug)]
 pub struct Rates {
+    rate: Rate,
     interval: Duration,
     window: Duration,
     /// Two generations of half the buckets: what is used moves to the young one; when that is full, the old one goes.
@@ -33,7 +34,18 @@ impl Rates {
     /// Full buckets for everyone.
     pub fn new(rate: Rate) -> Rates {
         let window = Duration::from_secs(u64::from(rate.seconds));
-        Rates { interval: window / rate.posts, window, young: HashMap::new(), old: HashMap::new() }
+        Rates {
+            rate,
+            interval: window / rate.posts,
+            window,
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+
+    /// What is allowed.
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Takes one from the bucket of each payer, at `now` since any fixed moment.

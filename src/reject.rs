@@ -10,6 +10,7 @@ use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
+use crate::values::Rate;
 
 /// Why something a client asked for is not done. Nothing has changed when one of these is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +59,19 @@ pub enum Reject {
     NotAuthor(u64),
     /// A moderator's action without `--admin-token-file` or with a wrong token.
     NotModerator,
+    /// The comment is on another page than the socket.
+    NotOnPage(u64),
+    /// The nonce is that of a comment which this client may not see.
+    NonceTaken,
     /// The comment is deleted, so it can't be edited.
     Deleted(u64),
-    /// The bucket of the address or the author is empty; seconds until there is room for one.
-    TooFast(u32),
+    /// The bucket of the address or the author is empty.
+    TooFast {
+        /// Seconds until there is room for one.
+        wait: u32,
+        /// What is allowed.
+        rate: Rate,
+    },
     /// Non-post frames beyond the limit a second.
     TooManyFrames(u32),
     /// The disk has no room; it may have again.
@@ -77,10 +87,10 @@ impl Reject {
     pub fn status(&self) -> u16 {
         match self {
             Reject::NotAuthor(_) | Reject::NotModerator | Reject::PageNotAllowed(_) => 403,
-            Reject::UnknownComment(_) => 404,
-            Reject::Deleted(_) => 409,
+            Reject::UnknownComment(_) | Reject::NotOnPage(_) => 404,
+            Reject::Deleted(_) | Reject::NonceTaken => 409,
             Reject::ContentTooLong(_) => 413,
-            Reject::TooFast(_) | Reject::TooManyFrames(_) => 429,
+            Reject::TooFast { .. } | Reject::TooManyFrames(_) => 429,
             Reject::StorageFull
             | Reject::StorageFailed
             | Reject::Stopping
@@ -92,7 +102,7 @@ impl Reject {
     /// Seconds after which the same may succeed, where waiting helps.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Reject::TooFast(seconds) => Some(*seconds),
+            Reject::TooFast { wait, .. } => Some(*wait),
             Reject::TooManyFrames(_) => Some(1),
             Reject::StorageFull | Reject::Stopping => Some(5),
             _ => None,
@@ -151,9 +161,16 @@ impl fmt::Display for Reject {
             Reject::UnknownComment(id) => write!(f, "there is no comment {id}"),
             Reject::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
             Reject::NotModerator => write!(f, "this needs the moderator's token"),
+            Reject::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
+            Reject::NonceTaken => {
+                write!(f, "the nonce belongs to another comment, a new comment needs a new one")
+            }
             Reject::Deleted(id) => write!(f, "comment {id} is deleted"),
-            Reject::TooFast(seconds) => {
-                write!(f, "too many comments in a short time, try again in {seconds} s")
+            Reject::TooFast { wait, rate: Rate { posts, seconds } } => {
+                write!(
+                    f,
+                    "at most {posts} comments in {seconds} s are allowed, try again in {wait} s"
+                )
             }
             Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),
             Reject::StorageFull => write!(f, "storage is full, try again"),

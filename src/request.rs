@@ -35,7 +35,7 @@ pub enum Request<S> {
     /// A new line for a known comment.
     Change {
         /// Which.
-        id: u64,
+        asked: Asked,
         /// What becomes of it.
         change: Change,
         /// Who asks.
@@ -59,6 +59,14 @@ pub enum Request<S> {
     Count(Vec<String>, Call<Vec<(String, u64)>>),
     /// Finish, and say goodbye to all readers.
     Stop,
+}
+
+/// The comment that is to be changed.
+pub struct Asked {
+    /// Its id.
+    pub id: u64,
+    /// It must be on this page, if one is given.
+    pub page: Option<Box<str>>,
 }
 
 /// What becomes of a comment.

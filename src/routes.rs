@@ -29,7 +29,7 @@ use crate::{
     origin::{self, Origins},
     query::Query,
     reject::Reject,
-    request::{By, Call, Change, Done, Hub, Part, Read, Reply, Request, What},
+    request::{Asked as Comment, By, Call, Change, Done, Hub, Part, Read, Reply, Request, What},
 };
 
 /// Comments on the served page.
@@ -136,8 +136,11 @@ impl Site {
                 allow(asked, &["GET", "HEAD"])?;
                 self.counts(asked)
             }
-            "/healthz" => Ok(Turn::Now(self.health())),
-            "/metrics" => Ok(Turn::Now(self.metrics())),
+            "/healthz" | "/metrics" => {
+                allow(asked, &["GET", "HEAD"])?;
+                let is_health = path == "/healthz";
+                Ok(Turn::Now(if is_health { self.health() } else { self.metrics() }))
+            }
             "/ws/comments/" | "/ws/comments" => Err(Answer::error(
                 400,
                 "this is the address of a WebSocket; connect to it with one",
@@ -255,10 +258,10 @@ impl Site {
     }
 
     fn change(self: &Arc<Site>, id: &str, asked: &Arc<Asked>) -> Result<Turn, Answer> {
+        let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
+        let comment = Comment { id: number.ok_or_else(|| not_found(asked))?, page: None };
         allow(asked, &["PATCH", "DELETE"])?;
         self.check_origin(asked)?;
-        let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
-        let id = number.ok_or_else(|| not_found(asked))?;
         let moderator = self.is_moderator(asked);
         let (change, key) = match asked.method.as_str() {
             "DELETE" => (Change::Delete, None),
@@ -278,7 +281,13 @@ impl Site {
                     Err(reject) => Answer::reject(&reject, None),
                 }));
             });
-            let _ = hub.ask(Request::Change { id, change, by, from, reply: Reply::Call(answer) });
+            let _ = hub.ask(Request::Change {
+                asked: comment,
+                change,
+                by,
+                from,
+                reply: Reply::Call(answer),
+            });
         })))
     }
 
@@ -344,6 +353,9 @@ fn status_of(what: What) -> u16 {
 
 fn change_of(message: &Message) -> Result<Change, Reject> {
     match message.status.as_deref() {
+        Some(_) if message.content.is_some() => {
+            Err(Reject::Malformed("content and status can't be changed in one request".into()))
+        }
         Some("public") => Ok(Change::Status(Status::Public)),
         Some("hidden") => Ok(Change::Status(Status::Hidden)),
         Some(other) => {

@@ -62,11 +62,6 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let (_, Some(sentence)) = reach::reachable_connections(config.max_connections) {
         ::log::warn!("{sentence}");
     }
-    if config.hold != Hold::None && config.admin_token_file.is_none() {
-        ::log::warn!(
-            "--hold keeps comments for a moderator, and without --admin-token-file there is none"
-        );
-    }
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
     let _lock = prepare(&config.data)?;
     let archive = Archive::open(&config.data, config.sync, config.hold == Hold::New)?;

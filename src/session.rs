@@ -22,14 +22,14 @@ use tungstenite::{
 
 use crate::{
     address::Counted,
-    draft::{Intent, Message},
+    draft::{Intent, Message, nonce_alone},
     fanout::{Order, ReaderId, Tier},
     frame::{self, CloseCode},
     head::{Head, Refusal},
     limits::MESSAGE_BYTES_MAX,
     origin::{self, Origins},
     reject::Reject,
-    request::{By, Change, Follow, Hub, Join, Reply, Request, Welcome},
+    request::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -84,7 +84,8 @@ pub fn upgrade(
         log::warn!("a WebSocket was refused: {sentence}");
         return Err(Refusal::new(403, sentence));
     }
-    let tier = if head.list_contains("sec-websocket-protocol", SUBPROTOCOL) {
+    let offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));
+    let tier = if offered.map(str::trim).any(|name| name == SUBPROTOCOL) {
         Tier::Full
     } else {
         Tier::Plain
@@ -217,7 +218,10 @@ impl Session {
     /// Does what a message says; `false` if there have been too many bad ones.
     fn heed(&self, text: &str, patience: &mut Patience) -> bool {
         let message = Message::parse(text.as_bytes());
-        let nonce = message.as_ref().ok().and_then(|message| message.nonce.clone());
+        let nonce = match &message {
+            Ok(message) => message.nonce.clone(),
+            Err(_) => nonce_alone(text),
+        };
         let done = message.and_then(|message| self.request(&message, patience));
         patience.judge(done.as_ref().err());
         if let Err(reject) = done {
@@ -239,7 +243,8 @@ impl Session {
         let from = self.from;
         let change = |id, change, author| {
             let by = By { author, moderator: false };
-            Request::Change { id, change, by, from, reply: reply() }
+            let asked = Asked { id, page: self.page.clone() };
+            Request::Change { asked, change, by, from, reply: reply() }
         };
         self.wire.hub.ask(match intent {
             Intent::Post(draft) => Request::Post { draft, from, reply: reply() },
@@ -247,6 +252,7 @@ impl Session {
             Intent::Delete(id, author) => change(id, Change::Delete, author),
             Intent::Bind(author) => Request::Bind(self.number, author),
             Intent::Typing(name) => Request::Typing(self.number, name),
+            Intent::Nothing => return Ok(()),
         })
     }
 
@@ -327,7 +333,8 @@ impl Patience {
 
     fn judge(&mut self, reject: Option<&Reject>) {
         match reject {
-            Some(Reject::Malformed(_) | Reject::TooManyFrames(_)) => self.malformed += 1,
+            Some(Reject::Malformed(_)) => self.malformed += 1,
+            Some(Reject::TooManyFrames(_)) => {}
             _ => self.malformed = 0,
         }
     }

@@ -95,7 +95,7 @@ const store = {
   read: (key) => guarded(() => JSON.parse(store.get(key))) ?? {},
 };
 
-const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, '0')).join('');
+const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, 0)).join('');
 
 // Elements
 function el(tag, attributes = {}, ...children) {
@@ -364,8 +364,8 @@ const GROWS = CSS.supports('field-sizing', 'content');
 class Composer {
   constructor(does) {
     this.does = does;
-    this.input = el('textarea', { class: 'input', rows: '2', placeholder: does.placeholder ?? text('placeholder'), 'aria-label': text('comment'), dir: 'auto',
-      input: () => this.#changed(), keydown: (event) => this.#pressed(event) });
+    this.input = el('textarea', { class: 'input', rows: '2', 'aria-label': text('comment'), dir: 'auto',
+      placeholder: does.placeholder ?? text('placeholder'), input: () => this.#changed(), keydown: (event) => this.#pressed(event) });
     this.name = el('input', { class: 'who', value: does.name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
       'aria-label': text('name'), autocomplete: 'nickname', keydown: (event) => this.#pressed(event) });
     this.hint = el('span', { class: 'hint' }, text('markdown'));

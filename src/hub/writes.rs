@@ -11,7 +11,7 @@ use crate::{
     history::redacted,
     rates::Payer,
     reject::Reject,
-    request::{By, Change, Done, What},
+    request::{Asked, By, Change, Done, What},
     sight::Sight,
 };
 
@@ -20,7 +20,9 @@ impl<S> Keeper<S> {
         if self.stopping {
             return Err(Reject::Stopping);
         }
-        if let Some(line) = draft.nonce.as_deref().and_then(|nonce| self.line_with_nonce(nonce)) {
+        if let Some(nonce) = draft.nonce.as_deref()
+            && let Some(line) = self.line_with_nonce(nonce, draft.author)?
+        {
             return Ok(Done { line, what: What::Known });
         }
         self.check_page(&draft.page)?;
@@ -59,17 +61,21 @@ impl<S> Keeper<S> {
 
     pub(super) fn change(
         &mut self,
-        id: u64,
+        asked: Asked,
         change: Change,
         by: By,
         from: Counted,
     ) -> Result<Done, Reject> {
+        let Asked { id, page } = asked;
         if self.stopping {
             return Err(Reject::Stopping);
         }
         let item = self.index.find(id).ok_or(Reject::UnknownComment(id))?;
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        if page.is_some_and(|page| *page != *comment.page) {
+            return Err(Reject::NotOnPage(id));
+        }
         if comment.deleted {
             let gone = if change == Change::Delete {
                 Ok(Done { line, what: What::Known })
@@ -82,8 +88,8 @@ impl<S> Keeper<S> {
                 Err(Reject::UnknownComment(id))
             };
         }
-        let author = comment.author.clone();
-        let is_author = by.author.is_some_and(|by| author.as_deref() == Some(&by.to_string()));
+        let author = comment.author.as_deref().and_then(Author::parse);
+        let is_author = by.author.is_some() && by.author == author;
         if !is_author && !by.moderator {
             return Err(if item.sight.is_shared() {
                 Reject::NotAuthor(id)
@@ -105,7 +111,6 @@ impl<S> Keeper<S> {
         comment.encode(&mut self.batch.bytes);
         let sight = Sight::of(comment.status, comment.deleted);
         let (seq, page, before) = (comment.seq, &*comment.page, Some(item.sight));
-        let author = by.author.filter(|_| is_author);
         let line = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
         Ok(Done { line, what: What::Changed })
     }
@@ -138,7 +143,9 @@ impl<S> Keeper<S> {
         let Some(rates) = &mut self.rates else { return Ok(()) };
         let payers = [Some(Payer::Address(from)), author.map(Payer::Author)];
         let payers: Vec<Payer> = payers.into_iter().flatten().collect();
-        rates.take(&payers, self.started.elapsed()).map_err(Reject::TooFast)
+        rates
+            .take(&payers, self.started.elapsed())
+            .map_err(|wait| Reject::TooFast { wait, rate: rates.rate() })
     }
 
     fn must_wait(&self, links: bool, author: Option<Author>) -> bool {
@@ -150,17 +157,28 @@ impl<S> Keeper<S> {
         }
     }
 
-    /// The present line of the comment that was posted with this nonce, as everyone may see it: nonces are public once a
-    /// comment is.
-    fn line_with_nonce(&self, nonce: &str) -> Option<Vec<u8>> {
+    /// The present line of the comment that was posted with this nonce, as `author` may see it: nonces are public once a
+    /// comment is, and a waiting comment's is known to its author alone.
+    fn line_with_nonce(
+        &self,
+        nonce: &str,
+        author: Option<Author>,
+    ) -> Result<Option<Vec<u8>>, Reject> {
         let mut found = None;
         let item = self.index.find_nonce(nonce, |item| {
             let line = self.log.read(item.place).ok();
-            found = line.filter(|line| {
-                Comment::parse(line).is_ok_and(|comment| comment.nonce.as_deref() == Some(nonce))
-            });
-            found.is_some()
-        })?;
-        if item.sight == Sight::Hidden { redacted(&found?).ok() } else { found }
+            let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
+            let is =
+                comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
+            found = line.zip(comment).filter(|_| is);
+            is
+        });
+        let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
+        let owner = comment.author.as_deref().and_then(Author::parse);
+        match item.sight {
+            Sight::Hidden => redacted(&line).map(Some).map_err(|error| self.unreadable(&error)),
+            Sight::Pending if owner != author => Err(Reject::NonceTaken),
+            _ => Ok(Some(line)),
+        }
     }
 }

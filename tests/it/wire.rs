@@ -1263,3 +1263,28 @@ fn links_and_newcomers_can_be_held_alone() {
     assert_eq!(post(&program, &json!({"content": "I am not", "key": OTHER_KEY})).status, 202);
     assert_eq!(post(&program, &json!({"content": "nobody is"})).status, 202);
 }
+
+#[test]
+fn a_change_is_acknowledged_or_refused_from_whichever_page_it_comes() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let line = post(&program, &json!({"content": "first", "key": KEY, "page": "a"})).json();
+    let mut elsewhere = Client::full(&program, "page=b");
+    elsewhere.send(&json!({"edit": line["id"], "content": "second", "key": KEY}));
+    elsewhere.send(&json!({"content": "on b"}));
+    let first = elsewhere.line();
+    let acknowledged = first["content"] == "second" || first.get("error").is_some();
+    assert!(acknowledged, "the edit is passed over in silence: {first}");
+    assert_eq!(elsewhere.line()["content"], "on b");
+}
+
+#[test]
+fn a_moderators_change_of_two_things_is_done_whole_or_refused() {
+    let folder = Folder::new();
+    let (program, admin) = moderated(&folder, "none");
+    let id = posted(&program, "first")["id"].clone();
+    let both = json!({"content": "second", "status": "hidden"}).to_string();
+    let answer = request(&program, "PATCH", &format!("/api/comments/{id}"), &admin, &both);
+    let done = answer.status == 200 && answer.json()["content"] == "second";
+    assert!(done || answer.status == 400, "half of it is dropped in silence: {answer:?}");
+}

@@ -12,6 +12,9 @@ use std::{
 
 use crate::error::Error;
 
+/// A log that is being written to take another's place.
+const NEW_SUFFIX: &str = ".new";
+
 /// Positioned reads, from any thread, that stay good while the log is replaced by a compacted one.
 pub trait ReadAt: Send + Sync {
     /// Fills `bytes` from `offset` on, all of it or an error.
@@ -24,7 +27,7 @@ pub trait ReadAt: Send + Sync {
 /// One file that is only ever appended to, cut, or replaced as a whole.
 ///
 /// Assumed of the medium: what was written before a successful [`Disk::sync`] survives a crash; of what was written after it, any
-/// part may be there, missing or zero; a successful [`Disk::replace`] survives as a whole or not at all.
+/// part may be there, missing or zero; a successful [`Disk::take_place`] survives as a whole or not at all.
 pub trait Disk: Send {
     /// Bytes in the file.
     ///
@@ -53,11 +56,18 @@ pub trait Disk: Send {
     /// Of the medium.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 
-    /// Replaces the whole file by `bytes`, durably, all or nothing. Handles given out before still read the old file.
+    /// An empty disk beside this one, which may take its place later.
     ///
     /// # Errors
-    /// Of the medium; then the old file is still in place.
-    fn replace(&mut self, bytes: &mut dyn io::Read) -> io::Result<()>;
+    /// Of the medium.
+    fn fresh(&self) -> io::Result<Box<dyn Disk>>;
+
+    /// Takes the place of the disk that this one was made beside, durably, all or nothing. What it holds must be synced.
+    /// Handles given out by the other still read the other.
+    ///
+    /// # Errors
+    /// Of the medium; then nobody knows which of both a restart finds.
+    fn take_place(&mut self) -> io::Result<()>;
 
     /// Keeps `bytes` in a file of its own beside the log, durably, and says where.
     ///
@@ -115,6 +125,16 @@ impl FileDisk {
         Ok(FileDisk { path: path.to_owned(), file: Arc::new(file) })
     }
 
+    /// Opens the file at `path` for reading only; it must be there.
+    ///
+    /// # Errors
+    /// With the path, where the operating system refuses.
+    pub fn look_at(path: &Path) -> Result<FileDisk, Error> {
+        let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
+        let file = File::open(path).map_err(io_error)?;
+        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file) })
+    }
+
     fn beside(&self, suffix: &str) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
         path.push(suffix);
@@ -143,15 +163,19 @@ impl Disk for FileDisk {
         self.file.set_len(length)
     }
 
-    fn replace(&mut self, bytes: &mut dyn io::Read) -> io::Result<()> {
-        let path = self.beside(".new");
-        let mut file = open_options().create(true).truncate(true).open(&path)?;
-        io::copy(bytes, &mut file)?;
-        file.sync_all()?;
-        std::fs::rename(&path, &self.path)?;
-        sync_folder(&self.path)?;
-        self.file = Arc::new(file);
-        Ok(())
+    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+        let path = self.beside(NEW_SUFFIX);
+        let file = open_options().create(true).truncate(true).open(&path)?;
+        Ok(Box::new(FileDisk { path, file: Arc::new(file) }))
+    }
+
+    fn take_place(&mut self) -> io::Result<()> {
+        let name = self.path.to_string_lossy();
+        let place =
+            name.strip_suffix(NEW_SUFFIX).map(PathBuf::from).ok_or(io::ErrorKind::InvalidInput)?;
+        std::fs::rename(&self.path, &place)?;
+        self.path = place;
+        sync_folder(&self.path)
     }
 
     fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {

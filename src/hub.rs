@@ -83,7 +83,8 @@ struct Batch<S> {
     lines: Vec<Staged>,
     /// Public lines one after another.
     bytes: Vec<u8>,
-    replies: Vec<(Reply, Done)>,
+    /// In the order of their requests.
+    replies: Vec<(Reply, Result<Done, Reject>)>,
     /// Requests that change nothing, for after the commit.
     later: Vec<Request<S>>,
 }
@@ -196,17 +197,12 @@ impl<S> Keeper<S> {
             }
             other => return self.batch.later.push(other),
         };
-        match outcome {
-            Ok(done) => {
-                if let (Some(staged), Reply::Reader(reader, _)) =
-                    (self.batch.lines.get_mut(staged_before), &reply)
-                {
-                    staged.reader = Some(*reader);
-                }
-                self.batch.replies.push((reply, done));
-            }
-            Err(reject) => self.reject(reply, &reject),
+        if let (Some(staged), Reply::Reader(reader, _)) =
+            (self.batch.lines.get_mut(staged_before), &reply)
+        {
+            staged.reader = Some(*reader);
         }
+        self.batch.replies.push((reply, outcome));
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns a copy of it.
@@ -227,24 +223,25 @@ impl<S> Keeper<S> {
         line
     }
 
-    /// Makes the batch durable, and only then known.
+    /// Makes the batch durable, and only then known: the lines first, then what each poster hears beside them.
     fn finish(&mut self) {
         let written = if self.batch.lines.is_empty() { Ok(()) } else { self.log.commit() };
-        let replies = std::mem::take(&mut self.batch.replies);
-        match written {
+        let fault = match written {
             Ok(()) => {
                 self.index.keep();
                 self.publish();
-                for (reply, done) in replies {
-                    self.acknowledge(reply, done);
-                }
+                None
             }
             Err(fault) => {
                 self.index.roll_back();
-                let reject = self.storage_fault(fault);
-                for (reply, _) in replies {
-                    self.reject(reply, &reject);
-                }
+                Some(self.storage_fault(fault))
+            }
+        };
+        for (reply, outcome) in std::mem::take(&mut self.batch.replies) {
+            match (outcome, &fault) {
+                (Ok(done), None) => self.acknowledge(reply, done),
+                (Ok(_), Some(fault)) => self.reject(reply, fault),
+                (Err(reject), _) => self.reject(reply, &reject),
             }
         }
         self.batch.lines.clear();

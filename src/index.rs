@@ -70,6 +70,7 @@ pub struct Index {
     pages: Vec<Page>,
     nonces: Nonces,
     hasher: RandomState,
+    live_bytes: u64,
     undo: Option<Vec<Undo>>,
     /// While a log is read: comments whose first line is gone, by a compaction.
     strays: Vec<(u64, Packed, Rest)>,
@@ -113,6 +114,7 @@ impl Index {
     /// Brings what was loaded into order.
     pub fn settle(&mut self) {
         self.merge_strays();
+        self.live_bytes = self.places.iter().map(|packed| packed.bytes()).sum();
         for number in 0..self.ids.len() as u32 {
             let item = self.item(number);
             let page = &mut self.pages[self.rest[number as usize].page as usize];
@@ -185,6 +187,7 @@ impl Index {
         let fingerprint = self.fingerprint(entry.nonce);
         self.ids.push(entry.id);
         self.places.push(Packed::new(entry.place, entry.sight));
+        self.live_bytes += u64::from(entry.place.len);
         self.rest.push(Rest { lead: 0, page, fingerprint });
         self.remember_nonce(number);
         let page = &mut self.pages[page as usize];
@@ -198,6 +201,8 @@ impl Index {
         let number = self.ids.binary_search(&entry.id).expect("only known comments are changed");
         let (old, rest) = (self.places[number], self.rest[number]);
         self.places[number] = Packed::new(entry.place, entry.sight);
+        self.live_bytes += u64::from(entry.place.len);
+        self.live_bytes -= old.bytes();
         self.rest[number].lead = lead(entry.seq, entry.id);
         let page = &mut self.pages[rest.page as usize];
         let page_seq = page.seq;
@@ -210,6 +215,7 @@ impl Index {
     fn remove_last(&mut self, page_is_new: bool, page_seq: u64) {
         let number = self.ids.len() as u32 - 1;
         let sight = self.places[number as usize].sight();
+        self.live_bytes -= self.places[number as usize].bytes();
         self.nonces.remove(number, |n| self.rest[n as usize].fingerprint);
         let page_number = self.rest[number as usize].page;
         self.ids.pop();
@@ -228,6 +234,8 @@ impl Index {
 
     fn restore(&mut self, number: u32, packed: Packed, lead: u32, page_seq: u64) {
         let now = self.places[number as usize].sight();
+        self.live_bytes += packed.bytes();
+        self.live_bytes -= self.places[number as usize].bytes();
         self.places[number as usize] = packed;
         self.rest[number as usize].lead = lead;
         let page = &mut self.pages[self.rest[number as usize].page as usize];
@@ -252,6 +260,29 @@ impl Index {
     fn note(&mut self, undo: Undo) {
         if let Some(list) = &mut self.undo {
             list.push(undo);
+        }
+    }
+
+    /// Bytes of every comment's newest line, without what the file has around it.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_bytes
+    }
+
+    /// Where every comment's newest line begins, by number.
+    pub fn offsets(&self) -> Vec<u64> {
+        self.places.iter().map(|packed| packed.place().offset).collect()
+    }
+
+    /// The log was written anew: lines before `from` now begin where `offsets` says by number, later ones moved by `shift`.
+    pub fn relocate(&mut self, offsets: &[u64], from: u64, shift: i64) {
+        for (number, packed) in self.places.iter_mut().enumerate() {
+            let Place { offset, len } = packed.place();
+            let offset = if offset < from {
+                offsets[number]
+            } else {
+                offset.checked_add_signed(shift).expect("a line lies in the file")
+            };
+            *packed = Packed::new(Place { offset, len }, packed.sight());
         }
     }
 

@@ -31,6 +31,7 @@
 //! |---|---|---|---|
 //! | 0 | `main.rs` | arguments → configuration → run → exit code | everything else |
 //! | 1 | `serve.rs` | the order in which everything is opened and closed | what any of it does |
+//! | 1 | `tend.rs` | check, repair and compact by hand | serving |
 //! | 2 | `door.rs` | the public port: accept, turn away | requests, comments |
 //! | 3 | `visit.rs` | one connection: its deadlines, its seat, which way each request goes | comments |
 //! | 3 | `web.rs` | tiny_http and its threads; the only file that names it | files, public sockets |
@@ -41,6 +42,7 @@
 //! | 5 | `conversation.rs` | HTTP on one connection: reading in time, answering, refusing | routes, addresses |
 //! | 5 | `request.rs` | what the hub can be asked | who asks, and over what |
 //! | 5 | `audience.rs` | who follows what; the way to the shards | the log, what a line says |
+//! | 5 | `compact.rs` | which lines of a log are still wanted | threads, waiting |
 //! | 6 | `archive.rs` | an opened log and the index made from it | threads |
 //! | 6 | `history.rs` | a part of a page's history, as everyone may see it | who reads it |
 //! | 6 | `fanout.rs` | the sockets' write side; slow readers | comments |
@@ -48,6 +50,7 @@
 //! | 7 | `index.rs` | where each page's newest lines lie | files, sockets, text |
 //! | 7 | `backlog.rs` | what one reader is still owed | what is in a frame |
 //! | 7 | `rates.rs` | how often somebody may post | clocks |
+//! | 8 | `rewrite.rs` | a log written anew | why a line is wanted |
 //! | 9 | `scan.rs` | a log from its first line to its last; torn or damaged | comments |
 //! | 8 | `sight.rs` | who sees a line, and where it lies | who asks |
 //! | 8 | `nonces.rs` | every nonce ever used, in a few bytes | nonces' text |
@@ -120,6 +123,7 @@ pub mod backlog;
 pub mod base64;
 pub mod caps;
 pub mod comment;
+pub mod compact;
 pub mod config;
 pub mod conversation;
 pub mod disk;
@@ -147,12 +151,14 @@ pub mod reach;
 pub mod reject;
 pub mod relay;
 pub mod request;
+pub mod rewrite;
 pub mod routes;
 pub mod scan;
 pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod sight;
+pub mod tend;
 pub mod trace;
 pub mod url;
 pub mod values;

@@ -11,12 +11,12 @@ use std::{
 };
 
 use crate::{
-    base64,
     config::SyncMode,
     disk::{Disk, ReadAt},
     error::Error,
-    scan::{Place, Scan, Tail, scan},
-    seal::{SEALED_EXTRA_MAX, Sealed, seal},
+    rewrite::{Writer, Written, copy, header_line},
+    scan::{Header, Place, Scan, Tail, scan},
+    seal::seal,
 };
 
 /// The file's name in the data folder.
@@ -56,7 +56,7 @@ pub struct Log {
     disk: Box<dyn Disk>,
     reader: Arc<dyn ReadAt>,
     sync: SyncMode,
-    id: String,
+    header: Header,
     /// Bytes that are written, synced and good.
     end: u64,
     next: u64,
@@ -110,7 +110,7 @@ impl Log {
             reader: disk.reader(),
             disk,
             sync,
-            id: String::new(),
+            header: Header::default(),
             end: found.end,
             next: found.last_seq + 1,
             crc: found.crc,
@@ -123,13 +123,11 @@ impl Log {
 
     fn begin(&mut self, found: Scan, now: SystemTime) -> io::Result<()> {
         if let Some(header) = found.header {
-            self.id = header.log;
             self.next = self.next.max(header.next);
+            self.header = header;
         } else {
-            let mut random = [0; 8];
-            getrandom::fill(&mut random).map_err(io::Error::from)?;
-            self.id = base64::hex(&random);
-            let (line, crc) = header_line(&self.id, now, self.next);
+            self.header = Header::new(now, self.next)?;
+            let (line, crc) = header_line(&self.header);
             self.disk.append(&line, 0)?;
             self.disk.sync()?;
             (self.end, self.crc) = (line.len() as u64, crc);
@@ -140,7 +138,7 @@ impl Log {
 
     /// The log's id, 16 hex digits.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.header.log
     }
 
     /// The `seq` that the next staged line must carry.
@@ -153,9 +151,47 @@ impl Log {
         self.reader.clone()
     }
 
-    /// Bytes staged so far.
-    pub fn staged_bytes(&self) -> usize {
-        self.staged.bytes.len()
+    /// Bytes of durable lines, the header's included: where the next batch will lie.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The first line of a log that takes this one's place: the same id, and no `seq` is ever given out again.
+    pub fn next_header(&self) -> Header {
+        Header { next: self.next, ..self.header.clone() }
+    }
+
+    /// An empty disk beside the log's, for [`Log::adopt`].
+    ///
+    /// # Errors
+    /// Of the medium.
+    pub fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+        self.disk.fresh()
+    }
+
+    /// Lets a log that holds what is wanted of the first `from` bytes take this one's place, with what was appended since. Returns how far
+    /// those later lines have moved. Nothing may be staged.
+    ///
+    /// # Errors
+    /// Of the medium, with the old log still in use; but a log that can't be put in its place for sure fails for good, since nobody
+    /// knows which of both a restart would find.
+    pub fn adopt(&mut self, written: Written, from: u64) -> io::Result<i64> {
+        assert!(self.staged.lines == 0, "a log is replaced between two batches");
+        let shift = written.end as i64 - from as i64;
+        let mut tail = vec![0; (self.end - from) as usize];
+        self.reader.read_exact_at(&mut tail, from)?;
+        let mut writer = Writer::reopen(written);
+        copy(&tail, &mut writer)?;
+        let mut written = writer.finish()?;
+        if let Err(error) = written.disk.take_place() {
+            self.fail(format!("replacing the log: {error}"));
+            return Err(error);
+        }
+        assert_eq!(written.end as i64, self.end as i64 + shift, "copied lines keep their length");
+        self.reader = written.disk.reader();
+        (self.disk, self.end, self.crc) = (written.disk, written.end, written.crc);
+        self.staged.crc = self.crc;
+        Ok(shift)
     }
 
     /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
@@ -257,23 +293,6 @@ pub fn read_line(reader: &dyn ReadAt, place: Place, out: &mut Vec<u8>) -> io::Re
     reader.read_exact_at(&mut out[start..], place.offset)?;
     out.push(b'}');
     Ok(())
-}
-
-/// The public part of a line as it stands in the file, from `{` to `}`; `None` if the line is not sealed.
-pub fn public_part(line: &[u8]) -> Option<Vec<u8>> {
-    let mut public = Sealed::of(line)?.open.to_vec();
-    public.push(b'}');
-    Some(public)
-}
-
-fn header_line(id: &str, now: SystemTime, next: u64) -> (Vec<u8>, u32) {
-    let created_at = humantime::format_rfc3339_millis(now);
-    let mut line =
-        format!("{{\"sayso\":1,\"log\":\"{id}\",\"created_at\":\"{created_at}\",\"next\":{next}")
-            .into_bytes();
-    line.reserve(SEALED_EXTRA_MAX);
-    let crc = seal(&mut line, 0, false, 0);
-    (line, crc)
 }
 
 fn set_torn_tail_aside(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use sayso::{
     config::{self, Command, HELP},
     error::Error,
-    serve,
+    serve, tend,
 };
 
 fn main() -> ExitCode {
@@ -29,6 +29,8 @@ fn obey(command: Command) -> Result<(), Error> {
             println!("sayso {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
-        _ => Err(Error::Other("not yet".into())),
+        Command::Check { data } => tend::check(&data),
+        Command::Repair { data } => tend::repair(&data),
+        Command::Compact { data } => tend::compact(&data),
     }
 }

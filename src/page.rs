@@ -194,7 +194,7 @@ impl<'a> Thread<'a> {
         };
         // For each place: its depth, and below what it hangs.
         let mut hangs: Vec<(usize, Option<usize>)> = Vec::with_capacity(comments.len());
-        for i in 0..comments.len() {
+        for (i, &is_shown) in shown.iter().enumerate() {
             let (depth, above) = match thread.answered[i] {
                 None => (0, None),
                 Some(parent) if hangs[parent].0 < DEPTH_MAX => (hangs[parent].0 + 1, Some(parent)),
@@ -202,7 +202,7 @@ impl<'a> Thread<'a> {
             };
             hangs.push((depth, above));
             thread.astray[i] = above.is_none() || above != thread.answered[i];
-            if shown[i] {
+            if is_shown {
                 match above {
                     Some(above) => thread.below[above].push(i),
                     None => thread.roots.push(i),

@@ -2,9 +2,10 @@
 //!
 //! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::SystemTime};
 
 use crate::{
+    base64,
     disk::ReadAt,
     limits::LINE_BYTES_MAX,
     seal::{SEALED_EXTRA_MAX, Sealed},
@@ -25,12 +26,27 @@ pub struct Place {
 }
 
 /// The first line of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// The log's id, 16 hex digits: cursors are good only with the log they come from.
     pub log: String,
+    /// When it was begun.
+    pub created_at: String,
     /// No `seq` below this is given out, though the lines may be gone.
     pub next: u64,
+}
+
+impl Header {
+    /// The header of a new log.
+    ///
+    /// # Errors
+    /// Where the operating system has no random bytes.
+    pub fn new(now: SystemTime, next: u64) -> io::Result<Header> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::from)?;
+        let created_at = humantime::format_rfc3339_millis(now).to_string();
+        Ok(Header { log: base64::hex(&random), created_at, next })
+    }
 }
 
 /// What lies behind the last good line.
@@ -88,7 +104,7 @@ pub fn scan(
         _ => return Ok(scan),
     }
     while let Some(raw) = lines.next().map_err(Err)? {
-        let judged = judge(&raw, scan.crc, scan.last_seq, &mut each);
+        let judged = judge(&raw, Some(scan.crc), scan.last_seq, &mut each);
         match judged {
             Ok((seq, crc)) => {
                 (scan.last_seq, scan.crc) = (seq, crc);
@@ -108,7 +124,7 @@ pub fn scan(
 
 fn judge(
     raw: &Raw,
-    before: u32,
+    before: Option<u32>,
     last_seq: u64,
     each: &mut impl FnMut(&[u8], Place) -> Result<u64, String>,
 ) -> Result<(u64, u32), String> {
@@ -116,7 +132,7 @@ fn judge(
         return Err("it has no end".into());
     }
     let sealed = Sealed::of(raw.bytes).ok_or("it does not end with a checksum")?;
-    if !sealed.fits(before) {
+    if before.is_some_and(|before| !sealed.fits(before)) {
         return Err(format!("its checksum is not {:08x}", sealed.crc));
     }
     let place = Place { offset: raw.offset, len: sealed.open.len() as u32 };
@@ -125,6 +141,42 @@ fn judge(
         return Err(format!("its seq is {seq}, behind {last_seq}"));
     }
     Ok((seq, sealed.crc))
+}
+
+/// A line that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1, the header's.
+    pub line: u64,
+    /// Goes on after "line 7: ".
+    pub why: String,
+}
+
+/// Reads a whole log past whatever is wrong in it. `each` gets every line that can be saved, as in the file, and its place, and says
+/// whether it is one, as for [`scan`]. A line behind a bad one is measured by the checksum that the bad one states, where it states
+/// one; where it does not, a line that `each` takes is believed.
+///
+/// # Errors
+/// Of the medium.
+pub fn survey(
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+) -> io::Result<(Option<Header>, Vec<Problem>)> {
+    let mut lines = Lines::new(reader, length);
+    let (mut header, mut problems) = (None, Vec::new());
+    let (mut before, mut last_seq, mut number) = (None, 0, 0);
+    while let Some(raw) = lines.next()? {
+        number += 1;
+        let judged = if number == 1 {
+            parse_header(raw.bytes).map(|(found, _)| header = Some(found))
+        } else {
+            judge(&raw, before, last_seq, &mut each).map(|(seq, _)| last_seq = seq)
+        };
+        before = Sealed::of(raw.bytes).map(|sealed| sealed.crc);
+        problems.extend(judged.err().map(|why| Problem { line: number, why }));
+    }
+    Ok((header, problems))
 }
 
 /// Torn, or damaged? Every write ends with a line without `more`. One write at most was under way when the machine stopped, so
@@ -146,6 +198,7 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     struct Wire {
         sayso: u64,
         log: String,
+        created_at: String,
         next: u64,
     }
     let wire: Wire =
@@ -159,7 +212,7 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     if wire.log.len() != 16 || !wire.log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {:?} is not 16 hex digits", wire.log));
     }
-    Ok((Header { log: wire.log, next: wire.next }, sealed.crc))
+    Ok((Header { log: wire.log, created_at: wire.created_at, next: wire.next }, sealed.crc))
 }
 
 /// One line, or a piece of what is too long for one.

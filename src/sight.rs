@@ -57,6 +57,11 @@ impl Packed {
         Place { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
     }
 
+    /// The line's length.
+    pub fn bytes(self) -> u64 {
+        u64::from(self.place().len)
+    }
+
     /// Who may see it.
     pub fn sight(self) -> Sight {
         match self.0 & 7 {

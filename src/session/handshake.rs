@@ -28,7 +28,7 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
     if bytes.len() != 16 {
         return Err(Refusal::new(
             400,
-            format!("Sec-WebSocket-Key is {} bytes of base64, must be 16", bytes.len()),
+            format!("the Sec-WebSocket-Key is {} bytes of base64, must be 16", bytes.len()),
         ));
     }
     let digest = Sha1::new()

@@ -1,0 +1,94 @@
+//! Compaction: only the newest line of each comment stays, so that what was deleted is physically gone.
+//!
+//! The long part needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in `sayso compact`.
+//! `seq`s keep their values, so cursors stay good. Lines of kinds that this sayso doesn't know are all kept.
+
+use std::{io, sync::Arc};
+
+use crate::{
+    archive::parse,
+    disk::{Disk, ReadAt},
+    index::Index,
+    log::Log,
+    rewrite::{Writer, Written, rewrite},
+    scan::Header,
+};
+
+/// A log that is worth it has at least this many bytes.
+const WORTH_BYTES_MIN: u64 = 1 << 20;
+
+/// What the long part works on: taken between two batches, good while the log goes on.
+pub struct Job {
+    reader: Arc<dyn ReadAt>,
+    /// Bytes of the log at that moment.
+    from: u64,
+    header: Header,
+    fresh: Box<dyn Disk>,
+    /// Of each comment's newest line, by number.
+    offsets: Vec<u64>,
+}
+
+/// What the long part made.
+pub struct Compacted {
+    written: Written,
+    from: u64,
+    offsets: Vec<u64>,
+}
+
+/// Whether most of the log's bytes are lines that later ones have overtaken.
+pub fn is_worth_it(log: &Log, index: &Index) -> bool {
+    log.end() >= WORTH_BYTES_MIN && index.live_bytes() * 2 < log.end()
+}
+
+impl Job {
+    /// # Errors
+    /// Where no new file can be made.
+    pub fn new(log: &Log, index: &Index) -> io::Result<Job> {
+        Ok(Job {
+            reader: log.reader(),
+            from: log.end(),
+            header: log.next_header(),
+            fresh: log.fresh()?,
+            offsets: index.offsets(),
+        })
+    }
+
+    /// The long part.
+    ///
+    /// # Errors
+    /// Of the medium; `InvalidData` where the log is not as it was written.
+    pub fn work(self) -> io::Result<Compacted> {
+        let Job { reader, from, header, fresh, offsets: old } = self;
+        let mut by_offset: Vec<(u64, u32)> =
+            (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
+        by_offset.sort_unstable();
+        let mut offsets = vec![u64::MAX; old.len()];
+        let mut writer = Writer::begin(fresh, &header);
+        let find = |offset: u64| by_offset.binary_search_by_key(&offset, |entry| entry.0);
+        let wants = |line: &[u8], place: crate::scan::Place| {
+            find(place.offset).is_ok() || parse(line).is_ok_and(|record| !record.kind.is_empty())
+        };
+        rewrite(reader, from, &mut writer, wants, |was, is| {
+            if let Ok(at) = find(was) {
+                offsets[by_offset[at].1 as usize] = is;
+            }
+        })?;
+        assert!(
+            offsets.iter().all(|&offset| offset != u64::MAX),
+            "every comment's newest line is in the log"
+        );
+        Ok(Compacted { written: writer.finish()?, from, offsets })
+    }
+}
+
+impl Compacted {
+    /// The short part: puts the new log in the old one's place. Nothing may be staged.
+    ///
+    /// # Errors
+    /// As [`Log::adopt`].
+    pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<()> {
+        let shift = log.adopt(self.written, self.from)?;
+        index.relocate(&self.offsets, self.from, shift);
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! `sayso check`, `sayso repair` and `sayso compact`: what a person does with a log by hand.
+//!
+//! Prints what it found and did; serves nobody.
+
+use std::{fs, path::Path, time::SystemTime};
+
+use crate::{
+    archive::{Archive, parse},
+    compact::Job,
+    config::SyncMode,
+    disk::{Disk, FileDisk, Lock},
+    error::Error,
+    log::FILE_NAME,
+    rewrite::Writer,
+    scan::{Header, Problem, survey},
+    seal::Sealed,
+};
+
+/// Reports on the log in `data`, also while a server writes to it; changes nothing.
+///
+/// # Errors
+/// [`Error::Other`] with the number of problems if there are any.
+pub fn check(data: &Path) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    let disk = FileDisk::look_at(&path)?;
+    let mut lines = 0;
+    let (_, problems) = look_through(&disk, &path, |_| lines += 1)?;
+    for Problem { line, why } in &problems {
+        println!("line {line}: {why}");
+    }
+    if problems.is_empty() {
+        println!("{}: {lines} lines, no problems", path.display());
+        return Ok(());
+    }
+    let count = problems.len();
+    Err(Error::Other(format!("{} has {count} bad lines among {lines} good ones", path.display())))
+}
+
+/// Writes the good lines of the log in `data` to a new one, with a new id, and keeps the original.
+///
+/// # Errors
+/// Where the folder is in use or the disk refuses; then the original is in its place.
+pub fn repair(data: &Path) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    let mut disk = FileDisk::look_at(&path)?;
+    let _lock = Lock::take(data)?;
+    let io_error = |what| {
+        let path = path.clone();
+        move |source| Error::Io { what, path, source }
+    };
+    let (mut open_lines, mut last_seq) = (Vec::new(), 0);
+    let (header, problems) = look_through(&disk, &path, |(seq, line): (u64, &[u8])| {
+        last_seq = seq;
+        open_lines.push(Sealed::of(line).expect("a good line is sealed").open.to_vec());
+    })?;
+    if problems.is_empty() {
+        println!("{}: no problems, nothing is changed", path.display());
+        return Ok(());
+    }
+    let now = SystemTime::now();
+    let next = header.map_or(0, |header| header.next).max(last_seq + 1);
+    let header = Header::new(now, next).map_err(io_error("repair"))?;
+    let mut writer = Writer::begin(disk.fresh().map_err(io_error("create"))?, &header);
+    for line in &open_lines {
+        writer.line(line, false).map_err(io_error("repair"))?;
+    }
+    let mut written = writer.finish().map_err(io_error("repair"))?;
+    let time = humantime::format_rfc3339_millis(now).to_string().replace(':', "-");
+    let original = fs::File::open(&path).map_err(io_error("open"))?;
+    let kept =
+        disk.set_aside(&format!(".damaged-{time}"), &mut &original).map_err(io_error("keep"))?;
+    written.disk.take_place().map_err(io_error("replace"))?;
+    for Problem { line, why } in &problems {
+        println!("line {line} is left out: {why}");
+    }
+    println!(
+        "{}: {} lines are good; the original is kept as {}",
+        path.display(),
+        open_lines.len(),
+        kept.display()
+    );
+    Ok(())
+}
+
+/// Rewrites the log in `data` with only the newest line of each comment.
+///
+/// # Errors
+/// Where the folder is in use, the log is damaged or the disk refuses; then the original is in its place.
+pub fn compact(data: &Path) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    FileDisk::look_at(&path)?;
+    let _lock = Lock::take(data)?;
+    let io_error = |source| Error::Io { what: "compact", path: path.clone(), source };
+    let Archive { mut log, mut index, .. } = Archive::open(data, SyncMode::Always, false)?;
+    let before = log.end();
+    let compacted = Job::new(&log, &index).and_then(Job::work).map_err(io_error)?;
+    compacted.adopt(&mut log, &mut index).map_err(io_error)?;
+    println!("{}: {before} bytes before, {} now", path.display(), log.end());
+    Ok(())
+}
+
+/// Every good line with its `seq`, in order, and what is wrong with the others.
+fn look_through(
+    disk: &FileDisk,
+    path: &Path,
+    mut each: impl FnMut((u64, &[u8])),
+) -> Result<(Option<Header>, Vec<Problem>), Error> {
+    let io_error = |source| Error::Io { what: "read", path: path.to_owned(), source };
+    let length = disk.length().map_err(io_error)?;
+    let mut last_seq = 0;
+    survey(disk.reader(), length, |line, _| {
+        let seq = parse(line)?.seq;
+        if seq > last_seq {
+            last_seq = seq;
+            each((seq, line));
+        }
+        Ok(seq)
+    })
+    .map_err(io_error)
+}

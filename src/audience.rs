@@ -3,6 +3,7 @@
 //! Owns the way to the shards. Does not know the log, nor what a line says.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     mem,
     sync::Arc,
@@ -65,7 +66,7 @@ pub struct Fresh<'a> {
     /// Which page.
     pub page: &'a str,
     /// From `{` to `}`.
-    pub line: &'a [u8],
+    pub line: Cow<'a, [u8]>,
     /// Plain clients get only lines with content.
     pub has_content: bool,
 }
@@ -203,9 +204,9 @@ impl<S> Audience<S> {
             if bundle.per_shard.is_empty() {
                 bundle.per_shard.clone_from(&page.per_shard);
             }
-            frame::text(fresh.line, &mut bundle.full);
+            frame::text(&fresh.line, &mut bundle.full);
             if fresh.has_content {
-                frame::text(fresh.line, &mut bundle.plain);
+                frame::text(&fresh.line, &mut bundle.plain);
             }
         }
         self.send_bundles(bundles);

@@ -8,6 +8,7 @@ mod reads;
 mod writes;
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime},
@@ -83,8 +84,10 @@ struct Batch<S> {
     lines: Vec<Staged>,
     /// Public lines one after another.
     bytes: Vec<u8>,
-    /// In the order of their requests.
-    replies: Vec<(Reply, Result<Done, Reject>)>,
+    /// In the order of their requests, each with the number of lines before it.
+    replies: Vec<(usize, Reply, Result<Done, Reject>)>,
+    /// Lines that were sent.
+    published: usize,
     /// Requests that change nothing, for after the commit.
     later: Vec<Request<S>>,
 }
@@ -123,8 +126,13 @@ impl<S> Keeper<S> {
         pulse: Arc<Pulse>,
     ) -> Keeper<S> {
         let log_id = log.id().into();
-        let batch =
-            Batch { lines: Vec::new(), bytes: Vec::new(), replies: Vec::new(), later: Vec::new() };
+        let batch = Batch {
+            lines: Vec::new(),
+            published: 0,
+            bytes: Vec::new(),
+            replies: Vec::new(),
+            later: Vec::new(),
+        };
         let mut keeper = Keeper {
             log,
             log_id,
@@ -202,7 +210,7 @@ impl<S> Keeper<S> {
         {
             staged.reader = Some(*reader);
         }
-        self.batch.replies.push((reply, outcome));
+        self.batch.replies.push((self.batch.lines.len(), reply, outcome));
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns a copy of it.
@@ -223,13 +231,13 @@ impl<S> Keeper<S> {
         line
     }
 
-    /// Makes the batch durable, and only then known: the lines first, then what each poster hears beside them.
+    /// Makes the batch durable, and only then known, in the order of the requests.
     fn finish(&mut self) {
         let written = if self.batch.lines.is_empty() { Ok(()) } else { self.log.commit() };
         let fault = match written {
             Ok(()) => {
                 self.index.keep();
-                self.publish();
+                self.pulse.full.store(false, Relaxed);
                 None
             }
             Err(fault) => {
@@ -237,54 +245,75 @@ impl<S> Keeper<S> {
                 Some(self.storage_fault(fault))
             }
         };
-        for (reply, outcome) in std::mem::take(&mut self.batch.replies) {
+        let replies = std::mem::take(&mut self.batch.replies);
+        for (lines_before, reply, outcome) in replies {
+            // What a reader hears beside the lines keeps its place among them; all else is published at once.
+            let beside = outcome.as_ref().map_or(true, |done| done.what == What::Known);
+            if beside && fault.is_none() && matches!(reply, Reply::Reader(..)) {
+                self.publish_up_to(lines_before);
+            }
             match (outcome, &fault) {
                 (Ok(done), None) => self.acknowledge(reply, done),
                 (Ok(_), Some(fault)) => self.reject(reply, fault),
                 (Err(reject), _) => self.reject(reply, &reject),
             }
         }
+        if fault.is_none() {
+            self.publish_up_to(self.batch.lines.len());
+        }
+        self.batch.published = 0;
         self.batch.lines.clear();
         self.batch.bytes.clear();
     }
 
-    fn publish(&mut self) {
-        self.pulse.full.store(false, Relaxed);
-        let mut reduced = Vec::new();
-        for staged in &self.batch.lines {
-            let line = &self.batch.bytes[staged.range.clone()];
-            reduced.push(
-                (staged.sight == Sight::Hidden)
-                    .then(|| redacted(line).expect("a staged line is a comment's")),
-            );
-            if staged
-                .before
-                .is_none_or(|before| (before == Sight::Public) != (staged.sight == Sight::Public))
-            {
-                self.audience.recount(&staged.page);
-            }
-            if let Some(author) = staged
-                .author
-                .filter(|_| self.rules.hold == Hold::New && staged.sight == Sight::Public)
-            {
-                self.approved.insert(author);
+    /// Sends the batch's lines up to `end`, each once, in their order.
+    fn publish_up_to(&mut self, end: usize) {
+        let mut shared_from = std::mem::replace(&mut self.batch.published, end);
+        for at in shared_from..end {
+            self.take_note_of(at);
+            if !self.batch.lines[at].sight.is_shared() {
+                self.publish_shared(shared_from..at);
+                self.tell_owner(at);
+                shared_from = at + 1;
             }
         }
-        let shared =
-            self.batch.lines.iter().zip(&reduced).filter(|(staged, _)| staged.sight.is_shared());
-        self.audience.publish(shared.map(|(staged, reduced)| Fresh {
-            page: &staged.page,
-            line: reduced.as_deref().unwrap_or(&self.batch.bytes[staged.range.clone()]),
-            has_content: staged.sight == Sight::Public,
-        }));
-        for staged in self.batch.lines.iter().filter(|staged| !staged.sight.is_shared()) {
-            let mut readers = staged
-                .author
-                .map_or(Vec::new(), |author| self.audience.readers_of(&staged.page, author));
-            readers.extend(staged.reader.filter(|reader| !readers.contains(reader)));
-            for reader in readers {
-                self.audience.tell(reader, &self.batch.bytes[staged.range.clone()]);
+        self.publish_shared(shared_from..end);
+    }
+
+    fn take_note_of(&mut self, at: usize) {
+        let Staged { page, sight, before, author, .. } = &self.batch.lines[at];
+        let counted = *before == Some(Sight::Public);
+        if counted != (*sight == Sight::Public) {
+            self.audience.recount(page);
+        }
+        if self.rules.hold == Hold::New && *sight == Sight::Public {
+            self.approved.extend(*author);
+        }
+    }
+
+    fn publish_shared(&mut self, range: std::ops::Range<usize>) {
+        let Batch { lines, bytes, .. } = &self.batch;
+        let lines = lines[range].iter().map(|staged| {
+            let line = &bytes[staged.range.clone()];
+            let is_hidden = staged.sight == Sight::Hidden;
+            let reduced = is_hidden.then(|| redacted(line).expect("a staged line is a comment's"));
+            Fresh {
+                page: &staged.page,
+                line: reduced.map_or(Cow::Borrowed(line), Cow::Owned),
+                has_content: staged.sight == Sight::Public,
             }
+        });
+        self.audience.publish(lines);
+    }
+
+    /// A line that is not for everyone goes to its author and to who asked for it.
+    fn tell_owner(&self, at: usize) {
+        let Staged { page, author, reader, range, .. } = &self.batch.lines[at];
+        let mut readers =
+            author.map_or(Vec::new(), |author| self.audience.readers_of(page, author));
+        readers.extend(reader.filter(|reader| !readers.contains(reader)));
+        for reader in readers {
+            self.audience.tell(reader, &self.batch.bytes[range.clone()]);
         }
     }
 

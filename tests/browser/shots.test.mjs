@@ -77,7 +77,7 @@ async function open(t, { lines, ...options } = {}) {
 
 async function shoot(page, name, whole = true) {
   // What comes in is in, what fades is not yet gone.
-  await page.evaluate(() => Promise.all(document.getAnimations()
+  await page.evaluate(() => Promise.all((document.querySelector('sayso-comments').shadowRoot?.getAnimations() ?? [])
     .filter(({ animationName }) => animationName === 'come').map(({ finished }) => finished)));
   await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, caret: 'hide' });
 }

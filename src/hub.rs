@@ -268,8 +268,9 @@ impl<S> Keeper<S> {
 
     /// Sends the batch's lines up to `end`, each once, in their order.
     fn publish_up_to(&mut self, end: usize) {
-        let mut shared_from = std::mem::replace(&mut self.batch.published, end);
-        for at in shared_from..end {
+        let start = std::mem::replace(&mut self.batch.published, end);
+        let mut shared_from = start;
+        for at in start..end {
             self.take_note_of(at);
             if !self.batch.lines[at].sight.is_shared() {
                 self.publish_shared(shared_from..at);

@@ -101,9 +101,10 @@ fn keep(
 ) {
     loop {
         let born = Instant::now();
+        // Without a relay nobody comes any more: sayso is stopping.
         crossbeam_channel::select! {
             recv(stopped) -> _ => break,
-            recv(broken) -> _ => {}
+            recv(broken) -> told => if told.is_err() { break },
             recv(house.died) -> _ => {}
         }
         // Sleeping here delays nobody: without a server there is nothing to do, and a stop is heard.

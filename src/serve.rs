@@ -113,7 +113,7 @@ fn read_token(path: &Path) -> Result<String, Error> {
         path: path.to_owned(),
         source,
     })?;
-    let token = text.trim();
+    let token = text.lines().next().unwrap_or_default().trim();
     if token.len() < TOKEN_BYTES_MIN {
         let length = token.len();
         return Err(Error::Usage(format!(

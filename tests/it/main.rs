@@ -6,5 +6,6 @@ mod http;
 mod live;
 mod log_format;
 mod program;
+mod readme;
 mod storm;
 mod wire;

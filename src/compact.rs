@@ -3,17 +3,27 @@
 //! The long part needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in `sayso compact`.
 //! `seq`s keep their values, so cursors stay good. Lines of kinds that this sayso doesn't know are all kept.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Acquire},
+    },
+};
 
 use crate::{
     archive::parse,
     disk::{Disk, ReadAt},
     index::Index,
-    log::Log,
-    rewrite::{Writer, Written, rewrite},
+    log::{Log, Replaced},
+    rewrite::{Writer, Written, copy, rewrite},
     scan::Header,
 };
 
+/// What is left to be copied while the hub waits, bytes.
+const LAST_BYTES_MAX: u64 = 64 * 1024;
+/// A log that grows faster than it is copied is not run after for ever.
+const CATCH_UPS_MAX: u32 = 20;
 /// A log that is worth it has at least this many bytes.
 const WORTH_BYTES_MIN: u64 = 1 << 20;
 
@@ -26,12 +36,16 @@ pub struct Job {
     fresh: Box<dyn Disk>,
     /// Of each comment's newest line, by number.
     offsets: Vec<u64>,
+    /// Where the log ends by now.
+    end: Arc<AtomicU64>,
 }
 
 /// What the long part made.
 pub struct Compacted {
     written: Written,
     from: u64,
+    /// Up to here later lines are copied already.
+    caught_up: u64,
     offsets: Vec<u64>,
 }
 
@@ -50,6 +64,7 @@ impl Job {
             header: log.next_header(),
             fresh: log.fresh()?,
             offsets: index.offsets(),
+            end: log.seen_end(),
         })
     }
 
@@ -58,7 +73,7 @@ impl Job {
     /// # Errors
     /// Of the medium; `InvalidData` where the log is not as it was written.
     pub fn work(self) -> io::Result<Compacted> {
-        let Job { reader, from, header, fresh, offsets: old } = self;
+        let Job { reader, from, header, fresh, offsets: old, end } = self;
         let mut by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
         by_offset.sort_unstable();
@@ -68,7 +83,7 @@ impl Job {
         let wants = |line: &[u8], place: crate::scan::Place| {
             find(place.offset).is_ok() || parse(line).is_ok_and(|record| !record.kind.is_empty())
         };
-        rewrite(reader, from, &mut writer, wants, |was, is| {
+        rewrite(reader.clone(), from, &mut writer, wants, |was, is| {
             if let Ok(at) = find(was) {
                 offsets[by_offset[at].1 as usize] = is;
             }
@@ -77,7 +92,18 @@ impl Job {
             offsets.iter().all(|&offset| offset != u64::MAX),
             "every comment's newest line is in the log"
         );
-        Ok(Compacted { written: writer.finish()?, from, offsets })
+        let mut caught_up = from;
+        for _ in 0..CATCH_UPS_MAX {
+            let now = end.load(Acquire);
+            if now - caught_up < LAST_BYTES_MAX {
+                break;
+            }
+            let mut bytes = vec![0; (now - caught_up) as usize];
+            reader.read_exact_at(&mut bytes, caught_up)?;
+            copy(&bytes, &mut writer)?;
+            caught_up = now;
+        }
+        Ok(Compacted { written: writer.finish()?, from, caught_up, offsets })
     }
 }
 
@@ -86,9 +112,9 @@ impl Compacted {
     ///
     /// # Errors
     /// As [`Log::adopt`].
-    pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<()> {
-        let shift = log.adopt(self.written, self.from)?;
+    pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
+        let (shift, replaced) = log.adopt(self.written, self.caught_up)?;
         index.relocate(&self.offsets, self.from, shift);
-        Ok(())
+        Ok(replaced)
     }
 }

@@ -122,7 +122,10 @@ impl FileDisk {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = open_options().create(true).open(path).map_err(io_error)?;
         sync_folder(path).map_err(io_error)?;
-        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file) })
+        let disk = FileDisk { path: path.to_owned(), file: Arc::new(file) };
+        // What a compaction left that did not come to its end.
+        let _ = std::fs::remove_file(disk.beside(NEW_SUFFIX));
+        Ok(disk)
     }
 
     /// Opens the file at `path` for reading only; it must be there.

@@ -2,9 +2,9 @@
 //!
 //! Knows no path.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{json, reject::Reject};
+use crate::{address::Counted, json, reject::Reject};
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
@@ -19,14 +19,19 @@ pub struct Asked {
     pub headers: Vec<(String, String)>,
     /// All of it.
     pub body: Vec<u8>,
-    /// Who asks, as the door found out.
-    pub client: IpAddr,
+    /// Who asks, as the door found out; `None` if it did not come through the door: somebody who may open the private socket.
+    pub client: Option<IpAddr>,
 }
 
 impl Asked {
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
+    }
+
+    /// Whose bucket pays.
+    pub fn counted(&self) -> Counted {
+        Counted::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -122,7 +127,7 @@ mod tests {
             query: String::new(),
             headers,
             body: Vec::new(),
-            client: [127, 0, 0, 1].into(),
+            client: None,
         }
     }
 

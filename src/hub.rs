@@ -5,6 +5,7 @@
 //! wants to read is served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
 mod reads;
+mod upkeep;
 mod writes;
 
 use std::{
@@ -38,6 +39,9 @@ const BATCH_REQUESTS_MAX: usize = 1_024;
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often each page is told its highest `seq`.
 const SEQ_INTERVAL: Duration = Duration::from_secs(25);
+
+/// How often the hub looks whether a compaction is done, while one is under way.
+const COMPACTION_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a posting client is and isn't allowed to, as configured.
 #[derive(Debug, Clone)]
@@ -77,6 +81,7 @@ pub struct Keeper<S> {
     now: String,
     started: Instant,
     stopping: bool,
+    upkeep: upkeep::Upkeep,
 }
 
 /// What one turn has taken in.
@@ -146,6 +151,7 @@ impl<S> Keeper<S> {
             now: String::new(),
             started: Instant::now(),
             stopping: false,
+            upkeep: upkeep::Upkeep::default(),
         };
         keeper.beat();
         keeper
@@ -161,12 +167,16 @@ impl<S> Keeper<S> {
         let mut tell_at = Instant::now();
         let mut seqs_at = Instant::now() + SEQ_INTERVAL;
         loop {
-            let next = if self.audience.has_changes() { tell_at.min(seqs_at) } else { seqs_at };
+            let mut next = if self.audience.has_changes() { tell_at.min(seqs_at) } else { seqs_at };
+            if self.is_compacting() {
+                next = next.min(Instant::now() + COMPACTION_LOOK_INTERVAL);
+            }
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(first) => self.turn(std::iter::once(first).chain(inbox.try_iter())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.keep_up();
             let now = Instant::now();
             if now >= tell_at && self.audience.has_changes() {
                 tell_at = now + TELL_INTERVAL;

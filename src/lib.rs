@@ -64,7 +64,7 @@
 //! | 11 | `flags.rs` `values.rs` | sorting arguments; one value's text → its type | what values are for |
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
-//! | 11 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
+//! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
 //! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads

@@ -4,9 +4,12 @@
 //! means, nor that anybody waits for it.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Release},
+    },
     time::SystemTime,
 };
 
@@ -51,6 +54,12 @@ pub struct Torn {
     pub bytes: u64,
 }
 
+/// A log that another has taken the place of; gone when this and all its readers are dropped.
+pub struct Replaced {
+    _disk: Box<dyn Disk>,
+    _reader: Arc<dyn ReadAt>,
+}
+
 /// An open log. One thread has it; any thread may read through [`Log::reader`].
 pub struct Log {
     disk: Box<dyn Disk>,
@@ -59,6 +68,8 @@ pub struct Log {
     header: Header,
     /// Bytes that are written, synced and good.
     end: u64,
+    /// The same, for a compaction that catches up with it.
+    seen_end: Arc<AtomicU64>,
     next: u64,
     crc: u32,
     staged: Staged,
@@ -112,6 +123,7 @@ impl Log {
             sync,
             header: Header::default(),
             end: found.end,
+            seen_end: Arc::default(),
             next: found.last_seq + 1,
             crc: found.crc,
             staged: Staged::default(),
@@ -133,6 +145,7 @@ impl Log {
             (self.end, self.crc) = (line.len() as u64, crc);
         }
         self.staged.crc = self.crc;
+        self.seen_end.store(self.end, Release);
         Ok(())
     }
 
@@ -156,6 +169,11 @@ impl Log {
         self.end
     }
 
+    /// [`Log::end`], from any thread. Stands still for a handle that was taken before [`Log::adopt`].
+    pub fn seen_end(&self) -> Arc<AtomicU64> {
+        self.seen_end.clone()
+    }
+
     /// The first line of a log that takes this one's place: the same id, and no `seq` is ever given out again.
     pub fn next_header(&self) -> Header {
         Header { next: self.next, ..self.header.clone() }
@@ -170,12 +188,12 @@ impl Log {
     }
 
     /// Lets a log that holds what is wanted of the first `from` bytes take this one's place, with what was appended since. Returns how far
-    /// those later lines have moved. Nothing may be staged.
+    /// those later lines have moved, and the old log: freeing a large file takes time. Nothing may be staged.
     ///
     /// # Errors
     /// Of the medium, with the old log still in use; but a log that can't be put in its place for sure fails for good, since nobody
     /// knows which of both a restart would find.
-    pub fn adopt(&mut self, written: Written, from: u64) -> io::Result<i64> {
+    pub fn adopt(&mut self, written: Written, from: u64) -> io::Result<(i64, Replaced)> {
         assert!(self.staged.lines == 0, "a log is replaced between two batches");
         let shift = written.end as i64 - from as i64;
         let mut tail = vec![0; (self.end - from) as usize];
@@ -188,10 +206,12 @@ impl Log {
             return Err(error);
         }
         assert_eq!(written.end as i64, self.end as i64 + shift, "copied lines keep their length");
-        self.reader = written.disk.reader();
-        (self.disk, self.end, self.crc) = (written.disk, written.end, written.crc);
+        let reader = mem::replace(&mut self.reader, written.disk.reader());
+        let disk = mem::replace(&mut self.disk, written.disk);
+        (self.end, self.crc) = (written.end, written.crc);
         self.staged.crc = self.crc;
-        Ok(shift)
+        self.seen_end = Arc::new(AtomicU64::new(self.end));
+        Ok((shift, Replaced { _disk: disk, _reader: reader }))
     }
 
     /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
@@ -223,6 +243,7 @@ impl Log {
             self.end += self.staged.bytes.len() as u64;
             self.next += self.staged.lines;
             self.crc = self.staged.crc;
+            self.seen_end.store(self.end, Release);
         }
         self.abandon();
         written

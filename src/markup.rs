@@ -93,6 +93,8 @@ fn leaf(writer: &mut Writer, kind: Leaf, text: &str, loose: bool) -> Option<()> 
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod examples;
 
 #[cfg(test)]
 mod tests {
@@ -129,7 +131,7 @@ mod tests {
             ("a\\\nb", "<p>a<br>b</p>"),
             (
                 "<div>\n**a**\n</div>\n\n*b*",
-                "<p>&lt;div&gt;<br>**a**<br>&lt;/div&gt;</p><p><em>b</em></p>",
+                "<p>&lt;div&gt;<br><strong>a</strong><br>&lt;/div&gt;</p><p><em>b</em></p>",
             ),
             ("*a* <b onclick='x'>c</b>", "<p><em>a</em> &lt;b onclick='x'&gt;c&lt;/b&gt;</p>"),
             ("*a* | b\n--|--\nc | d", "<p><em>a</em> | b<br>--|--<br>c | d</p>"),

@@ -57,6 +57,8 @@ pub enum Request<S> {
     Read(Read),
     /// Comments per page.
     Count(Vec<String>, Call<Vec<(String, u64)>>),
+    /// Rewrite the log with only the newest lines; answers how many bytes it had and has, or why not.
+    Compact(Call<Result<(u64, u64), String>>),
     /// Finish, and say goodbye to all readers.
     Stop,
 }

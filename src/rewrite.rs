@@ -10,7 +10,8 @@ use crate::{
     seal::{Sealed, seal},
 };
 
-/// Bytes written at once.
+/// Bytes written at once, and synced: a file system that flushes other files' data with ours (ext4's ordered mode) then never makes
+/// the log that is in use wait for more than this.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// A log in the making.
@@ -72,7 +73,7 @@ impl Writer {
         self.disk.append(&self.buffer, self.written)?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
-        Ok(())
+        self.disk.sync()
     }
 
     /// Makes it durable.
@@ -81,7 +82,6 @@ impl Writer {
     /// Of the medium.
     pub fn finish(mut self) -> io::Result<Written> {
         self.flush()?;
-        self.disk.sync()?;
         Ok(Written { disk: self.disk, end: self.written, crc: self.crc })
     }
 }

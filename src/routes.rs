@@ -17,7 +17,6 @@ use sha2::{Digest, Sha256};
 use served::{Kept, form_message, see_page};
 
 use crate::{
-    address::Counted,
     assets,
     comment::Status,
     config::Config,
@@ -32,6 +31,8 @@ use crate::{
     request::{Asked as Comment, By, Call, Change, Done, Hub, Part, Read, Reply, Request, What},
 };
 
+/// Where `sayso compact` asks a running server, on its private socket only.
+pub const COMPACT_PATH: &str = "/.compact";
 /// Comments on the served page.
 const PAGE_COMMENTS: usize = 50;
 /// What may be answered about a page of another origin, for this long.
@@ -145,6 +146,10 @@ impl Site {
                 400,
                 "this is the address of a WebSocket; connect to it with one",
             )),
+            COMPACT_PATH if asked.client.is_none() => {
+                allow(asked, &["POST"])?;
+                Ok(self.compact())
+            }
             _ => match comment_id {
                 Some(id) => self.change(id, asked),
                 None => Err(not_found(asked)),
@@ -171,6 +176,21 @@ impl Site {
             .with("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
             .with("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match")
             .with("Access-Control-Max-Age", PREFLIGHT_SECONDS)
+    }
+
+    fn compact(&self) -> Turn {
+        let hub = self.hub.clone();
+        Turn::Later(Box::new(move |take| {
+            let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
+                take(Box::new(move || match outcome {
+                    Ok((before, now)) => {
+                        Answer::json(200, format!("{{\"before\":{before},\"now\":{now}}}"))
+                    }
+                    Err(why) => Answer::error(503, &why),
+                }));
+            });
+            let _ = hub.ask(Request::Compact(answer));
+        }))
     }
 
     fn comments(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
@@ -236,7 +256,7 @@ impl Site {
         let message = if is_form { form_message(&asked.body)? } else { self.json_message(asked)? };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let (site, from) = (self.clone(), Counted::of(asked.client));
+        let (site, from) = (self.clone(), asked.counted());
         let draft = message.draft(&page);
         Ok(Turn::Later(Box::new(move |take| {
             let hub = site.hub.clone();
@@ -272,8 +292,7 @@ impl Site {
         };
         let key = if moderator { key.as_deref() } else { asked.bearer().or(key.as_deref()) };
         let author = author(key).map_err(|reject| Answer::reject(&reject, None))?;
-        let (hub, from, by) =
-            (self.hub.clone(), Counted::of(asked.client), By { author, moderator });
+        let (hub, from, by) = (self.hub.clone(), asked.counted(), By { author, moderator });
         Ok(Turn::Later(Box::new(move |take| {
             let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| {
                 take(Box::new(move || match outcome {

@@ -2,7 +2,13 @@
 //!
 //! Prints what it found and did; serves nobody.
 
-use std::{fs, path::Path, time::SystemTime};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::SystemTime,
+};
 
 use crate::{
     archive::{Archive, parse},
@@ -12,8 +18,10 @@ use crate::{
     error::Error,
     log::FILE_NAME,
     rewrite::Writer,
+    routes::COMPACT_PATH,
     scan::{Header, Problem, survey},
     seal::Sealed,
+    web,
 };
 
 /// Reports on the log in `data`, also while a server writes to it; changes nothing.
@@ -82,20 +90,42 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rewrites the log in `data` with only the newest line of each comment.
+/// Rewrites the log in `data` with only the newest line of each comment; a server that uses the folder is asked to.
 ///
 /// # Errors
-/// Where the folder is in use, the log is damaged or the disk refuses; then the original is in its place.
+/// Where the log is damaged, the disk refuses, or the server does; then the original is in its place.
 pub fn compact(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
     FileDisk::look_at(&path)?;
-    let _lock = Lock::take(data)?;
+    let _lock = match Lock::take(data) {
+        Err(Error::Locked { .. }) => return ask_server(data),
+        lock => lock?,
+    };
     let io_error = |source| Error::Io { what: "compact", path: path.clone(), source };
     let Archive { mut log, mut index, .. } = Archive::open(data, SyncMode::Always, false)?;
     let before = log.end();
     let compacted = Job::new(&log, &index).and_then(Job::work).map_err(io_error)?;
     compacted.adopt(&mut log, &mut index).map_err(io_error)?;
     println!("{}: {before} bytes before, {} now", path.display(), log.end());
+    Ok(())
+}
+
+/// Over the server's private socket, which only the folder's owner can open.
+fn ask_server(data: &Path) -> Result<(), Error> {
+    let path = web::socket_path(data)?;
+    let io_error = |source| Error::Io { what: "ask the server on", path: path.clone(), source };
+    let mut socket = UnixStream::connect(&path).map_err(io_error)?;
+    let request = format!(
+        "POST {COMPACT_PATH} HTTP/1.1\r\nHost: sayso\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).map_err(io_error)?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).map_err(io_error)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !head.starts_with("HTTP/1.1 200 ") {
+        return Err(Error::Other(format!("the server did not compact: {body}")));
+    }
+    println!("{}: the server has compacted it: {body}", data.join(FILE_NAME).display());
     Ok(())
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     fs, io,
-    net::{IpAddr, Ipv4Addr},
     os::unix::{fs::DirBuilderExt, net::UnixListener},
     path::{Path, PathBuf},
     sync::Arc,
@@ -219,7 +218,7 @@ fn asked(request: &mut Request) -> Option<Asked> {
         query: query.to_owned(),
         headers,
         body,
-        client: client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        client,
     })
 }
 

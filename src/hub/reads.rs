@@ -31,6 +31,7 @@ impl<S> Keeper<S> {
                 let counts = pages.into_iter().map(|page| (self.index.count(&page), page));
                 answer(counts.map(|(count, page)| (page, count)).collect());
             }
+            Request::Compact(listener) => self.compact(listener),
             Request::Stop => {
                 self.stopping = true;
                 self.audience.goodbye();

@@ -36,7 +36,7 @@ pub enum Leaf {
 /// it nests deeper than [`HTML_DEPTH_MAX`].
 pub fn parse(content: &str) -> Option<(Vec<Block>, String)> {
     let mut builder = Builder::default();
-    for line in content.split('\n') {
+    for line in content.lines() {
         builder.line(Line::new(line))?;
     }
     builder.keep(0);
@@ -151,12 +151,11 @@ impl Builder {
     /// Begins the block that the line begins, if it does, in the first `kept` of the open ones; says nothing where that is
     /// too deep.
     fn begin(&mut self, line: &mut Line, kept: usize) -> Option<Begun> {
-        let indent = line.indent();
-        if indent > 3 {
+        let (indent, rest) = (line.indent(), line.trimmed());
+        if indent > 3 || rest.starts_with(char::is_alphabetic) {
             return Some(Begun::Nothing);
         }
         let interrupts = kept == self.open.len() && self.is_in_paragraph();
-        let rest = line.trimmed();
         if line.skip_quote() {
             self.keep(kept);
             self.set_apart(false);

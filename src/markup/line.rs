@@ -20,7 +20,7 @@ impl<'a> Line<'a> {
     }
 
     pub fn is_blank(&self) -> bool {
-        self.trimmed().is_empty()
+        self.rest.bytes().all(|byte| b" \t".contains(&byte))
     }
 
     pub fn trimmed(&self) -> &'a str {
@@ -58,7 +58,7 @@ impl<'a> Line<'a> {
     /// Takes a `>` and the space after it, if there is one.
     pub fn skip_quote(&mut self) -> bool {
         let indent = self.indent();
-        let found = indent <= 3 && self.trimmed().starts_with('>');
+        let found = indent <= 3 && self.rest.trim_start_matches(SPACE).starts_with('>');
         if found {
             self.skip(indent + 1);
             self.skip(self.indent().min(1));

@@ -95,6 +95,9 @@ pub fn is_escape(bytes: &[u8], at: usize) -> bool {
 /// The character that the entity at a position stands for, and how long it is: the five that HTML needs, and numbers.
 pub fn entity(text: &str, at: usize) -> Option<(char, usize)> {
     let bytes = &text.as_bytes()[at..];
+    if bytes[0] != b'&' {
+        return None;
+    }
     let end = bytes.iter().take(ENTITY_BYTES_MAX).position(|byte| *byte == b';')?;
     let name = &text[at + 1..at + end];
     let char = match name {

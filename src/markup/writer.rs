@@ -104,6 +104,9 @@ impl Writer {
     }
 
     pub fn text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         for char in text.chars() {
             escape(&mut self.out, char);
         }

@@ -2,10 +2,12 @@
 
 mod cli;
 mod client;
+mod compaction;
 mod http;
 mod live;
 mod log_format;
 mod program;
 mod readme;
 mod storm;
+mod structure;
 mod wire;

@@ -54,11 +54,16 @@ struct Page {
 }
 
 /// The lines of one batch for one page, framed.
-#[derive(Default)]
 struct Bundle {
     per_shard: Vec<u32>,
     plain: Vec<u8>,
     full: Vec<u8>,
+}
+
+impl Bundle {
+    fn for_page(page: &Page) -> Bundle {
+        Bundle { per_shard: page.per_shard.clone(), plain: Vec::new(), full: Vec::new() }
+    }
 }
 
 /// A line that everyone on a page gets.
@@ -197,13 +202,16 @@ impl<S> Audience<S> {
 
     /// Sends a batch's lines to all who follow their pages: each line is framed once, each shard told once.
     pub fn publish<'a>(&mut self, lines: impl Iterator<Item = Fresh<'a>>) {
-        let mut bundles: HashMap<Topic, Bundle> = HashMap::new();
+        // A batch has few pages: most often one.
+        let mut bundles: Vec<(Topic, Bundle)> = Vec::new();
         for fresh in lines {
             let Some(page) = self.pages.get(fresh.page) else { continue };
-            let bundle = bundles.entry(page.topic).or_default();
-            if bundle.per_shard.is_empty() {
-                bundle.per_shard.clone_from(&page.per_shard);
-            }
+            let known = bundles.iter().rposition(|(topic, _)| *topic == page.topic);
+            let at = known.unwrap_or_else(|| {
+                bundles.push((page.topic, Bundle::for_page(page)));
+                bundles.len() - 1
+            });
+            let bundle = &mut bundles[at].1;
             frame::text(&fresh.line, &mut bundle.full);
             if fresh.has_content {
                 frame::text(&fresh.line, &mut bundle.plain);
@@ -212,7 +220,7 @@ impl<S> Audience<S> {
         self.send_bundles(bundles);
     }
 
-    fn send_bundles(&self, bundles: HashMap<Topic, Bundle>) {
+    fn send_bundles(&self, bundles: Vec<(Topic, Bundle)>) {
         let mut parcels: Vec<Vec<Parcel>> = self.shards.iter().map(|_| Vec::new()).collect();
         for (topic, bundle) in bundles {
             let full: Frames = bundle.full.into();
@@ -254,7 +262,7 @@ impl<S> Audience<S> {
         }
     }
 
-    /// Once a second: what has changed about readers and counts. Returns whether there was anything to tell.
+    /// Once a second: what has changed about readers and counts.
     pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64) {
         for name in mem::take(&mut self.crowds) {
             let Some(page) = self.pages.get_mut(&name) else { continue };
@@ -264,15 +272,17 @@ impl<S> Audience<S> {
                 self.notice(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
             }
         }
-        let mut news: HashMap<ReaderId, Vec<Box<str>>> = HashMap::new();
-        for page in mem::take(&mut self.counted) {
-            for reader in self.watchers.get(&page).into_iter().flatten() {
-                news.entry(*reader).or_default().push(page.clone());
-            }
+        let counted = mem::take(&mut self.counted);
+        if counted.is_empty() {
+            return;
         }
-        for (reader, pages) in news {
-            let counts = pages.iter().map(|page| (&**page, count(page)));
-            self.tell(reader, counts_message(counts).as_bytes());
+        for (id, reader) in &self.readers {
+            let Follows::Counts(pages) = &reader.follows else { continue };
+            let news = pages.iter().filter(|page| counted.contains(*page));
+            let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
+            if !counts.is_empty() {
+                self.tell(*id, counts_message(counts.into_iter()).as_bytes());
+            }
         }
     }
 
@@ -302,10 +312,9 @@ impl<S> Audience<S> {
 
     /// Sends a message of subprotocol `sayso.1` to a page.
     fn notice(&self, page: &Page, message: &[u8]) {
-        let mut full = Vec::new();
-        frame::text(message, &mut full);
-        let bundle = Bundle { per_shard: page.per_shard.clone(), plain: Vec::new(), full };
-        self.send_bundles(HashMap::from([(page.topic, bundle)]));
+        let mut bundle = Bundle::for_page(page);
+        frame::text(message, &mut bundle.full);
+        self.send_bundles(vec![(page.topic, bundle)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {

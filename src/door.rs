@@ -21,7 +21,8 @@ use crate::head::{Head, Refusal, Version};
 use crate::reach::{Room, reachable_connections};
 use crate::relay::Relay;
 use crate::session;
-use crate::visit::{Guest, House, Rooms, STACK_BYTES, Socket};
+use crate::threads;
+use crate::visit::{Guest, House, Rooms, Socket};
 
 /// For requests in the making when sayso stops.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
@@ -70,9 +71,7 @@ impl Door {
             turned_away: 0,
             warned: None,
         };
-        let thread = thread::Builder::new()
-            .name("door".into())
-            .spawn(move || keeper.keep())
+        let thread = threads::start("door", move || keeper.keep())
             .map_err(|source| Error::Thread { name: "door".into(), source })?;
         Ok(Door { house, listener, thread })
     }
@@ -166,8 +165,7 @@ impl Keeper {
         if let Ok(seat) = self.told.seat() {
             let socket = Socket::new(stream.clone());
             let end = End::Refused(refusal.clone());
-            let thread = thread::Builder::new().name(format!("conn-{}", self.number));
-            let told = thread.stack_size(STACK_BYTES).spawn(move || {
+            let told = threads::start_connection(self.number, move || {
                 let _seat = seat;
                 Conversation::new(socket).end(&end);
             });

@@ -89,11 +89,15 @@ impl Answer {
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.
     pub fn reject(reject: &Reject, nonce: Option<&str>) -> Answer {
-        let answer =
-            Answer::json(reject.status(), reject.to_json(nonce)).with("Cache-Control", "no-store");
+        let answer = Answer::json(reject.status(), reject.to_json(nonce));
+        answer.with("Cache-Control", "no-store").retrying(reject)
+    }
+
+    /// Says `Retry-After` where waiting helps.
+    pub fn retrying(self, reject: &Reject) -> Answer {
         match reject.retry_after() {
-            Some(seconds) => answer.with("Retry-After", seconds.to_string()),
-            None => answer,
+            Some(seconds) => self.with("Retry-After", seconds.to_string()),
+            None => self,
         }
     }
 

@@ -4,7 +4,6 @@
 //! one whose newest line is not its first costs 16 more.
 
 use std::{
-    cmp::Reverse,
     collections::HashMap,
     hash::{BuildHasher, RandomState},
 };
@@ -137,15 +136,20 @@ impl Index {
         if self.strays.is_empty() {
             return;
         }
-        // Of an id's lines the last wins, which has the highest seq: sorted behind the others, kept as the first when reversed.
         let strays = std::mem::take(&mut self.strays);
         let known = (0..self.ids.len()).map(|n| (self.ids[n], self.places[n], self.rest[n]));
-        let mut all: Vec<_> = known.chain(strays).collect();
-        all.sort_unstable_by_key(|(id, _, rest)| (*id, Reverse(rest.lead)));
-        all.dedup_by_key(|entry| entry.0);
-        self.ids = all.iter().map(|entry| entry.0).collect();
-        self.places = all.iter().map(|entry| entry.1).collect();
-        self.rest = all.iter().map(|entry| entry.2).collect();
+        let all: Vec<_> = known.chain(strays).collect();
+        // Of an id's lines the last that came wins.
+        let mut order: Vec<(u64, u32)> =
+            (0u32..).zip(&all).map(|(n, entry)| (entry.0, n)).collect();
+        order.sort_unstable();
+        order.reverse();
+        order.dedup_by_key(|(id, _)| *id);
+        order.reverse();
+        let all = || order.iter().map(|(_, n)| &all[*n as usize]);
+        self.ids = all().map(|entry| entry.0).collect();
+        self.places = all().map(|entry| entry.1).collect();
+        self.rest = all().map(|entry| entry.2).collect();
     }
 
     /// From here on, [`Index::roll_back`] can take everything back.

@@ -65,7 +65,7 @@
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
 //! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
-//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads
 //!
@@ -76,7 +76,7 @@
 //! | `web`, `web-N` | 1, a few | the private server; nothing | shutdown |
 //! | `hub` | 1 | log, index, everything that changes | all senders are gone |
 //! | `fanout-N` | one per core | the write side of its share of the sockets | all senders are gone |
-//! | `signal`, `deadline` | 1 each | nothing | a signal; the end of the process |
+//! | `main`, `compact`, `deadline` | 1 each, the last two when needed | nothing; a log in the making; nothing | a signal; its work is done; the end of the process |
 //!
 //! tiny_http has some of its own, unnamed.
 //!
@@ -159,6 +159,7 @@ pub mod serve;
 pub mod session;
 pub mod sight;
 pub mod tend;
+pub mod threads;
 pub mod trace;
 pub mod url;
 pub mod values;

@@ -95,14 +95,14 @@ impl Log {
         path: &Path,
         sync: SyncMode,
         now: SystemTime,
-        each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+        mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
     ) -> Result<(Log, Option<Torn>), Error> {
         let io_error = |what| {
             let path = path.to_owned();
             move |source| Error::Io { what, path, source }
         };
         let length = disk.length().map_err(io_error("measure"))?;
-        let found = scan(disk.reader(), length, each).map_err(|failure| match failure {
+        let found = scan(disk.reader(), length, &mut each).map_err(|failure| match failure {
             Ok(why) => Error::NotALog { path: path.to_owned(), why },
             Err(source) => Error::Io { what: "read", path: path.to_owned(), source },
         })?;

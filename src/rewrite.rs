@@ -99,7 +99,7 @@ pub fn rewrite(
     mut moved: impl FnMut(u64, u64),
 ) -> io::Result<()> {
     let mut failure = None;
-    let found = scan(reader, end, |line, place| {
+    let found = scan(reader, end, &mut |line, place| {
         if failure.is_none() && wants(line, place) {
             let open = Sealed::of(line).expect("a scanned line is sealed").open;
             match writer.line(open, false) {

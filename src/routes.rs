@@ -6,7 +6,7 @@ mod served;
 mod status;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     net::TcpStream,
     sync::{Arc, Mutex},
@@ -233,8 +233,8 @@ impl Site {
             .iter()
             .try_for_each(|page| check_page(page))
             .map_err(|reject| Answer::reject(&reject, None))?;
-        pages.sort_unstable();
-        pages.dedup();
+        let mut seen = HashSet::new();
+        pages.retain(|page| seen.insert(page.clone()));
         let (hub, asked) = (self.hub.clone(), asked.clone());
         Ok(Turn::Later(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {
@@ -260,13 +260,13 @@ impl Site {
         let draft = message.draft(&page);
         Ok(Turn::Later(Box::new(move |take| {
             let hub = site.hub.clone();
-            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| {
-                take(Box::new(move || match outcome {
+            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| match outcome {
+                Err(reject) if is_form => site.form_again(page, message, reject, take),
+                outcome => take(Box::new(move || match outcome {
                     Ok(_) if is_form => see_page(&site.base, &page),
                     Ok(done) => Answer::json(status_of(done.what), done.line),
-                    Err(reject) if is_form => site.form_again(&page, &message, &reject),
                     Err(reject) => Answer::reject(&reject, nonce.as_deref()),
-                }));
+                })),
             });
             match draft {
                 Ok(draft) => {

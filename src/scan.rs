@@ -25,6 +25,9 @@ pub struct Place {
     pub len: u32,
 }
 
+/// Takes a line, whole as in the file, and its place; returns its `seq`, or says in words why it is none.
+pub type Each<'e> = &'e mut dyn FnMut(&[u8], Place) -> Result<u64, String>;
+
 /// The first line of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -88,7 +91,7 @@ pub struct Scan {
 pub fn scan(
     reader: Arc<dyn ReadAt>,
     length: u64,
-    mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+    each: Each,
 ) -> Result<Scan, Result<String, io::Error>> {
     let mut lines = Lines::new(reader, length);
     let mut scan = Scan { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
@@ -104,7 +107,7 @@ pub fn scan(
         _ => return Ok(scan),
     }
     while let Some(raw) = lines.next().map_err(Err)? {
-        let judged = judge(&raw, Some(scan.crc), scan.last_seq, &mut each);
+        let judged = judge(&raw, Some(scan.crc), scan.last_seq, each);
         match judged {
             Ok((seq, crc)) => {
                 (scan.last_seq, scan.crc) = (seq, crc);
@@ -122,12 +125,7 @@ pub fn scan(
     Ok(scan)
 }
 
-fn judge(
-    raw: &Raw,
-    before: Option<u32>,
-    last_seq: u64,
-    each: &mut impl FnMut(&[u8], Place) -> Result<u64, String>,
-) -> Result<(u64, u32), String> {
+fn judge(raw: &Raw, before: Option<u32>, last_seq: u64, each: Each) -> Result<(u64, u32), String> {
     if !raw.ended {
         return Err("it has no end".into());
     }
@@ -161,7 +159,7 @@ pub struct Problem {
 pub fn survey(
     reader: Arc<dyn ReadAt>,
     length: u64,
-    mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
+    each: Each,
 ) -> io::Result<(Option<Header>, Vec<Problem>)> {
     let mut lines = Lines::new(reader, length);
     let (mut header, mut problems) = (None, Vec::new());
@@ -171,7 +169,7 @@ pub fn survey(
         let judged = if number == 1 {
             parse_header(raw.bytes).map(|(found, _)| header = Some(found))
         } else {
-            judge(&raw, before, last_seq, &mut each).map(|(seq, _)| last_seq = seq)
+            judge(&raw, before, last_seq, each).map(|(seq, _)| last_seq = seq)
         };
         before = Sealed::of(raw.bytes).map(|sealed| sealed.crc);
         problems.extend(judged.err().map(|why| Problem { line: number, why }));

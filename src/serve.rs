@@ -4,9 +4,9 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::DirBuilderExt,
+    os::unix::{fs::DirBuilderExt, net::UnixStream},
     path::Path,
     process,
     sync::{Arc, atomic::AtomicUsize},
@@ -17,7 +17,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGXFSZ},
-    iterator::Signals,
+    low_level::pipe,
 };
 
 use crate::{
@@ -36,7 +36,7 @@ use crate::{
     request::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
     routes::Site,
     session::Wire,
-    trace, web,
+    threads, trace, web,
 };
 
 /// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
@@ -53,8 +53,7 @@ type Orders = Sender<Order<Arc<TcpStream>>>;
 pub fn run(config: Config) -> Result<(), Error> {
     trace::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     let config = Arc::new(config);
-    let signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| Error::Other(format!("signals: {error}")))?;
+    let signal = listen_for_signals().map_err(|error| Error::Other(format!("signals: {error}")))?;
     // A file that may not grow (RLIMIT_FSIZE) is a full disk, not the end of the process.
     signal_hook::flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
@@ -80,15 +79,15 @@ pub fn run(config: Config) -> Result<(), Error> {
     });
     let (broken, found_broken) = bounded(1);
     let path = web::socket_path(&config.data)?;
-    let relay = Arc::new(Relay::new(path.clone(), reach::Room::now().exchanges, broken));
+    let relay = Arc::new(Relay::new(path.clone(), reach::Room::now().exchanges, broken.clone()));
     let site = Arc::new(Site::new(&config, hub.clone(), token));
-    let web = web::Web::start(path, site, found_broken)?;
+    let web = web::Web::start(path, site, broken, found_broken)?;
     let door = Door::open(listener, &config, wire, relay)?;
 
     let mut stdout = std::io::stdout();
     // Nobody may be reading what we say; that is no reason to stop.
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    wait_for_signal(signals)?;
+    wait_for(signal);
     ::log::info!("stopping");
     limit_stopping()?;
     door.stop();
@@ -161,16 +160,18 @@ fn vital(work: impl FnOnce()) {
     }
 }
 
-/// Waits in a thread of its own, since signals are read there without a handler's restrictions.
-fn wait_for_signal(mut signals: Signals) -> Result<(), Error> {
-    let (sender, received) = bounded(1);
-    let thread = spawn("signal".into(), move || {
-        signals.forever().next();
-        let _ = sender.send(());
-    })?;
-    let _ = received.recv();
-    join(thread);
-    Ok(())
+/// A handler may do next to nothing; this one writes a byte, to be read at leisure.
+fn listen_for_signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    pipe::register(SIGINT, write.try_clone()?)?;
+    pipe::register(SIGTERM, write)?;
+    Ok(read)
+}
+
+fn wait_for(mut signal: UnixStream) {
+    while matches!(signal.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted)
+    {
+    }
 }
 
 fn limit_stopping() -> Result<(), Error> {
@@ -183,10 +184,7 @@ fn limit_stopping() -> Result<(), Error> {
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new()
-        .name(name.clone())
-        .spawn(work)
-        .map_err(|source| Error::Thread { name, source })
+    threads::start(name.clone(), work).map_err(|source| Error::Thread { name, source })
 }
 
 fn join(thread: JoinHandle<()>) {

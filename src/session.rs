@@ -8,7 +8,6 @@ use std::{
     io::{self, Read, Write},
     net::{IpAddr, TcpStream},
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -30,6 +29,7 @@ use crate::{
     origin::{self, Origins},
     reject::Reject,
     request::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
+    threads,
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -46,8 +46,6 @@ const HISTORY_PIECE_BYTES: usize = 64 * 1024;
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// tungstenite would take 128 KiB for each connection; most comments fit in this, larger ones grow it.
 const READ_BUFFER_BYTES: usize = 1024;
-/// Only touched pages count: debug builds need more of them than release builds.
-const STACK_BYTES: usize = 256 * 1024;
 /// Malformed messages in a row before the connection is closed.
 const MALFORMED_IN_A_ROW_MAX: u32 = 20;
 /// Messages other than posts, and pings, in one second.
@@ -146,8 +144,7 @@ impl Session {
         drop(welcome);
         let handle = Arc::new(self);
         let reading = handle.clone();
-        let name = format!("conn-{}", handle.number);
-        let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
+        let thread = threads::start_connection(handle.number, move || {
             match end {
                 None => reading.read_all(rest),
                 Some(code) => reading.finish(Some(code)),

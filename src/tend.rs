@@ -32,7 +32,7 @@ pub fn check(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
     let disk = FileDisk::look_at(&path)?;
     let mut lines = 0;
-    let (_, problems) = look_through(&disk, &path, |_| lines += 1)?;
+    let (_, problems) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
     for Problem { line, why } in &problems {
         println!("line {line}: {why}");
     }
@@ -57,7 +57,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
         move |source| Error::Io { what, path, source }
     };
     let (mut open_lines, mut last_seq) = (Vec::new(), 0);
-    let (header, problems) = look_through(&disk, &path, |(seq, line): (u64, &[u8])| {
+    let (header, problems) = look_through(&disk, &path, &mut |seq, line| {
         last_seq = seq;
         open_lines.push(Sealed::of(line).expect("a good line is sealed").open.to_vec());
     })?;
@@ -133,16 +133,16 @@ fn ask_server(data: &Path) -> Result<(), Error> {
 fn look_through(
     disk: &FileDisk,
     path: &Path,
-    mut each: impl FnMut((u64, &[u8])),
+    each: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<(Option<Header>, Vec<Problem>), Error> {
     let io_error = |source| Error::Io { what: "read", path: path.to_owned(), source };
     let length = disk.length().map_err(io_error)?;
     let mut last_seq = 0;
-    survey(disk.reader(), length, |line, _| {
+    survey(disk.reader(), length, &mut |line, _| {
         let seq = parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
-            each((seq, line));
+            each(seq, line);
         }
         Ok(seq)
     })

@@ -8,7 +8,6 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::address::{self, Counted, Trusted};
@@ -17,9 +16,7 @@ use crate::caps::{Caps, Seat};
 use crate::config::Config;
 use crate::conversation::{Conversation, End, Line};
 use crate::head::{Head, Refusal, Version};
-
-/// Stack of a connection's thread, bytes: several times what a request needs in a debug build. Only touched pages cost.
-pub const STACK_BYTES: usize = 256 * 1024;
+use crate::threads;
 
 /// Where the WebSocket is, below the base path, with or without a slash at the end.
 const WEBSOCKET_PATH: &str = "/ws/comments";
@@ -116,8 +113,7 @@ impl House {
         self.talking().insert(number, Arc::downgrade(&stream));
         let talking = Talking { house: self.clone(), number };
         let visitor = Visitor { number, stream, peer, places };
-        let thread = thread::Builder::new().name(format!("conn-{number}")).stack_size(STACK_BYTES);
-        let started = thread.spawn(move || talking.house.serve(visitor));
+        let started = threads::start_connection(number, move || talking.house.serve(visitor));
         started.map(drop).map_err(|error| {
             Refusal::new(503, format!("the server has no thread for another connection: {error}"))
         })

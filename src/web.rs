@@ -7,12 +7,18 @@ use std::{
     fs, io,
     os::unix::{fs::DirBuilderExt, net::UnixListener},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+    },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::{fs::Mode, process::umask};
 use tiny_http::{Header, Request, Response, Server, StatusCode};
 
@@ -22,6 +28,7 @@ use crate::{
     http::{Answer, Asked},
     limits::MESSAGE_BYTES_MAX,
     routes::{Finish, Site, Turn},
+    threads,
 };
 
 /// Threads that take requests: each does a page in well under a millisecond.
@@ -38,8 +45,9 @@ type Finished = (Request, Finish);
 
 /// The private server. Dropping does nothing; [`Web::stop`] ends it.
 pub struct Web {
-    keeper: JoinHandle<()>,
-    stop: Sender<()>,
+    thread: JoinHandle<()>,
+    wake: Sender<()>,
+    stopping: Arc<AtomicBool>,
 }
 
 /// Where the private server is reached: below the data folder, or where that path is too long in a private temporary folder.
@@ -65,99 +73,96 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
 }
 
 impl Web {
-    /// Serves `site` on the Unix socket `path`; `broken` says that a client of it found nobody there.
+    /// Serves `site` on the Unix socket `path`. Who finds nobody there says so with `wake`, whose other end is `woken`.
     ///
     /// # Errors
     /// Where the socket or a thread can't be made.
-    pub fn start(path: PathBuf, site: Arc<Site>, broken: Receiver<()>) -> Result<Web, Error> {
-        let house = House::build(&path, &site).map_err(|source| Error::Io {
+    pub fn start(
+        path: PathBuf,
+        site: Arc<Site>,
+        wake: Sender<()>,
+        woken: Receiver<()>,
+    ) -> Result<Web, Error> {
+        let house = House::build(&path, &site, &wake).map_err(|source| Error::Io {
             what: "listen on",
             path: path.clone(),
             source,
         })?;
-        let (stop, stopped) = bounded(1);
-        let keeper = thread::Builder::new()
-            .name("web".into())
-            .spawn(move || keep(house, &path, &site, &broken, &stopped))
+        let stopping = Arc::new(AtomicBool::new(false));
+        let keeper = Keeper { path, site, wake: wake.clone(), woken, stopping: stopping.clone() };
+        let thread = threads::start("web", move || keeper.keep(house))
             .map_err(|source| Error::Thread { name: "web".into(), source })?;
-        Ok(Web { keeper, stop })
+        Ok(Web { thread, wake, stopping })
     }
 
     /// Ends the server; requests that are under way may get no answer.
     pub fn stop(self) {
-        drop(self.stop);
-        let _ = self.keeper.join();
+        self.stopping.store(true, Release);
+        // Full: the keeper is about to wake anyway.
+        let _ = self.wake.try_send(());
+        let _ = self.thread.join();
     }
 }
 
 /// Has the server, and makes a new one when it is broken.
-fn keep(
-    mut house: House,
-    path: &Path,
-    site: &Arc<Site>,
-    broken: &Receiver<()>,
-    stopped: &Receiver<()>,
-) {
-    loop {
-        let born = Instant::now();
-        // Without a relay nobody comes any more: sayso is stopping.
-        crossbeam_channel::select! {
-            recv(stopped) -> _ => break,
-            recv(broken) -> told => if told.is_err() { break },
-            recv(house.died) -> _ => {}
-        }
-        // Sleeping here delays nobody: without a server there is nothing to do, and a stop is heard.
-        if stopped.recv_timeout(REBIRTH_INTERVAL.saturating_sub(born.elapsed()))
-            != Err(RecvTimeoutError::Timeout)
-        {
-            break;
-        }
-        log::warn!("the private web server has died and is made anew");
-        house.tear_down();
-        house = loop {
-            match House::build(path, site) {
-                Ok(house) => break house,
-                Err(error) => log::error!("the private web server can't be made anew: {error}"),
+struct Keeper {
+    path: PathBuf,
+    site: Arc<Site>,
+    wake: Sender<()>,
+    woken: Receiver<()>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    fn keep(self, house: House) {
+        let mut house = Some(house);
+        while self.woken.recv().is_ok() && !self.stopping.load(Acquire) {
+            log::warn!("the private web server has died and is made anew");
+            house.take().into_iter().for_each(House::tear_down);
+            // Pausing here delays nobody: without a server there is nothing to do.
+            thread::sleep(REBIRTH_INTERVAL);
+            while self.woken.try_recv().is_ok() {}
+            match House::build(&self.path, &self.site, &self.wake) {
+                Ok(new) => house = Some(new),
+                Err(error) => {
+                    log::error!("the private web server can't be made anew: {error}");
+                    let _ = self.wake.try_send(());
+                }
             }
-            if stopped.recv_timeout(REBIRTH_INTERVAL) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
-        };
-        while broken.try_recv().is_ok() {}
+        }
+        house.into_iter().for_each(House::tear_down);
     }
-    house.tear_down();
 }
 
 /// One tiny_http server and the threads that serve it.
 struct House {
     server: Arc<Server>,
     threads: Vec<JoinHandle<()>>,
-    died: Receiver<()>,
 }
 
 impl House {
-    fn build(path: &Path, site: &Arc<Site>) -> io::Result<House> {
+    fn build(path: &Path, site: &Arc<Site>, wake: &Sender<()>) -> io::Result<House> {
         let listener = listen(path)?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
         let (finished, to_finish) = bounded::<Finished>(FINISHED_MAX);
-        let (dying, died) = bounded(TAKING_THREADS);
         let mut threads = Vec::new();
         for n in 0..TAKING_THREADS {
-            let (server, site, finished, dying) =
-                (server.clone(), site.clone(), finished.clone(), dying.clone());
+            let (server, site, finished, wake) =
+                (server.clone(), site.clone(), finished.clone(), wake.clone());
             let take = move || {
                 while let Ok(request) = server.recv() {
                     serve(&site, request, &finished);
                 }
-                let _ = dying.try_send(());
+                // Torn down, or tiny_http's accept has failed: then somebody must know.
+                let _ = wake.try_send(());
             };
-            threads.push(thread::Builder::new().name(format!("web-{n}")).spawn(take)?);
+            threads.push(threads::start(format!("web-{n}"), take)?);
         }
         let finish =
             move || to_finish.iter().for_each(|(request, finish)| respond(request, finish()));
-        threads.push(thread::Builder::new().name(format!("web-{TAKING_THREADS}")).spawn(finish)?);
-        Ok(House { server, threads, died })
+        threads.push(threads::start(format!("web-{TAKING_THREADS}"), finish)?);
+        Ok(House { server, threads })
     }
 
     fn tear_down(self) {

@@ -2,14 +2,17 @@
 //!
 //! Knows neither files nor what a line says.
 
-use std::{io, thread};
-
-use crossbeam_channel::{Receiver, bounded};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
 
 use super::Keeper;
 use crate::{
     compact::{Compacted, Job, is_worth_it},
     request::Call,
+    threads,
 };
 
 /// Who hears how a compaction ended.
@@ -18,16 +21,26 @@ type Listener = Call<Result<(u64, u64), String>>;
 /// A compaction that is under way.
 #[derive(Default)]
 pub(super) struct Upkeep {
-    made: Option<Receiver<io::Result<Compacted>>>,
+    running: Option<Running>,
     listeners: Vec<Listener>,
     /// After a failure nothing is tried by itself any more: it would fail again and again.
     has_failed: bool,
 }
 
+struct Running {
+    thread: JoinHandle<()>,
+    /// Written once, by the thread, before it ends.
+    made: Arc<Mutex<Option<io::Result<Compacted>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<S> Keeper<S> {
     /// Whether the hub must look again soon.
     pub(super) fn is_compacting(&self) -> bool {
-        self.upkeep.made.is_some()
+        self.upkeep.running.is_some()
     }
 
     /// Begins to compact, if that is not under way.
@@ -40,28 +53,29 @@ impl<S> Keeper<S> {
 
     /// Once a turn: takes over what was compacted, or begins if most of the log is stale.
     pub(super) fn keep_up(&mut self) {
-        match self.upkeep.made.as_ref().map(Receiver::try_recv) {
-            Some(Ok(made)) => {
-                self.upkeep.made = None;
-                self.take_over(made);
+        match self.upkeep.running.take_if(|running| running.thread.is_finished()) {
+            Some(Running { made, .. }) => {
+                let made = lock(&made).take();
+                self.take_over(
+                    made.unwrap_or_else(|| Err(io::Error::other("its thread has panicked"))),
+                );
             }
-            // Still at it; a thread that panicked is told by its hook, and leaves the old log in use for ever.
-            Some(Err(_)) => {}
-            None if !self.upkeep.has_failed && is_worth_it(&self.log, &self.index) => {
-                self.begin_to_compact()
-            }
+            None if self.is_compacting() || self.upkeep.has_failed => {}
+            None if self.pulse.failed.get().is_some() => {}
+            None if is_worth_it(&self.log, &self.index) => self.begin_to_compact(),
             None => {}
         }
     }
 
     fn begin_to_compact(&mut self) {
         let begun = Job::new(&self.log, &self.index).and_then(|job| {
-            let (sender, made) = bounded(1);
-            let work = move || drop(sender.send(job.work()));
-            thread::Builder::new().name("compact".into()).spawn(work).map(|_| made)
+            let made = Arc::new(Mutex::new(None));
+            let place = made.clone();
+            let work = move || *lock(&place) = Some(job.work());
+            Ok(Running { thread: threads::start("compact", work)?, made })
         });
         match begun {
-            Ok(made) => self.upkeep.made = Some(made),
+            Ok(running) => self.upkeep.running = Some(running),
             Err(error) => self.tell_listeners(Err(error.to_string())),
         }
     }
@@ -73,7 +87,7 @@ impl<S> Keeper<S> {
             Ok(replaced) => {
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());
                 // Freeing a large file takes a file system many milliseconds; that is nothing the hub should wait for.
-                let _ = thread::Builder::new().name("compact".into()).spawn(move || drop(replaced));
+                let _ = threads::start("compact", move || drop(replaced));
                 self.tell_listeners(Ok((before, self.log.end())));
             }
             Err(error) => self.tell_listeners(Err(error.to_string())),

@@ -249,7 +249,7 @@ fn short_hostile_texts_lose_no_letter_and_gain_none() {
 }
 
 /// What is expensive only after something else.
-const LONG_TAILS: [(&str, &str); 16] = [
+const LONG_TAILS: [(&str, &str); 17] = [
     ("- - - - - - - a", "\n"),
     ("- - - - - - - a", "\n\nb"),
     ("> > > > > > > > > > > > > a", "\nb"),
@@ -265,6 +265,7 @@ const LONG_TAILS: [(&str, &str); 16] = [
     ("", "**a _b ~~c "),
     ("", "a_b*_c**~~"),
     ("", "<a:"),
+    ("", "\\```a"),
     ("", "&#1;&#x41;"),
 ];
 

@@ -57,6 +57,7 @@ pub fn write(writer: &mut Writer, text: &str) -> Option<()> {
         runs: Vec::new(),
         brackets: Vec::new(),
         linked: 0,
+        unended: Vec::new(),
     };
     scan.mark_all();
     Pen { scan: &scan, writer, open: Vec::new(), images: 0, linked: false }.write()
@@ -70,6 +71,8 @@ struct Scan<'a> {
     brackets: Vec<Bracket>,
     /// How many of the brackets are around a link, so that only images can come of them.
     linked: usize,
+    /// Numbers of backticks that there are not again. A few, as even 1 + 2 + … + 128 would fill a comment.
+    unended: Vec<usize>,
 }
 
 impl Scan<'_> {
@@ -129,6 +132,9 @@ impl Scan<'_> {
     fn code(&mut self, at: usize) -> usize {
         let ticks = |at: usize| self.text[at..].bytes().take_while(|byte| *byte == b'`').count();
         let (length, mut end) = (ticks(at), at + ticks(at));
+        if self.unended.contains(&length) {
+            return end;
+        }
         while let Some(found) = self.text[end..].find('`') {
             let found = end + found;
             end = found + ticks(found);
@@ -137,6 +143,7 @@ impl Scan<'_> {
                 return end;
             }
         }
+        self.unended.push(length);
         at + length
     }
 

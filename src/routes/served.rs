@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
+use super::{Finish, PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
 use crate::{
     base64,
     comment::Comment,
@@ -19,7 +19,7 @@ use crate::{
     page::{Rendered, View, render},
     query::{Query, encode},
     reject::Reject,
-    request::{Part, Read, Request},
+    request::{Call, Part, Read, Request},
 };
 
 /// Bytes of a rendered page: with its headers below the 1 MiB that the relay passes on.
@@ -132,37 +132,31 @@ impl Site {
         }
     }
 
-    /// The page with what was typed and why it was refused. Waits for the hub: not on the way of anybody else.
-    pub(super) fn form_again(&self, page: &str, message: &Message, reject: &Reject) -> Answer {
-        let (sender, history) = crossbeam_channel::bounded(1);
-        let answer = Box::new(move |history| drop(sender.try_send(history)));
-        let shown = if check_page(page).is_ok() { page } else { "/" };
-        let read = Read {
-            page: shown.to_owned(),
-            part: Part::Before(None),
-            limit: PAGE_COMMENTS,
-            moderator: false,
-            answer,
-        };
-        let note = reject.to_string();
-        let rendered = self
-            .hub
-            .ask(Request::Read(read))
-            .ok()
-            .and_then(|()| history.recv().ok())
-            .map(|history| self.render(shown, &history, Some((message, &note))));
-        match rendered {
-            Some(Ok(rendered)) => {
-                let answer =
-                    page_answer(reject.status(), &rendered).with("Cache-Control", "no-store");
-                match reject.retry_after() {
-                    Some(seconds) => answer.with("Retry-After", seconds.to_string()),
-                    None => answer,
+    /// The page with what was typed and why it was refused. The hub itself may run this, so it asks without waiting; where its inbox
+    /// is full, dropping the request answers it.
+    pub(super) fn form_again(
+        self: Arc<Site>,
+        page: String,
+        message: Message,
+        reject: Reject,
+        take: Call<Finish>,
+    ) {
+        let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
+        let (hub, asked_page) = (self.hub.clone(), page.clone());
+        let answer = Box::new(move |history: History| {
+            take(Box::new(move || {
+                match self.render(&page, &history, Some((&message, &reject.to_string()))) {
+                    Ok(rendered) => {
+                        let answer = page_answer(reject.status(), &rendered);
+                        answer.with("Cache-Control", "no-store").retrying(&reject)
+                    }
+                    Err(error) => unreadable(&error),
                 }
-            }
-            Some(Err(error)) => unreadable(&error),
-            None => Answer::reject(reject, None),
-        }
+            }));
+        });
+        let (part, limit, moderator) = (Part::Before(None), PAGE_COMMENTS, false);
+        let read = Read { page: asked_page, part, limit, moderator, answer };
+        let _ = hub.requests.try_send(Request::Read(read));
     }
 }
 

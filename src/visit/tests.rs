@@ -1,6 +1,7 @@
 //! Tests of `visit.rs`.
 
 use std::net::TcpListener;
+use std::thread;
 
 use crate::address::Network;
 

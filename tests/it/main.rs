@@ -3,9 +3,11 @@
 mod cli;
 mod client;
 mod compaction;
+mod crash;
 mod http;
 mod live;
 mod log_format;
+mod model;
 mod program;
 mod readme;
 mod storm;

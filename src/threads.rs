@@ -1,0 +1,34 @@
+//! Starting a thread: always named, and one piece of code for all of them, which a generic `spawn` would copy for each.
+
+use std::{io, thread::Builder, thread::JoinHandle};
+
+/// The stack of a thread that reads from a connection. Only pages that are touched cost memory; debug builds touch more than release
+/// builds.
+pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
+
+/// Starts a thread with the usual stack.
+///
+/// # Errors
+/// Where the operating system has no more threads.
+pub fn start(
+    name: impl Into<String>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    spawn(Builder::new().name(name.into()), Box::new(work))
+}
+
+/// Starts a connection's thread, `conn-<number>`.
+///
+/// # Errors
+/// Where the operating system has no more threads.
+pub fn start_connection(
+    number: u64,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let builder = Builder::new().name(format!("conn-{number}"));
+    spawn(builder.stack_size(CONNECTION_STACK_BYTES), Box::new(work))
+}
+
+fn spawn(builder: Builder, work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
+    builder.spawn(work)
+}

@@ -145,6 +145,15 @@ impl FileDisk {
     }
 }
 
+/// A log that never came to take another's place leaves the room to those that did.
+impl Drop for FileDisk {
+    fn drop(&mut self) {
+        if self.path.to_string_lossy().ends_with(NEW_SUFFIX) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 impl Disk for FileDisk {
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())

@@ -170,10 +170,10 @@ impl<S: Sink> Shard<S> {
                 RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
-                Ok(first) => {
-                    self.turn(std::iter::once(first).chain(inbox.try_iter().take(TURN_ORDERS_MAX)))
-                }
-                Err(RecvTimeoutError::Timeout) => self.turn(std::iter::empty()),
+                Ok(first) => self.turn(
+                    &mut std::iter::once(first).chain(inbox.try_iter().take(TURN_ORDERS_MAX)),
+                ),
+                Err(RecvTimeoutError::Timeout) => self.turn(&mut std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
@@ -190,7 +190,7 @@ impl<S: Sink> Shard<S> {
     }
 
     /// Takes orders in, then sends: one send per reader for everything that has queued up.
-    pub fn turn(&mut self, orders: impl Iterator<Item = Order<S>>) {
+    pub fn turn(&mut self, orders: &mut dyn Iterator<Item = Order<S>>) {
         for order in orders {
             self.take(order);
         }

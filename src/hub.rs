@@ -172,7 +172,7 @@ impl<S> Keeper<S> {
                 next = next.min(Instant::now() + COMPACTION_LOOK_INTERVAL);
             }
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(first) => self.turn(std::iter::once(first).chain(inbox.try_iter())),
+                Ok(first) => self.turn(&mut std::iter::once(first).chain(inbox.try_iter())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -190,7 +190,7 @@ impl<S> Keeper<S> {
     }
 
     /// One batch.
-    pub fn turn(&mut self, requests: impl Iterator<Item = Request<S>>) {
+    pub fn turn(&mut self, requests: &mut dyn Iterator<Item = Request<S>>) {
         self.now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         self.index.begin();
         for request in requests.take(BATCH_REQUESTS_MAX) {

@@ -258,7 +258,8 @@ impl Log {
 
     fn write(&mut self) -> Result<(), Fault> {
         if let Err(error) = self.disk.append(&self.staged.bytes, self.end) {
-            let cut = self.disk.cut(self.end);
+            // Synced, so that what the medium has taken of this can't be mixed with the next write.
+            let cut = self.disk.cut(self.end).and_then(|()| self.disk.sync());
             return Err(match cut {
                 Ok(()) if is_full(&error) => Fault::Full,
                 Ok(()) => self.fail(format!("writing: {error}")),

@@ -115,8 +115,7 @@ pub fn scan(
                 scan.end = raw.offset + raw.bytes.len() as u64 + 1;
             }
             Err(why) => {
-                let ended_write =
-                    Sealed::of(raw.bytes).is_some_and(|sealed| raw.ended && !sealed.more);
+                let ended_write = raw.ends_a_write();
                 scan.tail = examine_rest(&mut lines, ended_write, why).map_err(Err)?;
                 break;
             }
@@ -182,11 +181,10 @@ pub fn survey(
 fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
     let mut write_has_ended = bad_line_ended_a_write;
     while let Some(raw) = lines.next()? {
-        let sealed = Sealed::of(raw.bytes).filter(|_| raw.ended);
         if write_has_ended && !raw.bytes.is_empty() {
             return Ok(Tail::Damaged { why });
         }
-        write_has_ended |= sealed.is_some_and(|sealed| !sealed.more);
+        write_has_ended |= raw.ends_a_write();
     }
     Ok(Tail::Torn)
 }
@@ -219,6 +217,16 @@ struct Raw<'a> {
     /// Without `\n`.
     bytes: &'a [u8],
     ended: bool,
+}
+
+impl Raw<'_> {
+    /// Whether the line shows that no other of its write followed. Zeros are pages that did not reach the disk, no JSON has one:
+    /// they may have taken the line's `more`.
+    fn ends_a_write(&self) -> bool {
+        self.ended
+            && Sealed::of(self.bytes).is_some_and(|sealed| !sealed.more)
+            && !self.bytes.contains(&0)
+    }
 }
 
 struct Lines {

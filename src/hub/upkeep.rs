@@ -6,6 +6,7 @@ use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use super::Keeper;
@@ -15,6 +16,9 @@ use crate::{
     threads,
 };
 
+/// A compaction that failed is not tried again by itself before this has passed.
+const RETRY_INTERVAL: Duration = Duration::from_secs(600);
+
 /// Who hears how a compaction ended.
 type Listener = Call<Result<(u64, u64), String>>;
 
@@ -23,8 +27,14 @@ type Listener = Call<Result<(u64, u64), String>>;
 pub(super) struct Upkeep {
     running: Option<Running>,
     listeners: Vec<Listener>,
-    /// After a failure nothing is tried by itself any more: it would fail again and again.
-    has_failed: bool,
+    /// When it failed last.
+    failed: Option<Instant>,
+}
+
+impl Upkeep {
+    fn has_just_failed(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.elapsed() < RETRY_INTERVAL)
+    }
 }
 
 struct Running {
@@ -60,7 +70,7 @@ impl<S> Keeper<S> {
                     made.unwrap_or_else(|| Err(io::Error::other("its thread has panicked"))),
                 );
             }
-            None if self.is_compacting() || self.upkeep.has_failed => {}
+            None if self.is_compacting() || self.upkeep.has_just_failed() => {}
             None if self.pulse.failed.get().is_some() => {}
             None if is_worth_it(&self.log, &self.index) => self.begin_to_compact(),
             None => {}
@@ -96,7 +106,7 @@ impl<S> Keeper<S> {
 
     fn tell_listeners(&mut self, outcome: Result<(u64, u64), String>) {
         if let Err(why) = &outcome {
-            self.upkeep.has_failed = true;
+            self.upkeep.failed = Some(Instant::now());
             log::error!("the log could not be compacted, the old one stays in use: {why}");
         }
         for listener in std::mem::take(&mut self.upkeep.listeners) {

@@ -9,7 +9,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let is_native = env::var("HOST") == env::var("TARGET");
     if is_native && glibc().is_some_and(|version| version >= GLIBC_MIN) {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs,-O2");
     }
 }
 

@@ -175,15 +175,6 @@ impl Text {
     }
 }
 
-/// The nonce of a message that is none because of another field, so that its client knows which one is meant.
-pub fn nonce_alone(json: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Nonce {
-        nonce: String,
-    }
-    serde_json::from_str::<Nonce>(json).ok().map(|message| message.nonce)
-}
-
 /// # Errors
 /// Unless `page` is 1 to 512 bytes without control characters.
 pub fn check_page(page: &str) -> Result<(), Reject> {

@@ -14,8 +14,26 @@ pub fn counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
+/// The value behind `"name":` in a JSON object that was written without white space: a number, or a string without escapes.
+pub fn field<'j>(json: &'j str, name: &str) -> Option<&'j str> {
+    // Inside a string the quotes would be escaped, so this is a field's name.
+    let (_, value) = json.split_once(&format!("\"{name}\":"))?;
+    match value.strip_prefix('"') {
+        Some(text) => text.split('"').next().filter(|text| !text.contains('\\')),
+        None => value.split([',', '}']).next(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_field_is_found_by_its_name_and_not_in_a_text() {
+        let json = "{\"a\":\"\\\"b\\\":1\",\"b\":\"x\",\"c\":7}";
+        let field = |name| super::field(json, name);
+        assert_eq!((field("b"), field("c"), field("d")), (Some("x"), Some("7"), None));
+        assert_eq!(field("a"), None, "it has escapes");
+    }
+
     #[test]
     fn what_is_written_is_read_back() {
         assert_eq!(super::counts([("a\"b", 1), ("\n", 2)].into_iter()), "{\"a\\\"b\":1,\"\\n\":2}");

@@ -7,6 +7,7 @@ use std::{io, sync::Arc, time::SystemTime};
 use crate::{
     base64,
     disk::ReadAt,
+    json,
     limits::LINE_BYTES_MAX,
     seal::{SEALED_EXTRA_MAX, Sealed},
 };
@@ -190,25 +191,21 @@ fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) ->
 }
 
 fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
-    #[derive(serde::Deserialize)]
-    struct Wire {
-        sayso: u64,
-        log: String,
-        created_at: String,
-        next: u64,
+    let text = str::from_utf8(line).unwrap_or_default();
+    let field = |name| json::field(text, name);
+    let number = |name| field(name).and_then(|value| value.parse::<u64>().ok());
+    let format = number("sayso").ok_or("its first line is not a sayso log's")?;
+    if format != 1 {
+        return Err(format!("it has format {format}, this sayso knows format 1"));
     }
-    let wire: Wire =
-        serde_json::from_slice(line).map_err(|_| "its first line is not a sayso log's")?;
-    if wire.sayso != 1 {
-        return Err(format!("it has format {}, this sayso knows format 1", wire.sayso));
+    let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0));
+    let crc = sealed.ok_or("its first line has a wrong checksum")?.crc;
+    let log = field("log").unwrap_or_default().to_owned();
+    if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(format!("its id {log:?} is not 16 hex digits"));
     }
-    let sealed = Sealed::of(line)
-        .filter(|sealed| sealed.fits(0))
-        .ok_or("its first line has a wrong checksum")?;
-    if wire.log.len() != 16 || !wire.log.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(format!("its id {:?} is not 16 hex digits", wire.log));
-    }
-    Ok((Header { log: wire.log, created_at: wire.created_at, next: wire.next }, sealed.crc))
+    let next = number("next").ok_or("its first line has no next")?;
+    Ok((Header { log, created_at: field("created_at").unwrap_or_default().to_owned(), next }, crc))
 }
 
 /// One line, or a piece of what is too long for one.

@@ -21,10 +21,11 @@ use tungstenite::{
 
 use crate::{
     address::Counted,
-    draft::{Intent, Message, nonce_alone},
+    draft::{Intent, Message},
     fanout::{Order, ReaderId, Tier},
     frame::{self, CloseCode},
     head::{Head, Refusal},
+    json,
     limits::MESSAGE_BYTES_MAX,
     origin::{self, Origins},
     reject::Reject,
@@ -217,7 +218,8 @@ impl Session {
         let message = Message::parse(text.as_bytes());
         let nonce = match &message {
             Ok(message) => message.nonce.clone(),
-            Err(_) => nonce_alone(text),
+            // What is no message because of another field can still be told apart by its client.
+            Err(_) => json::field(text, "nonce").map(str::to_owned),
         };
         let done = message.and_then(|message| self.request(&message, patience));
         patience.judge(done.as_ref().err());

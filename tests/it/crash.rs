@@ -236,7 +236,7 @@ impl Writer {
                 page: ["/", "/talk", "b.example/post"][page].into(),
                 content: format!("{seq}:{}", "x".repeat(content_bytes)),
                 created_at: "2026-11-22T05:08:00.001Z".into(),
-                nonce: (seq % 3 > 0).then(|| format!("nonce-nonce-{seq:04}")),
+                nonce: (!seq.is_multiple_of(3)).then(|| format!("nonce-nonce-{seq:04}")),
                 ..Comment::default()
             };
             self.comments.push(comment.clone());
@@ -370,7 +370,7 @@ fn crash_at(
         let recovered = must_recover(&bytes, truth);
         let torn = recovered.len() < bytes.len();
         tally.torn += usize::from(torn);
-        if torn && tally.torn % 32 == 0 {
+        if torn && tally.torn.is_multiple_of(32) {
             crash_while_recovering(&bytes, truth, tally);
         }
     });
@@ -392,7 +392,7 @@ fn must_recover(bytes: &[u8], truth: &Truth) -> Vec<u8> {
     assert!(second.torn.is_none() && machine.age() == age, "opening again changes nothing");
     assert_eq!(machine.bytes(), recovered);
     // How it goes on from here depends on the recovered file alone.
-    if bytes.len() % 4 > 0 {
+    if !bytes.len().is_multiple_of(4) {
         return cut;
     }
     let seq = second.log.next_seq();
@@ -459,7 +459,7 @@ fn after_every_crash_what_was_acknowledged_is_there_and_nothing_else_than_what_w
 #[test]
 fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_when_there_is_room() {
     let (start, mut tally) = (Instant::now(), Tally::default());
-    let steps = script(5, 9);
+    let steps = script(5, 7);
     let mut refused = 0;
     for room in 0.. {
         let machine = Machine::holding(Vec::new());
@@ -485,7 +485,7 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
         refused += refusals;
         let opened = open(&machine, 0).unwrap();
         assert!(opened.torn.is_none() && writer.truth.allows(&opened.lines), "{room} bytes");
-        if room % 41 == 0 {
+        if room % 401 == 0 {
             crash_within(&writer, first.unwrap_or_default(), CARE, &mut tally);
         }
         // All of it fitted, the compactions too.
@@ -494,7 +494,7 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
             break;
         }
     }
-    assert!(refused > 1_000, "{refused} refusals");
+    assert!(refused > 500, "{refused} refusals");
     tally.say("a full medium", start);
     assert!(tally.crashes > 5_000);
 }
@@ -531,12 +531,35 @@ fn after_a_failed_sync_no_later_success_is_believed_and_a_restart_finds_what_was
         failures += usize::from(failed);
         survived += usize::from(!failed);
         // Up to there it is as without the failure, and behind it no line is ever accepted.
-        crash_within(&writer, failed_at..failed_at + 8, CARE, &mut tally);
+        if syncs % 3 == 1 {
+            crash_within(&writer, failed_at..failed_at + 5, CARE, &mut tally);
+        }
     }
     println!("a failing sync: {failures} times for good, {survived} times only a compaction");
     assert!(failures > 12 && survived > 0);
     tally.say("a failing sync", start);
     assert!(tally.crashes > 2_000);
+}
+
+#[test]
+fn a_torn_tail_that_can_not_be_kept_aside_is_not_cut() {
+    let machine = Machine::holding(Vec::new());
+    let mut writer = Writer::new(machine.clone()).unwrap();
+    let post = Step::Write(vec![Act::Post { content_bytes: 60, page: 0 }; 3]);
+    writer.step(&post).unwrap();
+    let torn = [&machine.bytes()[..], b"{\"seq\":4,\"id\""].concat();
+    let no_room = Faults { room: Some(5), ..Faults::default() };
+    let failures = (0..3).map(|syncs| Faults { syncs: Some(syncs), ..Faults::default() });
+    for (number, faults) in [no_room].into_iter().chain(failures).enumerate() {
+        let machine = Machine::holding(torn.clone());
+        machine.set_faults(faults);
+        let opened = open(&machine, 0);
+        assert_eq!(opened.is_err(), number < 3, "two syncs are enough");
+        assert!(number > 1 || machine.bytes() == torn, "nothing is cut before it is kept");
+        machine.set_faults(Faults::default());
+        assert_eq!(open(&machine, 1).unwrap().lines.len(), 3);
+        assert!(machine.asides().values().any(|aside| torn.ends_with(aside) && aside.len() == 13));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod compaction;
 mod crash;
+mod faults;
 mod http;
 mod live;
 mod log_format;

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod compaction;
 mod crash;
+mod door;
 mod faults;
 mod http;
 mod live;

@@ -122,7 +122,10 @@ impl<S: Sink> Backlog<S> {
     /// Counts `frames`, unless they are too many. A reader whose socket takes what it is given may get more at once.
     fn admits(&mut self, frames: &Frames) -> bool {
         let waits = self.blocked || self.held.is_some();
-        self.overflown |= waits && self.bytes + frames.len() > OUTBOX_BYTES_MAX;
+        let is_much = |now: usize, limit| now + frames.len() > limit;
+        self.overflown |= waits
+            && (is_much(self.bytes, OUTBOX_BYTES_MAX)
+                || is_much(self.waiting_in_all.load(Relaxed), OUTBOXES_BYTES_MAX));
         let admitted = !self.ended && !self.overflown && !frames.is_empty();
         if admitted {
             self.bytes += frames.len();

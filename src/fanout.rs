@@ -409,8 +409,12 @@ impl<S: Sink> Reader<S> {
     }
 
     fn advance(&mut self, scratch: &mut Vec<u8>, closing: &mut Vec<(Instant, ReaderId)>) -> Flow {
-        let mut flow = self.backlog.flush(scratch);
-        if self.backlog.has_overflown() && !self.is_closing {
+        let gives_up = |reader: &Self| reader.backlog.has_overflown() && !reader.is_closing;
+        let mut flow = Flow::Blocked;
+        if !gives_up(self) {
+            flow = self.backlog.flush(scratch);
+        }
+        if gives_up(self) {
             self.is_closing = true;
             closing.push((Instant::now() + CLOSE_PATIENCE, self.id));
             self.backlog.give_up(frame::close(CloseCode::TryAgain).into());
@@ -429,3 +433,6 @@ fn joined<'a>(mut parts: impl ExactSizeIterator<Item = &'a Frames>) -> Frames {
     }
     parts.flat_map(|part| part.iter().copied()).collect::<Vec<u8>>().into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub struct History {
     pub count: u64,
     /// In the order in which they are sent.
     pub items: Vec<Item>,
+    /// The lines of those items that are in memory.
+    pub recent: Vec<Option<Arc<[u8]>>>,
     /// There are more, older (or with `since`, newer) ones.
     pub more: bool,
     /// Stays good while the log is rewritten.
@@ -32,9 +34,12 @@ impl History {
     /// Of the medium.
     pub fn read(&self, mut each: impl FnMut(&Item, &[u8])) -> io::Result<()> {
         let mut line = Vec::new();
-        for item in &self.items {
+        for (item, recent) in self.items.iter().zip(&self.recent) {
             line.clear();
-            read_line(&*self.file, item.place, &mut line)?;
+            match recent {
+                Some(recent) => line.extend_from_slice(recent),
+                None => read_line(&*self.file, item.place, &mut line)?,
+            }
             if item.sight == Sight::Hidden && !self.moderator {
                 line = redacted(&line)?;
             }

@@ -26,6 +26,7 @@ use crate::{
     index::{Entry, Index},
     log::{Fault, Log},
     rates::Rates,
+    recent::Recent,
     reject::Reject,
     request::{Done, Pulse, Reply, Request, What},
     sight::Sight,
@@ -82,6 +83,7 @@ pub struct Keeper<S> {
     started: Instant,
     stopping: bool,
     upkeep: upkeep::Upkeep,
+    recent: Recent,
 }
 
 /// What one turn has taken in.
@@ -111,6 +113,8 @@ struct Made<'a> {
 struct Staged {
     page: Box<str>,
     range: std::ops::Range<usize>,
+    /// In the log.
+    offset: u64,
     sight: Sight,
     /// What it was before; `None` for a new comment.
     before: Option<Sight>,
@@ -152,6 +156,7 @@ impl<S> Keeper<S> {
             started: Instant::now(),
             stopping: false,
             upkeep: upkeep::Upkeep::default(),
+            recent: Recent::default(),
         };
         keeper.beat();
         keeper
@@ -233,6 +238,7 @@ impl<S> Keeper<S> {
         self.batch.lines.push(Staged {
             page: page.into(),
             range,
+            offset: place.offset,
             sight,
             before,
             author,
@@ -292,7 +298,8 @@ impl<S> Keeper<S> {
     }
 
     fn take_note_of(&mut self, at: usize) {
-        let Staged { page, sight, before, author, .. } = &self.batch.lines[at];
+        let Staged { page, range, sight, before, author, offset, .. } = &self.batch.lines[at];
+        self.recent.push(*offset, &self.batch.bytes[range.clone()]);
         let counted = *before == Some(Sight::Public);
         if counted != (*sight == Sight::Public) {
             self.audience.recount(page);

@@ -65,7 +65,7 @@
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
 //! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
-//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads
 //!
@@ -148,6 +148,7 @@ pub mod page;
 pub mod query;
 pub mod rates;
 pub mod reach;
+pub mod recent;
 pub mod reject;
 pub mod relay;
 pub mod request;

@@ -123,6 +123,7 @@ impl<S> Keeper<S> {
             log: self.log_id.clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
+            recent: items.iter().map(|item| self.recent.get(item.place.offset)).collect(),
             items,
             more,
             file: self.log.reader(),

@@ -95,6 +95,7 @@ impl<S> Keeper<S> {
         let done = made.and_then(|made| made.adopt(&mut self.log, &mut self.index));
         match done {
             Ok(replaced) => {
+                self.recent.clear();
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());
                 // Freeing a large file takes a file system many milliseconds; that is nothing the hub should wait for.
                 let _ = threads::start("compact", move || drop(replaced));

@@ -362,20 +362,33 @@ fn crash_at(
     tally: &mut Tally,
 ) {
     let truth = writer.truth_at(number);
-    moment.crashes(care, chance, &mut |bytes| {
-        // A header is far smaller than a sector, and no medium writes half a sector.
-        let header = &bytes[..bytes.len().min(writer.header_bytes)];
-        if header.contains(&0) && header.iter().any(|&byte| byte != 0) {
-            return;
+    moment.crashes(care, chance, &mut |bytes| crash_to(writer, &bytes, truth, tally));
+}
+
+fn crash_to(writer: &Writer, bytes: &[u8], truth: &Truth, tally: &mut Tally) {
+    // A header is far smaller than a sector, and no medium writes half a sector.
+    let header = &bytes[..bytes.len().min(writer.header_bytes)];
+    if header.contains(&0) && header.iter().any(|&byte| byte != 0) {
+        return;
+    }
+    tally.crashes += 1;
+    let recovered = must_recover(bytes, truth);
+    let torn = recovered.len() < bytes.len();
+    tally.torn += usize::from(torn);
+    if torn && tally.torn.is_multiple_of(32) {
+        crash_while_recovering(bytes, truth, tally);
+    }
+}
+
+/// Where several operations are under way, what comes of them may lie side by side.
+fn mix_within(writer: &Writer, moments: Range<usize>, chance: &mut Chance, tally: &mut Tally) {
+    let care = Care { mixtures: 24, ..CARE };
+    for (number, moment) in writer.machine.moments().iter().enumerate() {
+        if moments.contains(&number) && moment.under_way() > 1 {
+            let truth = writer.truth_at(number);
+            moment.mixtures(care, chance, &mut |bytes| crash_to(writer, &bytes, truth, tally));
         }
-        tally.crashes += 1;
-        let recovered = must_recover(&bytes, truth);
-        let torn = recovered.len() < bytes.len();
-        tally.torn += usize::from(torn);
-        if torn && tally.torn.is_multiple_of(32) {
-            crash_while_recovering(&bytes, truth, tally);
-        }
-    });
+    }
 }
 
 /// Opens what a crash left, twice, and writes on. Returns what the file was cut to.
@@ -462,7 +475,7 @@ fn after_every_crash_what_was_acknowledged_is_there_and_nothing_else_than_what_w
 fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_when_there_is_room() {
     let (start, mut tally) = (Instant::now(), Tally::default());
     let steps = script(5, 7);
-    let mut refused = 0;
+    let (mut refused, mut chance) = (0, Chance(11));
     for room in 0.. {
         let machine = Machine::holding(Vec::new());
         let mut writer = Writer::new(machine.clone()).unwrap();
@@ -487,8 +500,12 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
         }
         let opened = open(&machine, 0).unwrap();
         assert!(opened.torn.is_none() && writer.truth.allows(&opened.lines), "{room} bytes");
+        let first = first.unwrap_or_default();
         if room % 601 == 0 {
-            crash_within(&writer, first.unwrap_or_default(), CARE, &mut tally);
+            crash_within(&writer, first.clone(), CARE, &mut tally);
+        }
+        if room % 16 == 0 {
+            mix_within(&writer, first, &mut chance, &mut tally);
         }
         // All of it fitted, the compactions too.
         if machine.faults().room.is_some() {

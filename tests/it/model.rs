@@ -303,10 +303,22 @@ impl Moment {
                 }
                 visit(after.clone());
             }
-            if images.len() > 1 {
-                for _ in 0..care.mixtures {
-                    visit(mix(images, care.page, chance));
-                }
+        }
+        if self.under_way() > 0 {
+            self.mixtures(care, chance, visit);
+        }
+    }
+
+    /// Operations on the log that are not durable yet.
+    pub fn under_way(&self) -> usize {
+        self.logs.iter().map(|file| file.images.len() - 1).max().unwrap_or_default()
+    }
+
+    /// Those of [`Moment::crashes`] in which pages of different times lie side by side.
+    pub fn mixtures(&self, care: Care, chance: &mut Chance, visit: &mut dyn FnMut(Vec<u8>)) {
+        for file in &self.logs {
+            for _ in 0..care.mixtures {
+                visit(mix(&file.images, care.page, chance));
             }
         }
     }

@@ -34,7 +34,6 @@ pub struct Audience<S> {
 struct Reader {
     follows: Follows,
     author: Option<Author>,
-    tier: Tier,
 }
 
 enum Follows {
@@ -123,8 +122,7 @@ impl<S> Audience<S> {
         entry.per_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
         self.crowds.insert(page.into());
-        self.readers
-            .insert(reader, Reader { follows: Follows::Page(page.into()), author: None, tier });
+        self.readers.insert(reader, Reader { follows: Follows::Page(page.into()), author: None });
         self.order(shard, Order::Join { reader, sink, greeting, topic, tier });
         readers
     }
@@ -135,10 +133,7 @@ impl<S> Audience<S> {
         for page in &pages {
             self.watchers.entry(page.clone()).or_default().insert(reader);
         }
-        self.readers.insert(
-            reader,
-            Reader { follows: Follows::Counts(pages), author: None, tier: Tier::Full },
-        );
+        self.readers.insert(reader, Reader { follows: Follows::Counts(pages), author: None });
         let topic = self.new_topic();
         self.order(
             self.shard_of(reader),
@@ -174,10 +169,12 @@ impl<S> Audience<S> {
         }
     }
 
-    /// Remembers whose a reader is; returns the page it follows.
+    /// Remembers whose a reader is; returns the page it follows, unless it was known.
     pub fn bind(&mut self, reader: ReaderId, author: Author) -> Option<&str> {
         let reader = self.readers.get_mut(&reader)?;
-        reader.author = Some(author);
+        if reader.author.replace(author) == Some(author) {
+            return None;
+        }
         match &reader.follows {
             Follows::Page(page) => Some(page),
             Follows::Counts(_) => None,
@@ -303,11 +300,6 @@ impl<S> Audience<S> {
         for shard in 0..self.shards.len() {
             self.order(shard, Order::Goodbye);
         }
-    }
-
-    /// Whether a reader gets everything, or only lines with content.
-    pub fn tier(&self, reader: ReaderId) -> Option<Tier> {
-        Some(self.readers.get(&reader)?.tier)
     }
 
     /// Sends a message of subprotocol `sayso.1` to a page.

@@ -104,6 +104,14 @@ impl<S: Sink> Backlog<S> {
         }
     }
 
+    /// Adds the last that a reader is sent, whatever waits before it.
+    pub fn push_last(&mut self, frames: Frames) {
+        if !self.ended && !frames.is_empty() {
+            self.count(frames.len());
+            self.queue.push_back(frames);
+        }
+    }
+
     /// Adds whole frames that everyone gets: behind the history, if that is still to come.
     pub fn push_live(&mut self, frames: &Frames) {
         if self.admits(frames) {
@@ -128,8 +136,7 @@ impl<S: Sink> Backlog<S> {
                 || is_much(self.waiting_in_all.load(Relaxed), OUTBOXES_BYTES_MAX));
         let admitted = !self.ended && !self.overflown && !frames.is_empty();
         if admitted {
-            self.bytes += frames.len();
-            self.waiting_in_all.fetch_add(frames.len(), Relaxed);
+            self.count(frames.len());
         }
         admitted
     }
@@ -208,8 +215,8 @@ impl<S: Sink> Backlog<S> {
         let rest = self.rest_of_partial_frame();
         self.clear();
         (self.overflown, self.blocked) = (false, false);
-        self.push(rest.into());
-        self.push(close);
+        self.push_last(rest.into());
+        self.push_last(close);
     }
 
     fn rest_of_partial_frame(&self) -> Vec<u8> {
@@ -243,6 +250,11 @@ impl<S: Sink> Backlog<S> {
         self.listener = None;
         self.sent = 0;
         self.uncount(self.bytes);
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.waiting_in_all.fetch_add(bytes, Relaxed);
     }
 
     fn uncount(&mut self, bytes: usize) {

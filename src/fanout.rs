@@ -270,7 +270,8 @@ impl<S: Sink> Shard<S> {
             {
                 self.deliver();
             }
-            let listeners = self.topics.get_mut(&parcel.topic).expect("it was there");
+            // Its last listener may have gone in this turn.
+            let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
             if listeners.fresh.is_empty() {
                 self.dirty.push(parcel.topic);
             }
@@ -286,7 +287,7 @@ impl<S: Sink> Shard<S> {
             return;
         }
         if let Some(code) = close {
-            reader.backlog.push(frame::close(code).into());
+            reader.backlog.push_last(frame::close(code).into());
         }
         reader.is_closing = true;
         self.closing.push((Instant::now() + patience, id));
@@ -371,7 +372,8 @@ impl<S: Sink> Shard<S> {
 
     fn retry_late(&mut self) {
         for slot in std::mem::take(&mut self.late) {
-            if let Some(reader) = self.slots[slot].as_mut() {
+            // A slot that was given to another reader meanwhile may be listed twice.
+            if let Some(reader) = self.slots[slot].as_mut().filter(|reader| reader.is_late) {
                 reader.is_late = false;
                 self.flush(slot);
             }

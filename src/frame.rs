@@ -44,26 +44,19 @@ impl CloseCode {
 
 /// Appends a text frame with `payload` to `out`.
 pub fn text(payload: &[u8], out: &mut Vec<u8>) {
-    text_in_two(payload, b"", out);
-}
-
-/// Appends one text frame whose payload is `head` and then `tail`, so that neither has to be copied together before.
-pub fn text_in_two(head: &[u8], tail: &[u8], out: &mut Vec<u8>) {
     out.push(0x81);
-    let len = head.len() + tail.len();
-    match len {
-        0..=125 => out.push(len as u8),
-        126..=0xffff => {
+    match payload.len() {
+        len @ 0..=125 => out.push(len as u8),
+        len @ 126..=0xffff => {
             out.push(126);
             out.extend_from_slice(&(len as u16).to_be_bytes());
         }
-        _ => {
+        len => {
             out.push(127);
             out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(head);
-    out.extend_from_slice(tail);
+    out.extend_from_slice(payload);
 }
 
 /// A close frame.
@@ -75,8 +68,11 @@ pub fn close(code: CloseCode) -> Vec<u8> {
     frame
 }
 
-/// Bytes of the first frame in `bytes`, or `None` if its header is not complete. Only frames made here are understood: unmasked.
+/// Bytes of the first frame in `bytes`, or `None` if it is none or its header is not complete. Only frames made here are understood: unmasked.
 pub fn len_of_first(bytes: &[u8]) -> Option<usize> {
+    if bytes.first()? & 0x80 == 0 {
+        return None;
+    }
     match *bytes.get(1)? {
         126 => Some(4 + u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]) as usize),
         127 => Some(10 + u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize),

@@ -249,11 +249,13 @@ impl<S> Keeper<S> {
 
     /// Makes the batch durable, and only then known, in the order of the requests.
     fn finish(&mut self) {
-        let written = if self.batch.lines.is_empty() { Ok(()) } else { self.log.commit() };
-        let fault = match written {
+        let is_empty = self.batch.lines.is_empty();
+        let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
             Ok(()) => {
                 self.index.keep();
-                self.pulse.full.store(false, Relaxed);
+                self.pulse.full.fetch_and(is_empty, Relaxed);
+                // Before anybody hears of it, so that nobody is then served an older page.
+                self.pulse.seq.store(self.log.next_seq() - 1, Relaxed);
                 None
             }
             Err(fault) => {
@@ -356,17 +358,15 @@ impl<S> Keeper<S> {
     }
 
     fn storage_fault(&self, fault: Fault) -> Reject {
-        log::error!("{fault}");
-        match fault {
-            Fault::Full => {
-                self.pulse.full.store(true, Relaxed);
-                Reject::StorageFull
-            }
-            Fault::Failed(why) => {
-                let _ = self.pulse.failed.set(why);
-                Reject::StorageFailed
-            }
+        let sentence = fault.to_string();
+        let (is_new, reject) = match fault {
+            Fault::Full => (!self.pulse.full.swap(true, Relaxed), Reject::StorageFull),
+            Fault::Failed(why) => (self.pulse.failed.set(why).is_ok(), Reject::StorageFailed),
+        };
+        if is_new {
+            log::error!("{sentence}");
         }
+        reject
     }
 
     fn unreadable(&self, error: &std::io::Error) -> Reject {

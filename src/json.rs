@@ -14,11 +14,11 @@ pub fn counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// The value behind `"name":` in a JSON object that was written without white space: a number, or a string without escapes.
+/// The value behind `"name":` in a JSON object: a number, or a string without escapes.
 pub fn field<'j>(json: &'j str, name: &str) -> Option<&'j str> {
     // Inside a string the quotes would be escaped, so this is a field's name.
     let (_, value) = json.split_once(&format!("\"{name}\":"))?;
-    match value.strip_prefix('"') {
+    match value.trim_start().strip_prefix('"') {
         Some(text) => text.split('"').next().filter(|text| !text.contains('\\')),
         None => value.split([',', '}']).next(),
     }

@@ -179,6 +179,11 @@ impl Log {
         Header { next: self.next, ..self.header.clone() }
     }
 
+    /// Why nothing can be appended any more, if so.
+    pub fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
     /// An empty disk beside the log's, for [`Log::adopt`].
     ///
     /// # Errors
@@ -267,9 +272,11 @@ impl Log {
             });
         }
         match self.sync {
-            SyncMode::Always => {
-                self.disk.sync().map_err(|error| self.fail(format!("syncing: {error}")))
-            }
+            SyncMode::Always => self.disk.sync().map_err(|error| {
+                // It is refused, so it should not be there after a restart; what the medium makes of that is its own affair.
+                let _ = self.disk.cut(self.end);
+                self.fail(format!("syncing: {error}"))
+            }),
             SyncMode::Never => Ok(()),
         }
     }

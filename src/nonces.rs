@@ -92,7 +92,7 @@ impl Nonces {
         if self.slots.is_empty() {
             None
         } else {
-            Some((fingerprint as usize * self.slots.len()) >> 32)
+            Some(((u64::from(fingerprint) * self.slots.len() as u64) >> 32) as usize)
         }
     }
 

@@ -59,7 +59,7 @@ impl Rates {
             wait = wait.max(after.saturating_sub(now + self.window));
         }
         if wait > Duration::ZERO {
-            return Err(wait.as_millis().div_ceil(1_000) as u32);
+            return Err(wait.as_millis().div_ceil(1_000).max(1) as u32);
         }
         for payer in payers {
             let after = self.used_until(payer).max(now) + self.interval;

@@ -61,6 +61,8 @@ pub enum Reject {
     NotModerator,
     /// The comment is on another page than the socket.
     NotOnPage(u64),
+    /// The comment waits for a moderator, so it can't be taken away.
+    NeverPublic(u64),
     /// The nonce is that of a comment which this client may not see.
     NonceTaken,
     /// The comment is deleted, so it can't be edited.
@@ -88,7 +90,7 @@ impl Reject {
         match self {
             Reject::NotAuthor(_) | Reject::NotModerator | Reject::PageNotAllowed(_) => 403,
             Reject::UnknownComment(_) | Reject::NotOnPage(_) => 404,
-            Reject::Deleted(_) | Reject::NonceTaken => 409,
+            Reject::Deleted(_) | Reject::NonceTaken | Reject::NeverPublic(_) => 409,
             Reject::ContentTooLong(_) => 413,
             Reject::TooFast { .. } | Reject::TooManyFrames(_) => 429,
             Reject::StorageFull
@@ -162,6 +164,9 @@ impl fmt::Display for Reject {
             Reject::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
             Reject::NotModerator => write!(f, "this needs the moderator's token"),
             Reject::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
+            Reject::NeverPublic(id) => {
+                write!(f, "comment {id} was never public; delete it, or make it public")
+            }
             Reject::NonceTaken => {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
             }

@@ -109,6 +109,10 @@ impl Site {
     }
 
     fn route(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
+        if asked.path == COMPACT_PATH && asked.client.is_none() {
+            allow(asked, &["POST"])?;
+            return Ok(self.compact());
+        }
         let Some(path) = asked.path.strip_prefix(&*self.base) else { return Err(not_found(asked)) };
         if path.is_empty() {
             return Err(
@@ -146,10 +150,6 @@ impl Site {
                 400,
                 "this is the address of a WebSocket; connect to it with one",
             )),
-            COMPACT_PATH if asked.client.is_none() => {
-                allow(asked, &["POST"])?;
-                Ok(self.compact())
-            }
             _ => match comment_id {
                 Some(id) => self.change(id, asked),
                 None => Err(not_found(asked)),

@@ -105,7 +105,11 @@ pub fn scan(
         Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
             return Err(Ok("its first line has no end".into()));
         }
-        _ => return Ok(scan),
+        Some(_) => {
+            scan.tail = Tail::Torn;
+            return Ok(scan);
+        }
+        None => return Ok(scan),
     }
     while let Some(raw) = lines.next().map_err(Err)? {
         let judged = judge(&raw, Some(scan.crc), scan.last_seq, each);

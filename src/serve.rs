@@ -89,7 +89,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
     wait_for(signal);
     ::log::info!("stopping");
-    limit_stopping()?;
+    limit_stopping();
     door.stop();
     let _ = hub.ask(Request::Stop);
     drop(hub);
@@ -153,8 +153,8 @@ fn start_hub(
 }
 
 /// Without the hub or a shard nothing works: better an end that a supervisor sees than a server that only looks alive.
-fn vital(work: impl FnOnce()) {
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+fn vital(work: impl FnOnce() + 'static) {
+    if !threads::survive(Box::new(work)) {
         ::log::error!("a vital thread has panicked, sayso ends");
         process::exit(1);
     }
@@ -174,13 +174,15 @@ fn wait_for(mut signal: UnixStream) {
     }
 }
 
-fn limit_stopping() -> Result<(), Error> {
-    spawn("deadline".into(), || {
+fn limit_stopping() {
+    let started = threads::start("deadline", || {
         thread::sleep(STOP_DEADLINE);
         ::log::warn!("something would not end in time; everything acknowledged is on disk");
         process::exit(0);
-    })
-    .map(drop)
+    });
+    if started.is_err() {
+        ::log::warn!("no thread could be started to limit the time that stopping takes");
+    }
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {

@@ -147,7 +147,12 @@ impl Session {
         let reading = handle.clone();
         let thread = threads::start_connection(handle.number, move || {
             match end {
-                None => reading.read_all(rest),
+                // A panic in a connection ends that connection, and properly: its reader must not stay behind.
+                None => {
+                    if !threads::survive(Box::new(|| reading.read_all(rest))) {
+                        reading.finish(None);
+                    }
+                }
                 Some(code) => reading.finish(Some(code)),
             }
             drop(seat);

@@ -1,6 +1,10 @@
 //! Starting a thread: always named, and one piece of code for all of them, which a generic `spawn` would copy for each.
 
-use std::{io, thread::Builder, thread::JoinHandle};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{Builder, JoinHandle},
+};
 
 /// The stack of a thread that reads from a connection. Only pages that are touched cost memory; debug builds touch more than release
 /// builds.
@@ -31,4 +35,9 @@ pub fn start_connection(
 
 fn spawn(builder: Builder, work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
     builder.spawn(work)
+}
+
+/// Does something that may panic without ending the thread; `false` if it did. Who goes on must not rely on what it was changing.
+pub fn survive(work: Box<dyn FnOnce() + '_>) -> bool {
+    catch_unwind(AssertUnwindSafe(work)).is_ok()
 }

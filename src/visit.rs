@@ -223,7 +223,11 @@ impl House {
             client,
             seats: Box::new((visitor.places.clone(), seat)),
         };
-        self.rooms.upgrade(head, guest)
+        // From here on it is others' to end: a stop must not shut it while it is handed over.
+        self.talking().remove(&visitor.number);
+        self.rooms.upgrade(head, guest).inspect_err(|_| {
+            self.talking().insert(visitor.number, Arc::downgrade(&visitor.stream));
+        })
     }
 
     /// A proxy's request counts for whom it is made; anybody else was counted when they came.

@@ -152,15 +152,19 @@ impl House {
                 (server.clone(), site.clone(), finished.clone(), wake.clone());
             let take = move || {
                 while let Ok(request) = server.recv() {
-                    serve(&site, request, &finished);
+                    // A panic costs the request that caused it, which tiny_http then answers, and no thread.
+                    threads::survive(Box::new(|| serve(&site, request, &finished)));
                 }
                 // Torn down, or tiny_http's accept has failed: then somebody must know.
                 let _ = wake.try_send(());
             };
             threads.push(threads::start(format!("web-{n}"), take)?);
         }
-        let finish =
-            move || to_finish.iter().for_each(|(request, finish)| respond(request, finish()));
+        let finish = move || {
+            to_finish.iter().for_each(|(request, finish)| {
+                let _ = threads::survive(Box::new(|| respond(request, finish())));
+            })
+        };
         threads.push(threads::start(format!("web-{TAKING_THREADS}"), finish)?);
         Ok(House { server, threads })
     }

@@ -222,3 +222,26 @@ fn a_history_in_pieces_waits_for_the_socket() {
     hall.turn(vec![gone]);
     assert!(sent.recv().is_err(), "nobody will ever say so");
 }
+
+#[test]
+fn a_topic_whose_last_reader_goes_between_two_long_publishes_is_no_harm() {
+    let mut hall = Hall::new();
+    hall.reader(1, Tier::Full, usize::MAX);
+    let text = "x".repeat(90_000);
+    hall.turn(vec![publish(&text), Order::Gone { reader: 1 }, publish(&text), publish(&text)]);
+    assert!(hall.shard.topics.is_empty());
+}
+
+#[test]
+fn a_close_frame_reaches_a_reader_whose_backlog_is_nearly_full() {
+    let mut hall = Hall::new();
+    let pipe = hall.reader(1, Tier::Full, 100);
+    let text = "x".repeat(OUTBOX_BYTES_MAX / 2 - 60);
+    hall.turn(vec![publish(&text)]);
+    hall.turn(vec![publish(&text)]);
+    hall.turn(vec![Order::Leave { reader: 1, close: Some(CloseCode::Away) }]);
+    pipe.room.set(usize::MAX);
+    hall.shard.retry_late();
+    assert!(pipe.taken.borrow().ends_with(&frame::close(CloseCode::Away)));
+    assert_eq!(pipe.shut.get(), Some(Shutdown::Write));
+}

@@ -2,6 +2,8 @@
 //!
 //! Changes nothing but who listens.
 
+use std::collections::HashSet;
+
 use super::Keeper;
 use crate::{
     audience::counts_message,
@@ -18,6 +20,10 @@ use crate::{
 const ANSWER_BYTES_MAX: usize = 900 * 1024;
 /// How far back an author's own waiting comments are looked for when a socket says whose it is.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
+/// How many of them are looked at: the hub reads them itself, which few posts may cost.
+const OWN_PENDING_MAX: usize = 50;
+/// Likewise, bytes.
+const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
 impl<S> Keeper<S> {
     pub(super) fn serve(&mut self, request: Request<S>) {
@@ -41,6 +47,9 @@ impl<S> Keeper<S> {
     }
 
     fn join(&mut self, join: Join<S>) {
+        if self.stopping {
+            return;
+        }
         let Join { reader, sink, greeting, tier, follow, welcome } = join;
         let welcome_message = match follow {
             Follow::Page(page, from) => {
@@ -49,7 +58,9 @@ impl<S> Keeper<S> {
                 let readers = self.audience.join(reader, sink, greeting, tier, &page);
                 Welcome { history, readers, resumed }
             }
-            Follow::Counts(pages) => {
+            Follow::Counts(mut pages) => {
+                let mut seen = HashSet::new();
+                pages.retain(|page| seen.insert(page.clone()));
                 let counts =
                     counts_message(pages.iter().map(|page| (&**page, self.index.count(page))));
                 self.audience.watch(reader, sink, greeting, pages);
@@ -89,7 +100,8 @@ impl<S> Keeper<S> {
     fn bind(&mut self, reader: ReaderId, author: Author) {
         let Some(page) = self.audience.bind(reader, author) else { return };
         let searched = self.index.newest(page, None).take(OWN_PENDING_SEARCHED_MAX);
-        let mut waiting: Vec<Item> = searched.filter(|item| item.sight == Sight::Pending).collect();
+        let waiting = searched.filter(|item| item.sight == Sight::Pending);
+        let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
         let pseudonym = author.to_string();
         for line in waiting.iter().filter_map(|item| self.log.read(item.place).ok()) {

@@ -29,6 +29,8 @@ pub(super) struct Upkeep {
     listeners: Vec<Listener>,
     /// When it failed last.
     failed: Option<Instant>,
+    /// What the last one left, bytes: what it could not drop then it can't drop now.
+    compacted_to: u64,
 }
 
 impl Upkeep {
@@ -71,7 +73,8 @@ impl<S> Keeper<S> {
                 );
             }
             None if self.is_compacting() || self.upkeep.has_just_failed() => {}
-            None if self.pulse.failed.get().is_some() => {}
+            None if self.pulse.failed.get().is_some() || self.stopping => {}
+            None if self.log.end() < self.upkeep.compacted_to * 2 => {}
             None if is_worth_it(&self.log, &self.index) => self.begin_to_compact(),
             None => {}
         }
@@ -96,19 +99,25 @@ impl<S> Keeper<S> {
         match done {
             Ok(replaced) => {
                 self.recent.clear();
+                self.upkeep.compacted_to = self.log.end();
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());
                 // Freeing a large file takes a file system many milliseconds; that is nothing the hub should wait for.
                 let _ = threads::start("compact", move || drop(replaced));
                 self.tell_listeners(Ok((before, self.log.end())));
             }
-            Err(error) => self.tell_listeners(Err(error.to_string())),
+            Err(error) => {
+                if let Some(why) = self.log.failed() {
+                    let _ = self.pulse.failed.set(why.to_owned());
+                }
+                self.tell_listeners(Err(error.to_string()));
+            }
         }
     }
 
     fn tell_listeners(&mut self, outcome: Result<(u64, u64), String>) {
         if let Err(why) = &outcome {
             self.upkeep.failed = Some(Instant::now());
-            log::error!("the log could not be compacted, the old one stays in use: {why}");
+            log::error!("the log could not be compacted: {why}");
         }
         for listener in std::mem::take(&mut self.upkeep.listeners) {
             listener(outcome.clone());

@@ -73,9 +73,6 @@ impl<S> Keeper<S> {
         let item = self.index.find(id).ok_or(Reject::UnknownComment(id))?;
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
-        if page.is_some_and(|page| *page != *comment.page) {
-            return Err(Reject::NotOnPage(id));
-        }
         if comment.deleted {
             let gone = if change == Change::Delete {
                 Ok(Done { line, what: What::Known })
@@ -97,6 +94,9 @@ impl<S> Keeper<S> {
                 Reject::UnknownComment(id)
             });
         }
+        if page.is_some_and(|page| *page != *comment.page) {
+            return Err(Reject::NotOnPage(id));
+        }
         match change {
             Change::Delete => comment.bury(),
             Change::Text(text) => {
@@ -104,6 +104,13 @@ impl<S> Keeper<S> {
                 self.retext(&mut comment, text, by);
             }
             Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
+            Change::Status(status) if status == comment.status => {
+                return Ok(Done { line, what: What::Known });
+            }
+            // Its tombstone would be the first that everyone hears of it.
+            Change::Status(Status::Hidden) if comment.status == Status::Pending => {
+                return Err(Reject::NeverPublic(id));
+            }
             Change::Status(status) => comment.status = status,
         }
         comment.seq = self.log.next_seq();
@@ -177,7 +184,7 @@ impl<S> Keeper<S> {
         let owner = comment.author.as_deref().and_then(Author::parse);
         match item.sight {
             Sight::Hidden => redacted(&line).map(Some).map_err(|error| self.unreadable(&error)),
-            Sight::Pending if owner != author => Err(Reject::NonceTaken),
+            Sight::Pending | Sight::PendingDeleted if owner != author => Err(Reject::NonceTaken),
             _ => Ok(Some(line)),
         }
     }

@@ -1,0 +1,119 @@
+//! Whether a post, a push and a page cost the same with a full log as with a nearly empty one: two programs, asked in turn.
+
+use std::{path::Path, time::Instant};
+
+use crate::{
+    Plan,
+    author::{Author, Browser},
+    program::Program,
+    table::{Bar, Table, median},
+};
+
+/// What the served page shows: so many are in the small log too, or there would be less to render.
+const SHOWN: usize = 50;
+const MOST: Bar = Bar::AtMost(1.1);
+
+/// Somebody who posts on a page of one program, and somebody who reads it.
+struct Pair {
+    author: Author,
+    reader: Author,
+    posts: Vec<f64>,
+    pushes: Vec<f64>,
+}
+
+pub fn measure(plan: &Plan, few: &Path, many: &Path, table: &mut Table) {
+    let programs = [few, many].map(Program::start);
+    let mut shown = Author::join(&programs[0], "/");
+    for _ in 0..SHOWN {
+        shown.post();
+    }
+    let stored = plan.comments;
+    for (page, name) in [("/", "same page"), ("elsewhere", "other page")] {
+        let mut pairs = programs.each_ref().map(|program| Pair::new(program, page));
+        for turn in 0..plan.posts {
+            for at in order(turn) {
+                pairs[at].step(turn % 2 == 0);
+            }
+        }
+        let [few, many] = pairs
+            .each_mut()
+            .map(|pair| [median(&mut pair.posts) * 1e6, median(&mut pair.pushes) * 1e6]);
+        for (at, what) in ["post", "push"].into_iter().enumerate() {
+            let what = format!("{what}, {name}, µs at {stored}");
+            table.ratio(&what, many[at], &format!("at {SHOWN}"), few[at], MOST);
+        }
+    }
+    pages(plan, &programs, table);
+    let [few, many] = programs.each_ref().map(|program| program.memory().rss as f64);
+    let what = "memory per comment after that, bytes";
+    table.limit(what, (many - few) / stored as f64, Bar::AtMost(40.0));
+    let posts = 2 * plan.posts + plan.fresh_gets;
+    table.note(what, &format!("{posts} more posts to both, {} page loads", plan.gets));
+}
+
+fn pages(plan: &Plan, programs: &[Program; 2], table: &mut Table) {
+    let mut browsers = programs.each_ref().map(|program| Browser::new(program, "/"));
+    let mut authors = programs.each_ref().map(|program| Author::join(program, "/"));
+    let mut times = [const { Vec::new() }; 2];
+    for turn in 0..plan.gets {
+        for at in order(turn) {
+            times[at].push(get(&mut browsers[at], None).0);
+        }
+    }
+    let mut fresh = [const { Vec::new() }; 2];
+    let mut stale = 0;
+    for turn in 0..plan.fresh_gets {
+        for at in order(turn) {
+            let id = authors[at].post();
+            match get(&mut browsers[at], Some(id)) {
+                (took, true) => fresh[at].push(took),
+                (_, false) => stale += 1,
+            }
+        }
+    }
+    for (what, [few, many]) in [("unchanged", &mut times), ("after a post", &mut fresh)] {
+        let what = format!("GET /, {what}, µs at {}", plan.comments);
+        let (few, many) = (median(few) * 1e6, median(many) * 1e6);
+        table.ratio(&what, many, &format!("at {SHOWN}"), few, MOST);
+    }
+    let asked = 2 * plan.fresh_gets;
+    let text = format!("{stale} of {asked} lack the comment whose line its author has; 0 is right");
+    table.note("GET /, after a post", &text);
+}
+
+impl Pair {
+    fn new(program: &Program, page: &str) -> Pair {
+        let (author, reader) = (Author::join(program, page), Author::join(program, page));
+        Pair { author, reader, posts: Vec::new(), pushes: Vec::new() }
+    }
+
+    /// One post: times how long until its author or until its reader has the line.
+    fn step(&mut self, times_author: bool) {
+        let start = Instant::now();
+        self.author.send();
+        if times_author {
+            self.author.receive();
+            self.posts.push(start.elapsed().as_secs_f64());
+            self.reader.receive_of(&self.author);
+        } else {
+            self.reader.receive_of(&self.author);
+            self.pushes.push(start.elapsed().as_secs_f64());
+            self.author.receive();
+        }
+    }
+}
+
+/// Loads a page; seconds, and whether it shows comment `id`.
+fn get(browser: &mut Browser, id: Option<u64>) -> (f64, bool) {
+    let start = Instant::now();
+    let page = browser.get();
+    let took = start.elapsed().as_secs_f64();
+    let page = str::from_utf8(page).expect("a page is text");
+    assert!(page.ends_with("</html>\n"), "the whole page comes");
+    (took, id.is_none_or(|id| page.contains(&format!("id=\"sayso-{id}\""))))
+}
+
+/// Who comes first takes turns too.
+fn order(turn: usize) -> [usize; 2] {
+    if (turn / 2).is_multiple_of(2) { [0, 1] } else { [1, 0] }
+}

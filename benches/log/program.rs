@@ -1,0 +1,106 @@
+//! The real program on a free port, and the folder that it works in. Knows nothing of what is said to it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Longest wait for any answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder on a real file system that goes with the run.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// In `SAYSO_BENCH_DIR`, or in the target folder: the usual temporary one is memory on many machines, where a sync is free.
+    pub fn new() -> Folder {
+        let parent = std::env::var_os("SAYSO_BENCH_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+        let path = parent.join(format!("sayso-bench-log-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("the bench's folder can be made");
+        Folder(path)
+    }
+
+    /// A folder in it, which is there afterwards.
+    pub fn join(&self, name: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(&path).expect("a folder can be made in the bench's folder");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process's memory, bytes.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// Resident now.
+    pub rss: u64,
+    /// Resident at most, so far.
+    pub peak: u64,
+}
+
+/// A running sayso; ended with its value.
+pub struct Program {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From the start of the process to the line that says it listens.
+    pub took: Duration,
+}
+
+impl Program {
+    /// Starts sayso, durable and without limits of rate.
+    pub fn start(data: &Path) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+        command.env_clear().args(["--listen", "127.0.0.1:0", "--sync", "always", "--rate", "off"]);
+        command.args(["--max-per-address", "10000", "--log-level", "warn"]).arg("--data").arg(data);
+        let start = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout is piped"))
+            .read_line(&mut line)
+            .expect("sayso says where it listens");
+        let took = start.elapsed();
+        let address = line.trim_end().strip_prefix("sayso listening on http://");
+        let address = address.and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("sayso said {line:?}"));
+        Program { child, address, took }
+    }
+
+    /// A new connection to it.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("sayso accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_nodelay(true).expect("a connection's delay can be switched off");
+        stream
+    }
+
+    /// What it needs now.
+    pub fn memory(&self) -> Memory {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("the status of a running process can be read");
+        let bytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            number.and_then(|number| number.parse::<u64>().ok()).expect("it has numbers") * 1024
+        };
+        Memory { rss: bytes("VmRSS:"), peak: bytes("VmHWM:") }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

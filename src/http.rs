@@ -118,6 +118,16 @@ impl Answer {
     }
 }
 
+/// The entity tag of these bytes (RFC 9110 §8.8.3).
+pub fn tag(bytes: &[u8]) -> String {
+    format!("\"{:08x}-{:x}\"", crc32c::crc32c(bytes), bytes.len())
+}
+
+/// The same for what may be said in other bytes.
+pub fn weak_tag(bytes: &[u8]) -> String {
+    format!("W/{}", tag(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

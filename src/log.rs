@@ -324,15 +324,19 @@ pub fn read_line(reader: &dyn ReadAt, place: Place, out: &mut Vec<u8>) -> io::Re
     Ok(())
 }
 
+/// What follows the log's name in that of a file that is kept aside: why, and when.
+pub fn dated(why: &str, now: SystemTime) -> String {
+    format!("{why}-{}", humantime::format_rfc3339_millis(now)).replace(':', "-")
+}
+
 fn set_torn_tail_aside(
     disk: &mut dyn Disk,
     from: u64,
     to: u64,
     now: SystemTime,
 ) -> io::Result<Torn> {
-    let time = humantime::format_rfc3339_millis(now).to_string().replace(':', "-");
     let kept =
-        disk.set_aside(&format!(".torn-{time}"), &mut Range { reader: disk.reader(), from, to })?;
+        disk.set_aside(&dated(".torn", now), &mut Range { reader: disk.reader(), from, to })?;
     disk.cut(from)?;
     disk.sync()?;
     Ok(Torn { kept, bytes: to - from })

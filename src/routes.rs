@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     draft::{Message, Text, author, check_page},
     history::History,
-    http::{Answer, Asked},
+    http::{Answer, Asked, tag, weak_tag},
     json,
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     origin::{self, Origins},
@@ -158,7 +158,7 @@ impl Site {
     }
 
     fn asset(&self, asset: &assets::Asset, asked: &Asked) -> Answer {
-        let etag = format!("\"{:08x}-{:x}\"", crc32c::crc32c(asset.bytes), asset.bytes.len());
+        let etag = tag(asset.bytes);
         // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
         Answer::new(200, asset.content_type, asset.bytes)
             .with("Cache-Control", "max-age=300")
@@ -214,7 +214,7 @@ impl Site {
                 Ok(body) => body,
                 Err(error) => return unreadable(&error),
             };
-            let etag = format!("W/\"{:08x}-{:x}\"", crc32c::crc32c(&body), body.len());
+            let etag = weak_tag(&body);
             Answer::json(200, body).tagged(&etag, &asked)
         }))
     }
@@ -240,8 +240,7 @@ impl Site {
             let answer = move |counts: Vec<(String, u64)>| {
                 take(Box::new(move || {
                     let body = json::counts(counts.iter().map(|(page, n)| (&**page, *n)));
-                    let etag =
-                        format!("W/\"{:08x}-{:x}\"", crc32c::crc32c(body.as_bytes()), body.len());
+                    let etag = weak_tag(body.as_bytes());
                     Answer::json(200, body).tagged(&etag, &asked)
                 }));
             };

@@ -16,7 +16,7 @@ use crate::{
     config::SyncMode,
     disk::{Disk, FileDisk, Lock},
     error::Error,
-    log::FILE_NAME,
+    log::{FILE_NAME, dated},
     rewrite::Writer,
     routes::COMPACT_PATH,
     scan::{Header, Problem, survey},
@@ -73,10 +73,8 @@ pub fn repair(data: &Path) -> Result<(), Error> {
         writer.line(line, false).map_err(io_error("repair"))?;
     }
     let mut written = writer.finish().map_err(io_error("repair"))?;
-    let time = humantime::format_rfc3339_millis(now).to_string().replace(':', "-");
     let original = fs::File::open(&path).map_err(io_error("open"))?;
-    let kept =
-        disk.set_aside(&format!(".damaged-{time}"), &mut &original).map_err(io_error("keep"))?;
+    let kept = disk.set_aside(&dated(".damaged", now), &mut &original).map_err(io_error("keep"))?;
     written.disk.take_place().map_err(io_error("replace"))?;
     for Problem { line, why } in &problems {
         println!("line {line} is left out: {why}");

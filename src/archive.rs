@@ -5,12 +5,13 @@
 use std::{path::Path, time::SystemTime};
 
 use crate::{
-    comment::{Author, Record},
+    comment::Author,
     config::SyncMode,
     disk::FileDisk,
     error::Error,
     index::{Entry, Index},
     log::{FILE_NAME, Log},
+    record::Record,
     scan::Place,
     sight::Sight,
 };
@@ -36,7 +37,7 @@ impl Archive {
         let mut index = Index::default();
         let mut approved = Vec::new();
         let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
-            let record = parse(line)?;
+            let record = Record::parse(line)?;
             if let Some(entry) = entry(&record, place) {
                 index.load(entry);
                 if with_authors && entry.sight == Sight::Public {
@@ -56,26 +57,6 @@ impl Archive {
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
         Ok(Archive { log, index, approved })
     }
-}
-
-/// Reads a line of the file.
-///
-/// # Errors
-/// A sentence, where it is none that sayso writes.
-pub fn parse(line: &[u8]) -> Result<Record<'_>, String> {
-    let record: Record =
-        serde_json::from_slice(line).map_err(|error| format!("it is no comment: {error}"))?;
-    if !record.kind.is_empty() {
-        return Ok(record);
-    }
-    let lead = record.seq.checked_sub(record.id).filter(|lead| *lead <= u64::from(u32::MAX));
-    if record.id == 0 || lead.is_none() {
-        return Err(format!("its id is {}, its seq {}", record.id, record.seq));
-    }
-    if record.page.is_empty() {
-        return Err("it has no page".into());
-    }
-    Ok(record)
 }
 
 /// What the index keeps of a line; nothing of lines that are not comments.

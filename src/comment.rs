@@ -2,7 +2,7 @@
 //!
 //! Pure: no clock, no thread, no file. `seq` and the time are given by whoever knows them.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -157,35 +157,6 @@ impl Comment {
         }
         .encode(out);
     }
-}
-
-/// What is remembered of a line when a log is opened: no text, and nothing copied where JSON has no escapes. Lines of every kind
-/// have a `seq`; the rest is a comment's.
-#[derive(Debug, Deserialize)]
-pub struct Record<'a> {
-    /// See [`Comment::seq`].
-    pub seq: u64,
-    /// See [`Comment::id`]; 0 if absent.
-    #[serde(default)]
-    pub id: u64,
-    /// See [`Comment::page`]; empty if absent.
-    #[serde(default, borrow)]
-    pub page: Cow<'a, str>,
-    /// See [`Comment::author`]; empty if absent.
-    #[serde(default, borrow)]
-    pub author: Cow<'a, str>,
-    /// See [`Comment::nonce`]; empty if absent.
-    #[serde(default, borrow)]
-    pub nonce: Cow<'a, str>,
-    /// See [`Comment::deleted`].
-    #[serde(default)]
-    pub deleted: bool,
-    /// See [`Comment::status`].
-    #[serde(default)]
-    pub status: Status,
-    /// See [`Comment::kind`]; empty if absent.
-    #[serde(default, borrow)]
-    pub kind: Cow<'a, str>,
 }
 
 /// The part of a line that its writer decides: the expensive one, encoded by the thread that reads the draft.

@@ -12,10 +12,10 @@ use std::{
 };
 
 use crate::{
-    archive::parse,
     disk::{Disk, ReadAt},
     index::Index,
     log::{Log, Replaced},
+    record::Record,
     rewrite::{Writer, Written, copy, rewrite},
     scan::Header,
 };
@@ -81,7 +81,8 @@ impl Job {
         let mut writer = Writer::begin(fresh, &header);
         let find = |offset: u64| by_offset.binary_search_by_key(&offset, |entry| entry.0);
         let wants = |line: &[u8], place: crate::scan::Place| {
-            find(place.offset).is_ok() || parse(line).is_ok_and(|record| !record.kind.is_empty())
+            find(place.offset).is_ok()
+                || Record::parse(line).is_ok_and(|record| !record.kind.is_empty())
         };
         rewrite(reader.clone(), from, &mut writer, wants, |was, is| {
             if let Ok(at) = find(was) {

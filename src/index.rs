@@ -114,6 +114,8 @@ impl Index {
     pub fn settle(&mut self) {
         self.merge_strays();
         self.live_bytes = self.places.iter().map(|packed| packed.bytes()).sum();
+        let with_nonce = self.rest.iter().filter(|rest| rest.fingerprint != 0).count();
+        self.nonces.reserve(with_nonce, |n| self.rest[n as usize].fingerprint);
         for number in 0..self.ids.len() as u32 {
             let item = self.item(number);
             let page = &mut self.pages[self.rest[number as usize].page as usize];

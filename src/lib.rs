@@ -53,6 +53,7 @@
 //! | 8 | `rewrite.rs` | a log written anew | why a line is wanted |
 //! | 9 | `scan.rs` | a log from its first line to its last; torn or damaged | comments |
 //! | 8 | `sight.rs` | who sees a line, and where it lies | who asks |
+//! | 8 | `record.rs` | what opening a log remembers of a line | files, the index |
 //! | 8 | `nonces.rs` | every nonce ever used, in a few bytes | nonces' text |
 //! | 8 | `draft.rs` | what a client says: untrusted → typed → encoded | sockets, state |
 //! | 8 | `page.rs` | the served page as HTML | requests, files |
@@ -149,6 +150,7 @@ pub mod query;
 pub mod rates;
 pub mod reach;
 pub mod recent;
+pub mod record;
 pub mod reject;
 pub mod relay;
 pub mod request;

@@ -71,9 +71,20 @@ impl Nonces {
         }
     }
 
+    /// Makes room for so many at once, and a tenth more, so that the next ones don't move everything again.
+    pub fn reserve(&mut self, count: usize, fingerprints: impl Fn(u32) -> u32) {
+        let slots = (self.used + count) * 110 / LOAD_PERCENT_MAX;
+        if slots > self.slots.len() {
+            self.resize(slots.max(SLOTS_MIN), &fingerprints);
+        }
+    }
+
     fn grow(&mut self, fingerprints: &impl Fn(u32) -> u32) {
-        let bigger = (self.slots.len() + self.slots.len() / 4).max(SLOTS_MIN);
-        let old = std::mem::replace(&mut self.slots, vec![EMPTY; bigger]);
+        self.resize((self.slots.len() + self.slots.len() / 4).max(SLOTS_MIN), fingerprints);
+    }
+
+    fn resize(&mut self, slots: usize, fingerprints: &impl Fn(u32) -> u32) {
+        let old = std::mem::replace(&mut self.slots, vec![EMPTY; slots]);
         for number in old.into_iter().filter(|&number| number != EMPTY) {
             self.place(number, fingerprints(number));
         }

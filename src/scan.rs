@@ -2,7 +2,11 @@
 //!
 //! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
 
-use std::{io, sync::Arc, time::SystemTime};
+use std::{
+    io::{self, BufRead},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use crate::{
     base64,
@@ -233,22 +237,24 @@ impl Raw<'_> {
 struct Lines {
     reader: Arc<dyn ReadAt>,
     length: u64,
-    /// `buffer[start..]` is what has been read but not given out; it lies at `offset` in the file.
+    /// `buffer[start..end]` is what has been read but not given out; it lies at `offset` in the file. Never shrinks, so that
+    /// nothing is zeroed twice.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
     offset: u64,
 }
 
 impl Lines {
     fn new(reader: Arc<dyn ReadAt>, length: u64) -> Lines {
-        Lines { reader, length, buffer: Vec::new(), start: 0, offset: 0 }
+        Lines { reader, length, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
     }
 
     fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
         let mut searched = 0;
         loop {
-            let unread = &self.buffer[self.start..];
-            let found = unread[searched..].iter().position(|&b| b == b'\n').map(|at| at + searched);
+            let unread = &self.buffer[self.start..self.end];
+            let found = newline(&unread[searched..]).map(|at| at + searched);
             let whole = self.offset + unread.len() as u64 == self.length;
             let (len, ended) = match found {
                 Some(at) if at <= RAW_LINE_BYTES_MAX => (at, true),
@@ -270,12 +276,17 @@ impl Lines {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        let have = self.buffer.len();
+        self.buffer.copy_within(self.start..self.end, 0);
+        let have = self.end - self.start;
         let from = self.offset + have as u64;
-        let count = (self.length - from).min(CHUNK_BYTES as u64) as usize;
-        self.buffer.resize(have + count, 0);
-        self.reader.read_exact_at(&mut self.buffer[have..], from)
+        (self.start, self.end) = (0, have + (self.length - from).min(CHUNK_BYTES as u64) as usize);
+        self.buffer.resize(self.buffer.len().max(self.end), 0);
+        self.reader.read_exact_at(&mut self.buffer[have..self.end], from)
     }
+}
+
+/// The standard library searches with the C library's `memchr` here, and nowhere else where one can ask it to.
+fn newline(bytes: &[u8]) -> Option<usize> {
+    let passed = (&mut &*bytes).skip_until(b'\n').expect("reading from memory does not fail");
+    bytes[..passed].ends_with(b"\n").then(|| passed - 1)
 }

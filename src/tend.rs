@@ -11,12 +11,13 @@ use std::{
 };
 
 use crate::{
-    archive::{Archive, parse},
+    archive::Archive,
     compact::Job,
     config::SyncMode,
     disk::{Disk, FileDisk, Lock},
     error::Error,
     log::{FILE_NAME, dated},
+    record::Record,
     rewrite::Writer,
     routes::COMPACT_PATH,
     scan::{Header, Problem, survey},
@@ -137,7 +138,7 @@ fn look_through(
     let length = disk.length().map_err(io_error)?;
     let mut last_seq = 0;
     survey(disk.reader(), length, &mut |line, _| {
-        let seq = parse(line)?.seq;
+        let seq = Record::parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
             each(seq, line);

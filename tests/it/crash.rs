@@ -12,13 +12,13 @@ use std::{
 };
 
 use sayso::{
-    archive::parse,
     comment::{Comment, Status},
     compact::{Compacted, Job},
     config::SyncMode,
     error::Error,
     index::{Entry, Index, Item},
     log::{Fault, Log, Torn},
+    record::Record,
     scan::{Place, survey},
     seal::Sealed,
     sight::Sight,
@@ -313,7 +313,7 @@ fn parsed(line: &[u8]) -> Result<u64, String> {
         if let Some(seq) = known.get(line) {
             return Ok(*seq);
         }
-        let seq = parse(line)?.seq;
+        let seq = Record::parse(line)?.seq;
         known.insert(line.to_owned(), seq);
         Ok(seq)
     })

@@ -14,6 +14,9 @@ use crate::error::Error;
 
 /// A log that is being written to take another's place.
 const NEW_SUFFIX: &str = ".new";
+/// Room that is taken for the file beyond its end, so that not every sync has to note which blocks are its own: a quarter of a
+/// sync's time on ext4. Given back when the file is closed.
+const AHEAD_BYTES: u64 = 4 << 20;
 
 /// Positioned reads, from any thread, that stay good while the log is replaced by a compacted one.
 pub trait ReadAt: Send + Sync {
@@ -111,6 +114,8 @@ impl Lock {
 pub struct FileDisk {
     path: PathBuf,
     file: Arc<File>,
+    /// Up to here room is taken, or was not to be had; 0: nothing was tried yet.
+    ahead: u64,
 }
 
 impl FileDisk {
@@ -122,7 +127,7 @@ impl FileDisk {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = open_options().create(true).open(path).map_err(io_error)?;
         sync_folder(path).map_err(io_error)?;
-        let disk = FileDisk { path: path.to_owned(), file: Arc::new(file) };
+        let disk = FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 };
         // What a compaction left that did not come to its end.
         let _ = std::fs::remove_file(disk.beside(NEW_SUFFIX));
         Ok(disk)
@@ -135,7 +140,29 @@ impl FileDisk {
     pub fn look_at(path: &Path) -> Result<FileDisk, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = File::open(path).map_err(io_error)?;
-        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file) })
+        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 })
+    }
+
+    /// Takes room for the next appends. The file does not become longer by it, so that a copy of it stays a log.
+    fn take_room(&mut self, end: u64) {
+        if end <= self.ahead {
+            return;
+        }
+        self.ahead = end + AHEAD_BYTES;
+        // Where there is none, or the file system knows no such thing, appending itself will tell.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::fs::fallocate(
+            &*self.file,
+            rustix::fs::FallocateFlags::KEEP_SIZE,
+            end,
+            AHEAD_BYTES,
+        );
+    }
+
+    fn give_room_back(&mut self) {
+        if let Some(length) = self.length().ok().filter(|length| *length < self.ahead) {
+            let _ = self.file.set_len(length);
+        }
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -148,6 +175,7 @@ impl FileDisk {
 /// A log that never came to take another's place leaves the room to those that did.
 impl Drop for FileDisk {
     fn drop(&mut self) {
+        self.give_room_back();
         if self.path.to_string_lossy().ends_with(NEW_SUFFIX) {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -164,6 +192,7 @@ impl Disk for FileDisk {
     }
 
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.take_room(offset + bytes.len() as u64);
         self.file.write_all_at(bytes, offset)
     }
 
@@ -172,13 +201,14 @@ impl Disk for FileDisk {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.ahead = 0;
         self.file.set_len(length)
     }
 
     fn fresh(&self) -> io::Result<Box<dyn Disk>> {
         let path = self.beside(NEW_SUFFIX);
         let file = open_options().create(true).truncate(true).open(&path)?;
-        Ok(Box::new(FileDisk { path, file: Arc::new(file) }))
+        Ok(Box::new(FileDisk { path, file: Arc::new(file), ahead: 0 }))
     }
 
     fn take_place(&mut self) -> io::Result<()> {
@@ -212,5 +242,34 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn room_that_is_taken_ahead_is_not_seen_in_the_file_and_given_back() {
+        let path = std::env::temp_dir().join(format!("sayso-disk-{}", std::process::id()));
+        let mut disk = FileDisk::open(&path).unwrap();
+        let line = [b'x'; 1000];
+        let occupied = |path: &Path| std::fs::metadata(path).unwrap().blocks() * 512;
+        for at in 0..100 {
+            disk.append(&line, at * 1000).unwrap();
+            assert_eq!(disk.length().unwrap(), (at + 1) * 1000);
+        }
+        disk.sync().unwrap();
+        // Nothing more where the file system can't.
+        assert!(occupied(&path) < AHEAD_BYTES + (1 << 20));
+        disk.cut(50_000).unwrap();
+        disk.append(&line, 50_000).unwrap();
+        disk.sync().unwrap();
+        drop(disk);
+        assert_eq!(std::fs::read(&path).unwrap(), [b'x'; 51_000]);
+        assert!(occupied(&path) < 1 << 17, "{} bytes are still taken", occupied(&path));
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -6,7 +6,6 @@ use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     mem,
-    sync::Arc,
 };
 
 use crossbeam_channel::Sender;
@@ -53,15 +52,29 @@ struct Page {
 }
 
 /// The lines of one batch for one page, framed.
-struct Bundle {
-    per_shard: Vec<u32>,
-    plain: Vec<u8>,
+struct Bundle<'p> {
+    page: &'p Page,
     full: Vec<u8>,
+    /// `None` as long as it is the same.
+    plain: Option<Vec<u8>>,
 }
 
-impl Bundle {
-    fn for_page(page: &Page) -> Bundle {
-        Bundle { per_shard: page.per_shard.clone(), plain: Vec::new(), full: Vec::new() }
+impl<'p> Bundle<'p> {
+    fn of(page: &'p Page, line: &[u8], has_content: bool) -> Bundle<'p> {
+        let mut bundle =
+            Bundle { page, full: Vec::with_capacity(frame::room_for(line.len())), plain: None };
+        bundle.push(line, has_content);
+        bundle
+    }
+
+    fn push(&mut self, line: &[u8], has_content: bool) {
+        if !has_content && self.plain.is_none() {
+            self.plain = Some(self.full.clone());
+        }
+        frame::text(line, &mut self.full);
+        if let Some(plain) = self.plain.as_mut().filter(|_| has_content) {
+            frame::text(line, plain);
+        }
     }
 }
 
@@ -192,47 +205,41 @@ impl<S> Audience<S> {
 
     /// Sends one message to one reader.
     pub fn tell(&self, reader: ReaderId, message: &[u8]) {
-        let mut frames = Vec::with_capacity(message.len() + 10);
+        let mut frames = Vec::with_capacity(frame::room_for(message.len()));
         frame::text(message, &mut frames);
         self.order(self.shard_of(reader), Order::Send { reader, frames, sent: None });
     }
 
     /// Sends a batch's lines to all who follow their pages: each line is framed once, each shard told once.
-    pub fn publish<'a>(&mut self, lines: impl Iterator<Item = Fresh<'a>>) {
+    pub fn publish<'a>(&self, lines: impl Iterator<Item = Fresh<'a>>) {
         // A batch has few pages: most often one.
-        let mut bundles: Vec<(Topic, Bundle)> = Vec::new();
-        for fresh in lines {
-            let Some(page) = self.pages.get(fresh.page) else { continue };
-            let known = bundles.iter().rposition(|(topic, _)| *topic == page.topic);
-            let at = known.unwrap_or_else(|| {
-                bundles.push((page.topic, Bundle::for_page(page)));
-                bundles.len() - 1
-            });
-            let bundle = &mut bundles[at].1;
-            frame::text(&fresh.line, &mut bundle.full);
-            if fresh.has_content {
-                frame::text(&fresh.line, &mut bundle.plain);
+        let mut bundles: Vec<Bundle> = Vec::new();
+        for Fresh { page, line, has_content } in lines {
+            let Some(page) = self.pages.get(page) else { continue };
+            match bundles.iter_mut().rfind(|bundle| bundle.page.topic == page.topic) {
+                Some(bundle) => bundle.push(&line, has_content),
+                None => bundles.push(Bundle::of(page, &line, has_content)),
             }
         }
         self.send_bundles(bundles);
     }
 
-    fn send_bundles(&self, bundles: Vec<(Topic, Bundle)>) {
+    fn send_bundles(&self, bundles: Vec<Bundle>) {
         let mut parcels: Vec<Vec<Parcel>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for (topic, bundle) in bundles {
-            let full: Frames = bundle.full.into();
-            let plain: Frames =
-                if bundle.plain.len() == full.len() { full.clone() } else { bundle.plain.into() };
-            for (shard, _) in
-                bundle.per_shard.iter().enumerate().filter(|(_, readers)| **readers > 0)
+        for Bundle { page, full, plain } in bundles {
+            let full: Frames = full.into();
+            let plain = plain.map_or_else(|| full.clone(), Frames::from);
+            for (parcels, _) in
+                parcels.iter_mut().zip(&page.per_shard).filter(|(_, readers)| **readers > 0)
             {
-                parcels[shard].push(Parcel { topic, plain: plain.clone(), full: full.clone() });
+                let (plain, full) = (plain.clone(), full.clone());
+                parcels.push(Parcel { topic: page.topic, plain, full });
             }
         }
         for (shard, parcels) in
             parcels.into_iter().enumerate().filter(|(_, parcels)| !parcels.is_empty())
         {
-            self.order(shard, Order::Publish(Arc::new(parcels)));
+            self.order(shard, Order::Publish(parcels));
         }
     }
 
@@ -304,9 +311,7 @@ impl<S> Audience<S> {
 
     /// Sends a message of subprotocol `sayso.1` to a page.
     fn notice(&self, page: &Page, message: &[u8]) {
-        let mut bundle = Bundle::for_page(page);
-        frame::text(message, &mut bundle.full);
-        self.send_bundles(vec![(page.topic, bundle)]);
+        self.send_bundles(vec![Bundle::of(page, message, false)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {

@@ -86,7 +86,7 @@ pub enum Order<S> {
         reader: ReaderId,
     },
     /// Frames for everyone.
-    Publish(Arc<Vec<Parcel>>),
+    Publish(Vec<Parcel>),
     /// Send what is left, this close frame if one is given, and shut the write side.
     Leave {
         /// Who.
@@ -204,7 +204,7 @@ impl<S: Sink> Shard<S> {
             }
             Order::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
             Order::Live { reader } => self.make_live(reader),
-            Order::Publish(parcels) => self.publish(&parcels),
+            Order::Publish(parcels) => self.publish(parcels),
             Order::Leave { reader, close } => self.leave(reader, close, CLOSE_PATIENCE),
             Order::Gone { reader } => self.forget(reader),
             Order::Goodbye => {
@@ -262,7 +262,7 @@ impl<S: Sink> Shard<S> {
         self.touched.push(slot);
     }
 
-    fn publish(&mut self, parcels: &[Parcel]) {
+    fn publish(&mut self, parcels: Vec<Parcel>) {
         for parcel in parcels {
             let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
             if listeners.fresh_bytes + parcel.full.len() > TURN_BYTES_MAX
@@ -275,8 +275,8 @@ impl<S: Sink> Shard<S> {
             if listeners.fresh.is_empty() {
                 self.dirty.push(parcel.topic);
             }
-            listeners.fresh.push((parcel.plain.clone(), parcel.full.clone()));
             listeners.fresh_bytes += parcel.full.len();
+            listeners.fresh.push((parcel.plain, parcel.full));
         }
     }
 

@@ -5,6 +5,8 @@
 /// Whole encoded frames, shared by everyone they go to.
 pub type Frames = std::sync::Arc<[u8]>;
 
+/// FIN and opcode, and the longest form of a length.
+const HEADER_BYTES_MAX: usize = 10;
 /// An empty ping (§5.5.2).
 pub const PING: [u8; 2] = [0x89, 0x00];
 
@@ -40,6 +42,11 @@ impl CloseCode {
             CloseCode::TryAgain => (1013, "too slow, resume later"),
         }
     }
+}
+
+/// Bytes that a text frame with a payload of `len` bytes takes at most.
+pub fn room_for(len: usize) -> usize {
+    len + HEADER_BYTES_MAX
 }
 
 /// Appends a text frame with `payload` to `out`.

@@ -92,11 +92,19 @@ struct Batch<S> {
     /// Public lines one after another.
     bytes: Vec<u8>,
     /// In the order of their requests, each with the number of lines before it.
-    replies: Vec<(usize, Reply, Result<Done, Reject>)>,
+    replies: Vec<(usize, Reply, Result<Outcome, Reject>)>,
     /// Lines that were sent.
     published: usize,
     /// Requests that change nothing, for after the commit.
     later: Vec<Request<S>>,
+}
+
+/// What becomes of a draft or a change that is in order.
+enum Outcome {
+    /// The batch's line with this number, if the batch becomes durable.
+    Staged(usize, What),
+    /// Nothing new: this is the present line.
+    Known(Vec<u8>),
 }
 
 /// A line that was just encoded.
@@ -228,12 +236,11 @@ impl<S> Keeper<S> {
         self.batch.replies.push((self.batch.lines.len(), reply, outcome));
     }
 
-    /// Takes the line that lies in the batch from `start` on into log and index, and returns a copy of it.
-    fn stage(&mut self, start: usize, made: Made) -> Vec<u8> {
+    /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
+    fn stage(&mut self, start: usize, made: Made) -> usize {
         let Made { id, seq, page, sight, before, author, nonce } = made;
         let range = start..self.batch.bytes.len();
-        let line = self.batch.bytes[range.clone()].to_vec();
-        let place = self.log.stage(&line);
+        let place = self.log.stage(&self.batch.bytes[range.clone()]);
         self.index.put(Entry { id, seq, place, sight, page, nonce });
         self.batch.lines.push(Staged {
             page: page.into(),
@@ -244,7 +251,7 @@ impl<S> Keeper<S> {
             author,
             reader: None,
         });
-        line
+        self.batch.lines.len() - 1
     }
 
     /// Makes the batch durable, and only then known, in the order of the requests.
@@ -266,12 +273,12 @@ impl<S> Keeper<S> {
         let replies = std::mem::take(&mut self.batch.replies);
         for (lines_before, reply, outcome) in replies {
             // What a reader hears beside the lines keeps its place among them; all else is published at once.
-            let beside = outcome.as_ref().map_or(true, |done| done.what == What::Known);
+            let beside = !matches!(outcome, Ok(Outcome::Staged(..)));
             if beside && fault.is_none() && matches!(reply, Reply::Reader(..)) {
                 self.publish_up_to(lines_before);
             }
             match (outcome, &fault) {
-                (Ok(done), None) => self.acknowledge(reply, done),
+                (Ok(outcome), None) => self.acknowledge(reply, outcome),
                 (Ok(_), Some(fault)) => self.reject(reply, fault),
                 (Err(reject), _) => self.reject(reply, &reject),
             }
@@ -337,14 +344,18 @@ impl<S> Keeper<S> {
         }
     }
 
-    fn acknowledge(&self, reply: Reply, done: Done) {
-        match reply {
-            Reply::Call(call) => call(Ok(done)),
-            Reply::Reader(reader, _) if done.what == What::Known => {
-                self.audience.tell(reader, &done.line)
+    fn acknowledge(&self, reply: Reply, outcome: Outcome) {
+        match (reply, outcome) {
+            (Reply::Call(call), Outcome::Staged(at, what)) => {
+                let line = self.batch.bytes[self.batch.lines[at].range.clone()].to_vec();
+                call(Ok(Done { line, what }));
             }
+            (Reply::Call(call), Outcome::Known(line)) => {
+                call(Ok(Done { line, what: What::Known }));
+            }
+            (Reply::Reader(reader, _), Outcome::Known(line)) => self.audience.tell(reader, &line),
             // The line itself, sent by `publish`, is the acknowledgement.
-            Reply::Reader(..) => {}
+            (Reply::Reader(..), Outcome::Staged(..)) => {}
         }
     }
 

@@ -24,6 +24,28 @@ use writer::{Tag, Writer};
 /// `[Ada]: hello`), are text; of the named entities only `amp lt gt quot apos` are known; `~~` strikes through; only
 /// `http`, `https` and `mailto` links are links.
 pub fn html(content: &str) -> Option<String> {
+    if is_plain(content) {
+        return None;
+    }
+    rendering(content)
+}
+
+/// Whether nothing in the text can mean anything: what most comments are needs no second look.
+fn is_plain(content: &str) -> bool {
+    let mut begins_line = true;
+    for byte in content.bytes() {
+        match byte {
+            b'*' | b'_' | b'~' | b'`' | b'[' | b'<' | b'&' | b'\\' | b':' => return false,
+            b'#' | b'>' | b'-' | b'+' | b'=' | b'0'..=b'9' if begins_line => return false,
+            b'\n' => begins_line = true,
+            b' ' | b'\t' => {}
+            _ => begins_line = false,
+        }
+    }
+    true
+}
+
+fn rendering(content: &str) -> Option<String> {
     let (blocks, text) = blocks::parse(content)?;
     let mut writer = Writer::default();
     // Whether paragraphs are paragraphs here, in each block that is open.

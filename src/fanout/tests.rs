@@ -76,7 +76,7 @@ fn frame_of(text: &str) -> Vec<u8> {
 
 fn publish(text: &str) -> Order<End> {
     let full: Frames = frame_of(text).into();
-    Order::Publish(Arc::new(vec![Parcel { topic: 1, plain: full.clone(), full }]))
+    Order::Publish(vec![Parcel { topic: 1, plain: full.clone(), full }])
 }
 
 fn frames(texts: &[&str]) -> Vec<u8> {
@@ -126,7 +126,7 @@ fn plain_readers_get_only_what_is_for_them() {
         (hall.reader(1, Tier::Plain, usize::MAX), hall.reader(2, Tier::Full, usize::MAX));
     let parcel = |plain: &[u8], full: &str| {
         let (plain, full) = (plain.to_vec().into(), frame_of(full).into());
-        Order::Publish(Arc::new(vec![Parcel { topic: 1, plain, full }]))
+        Order::Publish(vec![Parcel { topic: 1, plain, full }])
     };
     hall.turn(vec![parcel(b"", "tombstone"), parcel(&frame_of("line"), "line")]);
     assert_eq!(*plain.taken.borrow(), frames(&["line"]));

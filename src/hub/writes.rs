@@ -2,7 +2,7 @@
 //!
 //! Only stages; whether it becomes true is the batch's to say.
 
-use super::{Keeper, Made};
+use super::{Keeper, Made, Outcome};
 use crate::{
     address::Counted,
     comment::{Author, Comment, Line, Status},
@@ -11,19 +11,19 @@ use crate::{
     history::redacted,
     rates::Payer,
     reject::Reject,
-    request::{Asked, By, Change, Done, What},
+    request::{Asked, By, Change, What},
     sight::Sight,
 };
 
 impl<S> Keeper<S> {
-    pub(super) fn post(&mut self, draft: Draft, from: Counted) -> Result<Done, Reject> {
+    pub(super) fn post(&mut self, draft: Draft, from: Counted) -> Result<Outcome, Reject> {
         if self.stopping {
             return Err(Reject::Stopping);
         }
         if let Some(nonce) = draft.nonce.as_deref()
             && let Some(line) = self.line_with_nonce(nonce, draft.author)?
         {
-            return Ok(Done { line, what: What::Known });
+            return Ok(Outcome::Known(line));
         }
         self.check_page(&draft.page)?;
         if let Some(parent) = draft.parent {
@@ -54,9 +54,9 @@ impl<S> Keeper<S> {
         let sight = Sight::of(status, false);
         let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
         let author = draft.author;
-        let line =
-            self.stage(start, Made { id: seq, seq, page, sight, before: None, author, nonce });
-        Ok(Done { line, what: if status == Status::Pending { What::Held } else { What::Posted } })
+        let at = self.stage(start, Made { id: seq, seq, page, sight, before: None, author, nonce });
+        let what = if status == Status::Pending { What::Held } else { What::Posted };
+        Ok(Outcome::Staged(at, what))
     }
 
     pub(super) fn change(
@@ -65,7 +65,7 @@ impl<S> Keeper<S> {
         change: Change,
         by: By,
         from: Counted,
-    ) -> Result<Done, Reject> {
+    ) -> Result<Outcome, Reject> {
         let Asked { id, page } = asked;
         if self.stopping {
             return Err(Reject::Stopping);
@@ -75,7 +75,7 @@ impl<S> Keeper<S> {
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
             let gone = if change == Change::Delete {
-                Ok(Done { line, what: What::Known })
+                Ok(Outcome::Known(line))
             } else {
                 Err(Reject::Deleted(id))
             };
@@ -105,7 +105,7 @@ impl<S> Keeper<S> {
             }
             Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
             Change::Status(status) if status == comment.status => {
-                return Ok(Done { line, what: What::Known });
+                return Ok(Outcome::Known(line));
             }
             // Its tombstone would be the first that everyone hears of it.
             Change::Status(Status::Hidden) if comment.status == Status::Pending => {
@@ -118,8 +118,8 @@ impl<S> Keeper<S> {
         comment.encode(&mut self.batch.bytes);
         let sight = Sight::of(comment.status, comment.deleted);
         let (seq, page, before) = (comment.seq, &*comment.page, Some(item.sight));
-        let line = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
-        Ok(Done { line, what: What::Changed })
+        let at = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
+        Ok(Outcome::Staged(at, What::Changed))
     }
 
     fn retext(&self, comment: &mut Comment, text: Text, by: By) {

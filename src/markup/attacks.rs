@@ -211,6 +211,24 @@ fn letters_shown(html: &str) -> String {
     entities.iter().fold(text.collect(), |text: String, (name, char)| text.replace(name, char))
 }
 
+#[test]
+fn what_is_plain_at_first_sight_has_no_rendering() {
+    // Every text of four of these, among letters that keep them apart or don't.
+    const SIGNS: &[u8] = b"a7 \t\n#>-+=.)!]@/|;\"'({^$%,?";
+    let count = SIGNS.len();
+    let mut plain = 0;
+    for number in 0..count.pow(4) {
+        let at = |place: u32| SIGNS[number / count.pow(place) % count] as char;
+        let text: String = (0..4).map(at).collect();
+        if is_plain(&text) {
+            assert_eq!(rendering(&text), None, "{text:?}");
+            plain += 1;
+        }
+    }
+    assert!(plain > 100_000, "{plain} of {} are plain", count.pow(4));
+    assert!(is_plain("I had the same (twice), it's in the 2nd edition!"));
+}
+
 fn letters(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|char| char.is_alphabetic())
 }
@@ -233,6 +251,7 @@ fn short_hostile_texts_lose_no_letter_and_gain_none() {
                 }
             })
             .collect();
+        assert!(!is_plain(&content) || rendering(&content).is_none(), "{content:?} is not plain");
         let Some(html) = html(&content) else { continue };
         assert!(check(&html) <= HTML_DEPTH_MAX, "{content:?}");
         let shown = letters_shown(&html);

@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use crate::program::Program;
+use crate::rig::program::Program;
 
 /// What everybody writes: a line of it takes about 290 bytes in the file.
 pub const CONTENT: &str =

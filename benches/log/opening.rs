@@ -11,9 +11,9 @@ use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
 
 use crate::{
     Plan,
-    author::{CONTENT, NAME},
     rig::{
         program::{Memory, Program},
+        speech::{CONTENT, NAME},
         table::{Bar, Table, median},
     },
 };

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::process::Process;
+
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -90,6 +92,11 @@ impl Program {
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("a connection's delay can be switched off");
         stream
+    }
+
+    /// The process.
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
     }
 
     /// What it needs now.

@@ -56,6 +56,11 @@ impl Author {
         Author { stream, inbox, frame, nonce_at, number, posts: 0, last_seq: 0 }
     }
 
+    /// To be waited for together with others.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Sends the next post.
     pub fn send(&mut self) {
         self.posts += 1;

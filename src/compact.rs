@@ -32,6 +32,8 @@ pub struct Job {
     reader: Arc<dyn ReadAt>,
     /// Bytes of the log at that moment.
     from: u64,
+    /// Checksum of its last line then.
+    crc: u32,
     header: Header,
     fresh: Box<dyn Disk>,
     /// Of each comment's newest line, by number.
@@ -46,6 +48,8 @@ pub struct Compacted {
     from: u64,
     /// Up to here later lines are copied already.
     caught_up: u64,
+    /// Checksum of the last of them.
+    crc: u32,
     offsets: Vec<u64>,
 }
 
@@ -61,6 +65,7 @@ impl Job {
         Ok(Job {
             reader: log.reader(),
             from: log.end(),
+            crc: log.crc(),
             header: log.next_header(),
             fresh: log.fresh()?,
             offsets: index.offsets(),
@@ -73,7 +78,7 @@ impl Job {
     /// # Errors
     /// Of the medium; `InvalidData` where the log is not as it was written.
     pub fn work(self) -> io::Result<Compacted> {
-        let Job { reader, from, header, fresh, offsets: old, end } = self;
+        let Job { reader, from, mut crc, header, fresh, offsets: old, end } = self;
         let mut by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
         by_offset.sort_unstable();
@@ -101,10 +106,10 @@ impl Job {
             }
             let mut bytes = vec![0; (now - caught_up) as usize];
             reader.read_exact_at(&mut bytes, caught_up)?;
-            copy(&bytes, &mut writer)?;
+            crc = copy(&bytes, crc, &mut writer)?;
             caught_up = now;
         }
-        Ok(Compacted { written: writer.finish()?, from, caught_up, offsets })
+        Ok(Compacted { written: writer.finish()?, from, caught_up, crc, offsets })
     }
 }
 
@@ -114,7 +119,7 @@ impl Compacted {
     /// # Errors
     /// As [`Log::adopt`].
     pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
-        let (shift, replaced) = log.adopt(self.written, self.caught_up)?;
+        let (shift, replaced) = log.adopt(self.written, self.caught_up, self.crc)?;
         index.relocate(&self.offsets, self.from, shift);
         Ok(replaced)
     }

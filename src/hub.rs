@@ -103,8 +103,8 @@ struct Batch<S> {
 enum Outcome {
     /// The batch's line with this number, if the batch becomes durable.
     Staged(usize, What),
-    /// Nothing new: this is the present line.
-    Known(Vec<u8>),
+    /// Nothing new: this is the present line; one that was durable before this batch is so whatever becomes of it.
+    Known { line: Vec<u8>, durable: bool },
 }
 
 /// A line that was just encoded.
@@ -279,6 +279,9 @@ impl<S> Keeper<S> {
             }
             match (outcome, &fault) {
                 (Ok(outcome), None) => self.acknowledge(reply, outcome),
+                (Ok(known @ Outcome::Known { durable: true, .. }), _) => {
+                    self.acknowledge(reply, known)
+                }
                 (Ok(_), Some(fault)) => self.reject(reply, fault),
                 (Err(reject), _) => self.reject(reply, &reject),
             }
@@ -350,10 +353,12 @@ impl<S> Keeper<S> {
                 let line = self.batch.bytes[self.batch.lines[at].range.clone()].to_vec();
                 call(Ok(Done { line, what }));
             }
-            (Reply::Call(call), Outcome::Known(line)) => {
+            (Reply::Call(call), Outcome::Known { line, .. }) => {
                 call(Ok(Done { line, what: What::Known }));
             }
-            (Reply::Reader(reader, _), Outcome::Known(line)) => self.audience.tell(reader, &line),
+            (Reply::Reader(reader, _), Outcome::Known { line, .. }) => {
+                self.audience.tell(reader, &line)
+            }
             // The line itself, sent by `publish`, is the acknowledgement.
             (Reply::Reader(..), Outcome::Staged(..)) => {}
         }

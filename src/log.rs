@@ -169,6 +169,11 @@ impl Log {
         self.end
     }
 
+    /// Checksum of the last durable line.
+    pub fn crc(&self) -> u32 {
+        self.crc
+    }
+
     /// [`Log::end`], from any thread. Stands still for a handle that was taken before [`Log::adopt`].
     pub fn seen_end(&self) -> Arc<AtomicU64> {
         self.seen_end.clone()
@@ -192,19 +197,20 @@ impl Log {
         self.disk.fresh()
     }
 
-    /// Lets a log that holds what is wanted of the first `from` bytes take this one's place, with what was appended since. Returns how far
+    /// Lets a log that holds what is wanted of the first `from` bytes, the last line of which has the checksum `crc`, take this one's place, with what was appended since. Returns how far
     /// those later lines have moved, and the old log: freeing a large file takes time. Nothing may be staged.
     ///
     /// # Errors
     /// Of the medium, with the old log still in use; but a log that can't be put in its place for sure fails for good, since nobody
     /// knows which of both a restart would find.
-    pub fn adopt(&mut self, written: Written, from: u64) -> io::Result<(i64, Replaced)> {
+    pub fn adopt(&mut self, written: Written, from: u64, crc: u32) -> io::Result<(i64, Replaced)> {
         assert!(self.staged.lines == 0, "a log is replaced between two batches");
         let shift = written.end as i64 - from as i64;
         let mut tail = vec![0; (self.end - from) as usize];
         self.reader.read_exact_at(&mut tail, from)?;
         let mut writer = Writer::reopen(written);
-        copy(&tail, &mut writer)?;
+        let copied_to = copy(&tail, crc, &mut writer)?;
+        assert!(copied_to == self.crc, "a whole log was copied");
         let mut written = writer.finish()?;
         if let Err(error) = written.disk.take_place() {
             self.fail(format!("replacing the log: {error}"));

@@ -117,16 +117,19 @@ pub fn rewrite(
     }
 }
 
-/// Copies the lines of `bytes` as they are, `more` included, behind what is written.
+/// Copies the lines of `bytes` as they are, `more` included, behind what is written. `crc` is the checksum of the line before them; returns
+/// that of the last.
 ///
 /// # Errors
 /// Of the medium; `InvalidData` where a line is not as it was written.
-pub fn copy(bytes: &[u8], writer: &mut Writer) -> io::Result<()> {
+pub fn copy(bytes: &[u8], mut crc: u32, writer: &mut Writer) -> io::Result<u32> {
     for line in bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-        let sealed = Sealed::of(line).ok_or(io::ErrorKind::InvalidData)?;
+        let sealed = Sealed::of(line).filter(|sealed| sealed.fits(crc));
+        let sealed = sealed.ok_or(io::ErrorKind::InvalidData)?;
         writer.line(sealed.open, sealed.more)?;
+        crc = sealed.crc;
     }
-    Ok(())
+    Ok(crc)
 }
 
 /// The number behind `{"seq":`, where every line has it.
@@ -135,4 +138,32 @@ fn seq_of(line: &[u8]) -> Result<u64, String> {
     let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = str::from_utf8(&digits[..len]).unwrap_or_default();
     text.parse().map_err(|_| "it does not begin with a seq".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::FileDisk;
+
+    #[test]
+    fn no_flipped_bit_is_copied_as_if_it_were_good() {
+        let path = std::env::temp_dir().join(format!("sayso-rewrite-{}", std::process::id()));
+        let mut bytes = Vec::new();
+        let mut crc = 7;
+        for (line, more) in [(r#"{"seq":1"#, true), (r#"{"seq":2"#, false)] {
+            let start = bytes.len();
+            bytes.extend_from_slice(line.as_bytes());
+            crc = seal(&mut bytes, start, more, crc);
+        }
+        let header = Header { log: "0".repeat(16), created_at: String::new(), next: 1 };
+        let mut writer = Writer::begin(Box::new(FileDisk::open(&path).unwrap()), &header);
+        assert_eq!(copy(&bytes, 7, &mut writer).unwrap(), crc);
+        assert!(copy(&bytes, 8, &mut writer).is_err(), "these lines stand behind another");
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(copy(&flipped, 7, &mut writer).is_err(), "bit {bit}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 }

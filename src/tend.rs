@@ -7,7 +7,8 @@ use std::{
     io::{Read, Write},
     os::unix::net::UnixStream,
     path::Path,
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -25,6 +26,11 @@ use crate::{
     web,
 };
 
+/// How often a log is looked at that has problems: one that is gone the next time was a write under way.
+const LOOKS: usize = 3;
+/// Between two looks; no write takes so long.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Reports on the log in `data`, also while a server writes to it; changes nothing.
 ///
 /// # Errors
@@ -33,7 +39,16 @@ pub fn check(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
     let disk = FileDisk::look_at(&path)?;
     let mut lines = 0;
-    let (_, problems) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
+    let (_, mut problems) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
+    for _ in 1..LOOKS {
+        if problems.is_empty() {
+            break;
+        }
+        thread::sleep(LOOK_INTERVAL);
+        lines = 0;
+        let (_, again) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
+        problems.retain(|problem| again.contains(problem));
+    }
     for Problem { line, why } in &problems {
         println!("line {line}: {why}");
     }
@@ -111,7 +126,7 @@ pub fn compact(data: &Path) -> Result<(), Error> {
 
 /// Over the server's private socket, which only the folder's owner can open.
 fn ask_server(data: &Path) -> Result<(), Error> {
-    let path = web::socket_path(data)?;
+    let path = web::find_socket(data);
     let io_error = |source| Error::Io { what: "ask the server on", path: path.clone(), source };
     let mut socket = UnixStream::connect(&path).map_err(io_error)?;
     let request = format!(

@@ -5,7 +5,10 @@
 
 use std::{
     fs, io,
-    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    os::unix::{
+        fs::{DirBuilderExt, symlink},
+        net::UnixListener,
+    },
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -55,8 +58,7 @@ pub struct Web {
 /// # Errors
 /// Where neither can be had.
 pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
-    let path = data.join(".web.sock");
-    let absolute = std::path::absolute(&path).unwrap_or(path);
+    let absolute = path_in(data);
     if absolute.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return Ok(absolute);
     }
@@ -64,12 +66,27 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     getrandom::fill(&mut random)
         .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
     let folder = std::env::temp_dir().join(format!("sayso-{}", base64::hex(&random)));
-    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|source| Error::Io {
-        what: "create",
-        path: folder.clone(),
-        source,
-    })?;
-    Ok(folder.join("web.sock"))
+    let io_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { what: "create", path, source }
+    };
+    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io_error(&folder))?;
+    let socket = folder.join("web.sock");
+    // What another server has left; the folder is locked by this one.
+    let _ = fs::remove_file(&absolute);
+    symlink(&socket, &absolute).map_err(io_error(&absolute))?;
+    Ok(socket)
+}
+
+/// Where the server that uses the data folder is reached: what [`socket_path`] gave it.
+pub fn find_socket(data: &Path) -> PathBuf {
+    let path = path_in(data);
+    fs::read_link(&path).unwrap_or(path)
+}
+
+fn path_in(data: &Path) -> PathBuf {
+    let path = data.join(".web.sock");
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 impl Web {

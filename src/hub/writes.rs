@@ -9,6 +9,7 @@ use crate::{
     config::Hold,
     draft::{Draft, Text},
     history::redacted,
+    index::Item,
     rates::Payer,
     reject::Reject,
     request::{Asked, By, Change, What},
@@ -21,9 +22,9 @@ impl<S> Keeper<S> {
             return Err(Reject::Stopping);
         }
         if let Some(nonce) = draft.nonce.as_deref()
-            && let Some(line) = self.line_with_nonce(nonce, draft.author)?
+            && let Some(known) = self.known_nonce(nonce, draft.author)?
         {
-            return Ok(Outcome::Known(line));
+            return Ok(known);
         }
         self.check_page(&draft.page)?;
         if let Some(parent) = draft.parent {
@@ -75,7 +76,7 @@ impl<S> Keeper<S> {
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
             let gone = if change == Change::Delete {
-                Ok(Outcome::Known(line))
+                Ok(self.known(item, line))
             } else {
                 Err(Reject::Deleted(id))
             };
@@ -105,7 +106,7 @@ impl<S> Keeper<S> {
             }
             Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
             Change::Status(status) if status == comment.status => {
-                return Ok(Outcome::Known(line));
+                return Ok(self.known(item, line));
             }
             // Its tombstone would be the first that everyone hears of it.
             Change::Status(Status::Hidden) if comment.status == Status::Pending => {
@@ -166,11 +167,7 @@ impl<S> Keeper<S> {
 
     /// The present line of the comment that was posted with this nonce, as `author` may see it: nonces are public once a
     /// comment is, and a waiting comment's is known to its author alone.
-    fn line_with_nonce(
-        &self,
-        nonce: &str,
-        author: Option<Author>,
-    ) -> Result<Option<Vec<u8>>, Reject> {
+    fn known_nonce(&self, nonce: &str, author: Option<Author>) -> Result<Option<Outcome>, Reject> {
         let mut found = None;
         let item = self.index.find_nonce(nonce, |item| {
             let line = self.log.read(item.place).ok();
@@ -183,9 +180,16 @@ impl<S> Keeper<S> {
         let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
         let owner = comment.author.as_deref().and_then(Author::parse);
         match item.sight {
-            Sight::Hidden => redacted(&line).map(Some).map_err(|error| self.unreadable(&error)),
+            Sight::Hidden => {
+                let line = redacted(&line).map_err(|error| self.unreadable(&error))?;
+                Ok(Some(self.known(item, line)))
+            }
             Sight::Pending | Sight::PendingDeleted if owner != author => Err(Reject::NonceTaken),
-            _ => Ok(Some(line)),
+            _ => Ok(Some(self.known(item, line))),
         }
+    }
+
+    fn known(&self, item: Item, line: Vec<u8>) -> Outcome {
+        Outcome::Known { line, durable: item.place.offset < self.log.end() }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::Write,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -140,6 +142,51 @@ fn posts_and_edits_go_on_while_the_log_is_compacted_again_and_again() {
     check(&folder);
     let program = Program::start(&folder.0, &[]);
     assert_eq!(all(&program), before);
+}
+
+#[test]
+fn a_folder_whose_path_is_too_long_for_a_socket_is_compacted_by_its_server_too() {
+    let parent = Folder::new();
+    let folder = Folder(parent.0.join("a-long-name-for-a-folder/".repeat(8)));
+    let mut program = Program::start(&folder.0, &[]);
+    let id = posted(&program, "first")["id"].as_u64().unwrap();
+    assert_eq!(id, 1);
+    compact(&folder);
+    assert!(program.stop().success());
+    // The next server, and one that was killed, leave nothing in each other's way.
+    let mut program = Program::start(&folder.0, &[]);
+    compact(&folder);
+    program.kill();
+    let program = Program::start(&folder.0, &[]);
+    compact(&folder);
+    assert_eq!(all(&program).len(), 1);
+}
+
+#[test]
+fn a_check_takes_no_write_under_way_for_damage() {
+    let folder = Folder::new();
+    let mut program = Program::start(&folder.0, &["--sync", "never"]);
+    (0..200).for_each(|n| drop(posted(&program, &format!("comment {n}"))));
+    assert!(program.stop().success());
+    // A server that is caught in the middle of every single line.
+    let bytes = fs::read(folder.log()).unwrap();
+    let lines: Vec<_> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+    fs::write(folder.log(), lines[0]).unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(folder.log()).unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for line in &lines[1..] {
+                let (half, rest) = line.split_at(line.len() / 2);
+                file.write_all(half).unwrap();
+                thread::sleep(Duration::from_millis(3));
+                file.write_all(rest).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            check(&folder);
+        }
+    });
+    assert_eq!(fs::read(folder.log()).unwrap(), bytes);
 }
 
 #[test]

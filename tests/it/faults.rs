@@ -86,6 +86,8 @@ fn a_full_disk(data: &Path, program: &mut Program, fill: &dyn Fn(), make_room: &
     let mut author = Client::full(program, "");
     posted(program, "while there is room");
     assert_eq!(reader.line()["content"], "while there is room");
+    let answer = post_with(program, "with a nonce", "before-the-disk-is-full");
+    assert_eq!((answer.status, &reader.line()["content"]), (201, &json!("with a nonce")));
     fill();
     let refused = post_until_full(program, &mut reader);
     author.line();
@@ -97,6 +99,9 @@ fn a_full_disk(data: &Path, program: &mut Program, fill: &dyn Fn(), make_room: &
         "error": "storage is full, try again", "retry_after": 5, "nonce": "over-the-websocket"
     });
     assert_eq!(error, expected);
+    // What is stored is answered as ever, and makes nothing new.
+    let again = post_with(program, "whatever", "before-the-disk-is-full");
+    assert_eq!((again.status, &again.json()["content"]), (200, &json!("with a nonce")));
     // Whoever reads notices nothing.
     author.send(&json!({"typing": true, "name": "Ada"}));
     reader.until(&json!({"typing": "Ada"}));

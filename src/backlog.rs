@@ -122,6 +122,28 @@ impl<S: Sink> Backlog<S> {
         }
     }
 
+    /// Sends whole frames that everyone gets without putting them into the queue, as can be done for a reader that keeps up: no counting,
+    /// no copy of the handle. What the socket does not take waits. `None`: something waits already, so these must too.
+    pub fn pass_live(&mut self, frames: &Frames) -> Option<Flow> {
+        if !self.queue.is_empty() || self.held.is_some() || self.ended || frames.is_empty() {
+            return None;
+        }
+        let taken = match self.sink.send(frames) {
+            Ok(taken) if taken == frames.len() => return Some(Flow::Clear),
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.abort();
+                return Some(Flow::Clear);
+            }
+        };
+        self.count(frames.len());
+        self.queue.push_back(frames.clone());
+        self.consume(taken);
+        self.blocked = true;
+        Some(Flow::Blocked)
+    }
+
     /// The history is pushed: what was held follows it.
     pub fn go_live(&mut self) {
         self.queue.extend(self.held.take().unwrap_or_default());

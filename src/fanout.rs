@@ -316,9 +316,7 @@ impl<S: Sink> Shard<S> {
         let slot = *self.readers.get(&id)?;
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
         let fresh = &self.topics[&reader.topic].fresh;
-        for (plain, full) in &fresh[reader.taken..] {
-            reader.queue(if reader.tier == Tier::Plain { plain } else { full });
-        }
+        reader.queue_fresh(&fresh[reader.taken..]);
         reader.taken = fresh.len();
         Some(slot)
     }
@@ -344,15 +342,19 @@ impl<S: Sink> Shard<S> {
         let slots = std::mem::take(&mut listeners.slots);
         for &slot in &slots {
             let reader = self.slots[slot].as_mut().expect("a listed reader has a slot");
-            match std::mem::take(&mut reader.taken) {
-                0 => reader.queue(if reader.tier == Tier::Plain { &plain } else { &full }),
-                taken => {
-                    for (plain, full) in &fresh[taken..] {
-                        reader.queue(if reader.tier == Tier::Plain { plain } else { full });
+            let taken = std::mem::take(&mut reader.taken);
+            let all = if reader.tier == Tier::Plain { &plain } else { &full };
+            match Some(all).filter(|_| taken == 0).and_then(|all| reader.pass(all)) {
+                Some(Flow::Clear) => {}
+                Some(Flow::Blocked) => self.late.push(slot),
+                None => {
+                    match taken {
+                        0 => reader.queue_fresh(&[(plain.clone(), full.clone())]),
+                        taken => reader.queue_fresh(&fresh[taken..]),
                     }
+                    self.flush(slot);
                 }
             }
-            self.flush(slot);
         }
         match slots.is_empty() {
             true => drop(self.topics.remove(&topic)),
@@ -404,9 +406,16 @@ impl<S: Sink> Shard<S> {
 }
 
 impl<S: Sink> Reader<S> {
-    fn queue(&mut self, frames: &Frames) {
-        if !self.is_closing {
-            self.backlog.push_live(frames);
+    /// As [`Backlog::pass_live`].
+    fn pass(&mut self, frames: &Frames) -> Option<Flow> {
+        let flow = if self.is_closing { None } else { self.backlog.pass_live(frames) };
+        self.is_late |= flow == Some(Flow::Blocked);
+        flow
+    }
+
+    fn queue_fresh(&mut self, fresh: &[(Frames, Frames)]) {
+        for (plain, full) in fresh.iter().filter(|_| !self.is_closing) {
+            self.backlog.push_live(if self.tier == Tier::Plain { plain } else { full });
         }
     }
 
@@ -433,7 +442,9 @@ fn joined<'a>(mut parts: impl ExactSizeIterator<Item = &'a Frames>) -> Frames {
     if parts.len() == 1 {
         return parts.next().expect("there is one").clone();
     }
-    parts.flat_map(|part| part.iter().copied()).collect::<Vec<u8>>().into()
+    let mut bytes = Vec::new();
+    parts.for_each(|part| bytes.extend_from_slice(part));
+    bytes.into()
 }
 
 #[cfg(test)]

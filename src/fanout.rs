@@ -3,6 +3,8 @@
 //! Never waits for a reader: sends don't block, and who does not keep up gets a backlog, then a close frame. Does not know what
 //! is in a frame, nor what a topic is about.
 
+mod order;
+
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::AtomicUsize},
@@ -10,16 +12,12 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+pub use order::{Order, Parcel, ReaderId, Tier, Topic};
 
 use crate::{
     backlog::{Backlog, Flow, Sink},
     frame::{self, CloseCode, Frames, PING},
 };
-
-/// Whom a frame is for: the number of a connection.
-pub type ReaderId = u64;
-/// What a reader listens to; the hub gives the numbers.
-pub type Topic = u64;
 
 /// Server pings keep proxies from closing a quiet connection; they and their pongs are what "nothing heard" is measured by.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -35,73 +33,6 @@ pub const INBOX_ORDERS_MAX: usize = 4_096;
 const TURN_ORDERS_MAX: usize = 1_024;
 /// Bytes joined into one send for everybody, well below a socket's send buffer.
 const TURN_BYTES_MAX: usize = 128 * 1024;
-
-/// Which frames a reader gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tier {
-    /// Lines with content only.
-    Plain,
-    /// Everything of subprotocol `sayso.1`.
-    Full,
-}
-
-/// Frames for everyone who listens to a topic; an empty side is for nobody.
-#[derive(Debug, Clone)]
-pub struct Parcel {
-    /// To whom.
-    pub topic: Topic,
-    /// For [`Tier::Plain`].
-    pub plain: Frames,
-    /// For [`Tier::Full`].
-    pub full: Frames,
-}
-
-/// What a shard is told. From one sender, orders are carried out in their order.
-pub enum Order<S> {
-    /// A new reader; live frames wait until [`Order::Live`].
-    Join {
-        /// Its number.
-        reader: ReaderId,
-        /// Its socket.
-        sink: S,
-        /// The first bytes it is sent, before any frame.
-        greeting: Vec<u8>,
-        /// What it listens to.
-        topic: Topic,
-        /// Which frames it gets.
-        tier: Tier,
-    },
-    /// Frames for one reader; `sent` hears when the socket has taken everything that the reader was owed.
-    Send {
-        /// To whom.
-        reader: ReaderId,
-        /// Whole frames.
-        frames: Vec<u8>,
-        /// A channel with room for one.
-        sent: Option<Sender<()>>,
-    },
-    /// The reader has its history: live frames follow.
-    Live {
-        /// Who.
-        reader: ReaderId,
-    },
-    /// Frames for everyone.
-    Publish(Vec<Parcel>),
-    /// Send what is left, this close frame if one is given, and shut the write side.
-    Leave {
-        /// Who.
-        reader: ReaderId,
-        /// `None`: the close frame has been sent already.
-        close: Option<CloseCode>,
-    },
-    /// Nobody reads from the reader's socket any more: forget it.
-    Gone {
-        /// Who.
-        reader: ReaderId,
-    },
-    /// sayso stops: 1001 for everyone.
-    Goodbye,
-}
 
 /// One fan-out thread's state.
 pub struct Shard<S> {

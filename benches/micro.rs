@@ -1,0 +1,120 @@
+//! The steps of a comment's way, each alone and in memory: what a reading thread does with a draft, what the hub does with a batch, what
+//! a shard does with a turn.
+//!
+//! `cargo bench --bench micro` measures with Criterion. No file, no socket: what those cost, the other benches show.
+
+#[path = "micro/memory.rs"]
+mod memory;
+
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use memory::{Hole, keeper};
+use sayso::{
+    address::Counted,
+    draft::{Draft, Intent, Message},
+    fanout::{Order, Parcel, Shard, Tier},
+    frame::{self, Frames},
+    record::Record,
+    request::{Reply, Request},
+};
+
+const CONTENT: &str =
+    "I had the same with the second edition; the errata on the publisher's page explain it well.";
+const RICH: &str = "I had the *same* with the [second edition](https://books.example/2);\n\n> the errata\n\nexplain `it` well.";
+/// Posts in a batch: as many as 64 busy authors make.
+const BATCH: u64 = 64;
+const READERS: u64 = 1_000;
+
+fn message(content: &str, number: u64) -> String {
+    let content = content.replace('\n', "\\n");
+    format!(
+        r#"{{"content":"{content}","name":"Ada Lovelace","key":"0123456789abcdef0123456789abcdef","nonce":"{number:032x}"}}"#
+    )
+}
+
+fn draft(message: &str) -> Draft {
+    match Message::parse(message.as_bytes()).and_then(|message| message.intent("/")) {
+        Ok(Intent::Post(draft)) => draft,
+        other => panic!("not a post: {other:?}"),
+    }
+}
+
+fn drafts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a draft parsed and encoded");
+    for (name, content) in [("plain", CONTENT), ("with markup", RICH)] {
+        let message = message(content, 1);
+        group.bench_function(name, |b| b.iter(|| draft(black_box(&message))));
+    }
+}
+
+fn batches(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a batch spliced");
+    group.throughput(Throughput::Elements(BATCH));
+    let (mut keeper, mut number) = (keeper(), 0);
+    let mut requests = || -> Vec<Request<Hole>> {
+        let post = |_| {
+            number += 1;
+            let draft = draft(&message(CONTENT, number));
+            let from = Counted::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            Request::Post { draft, from, reply: Reply::Reader(1, None) }
+        };
+        (0..BATCH).map(post).collect()
+    };
+    group.bench_function("64 posts", |b| {
+        b.iter_batched(
+            &mut requests,
+            |requests| keeper.turn(&mut requests.into_iter()),
+            BatchSize::LargeInput,
+        )
+    });
+}
+
+fn frames(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a frame built");
+    let line = format!("{{\"seq\":1,\"id\":1,\"page\":\"/\",\"content\":\"{CONTENT}\"}}");
+    group.bench_function("a line", |b| {
+        b.iter(|| {
+            let mut out = Vec::with_capacity(frame::room_for(line.len()));
+            frame::text(black_box(line.as_bytes()), &mut out);
+            out
+        })
+    });
+}
+
+fn turns(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a shard's turn");
+    group.throughput(Throughput::Elements(READERS));
+    let mut shard = Shard::new(Arc::new(AtomicUsize::new(0)));
+    for reader in 0..READERS {
+        let (greeting, tier) = (Vec::new(), Tier::Full);
+        let join = Order::Join { reader, sink: Hole, greeting, topic: 1, tier };
+        shard.turn(&mut [join, Order::Live { reader }].into_iter());
+    }
+    let mut out = Vec::new();
+    frame::text(message(CONTENT, 1).as_bytes(), &mut out);
+    let full: Frames = out.into();
+    for count in [1, 16] {
+        let parcel = || Parcel { topic: 1, plain: full.clone(), full: full.clone() };
+        let parcels = || (0..count).map(|_| Order::Publish(vec![parcel()]));
+        group.bench_function(format!("1,000 readers, {count} waiting"), |b| {
+            b.iter(|| shard.turn(&mut parcels()))
+        });
+    }
+}
+
+fn lines(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a line read when a log is opened");
+    let written = r#"{"seq":7,"id":7,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"I had the same with the second edition.","created_at":"2026-11-22T05:08:00.001Z","nonce":"4f1c6d0be2a94f07","crc":"a7123ee8"}"#;
+    let other = written.replacen(":", ": ", 1);
+    for (name, line) in [("as sayso writes it", written), ("with a space in it", &other)] {
+        group.bench_function(name, |b| b.iter(|| Record::parse(black_box(line.as_bytes()))));
+    }
+}
+
+criterion_group!(benches, drafts, batches, frames, turns, lines);
+criterion_main!(benches);

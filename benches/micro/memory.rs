@@ -1,0 +1,98 @@
+//! A disk and a socket that take everything at once, and a hub that works on them.
+
+use std::{
+    io,
+    net::Shutdown,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    thread,
+    time::SystemTime,
+};
+
+use crossbeam_channel::bounded;
+use sayso::{
+    audience::Audience,
+    backlog::Sink,
+    config::{Hold, SyncMode},
+    disk::{Disk, ReadAt},
+    fanout::{INBOX_ORDERS_MAX, Tier},
+    hub::{Keeper, Rules},
+    index::Index,
+    log::Log,
+    request::Pulse,
+};
+
+/// A socket's write side.
+#[derive(Clone, Copy)]
+pub struct Hole;
+
+impl Sink for Hole {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn shut(&self, _: Shutdown) {}
+}
+
+/// Bytes that are kept, as the hub may read them; all handles are of the same ones.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl ReadAt for Memory {
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        let all = self.0.lock().expect("nobody panics");
+        let part = all.get(offset as usize..offset as usize + bytes.len());
+        bytes.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+impl Disk for Memory {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.lock().expect("nobody panics").len() as u64)
+    }
+
+    fn reader(&self) -> Arc<dyn ReadAt> {
+        Arc::new(self.clone())
+    }
+
+    fn append(&mut self, bytes: &[u8], _: u64) -> io::Result<()> {
+        self.0.lock().expect("nobody panics").extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.0.lock().expect("nobody panics").truncate(length as usize);
+        Ok(())
+    }
+
+    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn take_place(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_aside(&mut self, _: &str, _: &mut dyn io::Read) -> io::Result<PathBuf> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A hub with one reader, whose shard throws everything away.
+pub fn keeper() -> Keeper<Hole> {
+    let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
+    thread::spawn(move || inbox.iter().for_each(drop));
+    let mut audience = Audience::new(vec![sender]);
+    audience.join(1, Hole, Vec::new(), Tier::Full, "/");
+    let disk = Box::new(Memory::default());
+    let (log, _) =
+        Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
+            .expect("an empty log can be begun");
+    let rules = Rules { hold: Hold::None, page_prefix: Vec::new(), max_pages: 1 };
+    Keeper::new(log, Index::default(), audience, None, rules, Arc::new(Pulse::default()))
+}

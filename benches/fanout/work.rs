@@ -177,7 +177,7 @@ pub fn measure(
                 None => server.join(size)?,
             };
             let joined = crowd.insert(joined);
-            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), server.process);
+            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), &[server.process]);
             let outcome = turn.map_err(|why| format!("{}: {why}", server.name))?;
             sheet.check_length(&outcome, server.name)?;
             row.add(&outcome);

@@ -274,6 +274,9 @@ impl Sheet {
 /// Markdown, with columns.
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         let head =
             "readers|pages|comments/s|server|deliveries/s|×|CPU µs|×|p50 ms|p99|×|p99.9|max|crowd";
         let mut rows = vec![head.split('|').map(String::from).collect::<Vec<_>>()];

@@ -292,6 +292,21 @@ impl Crowd {
         }
     }
 
+    /// Without pongs, servers take a silent reader for gone.
+    fn answer(&mut self, number: usize, pong: &[u8]) {
+        match self.authors.get_mut(number) {
+            // It may be in the middle of a frame.
+            Some(author) => {
+                author.unsent.extend_from_slice(pong);
+                if !std::mem::replace(&mut author.is_eager, true) {
+                    self.eager.push(number);
+                }
+            }
+            // Nothing else is sent here; an end will be noticed by reading.
+            None => drop(self.members[number].stream.write(pong)),
+        }
+    }
+
     fn send(&mut self, number: usize) -> Result<(), String> {
         let author = &mut self.authors[number];
         match self.members[number].stream.write(&author.unsent[author.sent..]) {
@@ -335,7 +350,10 @@ impl Crowd {
                         self.tally.hear(number, &self.buffer[frame.payload], now)?;
                     own += if author == number { done } else { 0 };
                 }
-                wire::PING => {}
+                wire::PING => {
+                    let pong = wire::masked(wire::PONG, &self.buffer[frame.payload]);
+                    self.answer(number, &pong);
+                }
                 wire::CLOSE => return self.lose(number, "a close frame"),
                 kind => {
                     return Err(format!(

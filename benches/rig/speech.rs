@@ -67,7 +67,10 @@ impl Speech {
         let open = if self.tongue == Tongue::Lines { "{" } else { "" };
         let body = str::from_utf8(&self.body).expect("it was made of text");
         let crowd = self.crowd;
-        wire::masked(format!("{open}{body}{NONCE}{crowd:04}{author:04}{:08}{END}", 1).as_bytes())
+        wire::masked(
+            wire::TEXT,
+            format!("{open}{body}{NONCE}{crowd:04}{author:04}{:08}{END}", 1).as_bytes(),
+        )
     }
 
     /// What a text says, if it is one that somebody in this crowd may have said.

@@ -177,7 +177,7 @@ pub fn measure(
                 None => server.join(size)?,
             };
             let joined = crowd.insert(joined);
-            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), server.process);
+            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), &[server.process]);
             let outcome = turn.map_err(|why| format!("{}: {why}", server.name))?;
             sheet.check_length(&outcome, server.name)?;
             row.add(&outcome);
@@ -274,6 +274,9 @@ impl Sheet {
 /// Markdown, with columns.
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         let head =
             "readers|pages|comments/s|server|deliveries/s|×|CPU µs|×|p50 ms|p99|×|p99.9|max|crowd";
         let mut rows = vec![head.split('|').map(String::from).collect::<Vec<_>>()];
@@ -303,7 +306,7 @@ impl fmt::Display for Sheet {
             writeln!(
                 f,
                 "Lines of {bytes} bytes; × is beside the bare loop; CPU is the server's, a delivery; crowd is how busy the one thread is that plays\n\
-                 everybody. {AUTHORS} authors, on more pages one each; saturated: {} comments on their way. Medians of turns, max of all.",
+                 everybody. {AUTHORS} authors, on more pages one each; saturated: at least {} comments on their way. Medians of turns, max of all.",
                 AUTHORS * ON_THE_WAY
             )?;
         }

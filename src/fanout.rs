@@ -17,6 +17,7 @@ pub use order::{Order, Parcel, ReaderId, Tier, Topic};
 use crate::{
     backlog::{Backlog, Flow, Sink},
     frame::{self, CloseCode, Frames, PING},
+    threads,
 };
 
 /// Server pings keep proxies from closing a quiet connection; they and their pongs are what "nothing heard" is measured by.
@@ -101,9 +102,10 @@ impl<S: Sink> Shard<S> {
                 RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
-                Ok(first) => self.turn(
-                    &mut std::iter::once(first).chain(inbox.try_iter().take(TURN_ORDERS_MAX)),
-                ),
+                Ok(first) => {
+                    let orders = threads::after_others(first, &inbox);
+                    self.turn(&mut orders.take(TURN_ORDERS_MAX));
+                }
                 Err(RecvTimeoutError::Timeout) => self.turn(&mut std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -30,6 +30,7 @@ use crate::{
     reject::Reject,
     request::{Done, Pulse, Reply, Request, What},
     sight::Sight,
+    threads,
 };
 
 /// Bytes of lines after which a batch is written: a send of it still fits a socket's buffer.
@@ -185,7 +186,7 @@ impl<S> Keeper<S> {
                 next = next.min(Instant::now() + COMPACTION_LOOK_INTERVAL);
             }
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(first) => self.turn(&mut std::iter::once(first).chain(inbox.try_iter())),
+                Ok(first) => self.turn(&mut threads::after_others(first, &inbox)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

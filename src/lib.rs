@@ -76,7 +76,7 @@
 //! | `conn-N` | one per connection | its socket's read side; an HTTP connection for its life, a WebSocket hands over to a fresh thread after the handshake | the peer goes, a deadline passes, shutdown |
 //! | `web`, `web-N` | 1, a few | the private server; nothing | shutdown |
 //! | `hub` | 1 | log, index, everything that changes | all senders are gone |
-//! | `fanout-N` | one per core | the write side of its share of the sockets | all senders are gone |
+//! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
 //! | `main`, `compact`, `deadline` | 1 each, the last two when needed | nothing; a log in the making; nothing | a signal; its work is done; the end of the process |
 //!
 //! tiny_http has some of its own, unnamed.

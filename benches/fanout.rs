@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench fanout` measures, in about six minutes; `-- --readers 1000 --mode saturated --rounds 5` measures a part of it.
 //! Without `--bench` (`cargo test --benches`) everything is done once with tiny numbers. The servers are processes of their own, and
-//! take turns; the crowd is this one. A frame that is missing, doubled or disordered ends the run with 1.
+//! take turns; the crowd is this one, and has a core to itself. A frame that is missing, doubled or disordered ends the run with 1.
 
 #[path = "fanout/asked.rs"]
 mod asked;
@@ -20,6 +20,7 @@ use std::{process::ExitCode, time::Instant};
 use asked::Asked;
 use rig::{
     bare_loop::{self, BareLoop},
+    cores,
     program::{Folder, Program},
     table::{self, Table},
 };
@@ -48,6 +49,7 @@ fn measure(asked: &Asked) -> Result<(), String> {
     let folder = Folder::new();
     println!("{}", table::machine("fanout", &folder.0, "the bare loop: one thread, one epoll"));
 
+    cores::leave_last();
     let mut table = Table::new("fanout", asked.measures);
     let mut disk = disk::sync_times(&folder.0, asked.syncs);
     let mut sheet = Sheet::new(3);

@@ -46,7 +46,7 @@ const HISTORY_PIECE_BYTES: usize = 64 * 1024;
 /// The kernel doubles it for its own bookkeeping.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// tungstenite would take 128 KiB for each connection; most comments fit in this, larger ones grow it.
-const READ_BUFFER_BYTES: usize = 1024;
+const READ_BUFFER_BYTES: usize = 512;
 /// Malformed messages in a row before the connection is closed.
 const MALFORMED_IN_A_ROW_MAX: u32 = 20;
 /// Messages other than posts, and pings, in one second.

@@ -17,6 +17,7 @@ use rustix::{
 };
 
 use super::{
+    cores::Apart,
     histogram::Histogram,
     place::{Place, connect},
     process::Process,
@@ -175,6 +176,7 @@ impl Crowd {
         spell: Spell,
         servers: &[Process],
     ) -> Result<Outcome, String> {
+        let _apart = Apart::step();
         self.set_clock(pace);
         if let Pace::OnTheWay(count) = pace {
             (0..self.authors.len()).for_each(|author| self.say(author, count));

@@ -1,6 +1,7 @@
 //! What the benches share.
 
 pub mod bare_loop;
+pub mod cores;
 pub mod crowd;
 pub mod histogram;
 pub mod idle;

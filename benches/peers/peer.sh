@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What every peer's `start PORT` or `start --install-only` begins with: its folders, its argument, how it says what goes wrong.
-# Progress goes to stderr. What is installed goes to `target/peers/<name>`, or to `$SAYSO_PEERS_DIR/<name>`, nowhere else.
+# Progress goes to stderr, and what is installed, with its version, to stdout. What is installed goes to `target/peers/<name>`, or to `$SAYSO_PEERS_DIR/<name>`, nowhere else.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,9 +18,9 @@ need() {
     command -v "$1" >/dev/null || fail "needs $1, which is not installed"
 }
 
-# Ends the script if that was all; else takes as many open files as it may.
+# Ends the script if that was all, saying what is installed; else takes as many open files as it may.
 installed() {
-    [ "$port" != --install-only ] || exit 0
+    [ "$port" != --install-only ] || { echo "$1"; exit 0; }
     ulimit -n "$(ulimit -Hn)"
 }
 
@@ -47,6 +47,16 @@ unpacked() {
         [ ! -e "$file" ] || { echo "$file"; return; }
     done
     fail "$1 is in none of the packages"
+}
+
+# The version of a Debian package that was unpacked, or else is the system's, as its makers number it.
+debian_version() {
+    local version
+    for package in "$cache/debs/$1"_*.deb; do
+        if [ -e "$package" ]; then version=$(dpkg-deb --field "$package" Version); else version=$(dpkg-query --show --showformat '${Version}' "$1"); fi
+    done
+    version=${version#*:}
+    echo "${version%%[+-]*}"
 }
 
 # Installs what `package-lock.json` pins, without the packages' install scripts: those download, or build what is optional.

@@ -12,15 +12,15 @@ mod growth;
 mod opening;
 #[path = "log/posts.rs"]
 mod posts;
-#[path = "log/program.rs"]
-mod program;
-#[path = "log/table.rs"]
-mod table;
+#[allow(dead_code, reason = "each bench uses its part")]
+mod rig;
 
 use std::time::{Duration, Instant};
 
-use program::{Folder, Program};
-use table::{Bar, Table};
+use rig::{
+    program::{Folder, Program},
+    table::{self, Bar, Table},
+};
 
 /// How much is done.
 pub struct Plan {
@@ -72,9 +72,10 @@ fn main() {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let plan = if measures { FULL } else { TINY };
     let folder = Folder::new();
-    println!("{}", table::machine(&folder.0, rusqlite::version()));
+    let peer = format!("SQLite {}: WAL, synchronous=FULL", rusqlite::version());
+    println!("{}", table::machine("log", &folder.0, &peer));
 
-    let mut table = Table::new(measures);
+    let mut table = Table::new("log", measures);
     posts::measure(&plan, &folder.join("posts"), &mut table);
     let stored = plan.pages.map(|pages| {
         let data = folder.join(&format!("stored-{pages}"));

@@ -8,12 +8,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use crate::program::Program;
+use crate::rig::{
+    program::Program,
+    speech::{CONTENT, NAME},
+};
 
-/// What everybody writes: a line of it takes about 290 bytes in the file.
-pub const CONTENT: &str =
-    "I had the same with the second edition; the errata on the publisher's page explain it well.";
-pub const NAME: &str = "Ada Lovelace";
 /// FIN and text; a mask follows, and a length of 16 bits.
 const FRAME_START: [u8; 2] = [0x81, 0xfe];
 /// A mask of zeros leaves the bytes as they are, which saves the client work and the server none.

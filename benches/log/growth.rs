@@ -5,8 +5,10 @@ use std::{path::Path, time::Instant};
 use crate::{
     Plan,
     author::{Author, Browser},
-    program::Program,
-    table::{Bar, Table, median},
+    rig::{
+        program::Program,
+        table::{Bar, Table, median},
+    },
 };
 
 /// What the served page shows: so many are in the small log too, or there would be less to render.

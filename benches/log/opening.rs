@@ -11,9 +11,11 @@ use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
 
 use crate::{
     Plan,
-    author::{CONTENT, NAME},
-    program::{Memory, Program},
-    table::{Bar, Table, median},
+    rig::{
+        program::{Memory, Program},
+        speech::{CONTENT, NAME},
+        table::{Bar, Table, median},
+    },
 };
 
 /// Writes a log of `comments`, as the program would have written them, in turn on each of `pages` pages; the first is `/`.

@@ -14,8 +14,10 @@ use rusqlite::Connection;
 use crate::{
     Plan,
     author::Author,
-    program::Program,
-    table::{Bar, Table, median, percentile},
+    rig::{
+        program::Program,
+        table::{Bar, Table, median, percentile},
+    },
 };
 
 /// Far beyond what a row waits for its turn.

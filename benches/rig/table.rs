@@ -13,16 +13,17 @@ pub enum Bar {
 
 /// Rows in the order in which they came, notes below them.
 pub struct Table {
-    rows: Vec<[String; 6]>,
+    bench: &'static str,
+    rows: Vec<Vec<String>>,
     notes: Vec<String>,
     judges: bool,
 }
 
 impl Table {
     /// `judges` says whether the numbers are large enough to be held against their bars.
-    pub fn new(judges: bool) -> Table {
+    pub fn new(bench: &'static str, judges: bool) -> Table {
         let head = ["", "sayso", "beside", "", "ratio", "bar"].map(String::from);
-        Table { rows: vec![head], notes: Vec::new(), judges }
+        Table { bench, rows: vec![head.into()], notes: Vec::new(), judges }
     }
 
     /// A value beside its peer's; the bar is for their ratio.
@@ -54,46 +55,58 @@ impl Table {
             (_, true) => format!("{sign} {limit} MISSED"),
         };
         let ratio = format!("{ratio:.2}");
-        self.rows.push([what.into(), digits(value), peer.into(), digits(beside), ratio, bar]);
+        let row = [what.into(), digits(value), peer.into(), digits(beside), ratio, bar];
+        self.rows.push(row.into());
     }
 }
 
 /// Markdown, with columns.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or(0).max(2));
-        let is_number = |column| matches!(column, 1 | 3 | 4);
-        for (number, row) in self.rows.iter().enumerate() {
-            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-                match is_number(column) {
-                    true => write!(f, "| {cell:>width$} ")?,
-                    false => write!(f, "| {cell:width$} ")?,
-                }
-            }
-            writeln!(f, "|")?;
-            if number == 0 {
-                for (column, width) in widths.into_iter().enumerate() {
-                    let colon = if is_number(column) { ":" } else { "-" };
-                    write!(f, "|{}{colon}", "-".repeat(width + 1))?;
-                }
-                writeln!(f, "|")?;
-            }
-        }
+        write!(f, "{}", markdown(&self.rows, |column| matches!(column, 1 | 3 | 4)))?;
         for note in &self.notes {
             writeln!(f, "{note}")?;
         }
         match self.judges {
             true => Ok(()),
             false => {
-                writeln!(f, "tiny numbers, which say nothing: `cargo bench --bench log` measures")
+                let bench = self.bench;
+                writeln!(
+                    f,
+                    "tiny numbers, which say nothing: `cargo bench --bench {bench}` measures"
+                )
             }
         }
     }
 }
 
-/// The command and the machine, with the file system that `folder` lies on.
-pub fn machine(folder: &Path, sqlite: &str) -> String {
+/// A table of these rows, the first of which is its head.
+pub fn markdown(rows: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
+    let columns = 0..rows[0].len();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = columns.map(|column| width(column).unwrap_or(0).max(2)).collect();
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            text += &match is_number(column) {
+                true => format!("| {cell:>width$} "),
+                false => format!("| {cell:width$} "),
+            };
+        }
+        text += "|\n";
+        if number == 0 {
+            for (column, width) in widths.iter().enumerate() {
+                let colon = if is_number(column) { ":" } else { "-" };
+                text += &format!("|{}{colon}", "-".repeat(width + 1));
+            }
+            text += "|\n";
+        }
+    }
+    text
+}
+
+/// The command, the machine with the file system that `folder` lies on, and who stands beside sayso.
+pub fn machine(bench: &str, folder: &Path, beside: &str) -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -107,7 +120,7 @@ pub fn machine(folder: &Path, sqlite: &str) -> String {
     let mount = mounts.filter(|mount| folder.starts_with(mount[1])).max_by_key(|m| m[1].len());
     let mount = mount.map_or("unknown".into(), |m| format!("{} ({} on {})", m[2], m[3], m[0]));
     format!(
-        "`cargo bench --bench log` · {cpu}, {cores} cores · Linux {} · {mount} · SQLite {sqlite}: WAL, synchronous=FULL\n",
+        "`cargo bench --bench {bench}` · {cpu}, {cores} cores · Linux {} · {mount} · {beside}\n",
         kernel.trim()
     )
 }
@@ -125,7 +138,7 @@ pub fn percentile(values: &mut [f64], part: f64) -> f64 {
 }
 
 /// Three digits that matter.
-fn digits(value: f64) -> String {
+pub fn digits(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),

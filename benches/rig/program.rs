@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::process::Process;
+
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -20,7 +22,7 @@ impl Folder {
     pub fn new() -> Folder {
         let parent = std::env::var_os("SAYSO_BENCH_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-        let path = parent.join(format!("sayso-bench-log-{}", std::process::id()));
+        let path = parent.join(format!("sayso-bench-{}", std::process::id()));
         fs::create_dir_all(&path).expect("the bench's folder can be made");
         Folder(path)
     }
@@ -60,9 +62,16 @@ pub struct Program {
 impl Program {
     /// Starts sayso, durable and without limits of rate.
     pub fn start(data: &Path) -> Program {
+        Program::start_with(data, &[])
+    }
+
+    /// The same with other flags.
+    pub fn start_with(data: &Path, flags: &[&str]) -> Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
-        command.env_clear().args(["--listen", "127.0.0.1:0", "--sync", "always", "--rate", "off"]);
-        command.args(["--max-per-address", "10000", "--log-level", "warn"]).arg("--data").arg(data);
+        // Flags win over the environment.
+        command.env_clear().env("SAYSO_SYNC", "always").env("SAYSO_RATE", "off");
+        command.env("SAYSO_MAX_PER_ADDRESS", "10000").env("SAYSO_LOG_LEVEL", "warn");
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let start = Instant::now();
         let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");
         let mut line = String::new();
@@ -83,6 +92,11 @@ impl Program {
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("a connection's delay can be switched off");
         stream
+    }
+
+    /// The process.
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
     }
 
     /// What it needs now.

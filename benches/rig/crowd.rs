@@ -1,0 +1,447 @@
+//! Everybody at once: one thread that plays all readers and all authors of a server, over as many sockets, and checks every frame on each.
+//!
+//! Authors read too. For a server that speaks sayso's lines, the first frame that is missing, doubled, disordered or unknown is an error;
+//! for one that echoes texts, losses are counted. Knows sockets and time, not what is said.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    event::epoll::{self, EventData, EventFlags},
+    fd::OwnedFd,
+    net::{AddressFamily, SocketType, sockopt},
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec},
+};
+
+use super::{
+    histogram::Histogram,
+    process::Process,
+    speech::{self, Tongue},
+    tally::{Counts, Tally},
+    wire,
+};
+
+/// Longest wait for an answer to a handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So many shake hands at once; a listener has room for 128.
+const WAVE: usize = 64;
+/// Read at once, far more than a socket holds.
+const BUFFER_BYTES: usize = 1 << 20;
+const EVENTS_MAX: usize = 1_024;
+/// When an author whose socket was full tries again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
+/// No frame for so long, and what is owed will not come.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Likewise where losses are counted, which would be waited for at the end of each turn.
+const SILENCE_FORGIVEN_MAX: Duration = Duration::from_secs(1);
+/// Which event is the clock's.
+const CLOCK: u64 = u64::MAX;
+
+/// Where a server is asked for a WebSocket.
+#[derive(Clone)]
+pub struct Place {
+    pub address: SocketAddr,
+    /// Path and query; `{page}` stands for a page's name.
+    pub target: String,
+}
+
+/// Who comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub readers: usize,
+    pub authors: usize,
+    /// Readers and authors are spread over these; each must have an author.
+    pub pages: usize,
+}
+
+/// How much authors say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// One text each time, the authors in turn.
+    Every(Duration),
+    /// As soon as an author has heard one of its own, so many being on their way.
+    OnTheWay(u64),
+}
+
+/// How long a turn takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Spell {
+    pub warm_up: Duration,
+    pub window: Duration,
+}
+
+/// What a turn showed.
+pub struct Outcome {
+    /// In the window.
+    pub counts: Counts,
+    pub window: Duration,
+    /// The server's processor time in the window.
+    pub cpu: Duration,
+    /// The crowd's own.
+    pub own_cpu: Duration,
+    /// From when a text was said to when each member had it, of all that came in the window and after it.
+    pub latency: Histogram,
+    /// Texts that were said, warm-up included.
+    pub posts: u64,
+    pub lost: u64,
+    pub disordered: u64,
+    /// Connections that the server has ended so far.
+    pub gone: usize,
+}
+
+/// See the [module](self).
+pub struct Crowd {
+    epoll: OwnedFd,
+    clock: OwnedFd,
+    start: Instant,
+    members: Vec<Member>,
+    authors: Vec<Author>,
+    tally: Tally,
+    tongue: Tongue,
+    buffer: Vec<u8>,
+    /// Authors with something to send.
+    eager: Vec<usize>,
+    /// Who says the next text at a pace.
+    turn: usize,
+    gone: usize,
+    last_heard: Instant,
+}
+
+struct Member {
+    stream: TcpStream,
+    /// The beginning of a frame.
+    carry: Vec<u8>,
+}
+
+struct Author {
+    frame: Vec<u8>,
+    unsent: Vec<u8>,
+    sent: usize,
+    /// Texts that it has not heard yet.
+    on_the_way: u64,
+    is_eager: bool,
+}
+
+impl Place {
+    /// Path and query for a page.
+    pub fn target(&self, page: usize) -> String {
+        self.target.replace("{page}", &format!("page-{page:02}"))
+    }
+}
+
+/// A connection on which a WebSocket has been asked for. A small receive buffer is one that fills soon.
+pub fn ask(
+    place: &Place,
+    page: usize,
+    more: &str,
+    receive_buffer: Option<usize>,
+) -> io::Result<TcpStream> {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    if let Some(bytes) = receive_buffer {
+        // Before the connection is made: afterwards the window has been promised.
+        sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
+    }
+    rustix::net::connect(&socket, &place.address)?;
+    let mut stream = TcpStream::from(socket);
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(wire::request(place.address, &place.target(page), more).as_bytes())?;
+    Ok(stream)
+}
+
+/// Waits for the answer; what has come behind it.
+pub fn answer(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = wire::head_end(&bytes) {
+            let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            return match text.starts_with("HTTP/1.1 101 ") {
+                true => Ok(bytes.split_off(end)),
+                false => Err(format!("a WebSocket is refused: {text}")),
+            };
+        }
+        let mut some = [0; 4096];
+        match stream.read(&mut some) {
+            Ok(0) => return Err("a connection ends before its handshake".into()),
+            Ok(count) => bytes.extend_from_slice(&some[..count]),
+            Err(error) => return Err(format!("no answer to a handshake: {error}")),
+        }
+    }
+}
+
+/// Connects member n to page n modulo `pages`.
+pub fn connect(
+    place: &Place,
+    count: usize,
+    pages: usize,
+) -> Result<Vec<(TcpStream, Vec<u8>)>, String> {
+    let mut streams = Vec::with_capacity(count);
+    for wave in 0..count.div_ceil(WAVE) {
+        let wave = wave * WAVE..count.min((wave + 1) * WAVE);
+        let asked: Result<Vec<_>, _> =
+            wave.clone().map(|number| ask(place, number % pages, "", None)).collect();
+        let asked = asked
+            .map_err(|error| format!("connection {wave:?} of {count} is not made: {error}"))?;
+        for mut stream in asked {
+            let rest = answer(&mut stream)?;
+            streams.push((stream, rest));
+        }
+    }
+    Ok(streams)
+}
+
+impl Crowd {
+    /// Everybody connects.
+    pub fn join(place: &Place, tongue: Tongue, size: Size) -> Result<Crowd, String> {
+        assert!(size.authors >= size.pages, "each page has an author");
+        let count = size.authors + size.readers;
+        let tally = Tally::new(tongue, count, size.authors, size.pages);
+        let author = |number| Author {
+            frame: tally.speech.frame(number),
+            unsent: Vec::new(),
+            sent: 0,
+            on_the_way: 0,
+            is_eager: false,
+        };
+        let authors = (0..size.authors).map(author).collect();
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("there is epoll");
+        let clock = rustix::time::timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+        );
+        let clock = clock.expect("there are timers");
+        epoll::add(&epoll, &clock, EventData::new_u64(CLOCK), EventFlags::IN)
+            .expect("a timer can be waited for");
+        let mut members = Vec::with_capacity(count);
+        for (number, (stream, carry)) in connect(place, count, size.pages)?.into_iter().enumerate()
+        {
+            stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+            epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)
+                .expect("a socket can be waited for");
+            members.push(Member { stream, carry });
+        }
+        let now = Instant::now();
+        Ok(Crowd {
+            epoll,
+            clock,
+            start: now,
+            members,
+            authors,
+            tally,
+            tongue,
+            buffer: vec![0; BUFFER_BYTES],
+            eager: Vec::new(),
+            turn: 0,
+            gone: 0,
+            last_heard: now,
+        })
+    }
+
+    /// Authors say and everybody hears, for a spell; then waits until everybody has heard everything. `server` is whose processor time is
+    /// taken.
+    ///
+    /// # Errors
+    /// A sentence about the first frame that is not right; losses, where they are counted, are none.
+    pub fn turn(&mut self, pace: Pace, spell: Spell, server: Process) -> Result<Outcome, String> {
+        self.set_clock(pace);
+        let said_before: u64 = self.tally.counts.posts;
+        if let Pace::OnTheWay(count) = pace {
+            (0..self.authors.len()).for_each(|author| self.say(author, count));
+        }
+        let own = Process::own();
+        self.listen_until(Instant::now() + spell.warm_up, pace)?;
+        let warm_up_posts = self.tally.counts.posts - said_before;
+        self.tally.begin();
+        let (begin, cpu, own_cpu) = (Instant::now(), server.cpu(), own.cpu());
+        self.listen_until(begin + spell.window, pace)?;
+        let window = begin.elapsed();
+        let (cpu, own_cpu) = (server.cpu() - cpu, own.cpu() - own_cpu);
+        let counts = self.tally.counts.clone();
+        self.set_clock(Pace::OnTheWay(0));
+        self.drain()?;
+        let outcome = Outcome {
+            posts: warm_up_posts + self.tally.counts.posts,
+            counts,
+            window,
+            cpu,
+            own_cpu,
+            latency: self.tally.latency.clone(),
+            lost: std::mem::take(&mut self.tally.lost),
+            disordered: std::mem::take(&mut self.tally.disordered),
+            gone: self.gone,
+        };
+        self.tally.begin();
+        Ok(outcome)
+    }
+
+    fn set_clock(&self, pace: Pace) {
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let interval = match pace {
+            Pace::Every(interval) => Timespec::try_from(interval).expect("a pace is short"),
+            Pace::OnTheWay(_) => zero,
+        };
+        let setting = Itimerspec { it_interval: interval, it_value: interval };
+        rustix::time::timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &setting)
+            .expect("a timer can be set");
+    }
+
+    fn listen_until(&mut self, end: Instant, pace: Pace) -> Result<(), String> {
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.step(left, pace)?;
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), String> {
+        self.last_heard = Instant::now();
+        let forgives = self.tongue != Tongue::Lines;
+        let silence = if forgives { SILENCE_FORGIVEN_MAX } else { SILENCE_MAX };
+        while self.tally.owed > 0 {
+            self.step(RETRY_INTERVAL, Pace::OnTheWay(0))?;
+            if self.last_heard.elapsed() > silence {
+                if !forgives {
+                    return Err(format!("{} frames are missing", self.tally.owed));
+                }
+                self.tally.give_up();
+            }
+        }
+        self.authors.iter_mut().for_each(|author| author.on_the_way = 0);
+        Ok(())
+    }
+
+    /// Waits for events and lets everybody do what is to be done.
+    fn step(&mut self, wait: Duration, pace: Pace) -> Result<(), String> {
+        let wait = if self.eager.is_empty() { wait } else { wait.min(RETRY_INTERVAL) };
+        let wait = Timespec::try_from(wait).expect("a wait is short");
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&wait)) {
+            Err(rustix::io::Errno::INTR) => {}
+            done => drop(done.expect("sockets can be waited for")),
+        }
+        for event in events {
+            match event.data.u64() {
+                CLOCK => self.tick(),
+                member => self.read(member as usize, pace)?,
+            }
+        }
+        for author in std::mem::take(&mut self.eager) {
+            self.send(author)?;
+        }
+        Ok(())
+    }
+
+    /// Says all that is due by now.
+    fn tick(&mut self) {
+        let mut count = [0; 8];
+        // It may have been set anew since it rang.
+        if rustix::io::read(&self.clock, &mut count).is_ok() {
+            for _ in 0..u64::from_ne_bytes(count) {
+                self.say(self.turn, 1);
+                self.turn = (self.turn + 1) % self.authors.len();
+            }
+        }
+    }
+
+    fn say(&mut self, number: usize, count: u64) {
+        let author = &mut self.authors[number];
+        author.on_the_way += count;
+        let now = self.start.elapsed().as_nanos() as u64;
+        for _ in 0..count {
+            speech::number(&mut author.frame, self.tally.say(number, now));
+            author.unsent.extend_from_slice(&author.frame);
+        }
+        if !std::mem::replace(&mut author.is_eager, true) {
+            self.eager.push(number);
+        }
+    }
+
+    fn send(&mut self, number: usize) -> Result<(), String> {
+        let author = &mut self.authors[number];
+        match self.members[number].stream.write(&author.unsent[author.sent..]) {
+            Ok(count) => author.sent += count,
+            Err(error) if is_soon(&error) => {}
+            Err(error) => {
+                author.sent = author.unsent.len();
+                self.lose(number, &error.to_string())?;
+            }
+        }
+        let author = &mut self.authors[number];
+        if author.sent < author.unsent.len() {
+            self.eager.push(number);
+            return Ok(());
+        }
+        author.unsent.clear();
+        (author.sent, author.is_eager) = (0, false);
+        Ok(())
+    }
+
+    fn read(&mut self, number: usize, pace: Pace) -> Result<(), String> {
+        let member = &mut self.members[number];
+        let carried = member.carry.len();
+        self.buffer[..carried].copy_from_slice(&member.carry);
+        member.carry.clear();
+        let count = match member.stream.read(&mut self.buffer[carried..]) {
+            Ok(0) => return self.lose(number, "end of stream"),
+            Ok(count) => carried + count,
+            Err(error) if is_soon(&error) => carried,
+            Err(error) => return self.lose(number, &error.to_string()),
+        };
+        let now = Instant::now();
+        self.last_heard = now;
+        let now = now.duration_since(self.start).as_nanos() as u64;
+        let (mut at, mut own) = (0, 0);
+        while let Some(frame) = wire::frame(&self.buffer[..count], at) {
+            at = frame.payload.end;
+            match frame.kind {
+                wire::TEXT => {
+                    let (author, done) =
+                        self.tally.hear(number, &self.buffer[frame.payload], now)?;
+                    own += if author == number { done } else { 0 };
+                }
+                wire::PING => {}
+                wire::CLOSE => return self.lose(number, "a close frame"),
+                kind => {
+                    return Err(format!(
+                        "member {number} received a frame that begins with {kind:#x}"
+                    ));
+                }
+            }
+        }
+        self.members[number].carry.extend_from_slice(&self.buffer[at..count]);
+        if own > 0 {
+            let author = &mut self.authors[number];
+            author.on_the_way = author.on_the_way.saturating_sub(own);
+            if let Pace::OnTheWay(most) = pace {
+                let more = most.saturating_sub(author.on_the_way);
+                if more > 0 {
+                    self.say(number, more);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The server has ended a connection.
+    fn lose(&mut self, number: usize, why: &str) -> Result<(), String> {
+        if self.tongue == Tongue::Lines {
+            return Err(format!("the server ends the connection of member {number}: {why}"));
+        }
+        // It may be told twice, by reading and by writing.
+        if epoll::delete(&self.epoll, &self.members[number].stream).is_ok() {
+            self.gone += 1;
+        }
+        Ok(())
+    }
+}
+
+fn is_soon(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

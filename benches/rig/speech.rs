@@ -1,0 +1,132 @@
+//! What authors say and what everybody must then hear. Each text carries who said it and the how manieth it is, at a place that is found
+//! without a parser: it ends with `"nonce":"RRRRAAAANNNNNNNN"}`, the crowd's, the author's and the text's own number.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::wire;
+
+/// What everybody writes: a line of it takes about 290 bytes in the file.
+pub const CONTENT: &str =
+    "I had the same with the second edition; the errata on the publisher's page explain it well.";
+pub const NAME: &str = "Ada Lovelace";
+/// What follows the digits of the nonce.
+const END: &str = "\"}";
+const NONCE_DIGITS: usize = 16;
+/// What sayso puts between content and nonce.
+const BETWEEN: &str = ",\"created_at\":\"2026-11-22T05:08:00.001Z\"";
+const NONCE: &str = ",\"nonce\":\"";
+const SEQ: &str = "{\"seq\":";
+
+/// What is said to a server, and what it makes of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tongue {
+    /// Drafts, of which sayso makes lines.
+    Lines,
+    /// Texts of so many bytes that come back as they are, at least [`ECHO_BYTES_MIN`].
+    Echo(usize),
+}
+
+/// The shortest text that has room for its nonce.
+pub const ECHO_BYTES_MIN: usize = 64;
+
+/// What was heard.
+pub struct Heard {
+    pub author: usize,
+    /// The author's first is 1.
+    pub number: u64,
+    /// 0 where it has none.
+    pub seq: u64,
+}
+
+/// One crowd's texts.
+pub struct Speech {
+    tongue: Tongue,
+    /// No two crowds of a process say the same.
+    crowd: u64,
+    /// Everything before the nonce, as it is heard.
+    body: Vec<u8>,
+}
+
+impl Speech {
+    pub fn new(tongue: Tongue) -> Speech {
+        static CROWD: AtomicU64 = AtomicU64::new(0);
+        let body = match tongue {
+            Tongue::Lines => format!("\"name\":\"{NAME}\",\"content\":\"{CONTENT}\""),
+            Tongue::Echo(bytes) => {
+                assert!(bytes >= ECHO_BYTES_MIN, "a text has room for its nonce");
+                let rest = "{\"content\":\"\"".len() + NONCE.len() + NONCE_DIGITS + END.len();
+                let content = CONTENT.bytes().cycle().take(bytes - rest).map(char::from);
+                format!("{{\"content\":\"{}\"", content.collect::<String>())
+            }
+        };
+        Speech { tongue, crowd: CROWD.fetch_add(1, Relaxed) % 10_000, body: body.into() }
+    }
+
+    /// An author's whole first frame; each later one differs in what [`number`] writes.
+    pub fn frame(&self, author: usize) -> Vec<u8> {
+        let open = if self.tongue == Tongue::Lines { "{" } else { "" };
+        let body = str::from_utf8(&self.body).expect("it was made of text");
+        let crowd = self.crowd;
+        wire::masked(format!("{open}{body}{NONCE}{crowd:04}{author:04}{:08}{END}", 1).as_bytes())
+    }
+
+    /// What a text says, if it is one that somebody in this crowd may have said.
+    pub fn hear(&self, text: &[u8]) -> Option<Heard> {
+        let rest = text.strip_suffix(END.as_bytes())?;
+        let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(NONCE_DIGITS)?)?;
+        let rest = rest.strip_suffix(NONCE.as_bytes())?;
+        let seq = match self.tongue {
+            Tongue::Lines => {
+                let head = rest.get(..rest.len().checked_sub(BETWEEN.len())?)?;
+                if !head.ends_with(&self.body) {
+                    return None;
+                }
+                seq(head)?
+            }
+            Tongue::Echo(_) if rest == self.body => 0,
+            Tongue::Echo(_) => return None,
+        };
+        let who = decimal(&digits[..8])?;
+        if who / 10_000 != self.crowd {
+            return None;
+        }
+        Some(Heard { author: (who % 10_000) as usize, number: decimal(&digits[8..])?, seq })
+    }
+}
+
+/// Writes a text's number into its author's frame.
+pub fn number(frame: &mut [u8], number: u64) {
+    let end = frame.len() - END.len();
+    let mut rest = number;
+    for digit in frame[end - 8..end].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    assert!(rest == 0, "nobody says so much");
+}
+
+/// sayso's line of a draft, as far as the bare loop knows how: as long, and with everything in its place.
+pub fn line(draft: &[u8], seq: u64, page: &str, out: &mut Vec<u8>) {
+    let nonce = draft.len() - (NONCE.len() + NONCE_DIGITS + END.len());
+    out.extend_from_slice(format!("{SEQ}{seq},\"id\":{seq},\"page\":\"{page}\",").as_bytes());
+    out.extend_from_slice(&draft[1..nonce]);
+    out.extend_from_slice(BETWEEN.as_bytes());
+    out.extend_from_slice(&draft[nonce..]);
+}
+
+/// Whether a text is a draft that [`line`] understands.
+pub fn is_draft(text: &[u8]) -> bool {
+    text.starts_with(b"{\"name\":") && text.len() >= ECHO_BYTES_MIN
+}
+
+/// The `seq` of a line.
+pub fn seq(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(SEQ.as_bytes())?;
+    decimal(&digits[..digits.iter().position(|byte| *byte == b',')?])
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number: u64, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+    })
+}

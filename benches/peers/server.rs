@@ -12,30 +12,49 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::rig::{
+    process::{Busy, Process},
+    program::Program,
+};
+
 /// Longest wait for a server that is installed to accept a connection.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks whether it does.
 const START_LOOK: Duration = Duration::from_millis(20);
-/// Linux shows processor time in this unit, `USER_HZ`, on every architecture (proc(5)).
-const TICK: Duration = Duration::from_millis(10);
 
 /// A running peer; ended with its value.
 pub struct Server {
     child: Child,
+    address: SocketAddr,
+}
+
+/// Whose deliveries are measured.
+pub trait Serves {
     /// Where it listens.
-    pub address: SocketAddr,
+    fn address(&self) -> SocketAddr;
+    /// All its processes as they are now.
+    fn processes(&self) -> Processes;
+}
+
+/// All that work for one server, such as its workers and its Redis.
+pub struct Processes(Vec<Process>);
+
+impl Busy for Processes {
+    fn cpu(&self) -> Duration {
+        self.0.iter().map(|process| process.ticks()).sum()
+    }
 }
 
 impl Server {
-    /// Installs what is missing. Fails with the script's last word.
-    pub fn install(name: &str) -> Result<(), String> {
+    /// Installs what is missing, and says what it is and its version. Fails with the script's last word.
+    pub fn install(name: &str) -> Result<String, String> {
         let output = Command::new(script(name))
             .arg("--install-only")
             .stdin(Stdio::null())
             .output()
             .map_err(|error| format!("its start script can't be run: {error}"))?;
         match output.status.success() {
-            true => Ok(()),
+            true => Ok(last_line(&output.stdout)),
             false => Err(last_line(&output.stderr)),
         }
     }
@@ -63,32 +82,37 @@ impl Server {
         }
         Ok(server)
     }
+}
 
-    /// The process that was started.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+impl Serves for Server {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn processes(&self) -> Processes {
+        Processes(tree(self.child.id()).into_iter().map(Process).collect())
+    }
+}
+
+impl Serves for Program {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn processes(&self) -> Processes {
+        Processes(vec![self.process()])
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for id in tree(self.id()) {
+        for id in tree(self.child.id()) {
             let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("it is a process's id");
             // One may have ended with its parent.
             let _ = kill_process(id, Signal::KILL);
         }
         let _ = self.child.wait();
     }
-}
-
-/// The processor time that a process and all its descendants that still run have used so far.
-pub fn processor_time(id: u32) -> Duration {
-    let ticks = |id| {
-        let stat = stat(id)?;
-        // User and system time are fields 14 and 15 of proc(5), 11 behind the parent's id.
-        Some(stat.get(11)?.parse::<u32>().ok()? + stat.get(12)?.parse::<u32>().ok()?)
-    };
-    tree(id).into_iter().filter_map(ticks).map(|ticks| TICK * ticks).sum()
 }
 
 /// A process and its descendants, parents first.

@@ -2,24 +2,26 @@
 
 use std::{fmt, time::Duration};
 
-/// The second and the last five are of the paced rounds, the ones between of the saturated ones.
+/// Up to the first loss of the saturated rounds, from there on of the paced ones.
 const HEAD: [&str; 11] = [
     "server",
     "deliveries/s",
     "sayso / it",
     "lost",
-    "CPU µs",
+    "CPU µs each",
     "sayso / it",
     "p50 ms",
     "p99",
     "p99.9",
     "max",
-    "lost at 100/s",
+    "lost",
 ];
 
 /// What one server did.
 #[derive(Clone)]
 pub struct Measured {
+    /// A text's length as it is delivered, without its frame's header.
+    pub bytes: usize,
     /// Deliveries a second, saturated.
     pub rate: f64,
     /// The part of the saturated deliveries that did not come.
@@ -42,20 +44,20 @@ pub struct Sheet {
 
 impl Sheet {
     /// Begins with sayso as it was measured first; the ratios are to the mean of that and of the last.
-    pub fn new(name: &str, first: &Measured, last: &Measured) -> Sheet {
+    pub fn new(first: &Measured, last: &Measured) -> Sheet {
         let sayso = Measured {
             rate: f64::midpoint(first.rate, last.rate),
             cpu: (first.cpu + last.cpu) / 2,
             ..first.clone()
         };
         let mut sheet = Sheet { rows: vec![HEAD.map(String::from)], sayso, below: Vec::new() };
-        sheet.sayso(name, first);
+        sheet.row("sayso", first, Default::default());
         sheet
     }
 
-    /// A row of sayso's own.
-    pub fn sayso(&mut self, name: &str, measured: &Measured) {
-        self.row(name, measured, [String::new(), String::new()]);
+    /// Ends with sayso as it was measured last.
+    pub fn again(&mut self, last: &Measured) {
+        self.row("sayso, again", last, Default::default());
     }
 
     /// A peer's row. `bar` is what sayso's deliveries a second are to be of the peer's, at least.
@@ -65,7 +67,8 @@ impl Sheet {
         self.row(name, measured, [rates, cpu].map(digits));
         if let Some(bar) = bar {
             let missed = if rates < bar { " MISSED" } else { "" };
-            let line = format!("deliveries/s, sayso / {name}: {}, bar ≥ {bar}{missed}", digits(rates));
+            let line =
+                format!("deliveries/s, sayso / {name}: {}, bar ≥ {bar}{missed}", digits(rates));
             self.below.push(line);
         }
     }

@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     histogram::Histogram,
-    process::Process,
+    process::{Busy, Process},
     speech::{self, Tongue},
     tally::{Counts, Tally},
     wire,
@@ -38,6 +38,10 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Likewise where losses are counted, which would be waited for at the end of each turn.
 const SILENCE_FORGIVEN_MAX: Duration = Duration::from_secs(1);
+/// And no longer than this, however slowly the rest trickles in.
+const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
+/// Where losses are counted: an author that has heard none of its own for so long takes them for lost, and says as many again.
+const STUCK_MAX: Duration = Duration::from_secs(1);
 /// Which event is the clock's.
 const CLOCK: u64 = u64::MAX;
 
@@ -123,6 +127,8 @@ struct Author {
     sent: usize,
     /// Texts that it has not heard yet.
     on_the_way: u64,
+    /// When it last had reason to believe that they arrive.
+    heard_at: Instant,
     is_eager: bool,
 }
 
@@ -206,6 +212,7 @@ impl Crowd {
             unsent: Vec::new(),
             sent: 0,
             on_the_way: 0,
+            heard_at: Instant::now(),
             is_eager: false,
         };
         let authors = (0..size.authors).map(author).collect();
@@ -247,7 +254,7 @@ impl Crowd {
     ///
     /// # Errors
     /// A sentence about the first frame that is not right; losses, where they are counted, are none.
-    pub fn turn(&mut self, pace: Pace, spell: Spell, server: Process) -> Result<Outcome, String> {
+    pub fn turn(&mut self, pace: Pace, spell: Spell, server: impl Busy) -> Result<Outcome, String> {
         self.set_clock(pace);
         let said_before: u64 = self.tally.counts.posts;
         if let Pace::OnTheWay(count) = pace {
@@ -296,17 +303,35 @@ impl Crowd {
             if left.is_zero() {
                 return Ok(());
             }
-            self.step(left, pace)?;
+            self.step(left.min(STUCK_MAX), pace)?;
+            if let Pace::OnTheWay(count) = pace {
+                self.unstick(count);
+            }
+        }
+    }
+
+    /// Lets authors whose texts are lost go on, or they would wait for them for ever.
+    fn unstick(&mut self, count: u64) {
+        if self.tongue == Tongue::Lines {
+            return;
+        }
+        for number in 0..self.authors.len() {
+            if self.authors[number].heard_at.elapsed() > STUCK_MAX {
+                self.authors[number].on_the_way = 0;
+                self.say(number, count);
+            }
         }
     }
 
     fn drain(&mut self) -> Result<(), String> {
-        self.last_heard = Instant::now();
+        let begin = Instant::now();
+        self.last_heard = begin;
         let forgives = self.tongue != Tongue::Lines;
         let silence = if forgives { SILENCE_FORGIVEN_MAX } else { SILENCE_MAX };
         while self.tally.owed > 0 {
             self.step(RETRY_INTERVAL, Pace::OnTheWay(0))?;
-            if self.last_heard.elapsed() > silence {
+            let is_over = forgives && begin.elapsed() > DRAIN_FORGIVEN_MAX;
+            if is_over || self.last_heard.elapsed() > silence {
                 if !forgives {
                     return Err(format!("{} frames are missing", self.tally.owed));
                 }
@@ -353,6 +378,7 @@ impl Crowd {
     fn say(&mut self, number: usize, count: u64) {
         let author = &mut self.authors[number];
         author.on_the_way += count;
+        author.heard_at = Instant::now();
         let now = self.start.elapsed().as_nanos() as u64;
         for _ in 0..count {
             speech::number(&mut author.frame, self.tally.say(number, now));
@@ -419,6 +445,7 @@ impl Crowd {
         if own > 0 {
             let author = &mut self.authors[number];
             author.on_the_way = author.on_the_way.saturating_sub(own);
+            author.heard_at = Instant::now();
             if let Pace::OnTheWay(most) = pace {
                 let more = most.saturating_sub(author.on_the_way);
                 if more > 0 {

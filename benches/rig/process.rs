@@ -14,6 +14,12 @@ const THREADS_READ_MAX: usize = 64;
 #[derive(Clone, Copy)]
 pub struct Process(pub u32);
 
+/// Whose processor time is taken.
+pub trait Busy {
+    /// So far.
+    fn cpu(&self) -> Duration;
+}
+
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
@@ -25,6 +31,12 @@ pub struct Held {
     pub peak: u64,
     /// Bytes of page tables.
     pub tables: u64,
+}
+
+impl Busy for Process {
+    fn cpu(&self) -> Duration {
+        Process::cpu(*self)
+    }
 }
 
 impl Process {
@@ -54,7 +66,8 @@ impl Process {
         }
     }
 
-    fn ticks(self) -> Duration {
+    /// Processor time so far, to the tick, whatever threads have come and gone.
+    pub fn ticks(self) -> Duration {
         let text = self.read("stat");
         // The name, in parentheses, may hold anything.
         let fields = text.rsplit_once(')').expect("it has a name").1.split_whitespace();

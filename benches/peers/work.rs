@@ -1,0 +1,89 @@
+//! What one server does, round after round, each with the server and its crowd anew, so that none inherits what another has left undone.
+//! Knows nothing of how a server is started.
+
+use std::time::Duration;
+
+use crate::{
+    Plan,
+    rig::{
+        crowd::{Crowd, Outcome, Pace, Place, Size},
+        speech::Tongue,
+        table::median,
+    },
+    server::Serves,
+    sheet::Measured,
+};
+
+/// Where sayso speaks WebSocket; the peers ignore the page.
+const TARGET: &str = "/ws/comments/?page={page}";
+
+/// All rounds at one pace.
+#[derive(Default)]
+struct Rounds {
+    /// Deliveries a second.
+    rates: Vec<f64>,
+    /// Seconds of processor time a delivery.
+    cpu: Vec<f64>,
+    /// Seconds: p50, p99, p99.9, longest.
+    latencies: [Vec<f64>; 4],
+    /// Deliveries that there were to be.
+    owed: u64,
+    lost: u64,
+    deliveries: u64,
+    bytes: u64,
+}
+
+/// All rounds of one server.
+pub fn measure<S: Serves>(
+    plan: &Plan,
+    tongue: Tongue,
+    mut start: impl FnMut() -> Result<S, String>,
+) -> Result<Measured, String> {
+    let (mut saturated, mut paced) = (Rounds::default(), Rounds::default());
+    let every = Pace::Every(Duration::from_secs(1) / plan.pace);
+    for _ in 0..plan.rounds {
+        saturated.add(plan, turn(plan, tongue, Pace::OnTheWay(plan.on_the_way), &start()?)?);
+        paced.add(plan, turn(plan, tongue, every, &start()?)?);
+    }
+    let [p50, p99, p999, longest] = &mut paced.latencies;
+    let longest = longest.iter().copied().fold(0.0, f64::max);
+    let latencies = [median(p50), median(p99), median(p999), longest];
+    let bytes = (saturated.bytes + paced.bytes) / (saturated.deliveries + paced.deliveries);
+    Ok(Measured {
+        bytes: usize::try_from(bytes).expect("a text fits in memory"),
+        rate: median(&mut saturated.rates),
+        lost_saturated: saturated.lost as f64 / saturated.owed as f64,
+        cpu: Duration::from_secs_f64(median(&mut paced.cpu)),
+        latencies: latencies.map(Duration::from_secs_f64),
+        lost_paced: paced.lost as f64 / paced.owed as f64,
+    })
+}
+
+fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Outcome, String> {
+    let place = Place { address: server.address(), target: TARGET.into() };
+    let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
+    let mut crowd = Crowd::join(&place, tongue, size)?;
+    let outcome = crowd.turn(pace, plan.spell, server.processes())?;
+    match outcome.counts.deliveries {
+        0 => Err("nothing that was said was delivered".into()),
+        _ => Ok(outcome),
+    }
+}
+
+impl Rounds {
+    fn add(&mut self, plan: &Plan, outcome: Outcome) {
+        let deliveries = outcome.counts.deliveries as f64;
+        self.rates.push(deliveries / outcome.window.as_secs_f64());
+        self.cpu.push(outcome.cpu.as_secs_f64() / deliveries);
+        let latency = &outcome.latency;
+        let parts = [0.5, 0.99, 0.999].map(|part| latency.percentile(part));
+        let latencies = parts.into_iter().chain([latency.max()]);
+        for (all, latency) in self.latencies.iter_mut().zip(latencies) {
+            all.push(latency.as_secs_f64());
+        }
+        self.owed += outcome.posts * (plan.readers + plan.authors) as u64;
+        self.lost += outcome.lost;
+        self.deliveries += outcome.counts.deliveries;
+        self.bytes += outcome.counts.bytes;
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -13,22 +13,18 @@ use rustix::{
     buffer::spare_capacity,
     event::epoll::{self, EventData, EventFlags},
     fd::OwnedFd,
-    net::{AddressFamily, SocketType, sockopt},
     time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec},
 };
 
 use super::{
     histogram::Histogram,
+    place::{Place, connect},
     process::{Busy, Process},
     speech::{self, Tongue},
     tally::{Counts, Tally},
     wire,
 };
 
-/// Longest wait for an answer to a handshake.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// So many shake hands at once; a listener has room for 128.
-const WAVE: usize = 64;
 /// Read at once, far more than a socket holds.
 const BUFFER_BYTES: usize = 1 << 20;
 const EVENTS_MAX: usize = 1_024;
@@ -39,19 +35,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Likewise where losses are counted, which would be waited for at the end of each turn.
 const SILENCE_FORGIVEN_MAX: Duration = Duration::from_secs(1);
 /// And no longer than this, however slowly the rest trickles in.
-const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
+pub const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
 /// Where losses are counted: an author that has heard none of its own for so long takes them for lost, and says as many again.
 const STUCK_MAX: Duration = Duration::from_secs(1);
 /// Which event is the clock's.
 const CLOCK: u64 = u64::MAX;
-
-/// Where a server is asked for a WebSocket.
-#[derive(Clone)]
-pub struct Place {
-    pub address: SocketAddr,
-    /// Path and query; `{page}` stands for a page's name.
-    pub target: String,
-}
 
 /// Who comes.
 #[derive(Debug, Clone, Copy)]
@@ -130,75 +118,6 @@ struct Author {
     /// When it last had reason to believe that they arrive.
     heard_at: Instant,
     is_eager: bool,
-}
-
-impl Place {
-    /// Path and query for a page.
-    pub fn target(&self, page: usize) -> String {
-        self.target.replace("{page}", &format!("page-{page:02}"))
-    }
-}
-
-/// A connection on which a WebSocket has been asked for. A small receive buffer is one that fills soon.
-pub fn ask(
-    place: &Place,
-    page: usize,
-    more: &str,
-    receive_buffer: Option<usize>,
-) -> io::Result<TcpStream> {
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    if let Some(bytes) = receive_buffer {
-        // Before the connection is made: afterwards the window has been promised.
-        sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
-    }
-    rustix::net::connect(&socket, &place.address)?;
-    let mut stream = TcpStream::from(socket);
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(wire::request(place.address, &place.target(page), more).as_bytes())?;
-    Ok(stream)
-}
-
-/// Waits for the answer; what has come behind it.
-pub fn answer(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    loop {
-        if let Some(end) = wire::head_end(&bytes) {
-            let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            return match text.starts_with("HTTP/1.1 101 ") {
-                true => Ok(bytes.split_off(end)),
-                false => Err(format!("a WebSocket is refused: {text}")),
-            };
-        }
-        let mut some = [0; 4096];
-        match stream.read(&mut some) {
-            Ok(0) => return Err("a connection ends before its handshake".into()),
-            Ok(count) => bytes.extend_from_slice(&some[..count]),
-            Err(error) => return Err(format!("no answer to a handshake: {error}")),
-        }
-    }
-}
-
-/// Connects member n to page n modulo `pages`.
-pub fn connect(
-    place: &Place,
-    count: usize,
-    pages: usize,
-) -> Result<Vec<(TcpStream, Vec<u8>)>, String> {
-    let mut streams = Vec::with_capacity(count);
-    for wave in 0..count.div_ceil(WAVE) {
-        let wave = wave * WAVE..count.min((wave + 1) * WAVE);
-        let asked: Result<Vec<_>, _> =
-            wave.clone().map(|number| ask(place, number % pages, "", None)).collect();
-        let asked = asked
-            .map_err(|error| format!("connection {wave:?} of {count} is not made: {error}"))?;
-        for mut stream in asked {
-            let rest = answer(&mut stream)?;
-            streams.push((stream, rest));
-        }
-    }
-    Ok(streams)
 }
 
 impl Crowd {

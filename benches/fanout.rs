@@ -20,7 +20,7 @@ use std::{process::ExitCode, time::Instant};
 use asked::Asked;
 use rig::{
     bare_loop::{self, BareLoop},
-    program::{Folder, Program},
+    program::{self, Folder, Program},
     table::{self, Table},
 };
 use work::{Mode, Server, Sheet};
@@ -55,7 +55,7 @@ fn measure(asked: &Asked) -> Result<(), String> {
         let bare = BareLoop::start();
         let programs = ["always", "never"].map(|sync| {
             let data = folder.join(sync);
-            work::make_log(&data);
+            program::make_log(&data);
             Program::start_with(&data, &["--sync", sync, "--max-connections", "15000"])
         });
         let servers = [

@@ -19,13 +19,14 @@ use std::{
 };
 
 use rig::{
-    crowd::Spell,
-    program::{Folder, Program},
+    crowd::{DRAIN_FORGIVEN_MAX, Spell},
+    program::{self, Folder, Program},
     speech::Tongue,
     table,
 };
 use server::Server;
-use sheet::{Measured, Sheet};
+use sheet::Sheet;
+use work::Contender;
 
 /// Somebody else's server: the folder of its start script, and what sayso's deliveries a second are to be of its, at least.
 struct Peer {
@@ -91,46 +92,57 @@ fn main() -> ExitCode {
 fn measure(plan: &Plan, peers: &[Peer]) -> Result<(), String> {
     let folder = Folder::new();
     println!("{}", table::machine("peers", &folder.0, "sayso with --sync always"));
-    let sayso = || work::measure(plan, Tongue::Lines, || Ok(Program::start(&folder.join("data"))));
-    let first = sayso()?;
-    let done: Vec<_> = peers
-        .iter()
-        .map(|peer| {
-            let (name, measured) = measure_peer(plan, peer, first.bytes, &folder);
-            (name, measured, peer.bar)
-        })
-        .collect();
-    let last = sayso()?;
+    let data = folder.join("data");
+    program::make_log(&data);
+    let sayso = || Ok(Program::start(&data));
+    let mut first = Contender::new("sayso".into());
+    let mut others: Vec<_> = peers.iter().map(installed).collect();
+    let mut last = Contender::new("sayso, again".into());
+    // Round by round, so that a machine that has other things to do for a while troubles all alike.
+    for round in 1..=plan.rounds {
+        first.round(plan, Tongue::Lines, sayso);
+        let bytes = first.measured()?.bytes;
+        for (peer, other) in peers.iter().zip(&mut others) {
+            eprintln!("round {round} of {}: {}", plan.rounds, other.name);
+            let words = folder.0.join(peer.folder);
+            other.round(plan, Tongue::Echo(bytes), || Server::start(peer.folder, &words));
+        }
+        last.round(plan, Tongue::Lines, sayso);
+    }
+    let (first, last) = (first.measured()?, last.measured()?);
 
     let mut sheet = Sheet::new(&first, &last);
-    for (name, measured, bar) in &done {
-        match measured {
-            Ok(measured) => sheet.peer(name, measured, *bar),
-            Err(why) => sheet.failed(name, why),
+    for (peer, other) in peers.iter().zip(&others) {
+        match other.measured() {
+            Ok(measured) => sheet.peer(&other.name, &measured, peer.bar),
+            Err(why) => sheet.failed(&other.name, &why),
         }
     }
     sheet.again(&last);
-    println!(
-        "{} readers of one page, {} bytes a text; saturated: {} authors, {} texts of each on their way; paced: {} texts a second\n",
-        plan.readers, first.bytes, plan.authors, plan.on_the_way, plan.pace,
-    );
-    print!("{sheet}");
+    println!("{}\n{sheet}", plan.legend(first.bytes));
     Ok(())
 }
 
-/// Its name with its version, and what it did or why it did not.
-fn measure_peer(
-    plan: &Plan,
-    peer: &Peer,
-    bytes: usize,
-    folder: &Folder,
-) -> (String, Result<Measured, String>) {
-    let name = match Server::install(peer.folder) {
-        Ok(name) => name,
-        Err(why) => return (peer.folder.into(), Err(why)),
-    };
-    eprintln!("measuring {name}");
-    let words = folder.0.join(peer.folder);
-    let start = || Server::start(peer.folder, &words);
-    (name, work::measure(plan, Tongue::Echo(bytes), start))
+fn installed(peer: &Peer) -> Contender {
+    match Server::install(peer.folder) {
+        Ok(name) => Contender::new(name),
+        Err(why) => Contender::failed(peer.folder.into(), why),
+    }
+}
+
+impl Plan {
+    fn legend(&self, bytes: usize) -> String {
+        format!(
+            "{} readers of one page, {bytes} bytes a text, {} rounds of {} s each.\n\
+             Deliveries/s and the first loss: {} authors, {} texts of each on their way. The rest: {} texts a second, latency in ms.\n\
+             CPU: of all the server's processes, a delivery. Lost: not delivered {} s after the last text was said.\n",
+            self.readers,
+            self.rounds,
+            self.spell.window.as_secs_f64(),
+            self.authors,
+            self.on_the_way,
+            self.pace,
+            DRAIN_FORGIVEN_MAX.as_secs(),
+        )
+    }
 }

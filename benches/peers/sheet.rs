@@ -10,7 +10,7 @@ const HEAD: [&str; 11] = [
     "lost",
     "CPU µs each",
     "sayso / it",
-    "p50 ms",
+    "p50",
     "p99",
     "p99.9",
     "max",

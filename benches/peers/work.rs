@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::{
     Plan,
     rig::{
-        crowd::{Crowd, Outcome, Pace, Place, Size},
+        crowd::{Crowd, Outcome, Pace, Size},
+        place::Place,
         speech::Tongue,
         table::median,
     },
@@ -33,30 +34,73 @@ struct Rounds {
     bytes: u64,
 }
 
-/// All rounds of one server.
-pub fn measure<S: Serves>(
-    plan: &Plan,
-    tongue: Tongue,
-    mut start: impl FnMut() -> Result<S, String>,
-) -> Result<Measured, String> {
-    let (mut saturated, mut paced) = (Rounds::default(), Rounds::default());
-    let every = Pace::Every(Duration::from_secs(1) / plan.pace);
-    for _ in 0..plan.rounds {
-        saturated.add(plan, turn(plan, tongue, Pace::OnTheWay(plan.on_the_way), &start()?)?);
-        paced.add(plan, turn(plan, tongue, every, &start()?)?);
+/// A server and all that it did.
+pub struct Contender {
+    /// With its version.
+    pub name: String,
+    saturated: Rounds,
+    paced: Rounds,
+    /// Why it is out.
+    failed: Option<String>,
+}
+
+impl Contender {
+    pub fn new(name: String) -> Contender {
+        Contender { name, saturated: Rounds::default(), paced: Rounds::default(), failed: None }
     }
-    let [p50, p99, p999, longest] = &mut paced.latencies;
-    let longest = longest.iter().copied().fold(0.0, f64::max);
-    let latencies = [median(p50), median(p99), median(p999), longest];
-    let bytes = (saturated.bytes + paced.bytes) / (saturated.deliveries + paced.deliveries);
-    Ok(Measured {
-        bytes: usize::try_from(bytes).expect("a text fits in memory"),
-        rate: median(&mut saturated.rates),
-        lost_saturated: saturated.lost as f64 / saturated.owed as f64,
-        cpu: Duration::from_secs_f64(median(&mut paced.cpu)),
-        latencies: latencies.map(Duration::from_secs_f64),
-        lost_paced: paced.lost as f64 / paced.owed as f64,
-    })
+
+    /// One that could not be installed.
+    pub fn failed(name: String, why: String) -> Contender {
+        Contender { failed: Some(why), ..Contender::new(name) }
+    }
+
+    /// One round saturated and one paced. Whoever fails is out.
+    pub fn round<S: Serves>(
+        &mut self,
+        plan: &Plan,
+        tongue: Tongue,
+        start: impl Fn() -> Result<S, String>,
+    ) {
+        if self.failed.is_some() {
+            return;
+        }
+        let every = Pace::Every(Duration::from_secs(1) / plan.pace);
+        let paces =
+            [(Pace::OnTheWay(plan.on_the_way), &mut self.saturated), (every, &mut self.paced)];
+        for (pace, rounds) in paces {
+            match start().and_then(|server| turn(plan, tongue, pace, &server)) {
+                Ok(outcome) => rounds.add(plan, outcome),
+                Err(why) => {
+                    self.failed = Some(why);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What it did in all rounds, or why not.
+    pub fn measured(&self) -> Result<Measured, String> {
+        let (saturated, paced) = (&self.saturated, &self.paced);
+        if let Some(why) = &self.failed {
+            return Err(why.clone());
+        }
+        let [p50, p99, p999, longest] = paced.latencies.each_ref();
+        let longest = longest.iter().copied().fold(0.0, f64::max);
+        let latencies = [middle(p50), middle(p99), middle(p999), longest];
+        let bytes = (saturated.bytes + paced.bytes) / (saturated.deliveries + paced.deliveries);
+        Ok(Measured {
+            bytes: usize::try_from(bytes).expect("a text fits in memory"),
+            rate: middle(&saturated.rates),
+            lost_saturated: saturated.lost as f64 / saturated.owed as f64,
+            cpu: Duration::from_secs_f64(middle(&paced.cpu)),
+            latencies: latencies.map(Duration::from_secs_f64),
+            lost_paced: paced.lost as f64 / paced.owed as f64,
+        })
+    }
+}
+
+fn middle(values: &[f64]) -> f64 {
+    median(&mut values.to_vec())
 }
 
 fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Outcome, String> {

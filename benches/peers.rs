@@ -1,6 +1,6 @@
 //! What a user would take instead of sayso, beside it: one table, with ratios.
 //!
-//! `benches/peers/run` installs the peers and measures, in less than five minutes. Without `--bench` (`cargo test --benches`) nothing is
+//! `benches/peers/run` installs the peers and measures, in less than five minutes; `benches/peers/run bun` only this one. Without `--bench` (`cargo test --benches`) nothing is
 //! installed or started but sayso, for tiny numbers. The peers' servers are started by their own scripts and send every text that they
 //! get, as it is, to everybody; those texts are as long as sayso's lines. The crowd is the one that `cargo bench --bench fanout` knows.
 
@@ -74,8 +74,9 @@ const TINY: Plan = Plan {
 fn main() -> ExitCode {
     let measures = std::env::args().any(|argument| argument == "--bench");
     let start = Instant::now();
+    let named: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let done = match measures {
-        true => measure(&FULL, &PEERS),
+        true => chosen(&named).and_then(|peers| measure(&FULL, &peers)),
         false => measure(&TINY, &[]),
     };
     if let Err(sentence) = done {
@@ -87,6 +88,17 @@ fn main() -> ExitCode {
     }
     println!("took {:.0} s", start.elapsed().as_secs_f64());
     ExitCode::SUCCESS
+}
+
+/// Those that are named, or all.
+fn chosen(named: &[String]) -> Result<Vec<Peer>, String> {
+    let is_peer = |name: &String| PEERS.iter().any(|peer| peer.folder == name);
+    if let Some(name) = named.iter().find(|name| !is_peer(name)) {
+        let known = PEERS.map(|peer| peer.folder).join(", ");
+        return Err(format!("there is no peer {name}; write some of {known}, or nothing for all"));
+    }
+    let is_chosen = |peer: &Peer| named.is_empty() || named.iter().any(|name| peer.folder == name);
+    Ok(PEERS.into_iter().filter(is_chosen).collect())
 }
 
 fn measure(plan: &Plan, peers: &[Peer]) -> Result<(), String> {

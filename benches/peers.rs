@@ -111,11 +111,10 @@ fn measure(plan: &Plan, peers: &[Peer]) -> Result<(), String> {
     let mut others: Vec<_> = peers.iter().map(installed).collect();
     let mut last = Contender::new("sayso, again".into());
     // Round by round, so that a machine that has other things to do for a while troubles all alike.
-    for round in 1..=plan.rounds {
+    for _ in 0..plan.rounds {
         first.round(plan, Tongue::Lines, sayso);
         let bytes = first.measured()?.bytes;
         for (peer, other) in peers.iter().zip(&mut others) {
-            eprintln!("round {round} of {}: {}", plan.rounds, other.name);
             let words = folder.0.join(peer.folder);
             other.round(plan, Tongue::Echo(bytes), || Server::start(peer.folder, &words));
         }
@@ -147,7 +146,8 @@ impl Plan {
         format!(
             "{} readers of one page, {bytes} bytes a text, {} rounds of {} s each.\n\
              Deliveries/s and the first loss: {} authors, {} texts of each on their way. The rest: {} texts a second, latency in ms.\n\
-             CPU: of all the server's processes, a delivery. Lost: not delivered {} s after the last text was said.\n",
+             CPU: of all the server's processes, a delivery. Lost: not delivered {} s after the last text was said.\n\
+             Others: cores that other programs used meanwhile; far from 0, the row says little.\n",
             self.readers,
             self.rounds,
             self.spell.window.as_secs_f64(),

@@ -3,18 +3,21 @@
 use std::{fmt, time::Duration};
 
 /// Up to the first loss of the saturated rounds, from there on of the paced ones.
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 14] = [
     "server",
     "deliveries/s",
     "sayso / it",
+    "CPU µs",
+    "sayso / it",
     "lost",
-    "CPU µs each",
+    "CPU µs",
     "sayso / it",
     "p50",
     "p99",
     "p99.9",
     "max",
     "lost",
+    "others",
 ];
 
 /// What one server did.
@@ -26,12 +29,14 @@ pub struct Measured {
     pub rate: f64,
     /// The part of the saturated deliveries that did not come.
     pub lost_saturated: f64,
-    /// Processor time of all its processes for one delivery, paced.
-    pub cpu: Duration,
+    /// Processor time of all its processes for one delivery, saturated and paced.
+    pub cpu: [Duration; 2],
     /// From an author's write to a reader's read, paced: p50, p99, p99.9 and the longest.
     pub latencies: [Duration; 4],
     /// The part of the paced deliveries that did not come.
     pub lost_paced: f64,
+    /// Cores that other programs used meanwhile.
+    pub others: f64,
 }
 
 /// See the [module](self).
@@ -47,7 +52,7 @@ impl Sheet {
     pub fn new(first: &Measured, last: &Measured) -> Sheet {
         let sayso = Measured {
             rate: f64::midpoint(first.rate, last.rate),
-            cpu: (first.cpu + last.cpu) / 2,
+            cpu: [0, 1].map(|at| (first.cpu[at] + last.cpu[at]) / 2),
             ..first.clone()
         };
         let mut sheet = Sheet { rows: vec![HEAD.map(String::from)], sayso, below: Vec::new() };
@@ -63,8 +68,8 @@ impl Sheet {
     /// A peer's row. `bar` is what sayso's deliveries a second are to be of the peer's, at least.
     pub fn peer(&mut self, name: &str, measured: &Measured, bar: Option<f64>) {
         let rates = self.sayso.rate / measured.rate;
-        let cpu = self.sayso.cpu.as_secs_f64() / measured.cpu.as_secs_f64();
-        self.row(name, measured, [rates, cpu].map(digits));
+        let cpu = |at: usize| self.sayso.cpu[at].as_secs_f64() / measured.cpu[at].as_secs_f64();
+        self.row(name, measured, [rates, cpu(0), cpu(1)].map(digits));
         if let Some(bar) = bar {
             let missed = if rates < bar { " MISSED" } else { "" };
             let line =
@@ -82,20 +87,24 @@ impl Sheet {
         self.below.push(format!("{name} failed: {why}"));
     }
 
-    fn row(&mut self, name: &str, measured: &Measured, [rates, cpu]: [String; 2]) {
+    fn row(&mut self, name: &str, measured: &Measured, [rates, saturated, paced]: [String; 3]) {
         let [p50, p99, p999, max] = measured.latencies.map(|time| digits(time.as_secs_f64() * 1e3));
+        let cpu = measured.cpu.map(|time| digits(time.as_secs_f64() * 1e6));
         self.rows.push([
             name.into(),
             grouped(measured.rate),
             rates,
+            cpu[0].clone(),
+            saturated,
             part(measured.lost_saturated),
-            digits(measured.cpu.as_secs_f64() * 1e6),
-            cpu,
+            cpu[1].clone(),
+            paced,
             p50,
             p99,
             p999,
             max,
             part(measured.lost_paced),
+            digits(measured.others),
         ]);
     }
 }
@@ -131,7 +140,8 @@ fn digits(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     }
 }
 

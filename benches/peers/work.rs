@@ -1,13 +1,14 @@
 //! What one server does, round after round, each with the server and its crowd anew, so that none inherits what another has left undone.
 //! Knows nothing of how a server is started.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
     Plan,
     rig::{
         crowd::{Crowd, Outcome, Pace, Size},
         place::Place,
+        process::{Busy, Process, machine},
         speech::Tongue,
         table::median,
     },
@@ -23,6 +24,7 @@ const TARGET: &str = "/ws/comments/?page={page}";
 struct Rounds {
     /// Deliveries a second.
     rates: Vec<f64>,
+    others: Vec<f64>,
     /// Seconds of processor time a delivery.
     cpu: Vec<f64>,
     /// Seconds: p50, p99, p99.9, longest.
@@ -32,6 +34,13 @@ struct Rounds {
     lost: u64,
     deliveries: u64,
     bytes: u64,
+}
+
+/// One server's turn at one pace.
+struct Turn {
+    outcome: Outcome,
+    /// Cores that neither the server nor the crowd used: what troubled them.
+    others: f64,
 }
 
 /// A server and all that it did.
@@ -69,8 +78,12 @@ impl Contender {
             [(Pace::OnTheWay(plan.on_the_way), &mut self.saturated), (every, &mut self.paced)];
         for (pace, rounds) in paces {
             match start().and_then(|server| turn(plan, tongue, pace, &server)) {
-                Ok(outcome) => rounds.add(plan, outcome),
+                Ok(turn) => {
+                    eprintln!("{}, {}", self.name, turn.told(pace));
+                    rounds.add(plan, turn);
+                }
                 Err(why) => {
+                    eprintln!("{} failed: {why}", self.name);
                     self.failed = Some(why);
                     return;
                 }
@@ -86,15 +99,17 @@ impl Contender {
         }
         let [p50, p99, p999, longest] = paced.latencies.each_ref();
         let longest = longest.iter().copied().fold(0.0, f64::max);
+        let others = saturated.others.iter().chain(&paced.others).sum::<f64>();
         let latencies = [middle(p50), middle(p99), middle(p999), longest];
         let bytes = (saturated.bytes + paced.bytes) / (saturated.deliveries + paced.deliveries);
         Ok(Measured {
             bytes: usize::try_from(bytes).expect("a text fits in memory"),
             rate: middle(&saturated.rates),
             lost_saturated: saturated.lost as f64 / saturated.owed as f64,
-            cpu: Duration::from_secs_f64(middle(&paced.cpu)),
+            cpu: [saturated, paced].map(|rounds| Duration::from_secs_f64(middle(&rounds.cpu))),
             latencies: latencies.map(Duration::from_secs_f64),
             lost_paced: paced.lost as f64 / paced.owed as f64,
+            others: others / (saturated.others.len() + paced.others.len()) as f64,
         })
     }
 }
@@ -103,19 +118,42 @@ fn middle(values: &[f64]) -> f64 {
     median(&mut values.to_vec())
 }
 
-fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Outcome, String> {
+fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Turn, String> {
     let place = Place { address: server.address(), target: TARGET.into() };
     let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
     let mut crowd = Crowd::join(&place, tongue, size)?;
-    let outcome = crowd.turn(pace, plan.spell, server.processes())?;
+    let processes = server.processes();
+    let all = || [machine(), processes.cpu(), Process::own().cpu()];
+    let (begin, before) = (Instant::now(), all());
+    let outcome = crowd.turn(pace, plan.spell, &processes)?;
+    let after = all();
+    let [machine, server, own] = std::array::from_fn(|at| after[at].saturating_sub(before[at]));
+    let others = machine.saturating_sub(server + own).as_secs_f64() / begin.elapsed().as_secs_f64();
     match outcome.counts.deliveries {
         0 => Err("nothing that was said was delivered".into()),
-        _ => Ok(outcome),
+        _ => Ok(Turn { outcome, others }),
+    }
+}
+
+impl Turn {
+    /// For whoever waits for the table or wonders about it.
+    fn told(&self, pace: Pace) -> String {
+        let seconds = self.outcome.window.as_secs_f64();
+        let rate = self.outcome.counts.deliveries as f64 / seconds;
+        let cores = [self.outcome.cpu, self.outcome.own_cpu];
+        let [server, crowd] = cores.map(|time| time.as_secs_f64() / seconds);
+        let pace = if matches!(pace, Pace::OnTheWay(_)) { "saturated" } else { "paced" };
+        let (others, gone) = (self.others, self.outcome.gone);
+        format!(
+            "{pace}: {rate:.0} deliveries/s; cores: {server:.2}, crowd {crowd:.2}, others {others:.2}; {gone} connections ended"
+        )
     }
 }
 
 impl Rounds {
-    fn add(&mut self, plan: &Plan, outcome: Outcome) {
+    fn add(&mut self, plan: &Plan, turn: Turn) {
+        let Turn { outcome, others } = turn;
+        self.others.push(others);
         let deliveries = outcome.counts.deliveries as f64;
         self.rates.push(deliveries / outcome.window.as_secs_f64());
         self.cpu.push(outcome.cpu.as_secs_f64() / deliveries);

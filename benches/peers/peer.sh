@@ -18,9 +18,10 @@ need() {
     command -v "$1" >/dev/null || fail "needs $1, which is not installed"
 }
 
-# Ends the script if that was all, saying what is installed; else takes as many open files as it may.
+# Ends the script if that was all, saying what is installed; else looks whether the port is free, and takes as many open files as it may.
 installed() {
     [ "$port" != --install-only ] || { echo "$1"; exit 0; }
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "port $port is taken"
     ulimit -n "$(ulimit -Hn)"
 }
 
@@ -72,5 +73,5 @@ install_npm() {
 
 port=${1:-}
 [[ $port == --install-only || $port =~ ^[0-9]+$ ]] || fail "usage: start PORT | start --install-only"
-mkdir -p "$cache"
+mkdir -p "$cache" 2>/dev/null || fail "can't make its cache folder $cache"
 cache=$(cd "$cache" && pwd)

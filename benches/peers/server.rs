@@ -46,7 +46,7 @@ impl Busy for Processes {
 }
 
 impl Server {
-    /// Installs what is missing, and says what it is and its version. Fails with the script's last word.
+    /// Installs what is missing, and says what it is and its version. Fails with the script's complaint.
     pub fn install(name: &str) -> Result<String, String> {
         let output = Command::new(script(name))
             .arg("--install-only")
@@ -54,12 +54,12 @@ impl Server {
             .output()
             .map_err(|error| format!("its start script can't be run: {error}"))?;
         match output.status.success() {
-            true => Ok(last_line(&output.stdout)),
-            false => Err(last_line(&output.stderr)),
+            true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
+            false => Err(complaint(name, &output.stderr)),
         }
     }
 
-    /// Starts it on a free port and waits until it accepts. Fails with its last word; `words` is the file for all of them.
+    /// Starts it on a free port and waits until it accepts. Fails with its complaint; `words` is the file for all of them.
     pub fn start(name: &str, words: &Path) -> Result<Server, String> {
         let address = free_address();
         let file = fs::File::create(words).expect("a file can be made in the bench's folder");
@@ -76,7 +76,7 @@ impl Server {
             let ended = server.child.try_wait().expect("a child can be waited for");
             if ended.is_some() || Instant::now() > deadline {
                 let words = fs::read(words).expect("the bench's own file can be read");
-                return Err(last_line(&words));
+                return Err(complaint(name, &words));
             }
             thread::sleep(START_LOOK);
         }
@@ -151,8 +151,15 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("a listener has an address")
 }
 
-fn last_line(words: &[u8]) -> String {
+/// Of all that was said, the sentence that says why: the script's own, or the first about an error, or the last.
+fn complaint(name: &str, words: &[u8]) -> String {
     let words = String::from_utf8_lossy(words);
-    let line = words.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let lines = || words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let own = || lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let about_error = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "fail", "panicked"].iter().any(|word| line.contains(word))
+    };
+    let line = own().or_else(|| lines().find(about_error)).or_else(|| lines().next_back());
     line.unwrap_or("it does not start, and says nothing").into()
 }

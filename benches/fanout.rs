@@ -74,8 +74,7 @@ fn measure(asked: &Asked) -> Result<(), String> {
     if asked.slow {
         slow::measure(asked, &folder.join("slow"), &mut table)?;
     }
-    println!("{sheet}");
-    print!("{table}");
+    print!("{sheet}\n{table}");
     println!("took {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
 }

@@ -68,7 +68,7 @@ pub fn measure(asked: &Asked, data: &Path, table: &mut Table) -> Result<(), Stri
             let (window, pace) = asked.slow_spell;
             let spell = Spell { warm_up: window / 8, window };
             let before = kernel_bytes();
-            let outcome = crowd.turn(Pace::Every(pace), spell, program.process())?;
+            let outcome = crowd.turn(Pace::Every(pace), spell, &[program.process()])?;
             kernel = kernel.max(kernel_bytes().saturating_sub(before));
             p99s.push(outcome.latency.percentile(0.99).as_secs_f64() * 1e3);
             peaks[with] = peaks[with].max(program.memory().peak);

@@ -162,7 +162,7 @@ pub fn measure(
                 None => server.join(size)?,
             };
             let joined = crowd.insert(joined);
-            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), server.process);
+            let turn = joined.turn(row.work.pace(), asked.spell(readers, pages), &[server.process]);
             let outcome = turn.map_err(|why| format!("{}: {why}", server.name))?;
             sheet.check_length(&outcome, server.name)?;
             row.add(&outcome);
@@ -259,6 +259,9 @@ impl Sheet {
 /// Markdown, with columns.
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         let head =
             "readers|pages|comments/s|server|deliveries/s|×|CPU µs|×|p50 ms|p99|×|p99.9|max|crowd";
         let mut rows = vec![head.split('|').map(String::from).collect::<Vec<_>>()];

@@ -12,10 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::rig::{
-    process::{Busy, Process},
-    program::Program,
-};
+use crate::rig::{process::Process, program::Program};
 
 /// Longest wait for a server that is installed to accept a connection.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -32,17 +29,8 @@ pub struct Server {
 pub trait Serves {
     /// Where it listens.
     fn address(&self) -> SocketAddr;
-    /// All its processes as they are now.
-    fn processes(&self) -> Processes;
-}
-
-/// All that work for one server, such as its workers and its Redis.
-pub struct Processes(Vec<Process>);
-
-impl Busy for Processes {
-    fn cpu(&self) -> Duration {
-        self.0.iter().map(|process| process.ticks()).sum()
-    }
+    /// All its processes as they are now, such as its workers and its Redis.
+    fn processes(&self) -> Vec<Process>;
 }
 
 impl Server {
@@ -89,8 +77,8 @@ impl Serves for Server {
         self.address
     }
 
-    fn processes(&self) -> Processes {
-        Processes(tree(self.child.id()).into_iter().map(Process).collect())
+    fn processes(&self) -> Vec<Process> {
+        tree(self.child.id()).into_iter().map(Process).collect()
     }
 }
 
@@ -99,8 +87,8 @@ impl Serves for Program {
         self.address
     }
 
-    fn processes(&self) -> Processes {
-        Processes(vec![self.process()])
+    fn processes(&self) -> Vec<Process> {
+        vec![self.process()]
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     rig::{
         crowd::{Crowd, Outcome, Pace, Size},
         place::Place,
-        process::{Busy, Process, machine},
+        process::{Process, machine},
         speech::Tongue,
         table::median,
     },
@@ -123,7 +123,8 @@ fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result
     let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
     let mut crowd = Crowd::join(&place, tongue, size)?;
     let processes = server.processes();
-    let all = || [machine(), processes.cpu(), Process::own().cpu()];
+    let server = || processes.iter().map(|process| process.cpu()).sum();
+    let all = || [machine(), server(), Process::own().cpu()];
     let (begin, before) = (Instant::now(), all());
     let outcome = crowd.turn(pace, plan.spell, &processes)?;
     let after = all();

@@ -19,7 +19,7 @@ use rustix::{
 use super::{
     histogram::Histogram,
     place::{Place, connect},
-    process::{Busy, Process},
+    process::Process,
     speech::{self, Tongue},
     tally::{Counts, Tally},
     wire,
@@ -34,7 +34,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Likewise where losses are counted, which would be waited for at the end of each turn.
 const SILENCE_FORGIVEN_MAX: Duration = Duration::from_secs(1);
-/// And no longer than this, however slowly the rest trickles in.
+/// Nor is a server waited for that is so far behind.
 pub const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
 /// Where losses are counted: an author that has heard none of its own for so long takes them for lost, and says as many again.
 const STUCK_MAX: Duration = Duration::from_secs(1);
@@ -168,25 +168,31 @@ impl Crowd {
         })
     }
 
-    /// Authors say and everybody hears, for a spell; then waits until everybody has heard everything. `server` is whose processor time is
-    /// taken.
+    /// Authors say and everybody hears, for a spell; then waits until everybody has heard everything. `servers` are whose processor time
+    /// is taken.
     ///
     /// # Errors
-    /// A sentence about the first frame that is not right; losses, where they are counted, are none.
-    pub fn turn(&mut self, pace: Pace, spell: Spell, server: impl Busy) -> Result<Outcome, String> {
+    /// A sentence about the first frame that is not right. Losses, where they are counted, are none; what was given up may still come, so
+    /// after them a new crowd should join.
+    pub fn turn(
+        &mut self,
+        pace: Pace,
+        spell: Spell,
+        servers: &[Process],
+    ) -> Result<Outcome, String> {
         self.set_clock(pace);
-        let said_before: u64 = self.tally.counts.posts;
         if let Pace::OnTheWay(count) = pace {
             (0..self.authors.len()).for_each(|author| self.say(author, count));
         }
         let own = Process::own();
         self.listen_until(Instant::now() + spell.warm_up, pace)?;
-        let warm_up_posts = self.tally.counts.posts - said_before;
+        let warm_up_posts = self.tally.counts.posts;
         self.tally.begin();
-        let (begin, cpu, own_cpu) = (Instant::now(), server.cpu(), own.cpu());
+        let cpu_of_all = || servers.iter().map(|server| server.cpu()).sum::<Duration>();
+        let (begin, cpu, own_cpu) = (Instant::now(), cpu_of_all(), own.cpu());
         self.listen_until(begin + spell.window, pace)?;
         let window = begin.elapsed();
-        let (cpu, own_cpu) = (server.cpu() - cpu, own.cpu() - own_cpu);
+        let (cpu, own_cpu) = (cpu_of_all().saturating_sub(cpu), own.cpu() - own_cpu);
         let counts = self.tally.counts.clone();
         self.set_clock(Pace::OnTheWay(0));
         self.drain()?;
@@ -243,17 +249,17 @@ impl Crowd {
     }
 
     fn drain(&mut self) -> Result<(), String> {
-        let begin = Instant::now();
-        self.last_heard = begin;
+        let start = Instant::now();
+        self.last_heard = start;
         let forgives = self.tongue != Tongue::Lines;
         let silence = if forgives { SILENCE_FORGIVEN_MAX } else { SILENCE_MAX };
         while self.tally.owed > 0 {
             self.step(RETRY_INTERVAL, Pace::OnTheWay(0))?;
-            let is_over = forgives && begin.elapsed() > DRAIN_FORGIVEN_MAX;
-            if is_over || self.last_heard.elapsed() > silence {
-                if !forgives {
-                    return Err(format!("{} frames are missing", self.tally.owed));
-                }
+            let is_silent = self.last_heard.elapsed() > silence;
+            if is_silent && !forgives {
+                return Err(format!("{} frames are missing", self.tally.owed));
+            }
+            if is_silent || (forgives && start.elapsed() > DRAIN_FORGIVEN_MAX) {
                 self.tally.give_up();
             }
         }
@@ -308,6 +314,21 @@ impl Crowd {
         }
     }
 
+    /// Without pongs, servers take a silent reader for gone.
+    fn answer(&mut self, number: usize, pong: &[u8]) {
+        match self.authors.get_mut(number) {
+            // It may be in the middle of a frame.
+            Some(author) => {
+                author.unsent.extend_from_slice(pong);
+                if !std::mem::replace(&mut author.is_eager, true) {
+                    self.eager.push(number);
+                }
+            }
+            // Nothing else is sent here; an end will be noticed by reading.
+            None => drop(self.members[number].stream.write(pong)),
+        }
+    }
+
     fn send(&mut self, number: usize) -> Result<(), String> {
         let author = &mut self.authors[number];
         match self.members[number].stream.write(&author.unsent[author.sent..]) {
@@ -351,7 +372,10 @@ impl Crowd {
                         self.tally.hear(number, &self.buffer[frame.payload], now)?;
                     own += if author == number { done } else { 0 };
                 }
-                wire::PING => {}
+                wire::PING => {
+                    let pong = wire::masked(wire::PONG, &self.buffer[frame.payload]);
+                    self.answer(number, &pong);
+                }
                 wire::CLOSE => return self.lose(number, "a close frame"),
                 kind => {
                     return Err(format!(

@@ -3,6 +3,7 @@
 pub mod bare_loop;
 pub mod crowd;
 pub mod histogram;
+pub mod idle;
 pub mod place;
 pub mod process;
 pub mod program;

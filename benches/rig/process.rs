@@ -14,12 +14,6 @@ const THREADS_READ_MAX: usize = 64;
 #[derive(Clone, Copy)]
 pub struct Process(pub u32);
 
-/// Whose processor time is taken.
-pub trait Busy {
-    /// So far.
-    fn cpu(&self) -> Duration;
-}
-
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
@@ -41,18 +35,6 @@ pub fn machine() -> Duration {
     // User, nice and system; then idle and waiting for disks, which is none; then interrupts, and what the host took away.
     let ticks: u64 = ticks.iter().take(3).chain(ticks.iter().skip(5).take(3)).sum();
     Duration::from_secs_f64(ticks as f64 / TICKS_A_SECOND)
-}
-
-impl<B: Busy> Busy for &B {
-    fn cpu(&self) -> Duration {
-        (*self).cpu()
-    }
-}
-
-impl Busy for Process {
-    fn cpu(&self) -> Duration {
-        Process::cpu(*self)
-    }
 }
 
 impl Process {
@@ -82,8 +64,7 @@ impl Process {
         }
     }
 
-    /// Processor time so far, to the tick, whatever threads have come and gone.
-    pub fn ticks(self) -> Duration {
+    fn ticks(self) -> Duration {
         let text = self.read("stat");
         // The name, in parentheses, may hold anything.
         let fields = text.rsplit_once(')').expect("it has a name").1.split_whitespace();

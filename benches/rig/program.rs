@@ -72,7 +72,7 @@ impl Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
         // Flags win over the environment.
         command.env_clear().env("SAYSO_SYNC", "always").env("SAYSO_RATE", "off");
-        command.env("SAYSO_MAX_PER_ADDRESS", "10000").env("SAYSO_LOG_LEVEL", "warn");
+        command.env("SAYSO_MAX_PER_ADDRESS", "20000").env("SAYSO_LOG_LEVEL", "warn");
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let start = Instant::now();
         let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");

@@ -67,7 +67,10 @@ impl Speech {
         let open = if self.tongue == Tongue::Lines { "{" } else { "" };
         let body = str::from_utf8(&self.body).expect("it was made of text");
         let crowd = self.crowd;
-        wire::masked(format!("{open}{body}{NONCE}{crowd:04}{author:04}{:08}{END}", 1).as_bytes())
+        wire::masked(
+            wire::TEXT,
+            format!("{open}{body}{NONCE}{crowd:04}{author:04}{:08}{END}", 1).as_bytes(),
+        )
     }
 
     /// What a text says, if it is one that somebody in this crowd may have said.
@@ -86,11 +89,12 @@ impl Speech {
             Tongue::Echo(_) if rest == self.body => 0,
             Tongue::Echo(_) => return None,
         };
-        let who = decimal(&digits[..8])?;
+        let who = eight_digits(digits.first_chunk()?)?;
         if who / 10_000 != self.crowd {
             return None;
         }
-        Some(Heard { author: (who % 10_000) as usize, number: decimal(&digits[8..])?, seq })
+        let number = eight_digits(digits.last_chunk()?)?;
+        Some(Heard { author: (who % 10_000) as usize, number, seq })
     }
 }
 
@@ -123,6 +127,20 @@ pub fn is_draft(text: &[u8]) -> bool {
 pub fn seq(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(SEQ.as_bytes())?;
     decimal(&digits[..digits.iter().position(|byte| *byte == b',')?])
+}
+
+/// Digits in pairs, in fours, in one: two of them for each frame, so a loop would be felt.
+fn eight_digits(digits: &[u8; 8]) -> Option<u64> {
+    let digits = u64::from_be_bytes(*digits);
+    let values = digits ^ 0x3030_3030_3030_3030;
+    // A digit's value and six more than it have no high half.
+    let high = (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    if high != 0 {
+        return None;
+    }
+    let pairs = (values & 0x000f_000f_000f_000f) + 10 * ((values >> 8) & 0x000f_000f_000f_000f);
+    let fours = (pairs & 0x0000_00ff_0000_00ff) + 100 * ((pairs >> 16) & 0x0000_00ff_0000_00ff);
+    Some((fours & 0xffff) + 10_000 * (fours >> 32))
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {

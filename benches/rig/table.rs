@@ -63,7 +63,9 @@ impl Table {
 /// Markdown, with columns.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", markdown(&self.rows, |column| matches!(column, 1 | 3 | 4)))?;
+        if self.rows.len() > 1 {
+            write!(f, "{}", markdown(&self.rows, |column| matches!(column, 1 | 3 | 4)))?;
+        }
         for note in &self.notes {
             writeln!(f, "{note}")?;
         }

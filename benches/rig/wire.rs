@@ -6,6 +6,7 @@ use std::ops::Range;
 pub const TEXT: u8 = 0x81;
 pub const CLOSE: u8 = 0x88;
 pub const PING: u8 = 0x89;
+pub const PONG: u8 = 0x8a;
 
 /// A frame that a server sent.
 pub struct Frame {
@@ -41,10 +42,10 @@ pub fn masked_frame(bytes: &[u8], start: usize) -> Option<(Frame, [u8; 4])> {
     Some((Frame { kind: unmasked.kind, payload: start + 4..end + 4 }, mask))
 }
 
-/// A client's text frame. Its mask is zeros, which saves the client work and the server none.
-pub fn masked(text: &[u8]) -> Vec<u8> {
-    let mut frame = vec![TEXT];
-    match text.len() {
+/// A client's frame of this kind. Its mask is zeros, which saves the client work and the server none.
+pub fn masked(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![kind];
+    match payload.len() {
         length @ 0..=125 => frame.push(0x80 | length as u8),
         length @ 126..=0xffff => {
             frame.push(0x80 | 126);
@@ -56,7 +57,7 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
         }
     }
     frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(text);
+    frame.extend_from_slice(payload);
     frame
 }
 

@@ -291,7 +291,7 @@ impl fmt::Display for Sheet {
             writeln!(
                 f,
                 "Lines of {bytes} bytes; × is beside the bare loop; CPU is the server's, a delivery; crowd is how busy the one thread is that plays\n\
-                 everybody. {AUTHORS} authors, on more pages one each; saturated: {} comments on their way. Medians of turns, max of all.",
+                 everybody. {AUTHORS} authors, on more pages one each; saturated: at least {} comments on their way. Medians of turns, max of all.",
                 AUTHORS * ON_THE_WAY
             )?;
         }

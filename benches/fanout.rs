@@ -21,7 +21,7 @@ use asked::Asked;
 use rig::{
     bare_loop::{self, BareLoop},
     cores,
-    program::{Folder, Program},
+    program::{self, Folder, Program},
     table::{self, Table},
 };
 use work::{Mode, Server, Sheet};
@@ -57,7 +57,7 @@ fn measure(asked: &Asked) -> Result<(), String> {
         let bare = BareLoop::start();
         let programs = ["always", "never"].map(|sync| {
             let data = folder.join(sync);
-            work::make_log(&data);
+            program::make_log(&data);
             Program::start_with(&data, &["--sync", sync, "--max-connections", "15000"])
         });
         let servers = [

@@ -1,7 +1,7 @@
 //! What a log with a million comments costs: durable posts beside SQLite, opening beside `wc -l`, memory per comment, and whether
 //! posts, pushes and pages are as fast as with an empty log.
 //!
-//! `cargo bench --bench log` measures; without `--bench` (`cargo test --benches`) everything is done once with tiny numbers. Talks
+//! `cargo bench --bench log` measures, `-- posts` or `-- stored` one part of it; without `--bench` (`cargo test --benches`) everything is done once with tiny numbers. Talks
 //! to the real program over its socket and knows nothing of its inside but how to write a log.
 
 #[path = "log/author.rs"]
@@ -76,7 +76,22 @@ fn main() {
     println!("{}", table::machine("log", &folder.0, &peer));
 
     let mut table = Table::new("log", measures);
-    posts::measure(&plan, &folder.join("posts"), &mut table);
+    let asked = |part| {
+        let mut parts = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+        parts.next().is_none_or(|first| first == part || parts.any(|other| other == part))
+    };
+    if asked("posts") {
+        posts::measure(&plan, &folder.join("posts"), &mut table);
+    }
+    if asked("stored") {
+        stored(&plan, &folder, &mut table);
+    }
+    print!("{table}");
+    println!("took {:.0} s", start.elapsed().as_secs_f64());
+}
+
+/// What depends on how much is stored.
+fn stored(plan: &Plan, folder: &Folder, table: &mut Table) {
     let stored = plan.pages.map(|pages| {
         let data = folder.join(&format!("stored-{pages}"));
         opening::make(&data, plan.comments, pages);
@@ -84,18 +99,13 @@ fn main() {
     });
     let none = Program::start(&folder.join("none")).memory();
     for (pages, data) in &stored {
-        let memory = opening::measure(&plan, data, *pages, &mut table);
+        let memory = opening::measure(plan, data, *pages, table);
         let what = format!("memory per comment, bytes; {} on {pages} pages", plan.comments);
         let each = (memory.rss as f64 - none.rss as f64) / plan.comments as f64;
         let peak = (memory.peak as f64 - none.peak as f64) / plan.comments as f64;
         table.limit(&what, each, Bar::AtMost(40.0));
-        table.note(
-            &what,
-            &format!("peak while opening {peak:.1}; RSS with none {} KiB", none.rss >> 10),
-        );
+        let none = none.rss >> 10;
+        table.note(&what, &format!("peak while opening {peak:.1}; RSS with none {none} KiB"));
     }
-    growth::measure(&plan, &folder.join("few"), &stored[0].1, &mut table);
-
-    print!("{table}");
-    println!("took {:.0} s", start.elapsed().as_secs_f64());
+    growth::measure(plan, &folder.join("few"), &stored[0].1, table);
 }

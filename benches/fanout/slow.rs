@@ -16,12 +16,11 @@ use crate::{
     rig::{
         crowd::{Crowd, Outcome, Pace, Size, Spell},
         place::{Place, answer, ask},
-        program::Program,
+        program::{Program, make_log},
         speech::{self, Tongue},
         table::{Bar, Table, median},
         wire,
     },
-    work::make_log,
 };
 
 const AUTHORS: usize = 8;

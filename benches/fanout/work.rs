@@ -1,18 +1,10 @@
 //! Comments to a crowd, from each server in turn, and what of it is held against a bar.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    path::Path,
-    time::{Duration, SystemTime},
-};
-
-use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{
     Asked, JUDGED_READERS,
     rig::{
-        bare_loop::FIRST_SEQ,
         crowd::{Crowd, Outcome, Pace, Size},
         place::Place,
         process::Process,
@@ -139,13 +131,6 @@ impl Work {
             Mode::Saturated => false,
         }
     }
-}
-
-/// A log whose numbers begin where the bare loop's do.
-pub fn make_log(data: &Path) {
-    let disk = FileDisk::open(&data.join("comments.jsonl")).expect("a log can be made");
-    let header = Header::new(SystemTime::now(), FIRST_SEQ).expect("there are random bytes");
-    Writer::begin(Box::new(disk), &header).finish().expect("the log can be synced");
 }
 
 /// All modes for so many readers on so many pages, the servers turn by turn.

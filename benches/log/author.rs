@@ -19,9 +19,10 @@ const FRAME_START: [u8; 2] = [0x81, 0xfe];
 const MASK: [u8; 4] = [0; 4];
 const NONCE_DIGITS: usize = 32;
 
-/// Bytes that have come and are not taken yet.
+/// Bytes that have come, up to `end`, and how many of them are taken.
 struct Inbox {
     bytes: Vec<u8>,
+    end: usize,
     taken: usize,
 }
 
@@ -129,12 +130,12 @@ impl Browser {
 
 impl Inbox {
     fn new() -> Inbox {
-        Inbox { bytes: Vec::with_capacity(64 * 1024), taken: 0 }
+        Inbox { bytes: vec![0; 64 * 1024], end: 0, taken: 0 }
     }
 
     /// Waits for `count` bytes and takes them. What was taken before is gone.
     fn take(&mut self, stream: &mut TcpStream, count: usize) -> Range<usize> {
-        while self.bytes.len() - self.taken < count {
+        while self.end - self.taken < count {
             self.fill(stream);
         }
         self.taken += count;
@@ -142,15 +143,14 @@ impl Inbox {
     }
 
     fn fill(&mut self, stream: &mut TcpStream) {
-        if self.taken == self.bytes.len() {
-            self.bytes.clear();
-            self.taken = 0;
+        if self.taken == self.end {
+            (self.taken, self.end) = (0, 0);
+        } else if self.end == self.bytes.len() {
+            self.bytes.resize(2 * self.end, 0);
         }
-        let end = self.bytes.len();
-        self.bytes.resize(end + 16 * 1024, 0);
-        let count = stream.read(&mut self.bytes[end..]).expect("an answer comes in time");
+        let count = stream.read(&mut self.bytes[self.end..]).expect("an answer comes in time");
         assert!(count > 0, "sayso does not end the connection");
-        self.bytes.truncate(end + count);
+        self.end += count;
     }
 
     /// The next text message, passing over pings.
@@ -175,7 +175,7 @@ impl Inbox {
     /// An HTTP head with its empty line.
     fn head(&mut self, stream: &mut TcpStream) -> Range<usize> {
         loop {
-            let head = &self.bytes[self.taken..];
+            let head = &self.bytes[self.taken..self.end];
             match head.windows(4).position(|four| four == b"\r\n\r\n") {
                 Some(end) => return self.take(stream, end + 4),
                 None => self.fill(stream),

@@ -36,7 +36,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Likewise where losses are counted, which would be waited for at the end of each turn.
 const SILENCE_FORGIVEN_MAX: Duration = Duration::from_secs(1);
 /// Nor is a server waited for that is so far behind.
-const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
+pub const DRAIN_FORGIVEN_MAX: Duration = Duration::from_secs(10);
+/// Where losses are counted: an author that has heard none of its own for so long takes them for lost, and says as many again.
+const STUCK_MAX: Duration = Duration::from_secs(1);
 /// Which event is the clock's.
 const CLOCK: u64 = u64::MAX;
 
@@ -114,6 +116,8 @@ struct Author {
     sent: usize,
     /// Texts that it has not heard yet.
     on_the_way: u64,
+    /// When it last had reason to believe that they arrive.
+    heard_at: Instant,
     is_eager: bool,
 }
 
@@ -128,6 +132,7 @@ impl Crowd {
             unsent: Vec::new(),
             sent: 0,
             on_the_way: 0,
+            heard_at: Instant::now(),
             is_eager: false,
         };
         let authors = (0..size.authors).map(author).collect();
@@ -225,7 +230,23 @@ impl Crowd {
             if left.is_zero() {
                 return Ok(());
             }
-            self.step(left, pace)?;
+            self.step(left.min(STUCK_MAX), pace)?;
+            if let Pace::OnTheWay(count) = pace {
+                self.unstick(count);
+            }
+        }
+    }
+
+    /// Lets authors whose texts are lost go on, or they would wait for them for ever.
+    fn unstick(&mut self, count: u64) {
+        if self.tongue == Tongue::Lines {
+            return;
+        }
+        for number in 0..self.authors.len() {
+            if self.authors[number].heard_at.elapsed() > STUCK_MAX {
+                self.authors[number].on_the_way = 0;
+                self.say(number, count);
+            }
         }
     }
 
@@ -284,6 +305,7 @@ impl Crowd {
     fn say(&mut self, number: usize, count: u64) {
         let author = &mut self.authors[number];
         author.on_the_way += count;
+        author.heard_at = Instant::now();
         let now = self.start.elapsed().as_nanos() as u64;
         for _ in 0..count {
             speech::number(&mut author.frame, self.tally.say(number, now));
@@ -368,6 +390,7 @@ impl Crowd {
         if own > 0 {
             let author = &mut self.authors[number];
             author.on_the_way = author.on_the_way.saturating_sub(own);
+            author.heard_at = Instant::now();
             if let Pace::OnTheWay(most) = pace {
                 let more = most.saturating_sub(author.on_the_way);
                 if more > 0 {

@@ -6,10 +6,12 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use super::process::Process;
+use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
+
+use super::{bare_loop::FIRST_SEQ, process::Process};
 
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -117,4 +119,11 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A log whose numbers begin where the bare loop's do.
+pub fn make_log(data: &Path) {
+    let disk = FileDisk::open(&data.join("comments.jsonl")).expect("a log can be made");
+    let header = Header::new(SystemTime::now(), FIRST_SEQ).expect("there are random bytes");
+    Writer::begin(Box::new(disk), &header).finish().expect("the log can be synced");
 }

@@ -1,0 +1,153 @@
+//! A peer's server, started by its own script, with all the processes that it starts. Knows nothing of what is said to it.
+
+use std::{
+    collections::HashMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::rig::{process::Process, program::Program};
+
+/// Longest wait for a server that is installed to accept a connection.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+/// Between two looks whether it does.
+const START_LOOK: Duration = Duration::from_millis(20);
+
+/// A running peer; ended with its value.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// Whose deliveries are measured.
+pub trait Serves {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+    /// All its processes as they are now, such as its workers and its Redis.
+    fn processes(&self) -> Vec<Process>;
+}
+
+impl Server {
+    /// Installs what is missing, and says what it is and its version. Fails with the script's complaint.
+    pub fn install(name: &str) -> Result<String, String> {
+        let output = Command::new(script(name))
+            .arg("--install-only")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("its start script can't be run: {error}"))?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
+            false => Err(complaint(name, &output.stderr)),
+        }
+    }
+
+    /// Starts it on a free port and waits until it accepts. Fails with its complaint; `words` is the file for all of them.
+    pub fn start(name: &str, words: &Path) -> Result<Server, String> {
+        let address = free_address();
+        let file = fs::File::create(words).expect("a file can be made in the bench's folder");
+        let child = Command::new(script(name))
+            .arg(address.port().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .map_err(|error| format!("its start script can't be run: {error}"))?;
+        let mut server = Server { child, address };
+        let deadline = Instant::now() + START_DEADLINE;
+        while TcpStream::connect(address).is_err() {
+            let ended = server.child.try_wait().expect("a child can be waited for");
+            if ended.is_some() || Instant::now() > deadline {
+                let words = fs::read(words).expect("the bench's own file can be read");
+                return Err(complaint(name, &words));
+            }
+            thread::sleep(START_LOOK);
+        }
+        Ok(server)
+    }
+}
+
+impl Serves for Server {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        tree(self.child.id()).into_iter().map(Process).collect()
+    }
+}
+
+impl Serves for Program {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        vec![self.process()]
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for id in tree(self.child.id()) {
+            let id = i32::try_from(id).ok().and_then(Pid::from_raw).expect("it is a process's id");
+            // One may have ended with its parent.
+            let _ = kill_process(id, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// A process and its descendants, parents first.
+fn tree(root: u32) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    let entries = fs::read_dir("/proc").expect("the processes can be listed").flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for id in ids {
+        if let Some(parent) = stat(id).and_then(|stat| stat.get(1)?.parse().ok()) {
+            children.entry(parent).or_default().push(id);
+        }
+    }
+    let mut found = vec![root];
+    let mut looked = 0;
+    while let Some(id) = found.get(looked) {
+        found.extend(children.remove(id).unwrap_or_default());
+        looked += 1;
+    }
+    found
+}
+
+/// What `/proc/<id>/stat` says behind the name, which may contain anything: the state, then the parent's id.
+fn stat(id: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    Some(fields.split(' ').map(String::from).collect())
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(name).join("start")
+}
+
+/// A port that is free now; the scripts take one and don't pick.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("a listener has an address")
+}
+
+/// Of all that was said, the sentence that says why: the script's own, or the first about an error, or the last.
+fn complaint(name: &str, words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words);
+    let lines = || words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let own = || lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let about_error = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "fail", "panicked"].iter().any(|word| line.contains(word))
+    };
+    let line = own().or_else(|| lines().find(about_error)).or_else(|| lines().next_back());
+    line.unwrap_or("it does not start, and says nothing").into()
+}

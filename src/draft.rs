@@ -3,6 +3,8 @@
 //!
 //! Knows no socket and no state: whether a parent exists or a key is the author's is the hub's to say.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::{
@@ -98,6 +100,10 @@ impl Message {
     /// # Errors
     /// Whatever limit it breaks first.
     pub fn intent(&self, page: &str) -> Result<Intent, Reject> {
+        // Most messages are this, and its checks are done on the way.
+        if let Message { content: Some(_), edit: None, delete: None, .. } = self {
+            return Ok(Intent::Post(self.draft(page)?));
+        }
         nonce(self.nonce.as_deref())?;
         let author = author(self.key.as_deref())?;
         match self {
@@ -108,7 +114,6 @@ impl Message {
                 Ok(Intent::Edit(*id, Text::of(self.content.as_deref())?, author))
             }
             Message { delete: Some(id), .. } => Ok(Intent::Delete(*id, author)),
-            Message { content: Some(_), .. } => Ok(Intent::Post(self.draft(page)?)),
             Message { typing: Some(false), .. } => Ok(Intent::Nothing),
             Message { typing: Some(true), .. } => Ok(Intent::Typing(name(self.name.as_deref())?)),
             Message { key: Some(_), .. } => Ok(Intent::Bind(author.expect("a key has an author"))),
@@ -154,8 +159,10 @@ impl Text {
     /// # Errors
     /// Where the text is empty, too long, or has control characters.
     pub fn of(content: Option<&str>) -> Result<Text, Reject> {
-        let content =
-            content.ok_or(Reject::ContentEmpty)?.replace("\r\n", "\n").replace('\r', "\n");
+        let mut content = Cow::Borrowed(content.ok_or(Reject::ContentEmpty)?);
+        if content.contains('\r') {
+            content = content.replace("\r\n", "\n").replace('\r', "\n").into();
+        }
         let content = content.trim();
         if content.is_empty() {
             return Err(Reject::ContentEmpty);
@@ -169,10 +176,23 @@ impl Text {
 
     /// Whether the text leads anywhere.
     pub fn has_links(&self) -> bool {
-        let lower = self.content.to_ascii_lowercase();
-        ["http://", "https://", "www."].iter().any(|link| lower.contains(link))
+        let text = self.content.as_bytes();
+        let begins_link = |(at, byte): (usize, &u8)| match byte {
+            b':' => text[at..].starts_with(b"://") && ends_with(&text[..at], &[b"http", b"https"]),
+            b'.' => ends_with(&text[..at], &[b"www"]),
+            _ => false,
+        };
+        text.iter().enumerate().any(begins_link)
             || self.html.as_deref().is_some_and(|html| html.contains("<a "))
     }
+}
+
+/// Whether a text ends with one of these, in letters of any case.
+fn ends_with(text: &[u8], ends: &[&[u8]]) -> bool {
+    let is = |end: &&[u8]| {
+        text.len() >= end.len() && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
+    };
+    ends.iter().any(is)
 }
 
 /// # Errors
@@ -309,5 +329,18 @@ mod tests {
             message(r#"{"typing":true,"name":"Ada"}"#),
             Ok(Intent::Typing(Some("Ada".into())))
         );
+    }
+
+    #[test]
+    fn a_text_with_an_address_leads_somewhere() {
+        let leads = |content: &str| Text::of(Some(content)).unwrap().has_links();
+        for text in
+            ["http://a", "see HTTPS://a.example", "xhttp://", "WWW.a", "[a](mailto:a@b.example)"]
+        {
+            assert!(leads(text), "{text}");
+        }
+        for text in ["http:/a", "ttp://a", "://", "ww.a", "a.b: c", "The end.", "https", "www"] {
+            assert!(!leads(text), "{text}");
+        }
     }
 }

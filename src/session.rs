@@ -221,15 +221,14 @@ impl Session {
     /// Does what a message says; `false` if there have been too many bad ones.
     fn heed(&self, text: &str, patience: &mut Patience) -> bool {
         let message = Message::parse(text.as_bytes());
-        let nonce = match &message {
-            Ok(message) => message.nonce.clone(),
+        let (done, nonce) = match &message {
+            Ok(message) => (self.request(message, patience), message.nonce.as_deref()),
             // What is no message because of another field can still be told apart by its client.
-            Err(_) => json::field(text, "nonce").map(str::to_owned),
+            Err(reject) => (Err(reject.clone()), json::field(text, "nonce")),
         };
-        let done = message.and_then(|message| self.request(&message, patience));
         patience.judge(done.as_ref().err());
         if let Err(reject) = done {
-            self.tell(&reject.to_json(nonce.as_deref()));
+            self.tell(&reject.to_json(nonce));
         }
         patience.is_left()
     }

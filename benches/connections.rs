@@ -7,7 +7,8 @@
 #[path = "connections/kernel.rs"]
 mod kernel;
 #[allow(dead_code, reason = "each bench uses its part")]
-mod rig;
+#[path = "rig/program.rs"]
+mod program;
 #[path = "connections/visit.rs"]
 mod visit;
 
@@ -16,11 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use program::{Folder, Program};
 use rig::{
     bare_loop::{self, BareLoop},
     idle,
     process::Held,
-    program::{Folder, Program},
     table::{self, Bar, Table},
 };
 use visit::{Cost, Server};

@@ -9,7 +9,8 @@ mod asked;
 #[path = "fanout/disk.rs"]
 mod disk;
 #[allow(dead_code, reason = "each bench uses its part")]
-mod rig;
+#[path = "rig/program.rs"]
+mod program;
 #[path = "fanout/slow.rs"]
 mod slow;
 #[path = "fanout/work.rs"]
@@ -18,10 +19,10 @@ mod work;
 use std::{process::ExitCode, time::Instant};
 
 use asked::Asked;
+use program::{Folder, Program};
 use rig::{
     bare_loop::{self, BareLoop},
     cores,
-    program::{self, Folder, Program},
     table::{self, Table},
 };
 use work::{Mode, Server, Sheet};

@@ -13,14 +13,13 @@ mod opening;
 #[path = "log/posts.rs"]
 mod posts;
 #[allow(dead_code, reason = "each bench uses its part")]
-mod rig;
+#[path = "rig/program.rs"]
+mod program;
 
 use std::time::{Duration, Instant};
 
-use rig::{
-    program::{Folder, Program},
-    table::{self, Bar, Table},
-};
+use program::{Folder, Program};
+use rig::table::{self, Bar, Table};
 
 /// How much is done.
 pub struct Plan {

@@ -5,7 +5,8 @@
 //! get, as it is, to everybody; those texts are as long as sayso's lines. The crowd is the one that `cargo bench --bench fanout` knows.
 
 #[allow(dead_code, reason = "each bench uses its part")]
-mod rig;
+#[path = "rig/program.rs"]
+mod program;
 #[path = "peers/server.rs"]
 mod server;
 #[path = "peers/sheet.rs"]
@@ -18,10 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use program::{Folder, Program};
 use rig::{
     cores,
     crowd::{DRAIN_FORGIVEN_MAX, Spell},
-    program::{self, Folder, Program},
     speech::Tongue,
     table,
 };

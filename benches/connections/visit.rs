@@ -6,14 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    kernel::Kernel,
-    rig::{
-        idle::IdleCrowd,
-        place::Place,
-        process::{Held, Process},
-    },
+use rig::{
+    idle::IdleCrowd,
+    place::Place,
+    process::{Held, Process},
 };
+
+use crate::kernel::Kernel;
 
 /// Longest wait for a server to be done with what has come or gone.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lexopt::{Arg::Long, ValueExt};
 
-use crate::{JUDGED_READERS, Mode, rig::crowd::Spell};
+use rig::crowd::Spell;
+
+use crate::{JUDGED_READERS, Mode};
 
 const USAGE: &str = "write --readers N, --pages N, --mode 100|1000|saturated, --rounds N, --seconds N, --only slow|work, each at most once";
 

@@ -11,16 +11,17 @@ use std::{
 
 use serde_json::Value;
 
+use rig::{
+    crowd::{Crowd, Outcome, Pace, Size, Spell},
+    place::{Place, answer, ask},
+    speech::{self, Tongue},
+    table::{Bar, Table, median},
+    wire,
+};
+
 use crate::{
     Asked,
-    rig::{
-        crowd::{Crowd, Outcome, Pace, Size, Spell},
-        place::{Place, answer, ask},
-        program::{Program, make_log},
-        speech::{self, Tongue},
-        table::{Bar, Table, median},
-        wire,
-    },
+    program::{Program, make_log},
 };
 
 const AUTHORS: usize = 8;

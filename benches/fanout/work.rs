@@ -2,16 +2,15 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::{
-    Asked, JUDGED_READERS,
-    rig::{
-        crowd::{Crowd, Outcome, Pace, Size},
-        place::Place,
-        process::Process,
-        speech::Tongue,
-        table::{Bar, Table, digits, markdown, median, percentile},
-    },
+use rig::{
+    crowd::{Crowd, Outcome, Pace, Size},
+    place::Place,
+    process::Process,
+    speech::Tongue,
+    table::{Bar, Table, digits, markdown, median, percentile},
 };
+
+use crate::{Asked, JUDGED_READERS};
 
 /// On one page.
 const AUTHORS: usize = 8;

@@ -8,10 +8,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use crate::rig::{
-    program::Program,
-    speech::{CONTENT, NAME},
-};
+use crate::program::Program;
+use rig::speech::{CONTENT, NAME};
 
 /// FIN and text; a mask follows, and a length of 16 bits.
 const FRAME_START: [u8; 2] = [0x81, 0xfe];

@@ -2,13 +2,12 @@
 
 use std::{path::Path, time::Instant};
 
+use rig::table::{Bar, Table, median};
+
 use crate::{
     Plan,
     author::{Author, Browser},
-    rig::{
-        program::Program,
-        table::{Bar, Table, median},
-    },
+    program::Program,
 };
 
 /// What the served page shows: so many are in the small log too, or there would be less to render.

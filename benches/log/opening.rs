@@ -9,13 +9,14 @@ use std::{
 
 use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
 
+use rig::{
+    speech::{CONTENT, NAME},
+    table::{Bar, Table, median},
+};
+
 use crate::{
     Plan,
-    rig::{
-        program::{Memory, Program},
-        speech::{CONTENT, NAME},
-        table::{Bar, Table, median},
-    },
+    program::{Memory, Program},
 };
 
 /// Writes a log of `comments`, as the program would have written them, in turn on each of `pages` pages; the first is `/`.

@@ -16,14 +16,9 @@ use rustix::{
     time::Timespec,
 };
 
-use crate::{
-    Plan,
-    author::Author,
-    rig::{
-        program::Program,
-        table::{Bar, Table, median, percentile},
-    },
-};
+use rig::table::{Bar, Table, median, percentile};
+
+use crate::{Plan, author::Author, program::Program};
 
 /// Far beyond what a row waits for its turn.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -12,7 +12,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::rig::{process::Process, program::Program};
+use crate::program::Program;
+use rig::process::Process;
 
 /// Longest wait for a server that is installed to accept a connection.
 const START_DEADLINE: Duration = Duration::from_secs(20);

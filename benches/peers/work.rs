@@ -3,18 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
-    Plan,
-    rig::{
-        crowd::{Crowd, Outcome, Pace, Size},
-        place::Place,
-        process::{Process, machine},
-        speech::Tongue,
-        table::median,
-    },
-    server::Serves,
-    sheet::Measured,
+use rig::{
+    crowd::{Crowd, Outcome, Pace, Size},
+    place::Place,
+    process::{Process, machine},
+    speech::Tongue,
+    table::median,
 };
+
+use crate::{Plan, server::Serves, sheet::Measured};
 
 /// Where sayso speaks WebSocket; the peers ignore the page.
 const TARGET: &str = "/ws/comments/?page={page}";

@@ -9,9 +9,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use rig::{bare_loop::FIRST_SEQ, process::Process};
 use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
-
-use super::{bare_loop::FIRST_SEQ, process::Process};
 
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! Who must hear what, and whether they did: every text once, at everybody on its page, each author's in their order. Knows no sockets.
 
-use super::{
+use crate::{
     histogram::Histogram,
     speech::{Speech, Tongue},
 };
@@ -62,7 +62,7 @@ impl Tally {
             lost: 0,
             disordered: 0,
             counts: Counts { deliveries: 0, bytes: 0, posts: 0 },
-            latency: Histogram::new(),
+            latency: Histogram::default(),
         }
     }
 

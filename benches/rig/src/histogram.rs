@@ -16,11 +16,13 @@ pub struct Histogram {
     max: u64,
 }
 
-impl Histogram {
-    pub fn new() -> Histogram {
+impl Default for Histogram {
+    fn default() -> Histogram {
         Histogram { counts: vec![0; BUCKETS], count: 0, max: 0 }
     }
+}
 
+impl Histogram {
     pub fn record(&mut self, nanos: u64) {
         self.counts[bucket(nanos)] += 1;
         self.count += 1;

@@ -16,7 +16,7 @@ use rustix::{
     time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec},
 };
 
-use super::{
+use crate::{
     cores::Apart,
     histogram::Histogram,
     place::{Place, connect},

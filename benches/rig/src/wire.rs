@@ -8,6 +8,10 @@ pub const CLOSE: u8 = 0x88;
 pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8a;
 
+/// Everybody's key, the one of RFC 6455 §1.3, and what a server must make of it.
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
 /// A frame that a server sent.
 pub struct Frame {
     /// FIN and opcode.
@@ -65,7 +69,7 @@ pub fn masked(kind: u8, payload: &[u8]) -> Vec<u8> {
 pub fn request(host: impl std::fmt::Display, target: &str, more: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{more}\r\n"
     )
 }
 

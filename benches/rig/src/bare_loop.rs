@@ -17,9 +17,8 @@ use rustix::{
     fd::OwnedFd,
     net::sockopt::set_socket_send_buffer_size,
 };
-use sha1::{Digest, Sha1};
 
-use super::{process::Process, speech, wire};
+use crate::{process::Process, speech, wire};
 
 /// What the bench's program is started with to be this.
 pub const ARGUMENT: &str = "--bare-loop";
@@ -215,19 +214,15 @@ impl Loop {
         let head = str::from_utf8(&self.buffer[..end]).ok()?;
         let target = head.split(' ').nth(1)?;
         let name = target.split_once("page=").map_or("/", |(_, page)| page);
-        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
+        head.contains(wire::KEY).then_some(())?;
         let page = *self.names.entry(name.to_owned()).or_insert_with(|| {
             let (name, sockets, fresh) = (name.to_owned(), Vec::new(), Vec::new());
             self.pages.push(Page { name, sockets, fresh });
             self.pages.len() - 1
         });
-        let digest = Sha1::new()
-            .chain_update(key)
-            .chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
-            .finalize();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-            sayso::base64::standard(&digest)
+            wire::ACCEPT
         );
         let socket = self.sockets[slot].as_mut()?;
         socket.stream.write_all(answer.as_bytes()).ok()?;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::wire;
+use crate::wire;
 
 /// What everybody writes: a line of it takes about 290 bytes in the file.
 pub const CONTENT: &str =

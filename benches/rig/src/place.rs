@@ -8,7 +8,7 @@ use std::{
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::wire;
+use crate::wire;
 
 /// Longest wait for anything on a connection that waits.
 const PATIENCE: Duration = Duration::from_secs(30);

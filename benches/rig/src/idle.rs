@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
     place::{Place, connect},
     wire,
 };

@@ -1,19 +1,25 @@
-//! Asks the linker for a smaller binary, where it can do what is asked: packed relocations (DT_RELR) are 150 KB less, functions of
-//! the same code folded into one (ICF) 10 KB.
+//! Compresses what lies in `static/`, and asks the linker for a smaller binary, where it can do what is asked: packed relocations
+//! (DT_RELR) are 150 KB less, functions of the same code folded into one (ICF) 10 KB.
 //!
 //! The C library must know how to read packed relocations, glibc from 2.36 on, so that is done only where the binary is built for
 //! the machine that builds it.
 
 use std::{
-    env,
-    io::Write,
+    env, fs,
+    io::{self, Write},
+    path::Path,
     process::{Command, Stdio},
 };
+
+use flate2::{Compression, write::GzEncoder};
 
 const GLIBC_MIN: (u32, u32) = (2, 36);
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=static");
+    let out = env::var_os("OUT_DIR").expect("cargo says where to write");
+    compress(Path::new("static"), &Path::new(&out).join("static")).expect("static/ can be read");
     let is_native = env::var("HOST") == env::var("TARGET");
     if !is_native {
         return;
@@ -25,6 +31,25 @@ fn main() {
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") && linker_takes(fold) {
         println!("cargo::rustc-link-arg-bins={fold}");
     }
+}
+
+/// Writes every file below `from` to the same place below `to`, as gzip, its name with `.gz`.
+fn compress(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let path = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            compress(&entry.path(), &path)?;
+            continue;
+        }
+        let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+        gz.write_all(&fs::read(entry.path())?)?;
+        let mut name = path.into_os_string();
+        name.push(".gz");
+        fs::write(name, gz.finish()?)?;
+    }
+    Ok(())
 }
 
 /// `getconf` says `glibc 2.36`.

@@ -29,6 +29,20 @@ impl Asked {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
     }
 
+    /// Whether an answer may be compressed (RFC 9110 §12.5.3): only where the client says so itself, as those who look at one with a
+    /// simple tool don't.
+    pub fn takes_gzip(&self) -> bool {
+        let takes = |coding: &str| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            let none = weight
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|q| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.')));
+            name.trim().eq_ignore_ascii_case("gzip") && !none
+        };
+        self.header("accept-encoding").is_some_and(|list| list.split(',').any(takes))
+    }
+
     /// Whose bucket pays.
     pub fn counted(&self) -> Counted {
         Counted::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))

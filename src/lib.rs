@@ -17,7 +17,8 @@
 //!
 //! **One writer, batches by themselves.** The [`hub`] takes what lies in its inbox, gives each draft its `seq` and time, appends
 //! the whole batch with one write and one `fdatasync` ([`log`]), then hands it on, then takes the next. Idle, a batch is one
-//! comment; busy, batches grow. Reading threads do the expensive work before ([`draft`]), so that the hub only splices.
+//! comment; busy, batches grow, the more so as hub and shards let those go first who have something to add. Reading threads do the
+//! expensive work before ([`draft`]), so that the hub only splices.
 //!
 //! **Readers are written to by shards, not by their own threads.** A [`fanout`] thread owns the write side of its sockets and
 //! sends the same encoded bytes to each without waiting; what has queued up meanwhile goes out as one send. Who does not keep up

@@ -2,6 +2,7 @@
 //!
 //! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Turn::Later`] and goes on.
 
+mod files;
 mod served;
 mod status;
 
@@ -22,7 +23,7 @@ use crate::{
     config::Config,
     draft::{Message, Text, author, check_page},
     history::History,
-    http::{Answer, Asked, tag, weak_tag},
+    http::{Answer, Asked, weak_tag},
     json,
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     origin::{self, Origins},
@@ -155,16 +156,6 @@ impl Site {
                 None => Err(not_found(asked)),
             },
         }
-    }
-
-    fn asset(&self, asset: &assets::Asset, asked: &Asked) -> Answer {
-        let etag = tag(asset.bytes);
-        // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
-        Answer::new(200, asset.content_type, asset.bytes)
-            .with("Cache-Control", "max-age=300")
-            .with("Access-Control-Allow-Origin", "*")
-            .with("Cross-Origin-Resource-Policy", "cross-origin")
-            .tagged(&etag, asked)
     }
 
     fn preflight(&self, asked: &Asked) -> Answer {

@@ -1,5 +1,6 @@
 //! The real program, talked to in bytes. A module a subject; names are claims.
 
+mod assets;
 mod cli;
 mod client;
 mod compaction;

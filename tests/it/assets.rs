@@ -1,0 +1,84 @@
+//! What lies in `static/`, asked for by clients that take gzip and by those that don't.
+
+use std::io::{Read, Write};
+
+use crate::{
+    client::request,
+    program::{Folder, Program},
+};
+
+const FILES: [&str; 2] = ["embed.js", "embed.css"];
+
+/// An answer's head, and its body as it comes.
+fn fetch(program: &Program, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = program.connect();
+    let host = program.address;
+    let head =
+        format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let body = bytes.split_off(end);
+    (String::from_utf8(bytes).unwrap().to_lowercase(), body)
+}
+
+fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[test]
+fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    for path in FILES {
+        let file = std::fs::read(format!("{}/static/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for takes in ["gzip", "br, gzip;q=0.5", "deflate, GZIP", "gzip;q=1.0, *;q=0"] {
+            let accept = format!("Accept-Encoding: {takes}\r\n");
+            let (head, body) = fetch(&program, "GET", path, &accept);
+            assert_eq!(field(&head, "content-encoding"), Some("gzip"), "{takes}: {head}");
+            assert!(body.len() * 2 < file.len(), "{} of {} bytes", body.len(), file.len());
+            let plain = miniz_oxide::inflate::decompress_to_vec(&body[10..body.len() - 8]).unwrap();
+            assert_eq!(plain, file);
+            let length = u32::from_le_bytes(body[body.len() - 4..].try_into().unwrap());
+            assert_eq!(length as usize, file.len());
+            let (head_only, nothing) = fetch(&program, "HEAD", path, &accept);
+            assert!(nothing.is_empty());
+            assert_eq!(field(&head_only, "content-length"), field(&head, "content-length"));
+        }
+        for takes in ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, br", "xgzip"] {
+            let accept = match takes {
+                "" => String::new(),
+                takes => format!("Accept-Encoding: {takes}\r\n"),
+            };
+            let (head, body) = fetch(&program, "GET", path, &accept);
+            assert_eq!((field(&head, "content-encoding"), body), (None, file.clone()), "{takes}");
+        }
+    }
+}
+
+#[test]
+fn each_form_of_a_file_has_its_own_tag() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    for path in FILES {
+        let tag_of = |accept: &str| {
+            let (head, _) = fetch(&program, "GET", path, accept);
+            assert!(field(&head, "vary").unwrap().contains("accept-encoding"), "{head}");
+            field(&head, "etag").unwrap().to_owned()
+        };
+        let gzip = "Accept-Encoding: gzip\r\n";
+        let (packed, plain) = (tag_of(gzip), tag_of(""));
+        assert_ne!(packed, plain);
+        for (accept, tag, status) in
+            [(gzip, &packed, 304), ("", &plain, 304), (gzip, &plain, 200), ("", &packed, 200)]
+        {
+            let headers = format!("{accept}If-None-Match: {tag}\r\n");
+            let (head, body) = fetch(&program, "GET", path, &headers);
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+            assert_eq!(body.is_empty(), status == 304, "{head}");
+        }
+    }
+    let answer = request(&program, "GET", "/embed.js", "If-None-Match: *\r\n", "");
+    assert_eq!(answer.status, 304);
+}

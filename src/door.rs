@@ -21,7 +21,7 @@ use crate::head::{Head, Refusal, Version};
 use crate::reach::{Room, reachable_connections};
 use crate::relay::Relay;
 use crate::session;
-use crate::threads;
+use crate::threads::{self, VISIT_STACK_BYTES};
 use crate::visit::{Guest, House, Rooms, Socket};
 
 /// For requests in the making when sayso stops.
@@ -165,7 +165,7 @@ impl Keeper {
         if let Ok(seat) = self.told.seat() {
             let socket = Socket::new(stream.clone());
             let end = End::Refused(refusal.clone());
-            let told = threads::start_connection(self.number, move || {
+            let told = threads::start_connection(self.number, VISIT_STACK_BYTES, move || {
                 let _seat = seat;
                 Conversation::new(socket).end(&end);
             });

@@ -30,7 +30,7 @@ use crate::{
     origin::{self, Origins},
     reject::Reject,
     request::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
-    threads,
+    threads::{self, READER_STACK_BYTES},
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -145,7 +145,7 @@ impl Session {
         drop(welcome);
         let handle = Arc::new(self);
         let reading = handle.clone();
-        let thread = threads::start_connection(handle.number, move || {
+        let thread = threads::start_connection(handle.number, READER_STACK_BYTES, move || {
             match end {
                 // A panic in a connection ends that connection, and properly: its reader must not stay behind.
                 None => {

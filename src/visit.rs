@@ -16,7 +16,7 @@ use crate::caps::{Caps, Seat};
 use crate::config::Config;
 use crate::conversation::{Conversation, End, Line};
 use crate::head::{Head, Refusal, Version};
-use crate::threads;
+use crate::threads::{self, VISIT_STACK_BYTES};
 
 /// Where the WebSocket is, below the base path, with or without a slash at the end.
 const WEBSOCKET_PATH: &str = "/ws/comments";
@@ -113,7 +113,9 @@ impl House {
         self.talking().insert(number, Arc::downgrade(&stream));
         let talking = Talking { house: self.clone(), number };
         let visitor = Visitor { number, stream, peer, places };
-        let started = threads::start_connection(number, move || talking.house.serve(visitor));
+        let started = threads::start_connection(number, VISIT_STACK_BYTES, move || {
+            talking.house.serve(visitor)
+        });
         started.map(drop).map_err(|error| {
             Refusal::new(503, format!("the server has no thread for another connection: {error}"))
         })

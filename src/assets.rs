@@ -11,7 +11,7 @@ pub struct Asset {
     pub bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 2] = [
+const ASSETS: [Asset; 3] = [
     Asset {
         path: "/embed.js",
         content_type: "text/javascript; charset=utf-8",
@@ -21,6 +21,11 @@ const ASSETS: [Asset; 2] = [
         path: "/embed.css",
         content_type: "text/css; charset=utf-8",
         bytes: include_bytes!("../static/embed.css"),
+    },
+    Asset {
+        path: "/post.js",
+        content_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../static/post.js"),
     },
 ];
 

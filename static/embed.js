@@ -21,6 +21,8 @@ const STEPS_MAX = 20;
 const RETRY_MIN = 500;
 const RETRY_MAX = 30_000;
 const SILENCE_MAX = 60_000;
+const HELLO_WAIT = 8_000;
+const POLL_EVERY = 5_000;
 const FLUSH_EVERY = 100;
 const FRESH_MAX = 8;
 const TYPING_EVERY = 2_000;
@@ -32,7 +34,7 @@ const TEXTS = {
   anonymous: 'Anonymous', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…', delete: 'Delete',
   deleted: 'Deleted', edit: 'Edit', edited: 'edited', heading: 'Comments', keep: 'Keep', live: 'Live', markdown: 'Markdown',
   name: 'Name (optional)', now: 'just now', offline: 'Offline', older: 'Older comments', pending: 'Waiting for approval',
-  placeholder: 'Say something…', reply: 'Reply', retry: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
+  placeholder: 'Say something…', reply: 'Reply', polling: 'Updated every few seconds', retry: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
   someone: 'Someone', waiting: 'waits for the connection', you: 'You',
   answer: 'Answer {name}…',
   empty: 'No comments yet. Say the first word.',
@@ -241,10 +243,27 @@ class Wire {
     if (this.#socket && Date.now() - this.#heard > SILENCE_MAX) this.wake();
   }
 
+  get isReady() {
+    return this.state === 'live' || this.state === 'polling';
+  }
+
   send(request) {
-    if (this.state !== 'live') return false;
-    this.#socket.send(JSON.stringify(request));
+    if (this.state === 'live') this.#socket.send(JSON.stringify(request));
+    else if (this.isReady && request.nonce) this.#post(request);
+    else return false;
     return true;
+  }
+
+  /** Where no socket gets through. The nonce makes it harmless to try again. */
+  async #post(request) {
+    try {
+      const { post } = await import('./post.js');
+      const said = await post(this.#base, this.#page, request);
+      if (said.id) this.#on.line(said);
+      else this.#on.notice(said);
+    } catch {
+      this.#on.notice({ lost: true, nonce: request.nonce });
+    }
   }
 
   async get(query, what = 'comments') {
@@ -255,15 +274,19 @@ class Wire {
   }
 
   async #connect(run) {
+    const n = this.#attempt;
     try {
       if (!this.#log) await this.#load(run);
-      // Where no socket gets through, each attempt still brings what is new.
-      else if (this.#attempt > 2) await this.#catchUp(run);
+      else if (n > 1) await this.#catchUp(run);
     } catch {
-      if (run === this.#run) this.#retry();
+      if (run === this.#run) this.#retry(false);
       return;
     }
-    if (run === this.#run) this.#open(run);
+    if (run !== this.#run) return;
+    if (n > 1) this.#enter('polling');
+    // While polling works, a socket is tried ever more rarely: the 2nd, 4th, 8th, 16th time, then each 32nd.
+    if (n & (n - 1) && n % 32) this.#retry(true);
+    else this.#open(run);
   }
 
   async #load(run) {
@@ -298,7 +321,9 @@ class Wire {
     this.#socket = socket;
     this.#heard = Date.now();
     socket.onmessage = (event) => socket === this.#socket && this.#take(JSON.parse(event.data), run);
-    socket.onclose = () => socket === this.#socket && this.#retry();
+    socket.onclose = () => socket === this.#socket && this.#retry(this.state === 'polling');
+    const late = () => socket === this.#socket && this.#since === Infinity && socket.close();
+    setTimeout(late, HELLO_WAIT);
   }
 
   #take(message, run) {
@@ -325,18 +350,19 @@ class Wire {
     } catch {
       if (run !== this.#run) return;
       this.#drop();
-      this.#retry();
+      this.#retry(false);
     }
   }
 
-  #retry() {
+  #retry(isPolling) {
     this.#socket = null;
     this.#ahead = null;
     this.#attempt = Date.now() - this.#since > TICK ? 1 : this.#attempt + 1;
     this.#since = Infinity;
-    this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
+    if (!isPolling) this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
     // Full jitter, so that a thousand readers come back spread out.
-    const wait = Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
+    const wait = isPolling ? POLL_EVERY * (0.5 + Math.random())
+      : Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
     const run = this.#run;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => run === this.#run && this.#connect(run), wait);
@@ -347,7 +373,7 @@ class Wire {
     this.#socket = null;
     this.#ahead = null;
     socket?.close();
-    if (this.state === 'live') this.#enter('retry');
+    if (this.isReady) this.#enter('retry');
   }
 
   #enter(state) {
@@ -689,20 +715,22 @@ class SaysoComments extends HTMLElement {
       this.#showState();
     } else if (notice.typing !== undefined) {
       this.#showTyping(notice.typing);
+    } else if (notice.lost) {
+      this.#refused({ ...notice, error: text('notLive'), retry_after: 2 });
     } else if (notice.error) {
       this.#refused(notice);
     }
   }
 
   #stateChanged() {
-    const isLive = this.#wire.state === 'live';
+    const { isReady } = this.#wire;
     for (const waiting of this.#outbox.values()) {
-      waiting.sent &&= isLive;
-      if (isLive) this.#dispatch(waiting);
+      waiting.sent &&= isReady;
+      if (isReady) this.#dispatch(waiting);
       else this.#mark(waiting);
     }
-    if (isLive && this.#me.key) this.#wire.send({ key: this.#me.key });
-    if (!isLive) {
+    if (this.#me.key) this.#wire.send({ key: this.#me.key });
+    if (!isReady) {
       for (const { composer } of this.#asked.values()) composer.complain(text('notLive'));
       this.#asked.clear();
     }
@@ -1005,7 +1033,7 @@ class SaysoComments extends HTMLElement {
     if (waiting && seconds) {
       waiting.sent = false;
       this.#mark(waiting, sentence(error));
-      setTimeout(() => this.#outbox.has(nonce) && this.#wire.state === 'live' && this.#dispatch(waiting), seconds * 1000);
+      setTimeout(() => this.#outbox.has(nonce) && this.#wire.isReady && this.#dispatch(waiting), seconds * 1000);
       return;
     }
     let composer = this.#asked.get(nonce)?.composer ?? this.#main;

@@ -11,23 +11,47 @@ pub struct Asset {
     pub bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 3] = [
-    Asset {
-        path: "/embed.js",
-        content_type: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../static/embed.js"),
-    },
-    Asset {
-        path: "/embed.css",
-        content_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("../static/embed.css"),
-    },
-    Asset {
-        path: "/post.js",
-        content_type: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../static/post.js"),
-    },
-];
+const JS: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+
+macro_rules! assets {
+    ($($path:literal $content_type:ident $file:literal)*) => {
+        [$(Asset {
+            path: $path,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../static/", $file)),
+        }),*]
+    };
+}
+
+/// The wall's document; it stands at the page's own address, with `?view=wall`.
+pub const WALL: &str = "/wall";
+
+const ASSETS: [Asset; 21] = assets! {
+    "/embed.js" JS "embed.js"
+    "/embed.css" CSS "embed.css"
+    "/write.js" JS "write.js"
+    "/post.js" JS "post.js"
+    "/preview.js" JS "preview.js"
+    "/count.js" JS "count.js"
+    "/wall.css" CSS "wall.css"
+    "/wall" HTML "wall.html"
+    "/demo" HTML "demo.html"
+    "/demo.css" CSS "demo.css"
+    "/lang/ar.json" JSON "lang/ar.json"
+    "/lang/de.json" JSON "lang/de.json"
+    "/lang/es.json" JSON "lang/es.json"
+    "/lang/fr.json" JSON "lang/fr.json"
+    "/lang/it.json" JSON "lang/it.json"
+    "/lang/ja.json" JSON "lang/ja.json"
+    "/lang/nl.json" JSON "lang/nl.json"
+    "/lang/pl.json" JSON "lang/pl.json"
+    "/lang/pt.json" JSON "lang/pt.json"
+    "/lang/ru.json" JSON "lang/ru.json"
+    "/lang/zh.json" JSON "lang/zh.json"
+};
 
 /// The file at `path`.
 pub fn find(path: &str) -> Option<Asset> {

@@ -14,7 +14,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use served::{Kept, form_message, see_page};
+use served::{Kept, PAGE_POLICY, form_message, see_page};
 
 use crate::{
     assets,
@@ -160,7 +160,11 @@ impl Site {
     fn asset(&self, asset: &assets::Asset, asked: &Asked) -> Answer {
         let etag = tag(asset.bytes);
         // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
-        Answer::new(200, asset.content_type, asset.bytes)
+        let mut answer = Answer::new(200, asset.content_type, asset.bytes);
+        if asset.content_type.starts_with("text/html") {
+            answer = answer.with("Content-Security-Policy", PAGE_POLICY);
+        }
+        answer
             .with("Cache-Control", "max-age=300")
             .with("Access-Control-Allow-Origin", "*")
             .with("Cross-Origin-Resource-Policy", "cross-origin")

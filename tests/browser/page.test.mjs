@@ -61,7 +61,11 @@ async function allow(origin) {
   await server.start();
 }
 
-const isLive = (page) => page.locator('.state[data-state=live]').waitFor();
+/** Connected, and with all it needs to write offline. */
+async function isLive(page) {
+  await page.locator('.state[data-state=live]').waitFor();
+  await page.locator('.look').first().waitFor({ state: 'attached' });
+}
 const comment = (page, text) => page.locator('.comment', { has: page.getByText(text, { exact: true }) });
 
 async function say(page, text, name) {

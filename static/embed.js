@@ -1,79 +1,85 @@
 /**
- * sayso: live comments, <sayso-comments page src heading level theme>. Without `page` it is host/path of the canonical address,
+ * sayso: live comments, <sayso-comments page src heading level theme lang order view>. Without `page` it is host/path of the canonical address,
  * without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
  *
  * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`.
  *
- * @typedef Line a comment's present state; of two with one id the later seq wins: {seq, id, page, parent?, name?, author?,
- *   content?, html?, created_at, edited_at?, deleted?, nonce?, status?, kind?}
- * @typedef Notice {hello: {log, seq, readers, resumed?}} | {readers} | {typing} | {seq} | {error, nonce?, retry_after?}
- * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
- *   {typing, name?}
+ * Lines and notices are those of the README's protocol. write.js comes after the first paint, other languages from lang/, the rest
+ * on demand.
  */
 
 // Limits; times in ms
-const CONTENT_BYTES_MAX = 8192;
 const NAME_CHARS_MAX = 64;
 const DEPTH_MAX = 4;
 const HISTORY_LINES = 50;
 /** How many lots of 200 lines are worth catching up with, or going back for a permalink. */
-const STEPS_MAX = 20;
+const STEPS_MAX = 60;
 const RETRY_MIN = 500;
 const RETRY_MAX = 30_000;
 const SILENCE_MAX = 60_000;
+const HELLO_WAIT = 8_000;
+const POLL_EVERY = 5_000;
 const FLUSH_EVERY = 100;
+const FLUSH_LINES = 40;
 const FRESH_MAX = 8;
-const TYPING_EVERY = 2_000;
 const TYPING_SHOWN = 4_000;
 const TICK = 15_000;
 
 // Texts
 const TEXTS = {
-  anonymous: 'Anonymous', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…', delete: 'Delete',
-  deleted: 'Deleted', edit: 'Edit', edited: 'edited', heading: 'Comments', keep: 'Keep', live: 'Live', markdown: 'Markdown',
-  name: 'Name (optional)', now: 'just now', offline: 'Offline', older: 'Older comments', pending: 'Waiting for approval',
-  placeholder: 'Say something…', reply: 'Reply', retry: 'Reconnecting…', save: 'Save', send: 'Send', sending: 'sending…',
-  someone: 'Someone', waiting: 'waits for the connection', you: 'You',
-  answer: 'Answer {name}…',
-  empty: 'No comments yet. Say the first word.',
-  failed: 'This could not be loaded. Try again.',
-  left: '{n} left',
-  long: 'This is {bytes} bytes long; at most {max} fit.',
-  missing: 'Write something first.',
-  notLive: 'There is no connection right now. Try again in a moment.',
-  older_comment: 'an older comment',
-  over: '{n} too many',
-  reading: 'Live · {n} reading',
-  sure: 'Delete for good?',
-  to: 'to ',
+  anonymous: 'Anonymous', answer: 'Answer {name}…', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…',
+  delete: 'Delete', deleted: 'Deleted', edit: 'Edit', edited: 'edited', empty: 'No comments yet. Say the first word.',
+  failed: 'This could not be loaded. Try again.', heading: 'Comments', keep: 'Keep', left: '{n} left', like: 'Like', live: 'Live',
+  long: 'This is {bytes} bytes long; at most {max} fit.', markdown: 'Markdown', missing: 'Write something first.',
+  name: 'Name (optional)', newest: 'Newest first', notLive: 'There is no connection right now. Try again in a moment.',
+  now: 'just now', offline: 'Offline', older: 'Older comments', older_comment: 'an older comment', oldest: 'Oldest first',
+  over: '{n} too many', pending: 'Waiting for approval', placeholder: 'Say something…', polling: 'Updated every few seconds',
+  preview: 'Preview', reading: 'Live · {n} reading', reply: 'Reply', retry: 'Reconnecting…', save: 'Save', send: 'Send',
+  sending: 'sending…', someone: 'Someone', sure: 'Delete for good?', to: 'to {name}', waiting: 'waits for the connection',
+  write: 'Write', you: 'You',
   came: { one: '{n} new comment', other: '{n} new comments' },
   held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
+  hide: { one: 'Hide {n} answer', other: 'Hide {n} answers' },
+  show: { one: 'Show {n} answer', other: 'Show {n} answers' },
   typing: { one: '{who} is typing…', other: '{who} are typing…' },
 };
-const LANG = 'en';
-const plural = new Intl.PluralRules(LANG);
-const number = new Intl.NumberFormat(LANG);
-const relative = new Intl.RelativeTimeFormat(LANG, { numeric: 'always', style: 'short' });
-const date = new Intl.DateTimeFormat(LANG, { dateStyle: 'medium' });
-const moment = new Intl.DateTimeFormat(LANG, { dateStyle: 'long', timeStyle: 'short' });
+/** Each has its texts in lang/. */
+const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
+const AGES = [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86400]];
 
-function text(key, values = {}) {
-  const found = TEXTS[key];
-  const form = typeof found === 'string' ? found : found[plural.select(values.n)] ?? found.other;
-  return form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? number.format(values[name]) : values[name]);
+/** What an element says: `text(key, values)`, with its language's numbers and times. */
+function speaker(lang, texts) {
+  const plural = new Intl.PluralRules(lang);
+  const { format } = new Intl.NumberFormat(lang);
+  const relative = new Intl.RelativeTimeFormat(lang, { style: 'short' });
+  const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' });
+  const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short' });
+  const text = (key, values = {}) => {
+    const found = texts[key] ?? TEXTS[key];
+    const form = found.other ? found[plural.select(values.n)] ?? found.other : found;
+    return form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? format(values[name]) : values[name]);
+  };
+  text.lang = lang;
+  text.number = format;
+  text.moment = (at) => moment.format(at);
+  text.ago = (at) => {
+    const seconds = Math.max(0, (Date.now() - at) / 1000);
+    if (seconds < 45) return text('now');
+    for (const [unit, size, end] of AGES) {
+      // Without the full stop of "4 min. ago".
+      if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
+    }
+    return date.format(at);
+  };
+  return text;
+}
+
+async function speak(lang, base) {
+  const code = LANGUAGES.find((known) => known === lang.toLowerCase().split('-')[0]) ?? 'en';
+  return speaker(code, code === 'en' ? TEXTS : await (await ask(`${base}/lang/${code}.json`)).json());
 }
 
 const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
-
-function ago(at) {
-  const seconds = Math.max(0, (Date.now() - at) / 1000);
-  if (seconds < 45) return text('now');
-  for (const [unit, size, end] of [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86400]]) {
-    // Without the full stop of "4 min. ago".
-    if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
-  }
-  return date.format(at);
-}
 
 // What is kept in the browser
 function guarded(act) {
@@ -95,8 +101,6 @@ const store = {
   read: (key) => guarded(() => JSON.parse(store.get(key))) ?? {},
 };
 
-const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, 0)).join('');
-
 // Elements
 function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), { ...attributes, part: attributes.class }, children);
@@ -115,7 +119,7 @@ function fill(node, attributes, children) {
   return node;
 }
 
-const button = (name, click, label = text(name)) => el('button', { class: name, type: 'button', click }, label);
+const button = (name, click, label) => el('button', { class: name, type: 'button', click }, label);
 
 /** What a comment's html may hold; everything else leaves its text behind. */
 const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
@@ -177,20 +181,19 @@ function avatar(author) {
   return frame;
 }
 
+async function ask(address) {
+  const answer = await fetch(address, { signal: AbortSignal.timeout(20_000) });
+  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
+  return answer;
+}
+
 /** Fetched as text, so that a host's style-src has no say. */
 const sheets = new Map();
-function sheet(base) {
-  if (!sheets.has(base)) {
-    const made = fetch(`${base}/embed.css`).then(async (answer) => {
-      if (!answer.ok) throw new Error(`${answer.status} for embed.css`);
-      const css = new CSSStyleSheet();
-      css.replaceSync(await answer.text());
-      return css;
-    });
-    sheets.set(base, made);
-    made.catch(() => sheets.delete(base));
-  }
-  return sheets.get(base);
+function sheet(address) {
+  const made = sheets.get(address) ?? ask(address).then(async (answer) => new CSSStyleSheet().replace(await answer.text()));
+  sheets.set(address, made);
+  made.catch(() => sheets.delete(address));
+  return made;
 }
 
 // Wire
@@ -230,6 +233,7 @@ class Wire {
     this.#drop();
   }
 
+  /** At once, where it can't be known whether the connection is still there. */
   wake() {
     if (this.#socket && Date.now() - this.#heard < SILENCE_MAX / 2) return;
     this.#attempt = 0;
@@ -241,29 +245,53 @@ class Wire {
     if (this.#socket && Date.now() - this.#heard > SILENCE_MAX) this.wake();
   }
 
+  get isReady() {
+    return this.state === 'live' || this.state === 'polling';
+  }
+
   send(request) {
-    if (this.state !== 'live') return false;
-    this.#socket.send(JSON.stringify(request));
+    if (this.state === 'live') this.#socket.send(JSON.stringify(request));
+    else if (this.isReady && request.nonce) this.#post(request);
+    else return false;
     return true;
   }
 
+  /** Where no socket gets through. The nonce makes it harmless to try again. */
+  async #post(request) {
+    try {
+      const { post } = await import('./post.js');
+      const said = await post(this.#base, this.#page, request);
+      if (said.id) this.#on.line(said);
+      else this.#on.notice(said);
+    } catch {
+      this.#on.notice({ lost: true, nonce: request.nonce });
+    }
+  }
+
+  get log() {
+    return this.#log;
+  }
+
   async get(query, what = 'comments') {
-    const address = `${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`;
-    const answer = await fetch(address, { signal: AbortSignal.timeout(20_000) });
-    if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
-    return answer.json();
+    const said = await (await ask(`${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`)).json();
+    if (said.likes) this.#on.notice({ likes: said.likes });
+    return said;
   }
 
   async #connect(run) {
+    const n = this.#attempt;
     try {
       if (!this.#log) await this.#load(run);
-      // Where no socket gets through, each attempt still brings what is new.
-      else if (this.#attempt > 2) await this.#catchUp(run);
+      else if (n > 1) await this.#catchUp(run);
     } catch {
-      if (run === this.#run) this.#retry();
+      if (run === this.#run) this.#retry(false);
       return;
     }
-    if (run === this.#run) this.#open(run);
+    if (run !== this.#run) return;
+    if (n > 1) this.#enter('polling');
+    // While polling works, a socket is tried ever more rarely: the 2nd, 4th, 8th, 16th time, then each 32nd.
+    if (n & (n - 1) && n % 32) this.#retry(true);
+    else this.#open(run);
   }
 
   async #load(run) {
@@ -298,7 +326,9 @@ class Wire {
     this.#socket = socket;
     this.#heard = Date.now();
     socket.onmessage = (event) => socket === this.#socket && this.#take(JSON.parse(event.data), run);
-    socket.onclose = () => socket === this.#socket && this.#retry();
+    socket.onclose = () => socket === this.#socket && this.#retry(this.state === 'polling');
+    const late = () => socket === this.#socket && this.#since === Infinity && socket.close();
+    setTimeout(late, HELLO_WAIT);
   }
 
   #take(message, run) {
@@ -307,7 +337,7 @@ class Wire {
       if (message.hello.resumed === false) this.#mend(message.hello.log, run);
       this.#since = Date.now();
       this.#enter('live');
-      this.#on.notice({ readers: message.hello.readers });
+      this.#on.notice(message.hello);
     } else if (message.id) {
       if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, message.seq);
       else this.#cursor = Math.max(this.#cursor, message.seq);
@@ -325,18 +355,19 @@ class Wire {
     } catch {
       if (run !== this.#run) return;
       this.#drop();
-      this.#retry();
+      this.#retry(false);
     }
   }
 
-  #retry() {
+  #retry(isPolling) {
     this.#socket = null;
     this.#ahead = null;
     this.#attempt = Date.now() - this.#since > TICK ? 1 : this.#attempt + 1;
     this.#since = Infinity;
-    this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
+    if (!isPolling) this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
     // Full jitter, so that a thousand readers come back spread out.
-    const wait = Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
+    const wait = isPolling ? POLL_EVERY * (0.5 + Math.random())
+      : Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
     const run = this.#run;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => run === this.#run && this.#connect(run), wait);
@@ -347,7 +378,7 @@ class Wire {
     this.#socket = null;
     this.#ahead = null;
     socket?.close();
-    if (this.state === 'live') this.#enter('retry');
+    if (this.isReady) this.#enter('retry');
   }
 
   #enter(state) {
@@ -357,499 +388,417 @@ class Wire {
   }
 }
 
-// Composer
-const bytes = (string) => new TextEncoder().encode(string).length;
-const GROWS = CSS.supports('field-sizing', 'content');
-
-class Composer {
-  constructor(does) {
-    this.does = does;
-    this.input = el('textarea', { class: 'input', rows: '2', 'aria-label': text('comment'), dir: 'auto',
-      placeholder: does.placeholder ?? text('placeholder'), input: () => this.#changed(), keydown: (event) => this.#pressed(event) });
-    this.name = el('input', { class: 'who', value: does.name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
-      'aria-label': text('name'), autocomplete: 'nickname', keydown: (event) => this.#pressed(event) });
-    this.hint = el('span', { class: 'hint' }, text('markdown'));
-    this.error = el('p', { class: 'error', role: 'alert' });
-    const bar = el('div', { class: 'bar' }, ...(does.name === undefined ? [] : [this.name]), this.hint,
-      ...(does.cancel ? [button('cancel', does.cancel)] : []), el('button', { class: 'send' }, text(does.verb ?? 'send')));
-    this.form = el('form', { class: 'composer', submit: (event) => this.#submit(event) },
-      el('div', { class: 'field' }, this.input, bar), this.error);
-    this.form.noValidate = true;
-  }
-
-  get value() {
-    return this.input.value;
-  }
-
-  set value(value) {
-    this.input.value = value;
-    this.#changed(true);
-  }
-
-  complain(words) {
-    this.sent = false;
-    this.error.textContent = words;
-    this.form.classList.toggle('bad', words !== '');
-    this.input.ariaInvalid = words ? 'true' : null;
-  }
-
-  #changed(quiet) {
-    if (!GROWS) {
-      this.input.style.height = 'auto';
-      this.input.style.height = `${this.input.scrollHeight}px`;
-    }
-    if (this.error.textContent) this.complain('');
-    const left = CONTENT_BYTES_MAX - bytes(this.value.trim());
-    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < 500 ? text('left', { n: left }) : text('markdown');
-    this.hint.classList.toggle('near', left < 100);
-    this.does.change?.(this.value);
-    if (!quiet && this.value.trim()) this.does.typing?.();
-  }
-
-  #pressed(event) {
-    if (event.isComposing) return;
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#submit(event);
-    if (event.key === 'Escape') this.does.cancel?.();
-  }
-
-  #submit(event) {
-    event.preventDefault();
-    const content = this.value.trim();
-    const size = bytes(content);
-    if (content && size <= CONTENT_BYTES_MAX) {
-      this.complain('');
-      this.does.send(content, this.name.value.trim());
-      return;
-    }
-    this.complain(content ? text('long', { bytes: size, max: CONTENT_BYTES_MAX }) : text('missing'));
-    this.input.focus();
-  }
+/** The field to write in, which write.js brings to life. */
+function draft(text, { name, cancel, verb = 'send', placeholder = text('placeholder') }) {
+  const input = el('textarea', { class: 'input', rows: '2', 'aria-label': text('comment'), dir: 'auto', placeholder });
+  const who = el('input', { class: 'who', value: name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
+    'aria-label': text('name'), autocomplete: 'nickname' });
+  const hint = el('span', { class: 'hint' }, text('markdown'));
+  const error = el('p', { class: 'error', role: 'alert', dir: 'auto' });
+  const bar = el('div', { class: 'bar' }, ...(name === undefined ? [] : [who]), hint,
+    ...(cancel ? [button('cancel', cancel, text('cancel'))] : []), el('button', { class: 'send' }, text(verb)));
+  const form = el('form', { class: 'composer', novalidate: '' }, el('div', { class: 'field' }, input, bar), error);
+  return { form, input, name: who, hint, error };
 }
 
-// The element
-const drawn = new Set();
-let ticking = 0;
-function tick() {
-  for (const element of drawn) element.tick();
-}
-
-const HERE = new URL('.', import.meta.url).href.slice(0, -1);
-
-function canonicalPage() {
-  const { host, pathname } = new URL(document.querySelector('link[rel=canonical]')?.href || location.href);
-  return (host + pathname).slice(0, 512);
-}
-
-/** An entry is a comment as drawn: `item` its place with its answers, `article` what it says, `below` what answers it. */
-class SaysoComments extends HTMLElement {
-  #entries = new Map();
-  #outbox = new Map();
-  #asked = new Map();
+// Thread
+/**
+ * A page's comments as drawn. An entry is one of them: `item` its place with its answers, `article` what it says, `above` what
+ * it answers, `below` what answers it, `n` how many of all below are shown.
+ */
+class Thread {
+  entries = new Map();
+  /** Of write.js. */
+  writer = null;
+  /** By id; where the server has hearts. */
+  likes = null;
+  more = false;
+  oldest = Infinity;
+  typing = new Map();
   #queue = [];
   #held = new Map();
-  #more = false;
+  #touched = new Set();
   #count = 0;
   #readers = 0;
   #top = true;
-  #typing = new Map();
-  #typed = 0;
   #unsaid = 0;
   #frame = 0;
   #flushed = 0;
 
-  connectedCallback() {
-    this.#listen();
-    if (this.#wire) {
-      this.#watch.observe(this.#who);
-      this.#wire.start();
-      return;
-    }
-    this.#base = this.getAttribute('src')?.replace(/\/+$/, '') || HERE;
-    this.#page = this.getAttribute('page') || canonicalPage();
-    this.#wire = new Wire(this.#base, this.#page, {
+  constructor(host, base, text) {
+    this.host = host;
+    this.base = base;
+    this.text = text;
+    this.isWall = host.getAttribute('view') === 'wall';
+    this.page = host.getAttribute('page') || (this.isWall ? new URLSearchParams(location.search).get('page') || '/' : canonicalPage());
+    this.rising = !this.isWall && (store.get(this.key('order')) || host.getAttribute('order')) === 'oldest';
+    this.wire = new Wire(base, this.page, {
       history: (history) => this.#replace(history),
       line: (line) => this.#receive(line),
       notice: (notice) => this.#hear(notice),
       state: () => this.#stateChanged(),
     });
-    this.attachShadow({ mode: 'open' }).append(el('slot'));
     this.#build();
-    this.#begin();
   }
 
-  disconnectedCallback() {
-    this.#leave.abort();
-    this.#watch.disconnect();
-    drawn.delete(this);
-    this.#wire.stop();
+  key(...parts) {
+    return ['sayso', this.base, ...parts].join(' ');
   }
 
-  tick() {
-    for (const time of this.#list.querySelectorAll('time')) {
-      const words = ago(Date.parse(time.dateTime) || 0);
-      if (time.textContent !== words) time.textContent = words;
+  /** `{name, key, author}`, the last once the server has told it. */
+  get me() {
+    return store.read(this.key('me'));
+  }
+
+  async write() {
+    try {
+      const { Writer } = await import('./write.js');
+      this.writer ??= new Writer(this, { button, draft, el, sentence, store, svg });
+    } catch {
+      this.main.error.textContent = this.text('notLive');
     }
-    this.#wire.check();
-  }
-
-  #wire;
-  #base;
-  #page;
-  #leave;
-  #watch;
-  #root;
-  #total;
-  #state;
-  #main;
-  #who;
-  #pill;
-  #list;
-  #empty;
-  #older;
-  #said;
-
-  #listen() {
-    this.#leave = new AbortController();
-    const { signal } = this.#leave;
-    const wake = () => document.visibilityState === 'visible' && this.#wire.wake();
-    addEventListener('online', wake, { signal });
-    document.addEventListener('visibilitychange', wake, { signal });
-    // An open socket keeps the page out of the back/forward cache.
-    addEventListener('pagehide', () => this.#wire.stop(), { signal });
-    addEventListener('pageshow', (event) => event.persisted && this.#wire.start(), { signal });
-    addEventListener('hashchange', () => this.#seek(), { signal });
-    drawn.add(this);
-    ticking ||= setInterval(tick, TICK);
+    return this.writer;
   }
 
   // Drawing the frame
   #build() {
-    this.#total = el('span', { class: 'count' });
-    this.#state = el('p', { class: 'state' }, text('connecting'));
-    this.#main = new Composer({ name: this.#me.name ?? '', typing: () => this.#type(), send: (...said) => this.#post(...said),
-      change: (draft) => store.set(this.#key('draft', this.#page), draft) });
-    this.#who = el('p', { class: 'typing' });
-    this.#pill = button('pill', () => this.#release(true), '');
-    this.#list = el('ol', { class: 'list', role: 'list', tabindex: -1,
+    const { text } = this;
+    this.total = el('span', { class: 'count' });
+    this.state = el('p', { class: 'state' }, text('connecting'));
+    this.order = button('order', () => this.#turn(), '');
+    this.main = draft(text, { name: this.me.name ?? '' });
+    this.main.input.value = store.get(this.key('draft', this.page)) ?? '';
+    this.main.form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (!this.writer) this.write().then((writer) => writer?.main.submit());
+    });
+    this.who = el('p', { class: 'typing' });
+    this.pill = button('pill', () => this.release(true), '');
+    this.pillbox = el('div', { class: 'pillbox' }, this.pill);
+    this.list = el('ol', { class: 'list', role: 'list', tabindex: -1,
       animationend: ({ target, animationName }) => animationName === 'fade' && target.classList.remove('fresh') });
-    this.#empty = el('p', { class: 'empty' }, text('empty'));
-    this.#older = button('older', () => this.#goBack());
-    this.#said = el('p', { class: 'unseen', role: 'status' });
-    const level = /^[1-6]$/.exec(this.getAttribute('level')) ?? 2;
-    const title = el(`h${level}`, { class: 'title' }, this.getAttribute('heading') || text('heading'));
-    this.#root = el('section', { class: 'sayso', 'aria-label': title.textContent },
-      el('header', { class: 'head' }, title, this.#total, this.#state), this.#main.form, this.#who,
-      el('div', { class: 'pillbox' }, this.#pill), this.#list, this.#empty,
-      el('footer', { class: 'foot' }, this.#older, el('a', { class: 'brand', href: `${this.#base}/` }, 'sayso')), this.#said);
-    this.#watch = new IntersectionObserver(([seen]) => {
-      this.#top = seen.isIntersecting || seen.boundingClientRect.top > 0;
-      if (this.#top) this.#release(false);
+    this.empty = el('p', { class: 'empty' }, text('empty'));
+    this.older = button('older', () => this.#goBack(), text('older'));
+    this.said = el('p', { class: 'unseen', role: 'status' });
+    const level = /^[1-6]$/.exec(this.host.getAttribute('level')) ?? 2;
+    const title = el(`h${level}`, { class: 'title' }, this.host.getAttribute('heading') || text('heading'));
+    this.foot = el('footer', { class: 'foot' }, el('a', { class: 'brand', href: `${this.base}/` }, this.isWall ? location.host : 'sayso'));
+    this.root = el('section', { class: 'sayso', 'aria-label': title.textContent, dir: text.lang === 'ar' ? 'rtl' : undefined },
+      el('header', { class: 'head' }, title, this.total, this.order, this.state));
+    this.#arrange();
+    this.pill.hidden = this.older.hidden = this.empty.hidden = this.order.hidden = true;
+    this.watch = new IntersectionObserver(([seen]) => {
+      const { bottom } = seen.boundingClientRect;
+      this.#top = this.isWall || seen.isIntersecting || (this.rising ? bottom < 0 : bottom > 0);
+      if (this.#top) this.release(false);
     });
   }
 
-  /** Served children stay until what replaces them is there. */
-  async #begin() {
-    try {
-      this.shadowRoot.adoptedStyleSheets = [await sheet(this.#base)];
-    } catch { /* plain */ }
-    this.#recall();
-    this.#watch.observe(this.#who);
-    if (!this.firstElementChild) {
-      this.#list.classList.add('skeleton');
-      this.shadowRoot.replaceChildren(this.#root);
+  /** In the order of reading, for eyes and ears alike. */
+  #arrange() {
+    const { root, rising, list, empty, pillbox, who, main, foot, older } = this;
+    const writing = this.isWall ? [who] : rising ? [who, main.form] : [main.form, who];
+    root.classList.toggle('rising', rising);
+    root.append(...(rising ? [list, empty, pillbox, ...writing] : [...writing, pillbox, list, empty]), foot, this.said);
+    if (rising) list.before(older);
+    else foot.prepend(older);
+    list.append(...[...list.children].sort(({ entry: a }, { entry: b }) => rising ? a.rank - b.rank : b.rank - a.rank));
+    this.order.textContent = this.text(rising ? 'oldest' : 'newest');
+  }
+
+  #turn() {
+    this.rising = !this.rising;
+    store.set(this.key('order'), this.rising ? 'oldest' : 'newest');
+    this.#arrange();
+  }
+
+  tick() {
+    for (const time of this.list.querySelectorAll('time')) {
+      const words = this.text.ago(Date.parse(time.dateTime) || 0);
+      if (time.textContent !== words) time.textContent = words;
     }
-    if (this.isConnected) this.#wire.start();
+    this.wire.check();
   }
 
-  #takeOver() {
-    if (this.#root.isConnected) return;
-    const { content, name } = this.querySelector('form')?.elements ?? {};
-    const note = this.querySelector('.error')?.textContent;
-    if (content?.value) this.#main.value = content.value;
-    if (name?.value) this.#main.name.value = name.value;
-    if (note) this.#main.complain(sentence(note));
-    const focused = document.activeElement;
-    const { selectionStart, selectionEnd } = focused;
-    this.shadowRoot.replaceChildren(this.#root);
-    const heir = new Map([[content, this.#main.input], [name, this.#main.name]]).get(focused);
-    heir?.focus({ preventScroll: true });
-    heir?.setSelectionRange(selectionStart, selectionEnd);
-    this.replaceChildren();
+  nameOf(line) {
+    return line.name || this.text('anonymous');
   }
 
-  #recall() {
-    this.#pill.hidden = this.#older.hidden = this.#empty.hidden = true;
-    this.#main.value = store.get(this.#key('draft', this.#page)) ?? '';
-    for (const key of store.keys()) {
-      const item = key.startsWith(this.#key('out', '')) ? store.read(key) : {};
-      if (item.page === this.#page && item.content && !this.#outbox.has(item.nonce)) this.#enqueue(item);
-    }
+  isMine(line) {
+    return line.author !== undefined && line.author === this.me.author;
   }
 
-  #key(...parts) {
-    return ['sayso', this.#base, ...parts].join(' ');
-  }
-
-  /** `{name, key, author}`, the last once the server has told it. */
-  get #me() {
-    return store.read(this.#key('me'));
-  }
-
-  #remember(known) {
-    store.set(this.#key('me'), JSON.stringify({ ...this.#me, ...known }));
-  }
-
-  #secret() {
-    if (!this.#me.key) this.#remember({ key: random() });
-    return this.#me.key;
-  }
-
-  #isMine(line) {
-    return line.author !== undefined && line.author === this.#me.author;
+  tell(what, line) {
+    this.host.dispatchEvent(new CustomEvent(`sayso:${what}`, { detail: line, bubbles: true, composed: true }));
   }
 
   // What comes
   #replace({ comments, more }) {
-    const before = this.#entries;
-    this.#entries = new Map();
+    const before = this.entries;
+    this.entries = new Map();
     this.#queue = [];
     this.#held.clear();
-    this.#list.replaceChildren();
-    this.#list.classList.remove('skeleton');
-    this.#more = more;
+    this.#touched.clear();
+    this.list.replaceChildren();
+    this.list.classList.remove('skeleton');
+    this.more = more;
+    this.oldest = Infinity;
     for (const line of comments) {
-      if (line.nonce) this.#acknowledge(line);
-      this.#place(line);
+      this.writer?.acknowledge(line);
+      this.place(line);
     }
-    for (const { entry } of this.#outbox.values()) this.#hang(entry);
-    this.#count = [...this.#entries.values()].filter(({ line }) => isShown(line)).length;
+    this.writer?.hang();
+    this.#count = comments.filter(isShown).length;
     if (more) this.#recount();
-    for (const { line, reply, editing } of before.values()) {
-      if (reply?.value) this.#giveBack(reply.value, this.#entries.get(line.id));
-      if (editing) this.#giveBack(editing.value);
-    }
-    this.#tidy();
-    this.#takeOver();
-    this.#seek();
-  }
-
-  #giveBack(content, above) {
-    if (above) this.#reply(above);
-    const composer = above?.reply ?? this.#main;
-    composer.value = [content, composer.value].filter(Boolean).join('\n\n');
-    return composer;
+    this.writer?.rescue(before);
+    this.tidy();
+    this.host.takeOver();
+    this.seek();
   }
 
   #receive(line) {
     if (line.kind) return;
-    if (line.nonce) this.#acknowledge(line);
+    this.writer?.acknowledge(line);
     this.#queue.push(line);
-    // Frames stop in a hidden tab.
+    this.#schedule();
+  }
+
+  #schedule() {
     const wait = this.#flushed + FLUSH_EVERY - Date.now();
     const flush = () => this.#flush();
+    // Frames stop in a hidden tab.
     this.#frame ||= wait > 0 || document.hidden ? setTimeout(flush, wait) : requestAnimationFrame(flush);
   }
 
   #flush() {
-    this.#frame = 0;
-    this.#flushed = Date.now();
-    const lines = this.#queue.splice(0);
+    const lines = this.#queue.splice(0, FLUSH_LINES);
     let came = 0;
     for (const line of lines) {
-      const isNews = !this.#entries.has(line.id) && !this.#isMine(line);
-      if (!isNews || this.#top || this.#entries.has(line.parent)) this.#place(line, isNews && lines.length <= FRESH_MAX);
+      const isNews = !this.entries.has(line.id) && !this.isMine(line);
+      if (!isNews || this.#top || this.entries.has(line.parent)) this.place(line, isNews && lines.length <= FRESH_MAX);
       else if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
-      came += isNews && isShown(line);
+      if (!isNews || !isShown(line)) continue;
+      came++;
+      this.tell('received', line);
     }
     this.#announce(came);
-    this.#tidy();
+    this.tidy();
+    this.#frame = 0;
+    this.#flushed = this.#queue.length ? 0 : Date.now();
+    if (this.#queue.length) this.#schedule();
   }
 
   #announce(n) {
     this.#unsaid += n;
     if (n && this.#unsaid === n) setTimeout(() => {
-      this.#said.textContent = text('came', { n: this.#unsaid });
+      this.said.textContent = this.text('came', { n: this.#unsaid });
       this.#unsaid = 0;
     }, 2_000);
   }
 
-  #release(go) {
-    const lines = [...this.#held.values()];
-    this.#held.clear();
-    for (const line of lines) this.#place(line, true);
-    this.#tidy();
+  async release(go) {
+    let n = 0;
+    for (const [id, line] of this.#held) {
+      this.#held.delete(id);
+      this.place(line, true);
+      if (++n % FLUSH_LINES === 0) await new Promise(requestAnimationFrame);
+    }
+    this.tidy();
     if (!go) return;
-    this.#root.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
-    this.#list.focus({ preventScroll: true });
+    const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+    this.root.scrollIntoView({ behavior, block: this.rising ? 'end' : 'start' });
+    this.list.focus({ preventScroll: true });
   }
 
   #hear(notice) {
+    if (notice.likes) {
+      this.likes = { ...this.likes, ...notice.likes };
+      this.writer?.showLikes(Object.keys(notice.likes));
+    }
     if (notice.readers !== undefined) {
       this.#readers = notice.readers;
-      this.#showState();
+      this.showState();
     } else if (notice.typing !== undefined) {
       this.#showTyping(notice.typing);
-    } else if (notice.error) {
-      this.#refused(notice);
+    } else if (notice.error || notice.lost) {
+      this.writer?.refused(notice);
     }
   }
 
   #stateChanged() {
-    const isLive = this.#wire.state === 'live';
-    for (const waiting of this.#outbox.values()) {
-      waiting.sent &&= isLive;
-      if (isLive) this.#dispatch(waiting);
-      else this.#mark(waiting);
-    }
-    if (isLive && this.#me.key) this.#wire.send({ key: this.#me.key });
-    if (!isLive) {
-      for (const { composer } of this.#asked.values()) composer.complain(text('notLive'));
-      this.#asked.clear();
-    }
-    this.#showState();
+    if (this.wire.isReady && !this.isWall) this.write();
+    this.writer?.stateChanged();
+    this.showState();
   }
 
-  #showState() {
-    const { state } = this.#wire;
-    const n = this.#outbox.size;
-    this.#state.dataset.state = state;
-    this.#state.textContent = state === 'live' && this.#readers > 1 ? text('reading', { n: this.#readers })
-      : state === 'offline' && n ? text('held', { n }) : text(state);
+  showState() {
+    const { state } = this.wire;
+    const n = this.writer?.outbox.size;
+    this.state.dataset.state = state;
+    this.state.textContent = state === 'live' && this.#readers > 1 ? this.text('reading', { n: this.#readers })
+      : state === 'offline' && n ? this.text('held', { n }) : this.text(state);
   }
 
   // The list
-  get #oldest() {
-    return Math.min(...this.#entries.keys());
-  }
-
   /** Whether a line belongs to what is not loaded. */
   #isBeforeAll(line) {
-    return this.#more && line.seq !== line.id && line.id < this.#oldest;
+    return this.more && line.seq !== line.id && line.id < this.oldest;
   }
 
-  #place(line, isNews = false) {
-    const known = this.#entries.get(line.id);
+  place(line, isNews = false) {
+    const known = this.entries.get(line.id);
     if (known && known.line.seq >= line.seq) return;
     if (!known && this.#isBeforeAll(line)) {
       this.#recount();
       return;
     }
     this.#count += isShown(line) - (known ? isShown(known.line) : false);
-    for (const [nonce, { id }] of this.#asked) if (id === line.id) this.#asked.delete(nonce);
+    this.writer?.answered(line.id);
     if (known) {
-      this.#redraw(known, line);
+      this.redraw(known, line);
       return;
     }
-    const entry = this.#draw(line, line.id);
+    this.oldest = Math.min(this.oldest, line.id);
+    const entry = this.draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
-    this.#entries.set(line.id, entry);
-    this.#hang(entry);
+    this.entries.set(line.id, entry);
+    this.hang(entry);
   }
 
-  #draw(line, rank) {
-    const entry = { line, rank, item: el('li', { class: 'item' }), below: [] };
+  draw(line, rank) {
+    const entry = { line, rank, item: el('li', { class: 'item' }), below: [], n: 0 };
     entry.item.entry = entry;
     entry.article = entry.item.appendChild(this.#article(entry));
     return entry;
   }
 
-  #hang(entry) {
+  hang(entry) {
     const { line, item } = entry;
-    const above = this.#entries.get(line.parent);
+    const above = this.entries.get(line.parent);
     entry.depth = above ? Math.min(above.depth + 1, DEPTH_MAX) : 0;
-    if (!above) {
-      insert(this.#list, item, false);
-    } else {
-      if (!above.below.includes(entry)) above.below.push(entry);
-      insert(above.depth < DEPTH_MAX ? answersOf(above) : above.item.parentElement, item, true);
+    if (above !== entry.above) {
+      entry.above = above;
+      above.below.push(entry);
+      this.#weigh(above, entry.n + isShown(line));
+    }
+    this.#touched.add(entry);
+    if (!above) insert(this.list, item, this.rising);
+    else insert(above.depth < DEPTH_MAX ? answersOf(above) : above.item.parentElement, item, true);
+  }
+
+  drop(entry) {
+    entry.item.remove();
+    if (!entry.above) return;
+    entry.above.below = entry.above.below.filter((answer) => answer !== entry);
+    this.#weigh(entry.above, -entry.n - isShown(entry.line));
+  }
+
+  touch(entry) {
+    this.#touched.add(entry);
+  }
+
+  /** Adds to what is shown below an entry and all above it. */
+  #weigh(entry, n) {
+    for (let up = entry; up; up = up.above) {
+      up.n += n;
+      this.#touched.add(up);
     }
   }
 
   #gather(entry) {
-    this.#hang(entry);
-    if (entry.line.parent) this.#redraw(entry, entry.line);
-    for (const answer of entry.below) this.#gather(answer);
+    for (const moved of [entry]) {
+      this.hang(moved);
+      if (moved.line.parent) this.redraw(moved, moved.line);
+      for (const answer of moved.below) this.#gather(answer);
+    }
   }
 
-  #redraw(entry, line) {
+  redraw(entry, line) {
+    this.#weigh(entry.above, isShown(line) - isShown(entry.line));
+    this.#touched.add(entry);
     entry.line = line;
     // Only their own edit's coming back interrupts who is writing.
     if (entry.editing && !entry.editing.sent && isShown(line)) return;
     entry.editing = undefined;
     const article = this.#article(entry);
-    const hadFocus = entry.article.contains(this.shadowRoot.activeElement);
+    const hadFocus = entry.article.contains(this.host.shadowRoot.activeElement);
     if (entry.article.classList.contains('fresh')) article.classList.add('fresh');
     entry.article.replaceWith(article);
     entry.article = article;
-    if (hadFocus) this.#settle(entry);
+    if (hadFocus) this.settle(entry);
   }
 
-  #settle(entry) {
-    (entry.article.querySelector('.actions button') ?? this.#list).focus({ preventScroll: true });
+  settle(entry) {
+    (entry.article.querySelector('.actions button') ?? this.list).focus({ preventScroll: true });
   }
 
-  #tidy() {
-    for (const entry of this.#entries.values()) {
-      entry.item.hidden = !isShown(entry.line) && !hasBelow(entry) && !entry.reply?.form.isConnected;
+  tidy() {
+    for (const entry of this.#touched) {
+      entry.item.hidden = !isShown(entry.line) && !entry.n && !entry.reply?.form.isConnected;
+      this.#showFold(entry);
     }
+    this.#touched.clear();
     const held = [...this.#held.values()].filter(isShown).length;
-    this.#pill.hidden = !held;
-    this.#pill.textContent = `↑ ${text('came', { n: held })}`;
+    this.pill.hidden = !held;
+    this.pill.textContent = `${this.rising ? '↓' : '↑'} ${this.text('came', { n: held })}`;
     const total = this.#count + held;
-    this.#total.textContent = total ? number.format(total) : '';
-    this.#empty.hidden = total > 0 || this.#outbox.size > 0;
-    this.#older.hidden = !this.#more;
+    this.total.textContent = total ? this.text.number(total) : '';
+    this.empty.hidden = total > 0 || this.writer?.outbox.size > 0;
+    this.order.hidden = total < 2 || this.isWall;
+    this.older.hidden = !this.more || this.isWall;
   }
 
   async #recount() {
-    const counts = await this.#wire.get({}, 'counts').catch(() => {});
-    this.#count = counts ? counts[this.#page] - this.#held.size : this.#count;
-    this.#tidy();
+    const counts = await this.wire.get({}, 'counts').catch(() => {});
+    this.#count = counts ? counts[this.page] - this.#held.size : this.#count;
+    this.tidy();
   }
 
   async #goBack(limit = HISTORY_LINES) {
-    this.#older.disabled = true;
+    this.older.disabled = true;
     try {
-      const { comments, more } = await this.#wire.get({ before: this.#oldest, limit });
-      const alone = [...this.#entries.values()].filter(({ line }) => line.parent && !this.#entries.has(line.parent));
+      const { comments, more } = await this.wire.get({ before: this.oldest, limit });
+      const alone = [...this.entries.values()].filter(({ line, above }) => line.parent && !above);
       const count = this.#count;
-      this.#more = false;
-      for (const line of comments) this.#place(line);
+      this.more = false;
+      for (const line of comments) this.place(line);
       this.#count = count;
-      this.#more = more && comments.length > 0;
-      for (const entry of alone) if (this.#entries.has(entry.line.parent)) this.#gather(entry);
-      this.#older.textContent = text('older');
+      this.more = more && comments.length > 0;
+      for (const entry of alone) if (this.entries.has(entry.line.parent)) this.#gather(entry);
+      this.older.textContent = this.text('older');
     } catch {
-      this.#older.textContent = text('failed');
+      this.older.textContent = this.text('failed');
     }
-    this.#older.disabled = false;
-    this.#tidy();
+    this.older.disabled = false;
+    this.tidy();
   }
 
-  async #seek() {
+  async seek() {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
     if (!id) return;
-    for (let step = 0; step < STEPS_MAX && this.#more && id < this.#oldest; step++) await this.#goBack(200);
-    const article = this.#entries.get(id)?.article;
-    article?.scrollIntoView({ block: 'center' });
-    article?.classList.add('fresh');
+    for (let step = 0; step < STEPS_MAX && this.more && id < this.oldest; step++) await this.#goBack(200);
+    const entry = this.entries.get(id);
+    for (let up = entry?.above; up; up = up.above) this.fold(up, false);
+    entry?.article.scrollIntoView({ block: 'center' });
+    entry?.article.classList.add('fresh');
   }
 
   // One comment
   #article(entry) {
     const { line } = entry;
     if (!isShown(line)) {
-      return el('article', { class: 'comment gone' }, el('p', { class: 'meta' }, text('deleted'), this.#when(line)));
+      return el('article', { class: 'comment gone' }, el('p', { class: 'meta' }, this.text('deleted'), ' ', this.#when(line)));
     }
-    const meta = el('p', { class: 'meta' }, el('bdi', { class: 'name' }, nameOf(line)));
-    if (this.#isMine(line) || line.id === undefined) meta.append(el('span', { class: 'mark' }, text('you')));
+    const meta = el('p', { class: 'meta' }, el('bdi', { class: 'name' }, this.nameOf(line)));
+    if (this.isMine(line) || line.id === undefined) meta.append(el('span', { class: 'mark' }, this.text('you')));
     if (line.id) meta.append(' ', this.#when(line));
-    if (line.edited_at) meta.append(' ', el('span', { class: 'edited' }, text('edited')));
-    if (line.status === 'pending') meta.append(' ', el('span', { class: 'warn' }, text('pending')));
-    const above = this.#entries.get(line.parent);
+    if (line.edited_at) meta.append(' ', el('span', { class: 'edited' }, this.text('edited')));
+    if (line.status === 'pending') meta.append(' ', el('span', { class: 'warn' }, this.text('pending')));
+    const above = this.entries.get(line.parent);
     if (line.parent && (!above || above.depth >= DEPTH_MAX)) {
-      const name = above ? nameOf(above.line) : text('older_comment');
-      meta.append(' ', el('a', { class: 'to', href: permalink(line.parent) }, text('to'), el('bdi', {}, name)));
+      const [before, after] = this.text('to', { name: '\n' }).split('\n');
+      const name = above ? this.nameOf(above.line) : this.text('older_comment');
+      meta.append(' ', el('a', { class: 'to', href: permalink(line.parent) }, before, el('bdi', {}, name), after));
     }
     const body = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
       : el('div', { class: 'text plain', dir: 'auto' }, line.content);
@@ -859,195 +808,60 @@ class SaysoComments extends HTMLElement {
   #when(line) {
     const at = Date.parse(line.created_at) || 0;
     return el('a', { class: 'when', href: permalink(line.id) },
-      el('time', { datetime: line.created_at, title: moment.format(at) }, ago(at)));
+      el('time', { datetime: line.created_at, title: this.text.moment(at) }, this.text.ago(at)));
   }
 
   #actions(entry) {
+    const { line } = entry;
     const row = el('div', { class: 'actions' });
-    if (!entry.line.id) return row;
-    if (entry.confirming) {
-      const stop = (event) => {
-        if (event.key && event.key !== 'Escape') return;
-        entry.confirming = false;
-        this.#redraw(entry, entry.line);
-      };
-      row.append(el('span', { class: 'warn' }, text('sure')), button('delete', () => this.#delete(entry)), button('keep', stop));
-      row.addEventListener('keydown', stop);
-      return row;
-    }
-    row.append(button('reply', () => this.#reply(entry)));
-    if (this.#isMine(entry.line)) {
-      row.append(button('edit', () => this.#edit(entry)), button('delete', () => {
-        entry.confirming = true;
-        this.#redraw(entry, entry.line);
-        entry.article.querySelector('.keep').focus();
-      }));
-    }
+    if (!line.id || this.isWall) return row;
+    for (const name of this.isMine(line) ? ['reply', 'edit', 'delete'] : ['reply']) row.append(this.act(name, entry, this.text(name)));
+    if (entry.fold?.isConnected) row.append(entry.fold);
+    if (this.likes && this.writer) row.append(this.writer.heart(entry));
     return row;
   }
 
-  #reply(entry) {
-    const close = () => {
-      entry.reply.form.remove();
-      this.#tidy();
-      this.#settle(entry);
-    };
-    entry.reply ??= new Composer({
-      name: this.#main.name.value, cancel: close, typing: () => this.#type(),
-      placeholder: text('answer', { name: nameOf(entry.line) }),
-      send: (content, name) => {
-        entry.reply.value = '';
-        this.#post(content, name, entry.line.id);
-        close();
-      },
-    });
-    entry.article.after(entry.reply.form);
-    entry.reply.input.focus();
+  act(name, entry, label) {
+    return button(name, () => this.writer ? this.writer[name](entry) : this.write().then((writer) => writer?.[name](entry)), label);
   }
 
-  #edit(entry) {
-    const close = () => {
-      entry.editing = undefined;
-      this.#redraw(entry, entry.line);
-      this.#settle(entry);
-    };
-    const composer = new Composer({
-      verb: 'save', cancel: close,
-      send: (changed) => {
-        if (changed === entry.line.content) close();
-        else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
-      },
-    });
-    entry.editing = composer;
-    composer.value = entry.line.content;
-    entry.article.querySelector('.text').replaceWith(composer.form);
-    entry.article.querySelector('.actions').replaceChildren();
-    composer.input.focus();
-  }
-
-  #delete(entry) {
-    entry.confirming = false;
-    this.#redraw(entry, entry.line);
+  #showFold(entry) {
+    if (!entry.answers || !isShown(entry.line)) return;
+    entry.fold ??= button('fold', () => this.fold(entry, !entry.answers.hidden), '');
+    const { hidden } = entry.answers;
+    entry.fold.ariaExpanded = !hidden;
+    entry.fold.textContent = this.text(hidden ? 'show' : 'hide', { n: entry.n });
     const row = entry.article.querySelector('.actions');
-    const complain = (words) => row.append(el('span', { class: 'warn', role: 'alert' }, words));
-    this.#ask(entry.line.id, { delete: entry.line.id }, { complain });
+    if (entry.n < 2 && !hidden || entry.editing) entry.fold.remove();
+    else if (!entry.fold.isConnected && row) row.insertBefore(entry.fold, row.querySelector('.like'));
   }
 
-  #ask(id, request, composer) {
-    const nonce = random();
-    if (this.#wire.send({ ...request, key: this.#secret(), nonce })) {
-      composer.sent = true;
-      this.#asked.set(nonce, { id, composer });
-    } else {
-      composer.complain(text('notLive'));
-    }
-  }
-
-  // What goes
-  #post(content, name, parent) {
-    this.#remember({ name });
-    this.#main.name.value = name;
-    const item = { nonce: random(), page: this.#page, content, name, parent };
-    store.set(this.#key('out', item.nonce), JSON.stringify(item));
-    if (!parent) {
-      this.#main.value = '';
-      this.#main.input.focus();
-    }
-    this.#enqueue(item);
-    this.#typed = 0;
-    this.#tidy();
-    this.#showState();
-  }
-
-  #enqueue(item) {
-    const entry = this.#draw({ ...item, author: this.#me.author }, Date.now() * 1000 + this.#outbox.size);
-    entry.item.classList.add('waits');
-    const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
-    entry.article.querySelector('.meta').append(' ', waiting.note);
-    this.#outbox.set(item.nonce, waiting);
-    this.#hang(entry);
-    this.#dispatch(waiting);
-  }
-
-  #dispatch(waiting) {
-    const { content, name, parent, nonce } = waiting.item;
-    if (!waiting.sent) {
-      waiting.sent = this.#wire.send({ content, name: name || undefined, parent, key: this.#secret(), nonce });
-    }
-    this.#mark(waiting);
-  }
-
-  #mark({ note, sent }, words = text(sent ? 'sending' : 'waiting')) {
-    note.textContent = words;
-    note.classList.toggle('warn', !sent);
-  }
-
-  #acknowledge(line) {
-    const waiting = this.#outbox.get(line.nonce);
-    if (!waiting) return;
-    if (line.author) this.#remember({ author: line.author });
-    this.#discard(waiting);
-    this.#place(line);
-  }
-
-  #discard({ item, entry }) {
-    this.#outbox.delete(item.nonce);
-    store.set(this.#key('out', item.nonce), '');
-    entry.item.remove();
-    const above = this.#entries.get(item.parent);
-    if (above) above.below = above.below.filter((answer) => answer !== entry);
-    this.#showState();
-  }
-
-  /** The text goes back to its field, with the reason; where waiting helps, it waits. */
-  #refused({ error, nonce, retry_after: seconds }) {
-    const waiting = this.#outbox.get(nonce);
-    if (waiting && seconds) {
-      waiting.sent = false;
-      this.#mark(waiting, sentence(error));
-      setTimeout(() => this.#outbox.has(nonce) && this.#wire.state === 'live' && this.#dispatch(waiting), seconds * 1000);
-      return;
-    }
-    let composer = this.#asked.get(nonce)?.composer ?? this.#main;
-    this.#asked.delete(nonce);
-    if (waiting) {
-      this.#discard(waiting);
-      composer = this.#giveBack(waiting.item.content, this.#entries.get(waiting.item.parent));
-    }
-    composer.complain(sentence(error));
-    this.#tidy();
+  fold(entry, isHidden) {
+    if (entry.answers) entry.answers.hidden = isHidden;
+    this.#showFold(entry);
   }
 
   // Typing
-  #type() {
-    const now = Date.now();
-    if (now - this.#typed < TYPING_EVERY) return;
-    this.#typed = now;
-    this.#wire.send({ typing: true, name: this.#main.name.value.trim() || undefined });
-  }
-
   #showTyping(name) {
-    if (name === this.#main.name.value.trim() && Date.now() - this.#typed < TYPING_SHOWN) return;
-    const who = name || text('someone');
-    clearTimeout(this.#typing.get(who));
-    this.#typing.set(who, setTimeout(() => {
-      this.#typing.delete(who);
+    if (name === this.main.name.value.trim() && this.writer?.isTyping) return;
+    const who = name || this.text('someone');
+    clearTimeout(this.typing.get(who));
+    this.typing.set(who, setTimeout(() => {
+      this.typing.delete(who);
       this.#showWho();
     }, TYPING_SHOWN));
     this.#showWho();
   }
 
   #showWho() {
-    const who = [...this.#typing.keys()];
-    this.#who.textContent = who.length ? text('typing', { who: who.slice(0, 3).join(', '), n: who.length }) : '';
+    const who = [...this.typing.keys()];
+    this.who.textContent = who.length ? this.text('typing', { who: who.slice(0, 3).join(', '), n: who.length }) : '';
   }
 }
 
-const nameOf = (line) => line.name || text('anonymous');
 const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
 /** Whole, since a host may have a <base>. */
 const permalink = (id) => `${location.href.split('#')[0]}#sayso-${id}`;
-const hasBelow = (entry) => entry.below.some((answer) => isShown(answer.line) || hasBelow(answer));
 
 function answersOf(entry) {
   entry.answers ??= entry.item.appendChild(el('ol', { class: 'answers', role: 'list' }));
@@ -1066,4 +880,98 @@ function insert(list, item, isRising) {
   list.insertBefore(item, next);
 }
 
+// The elements
+const drawn = new Set();
+let ticking = 0;
+function tick() {
+  for (const thread of drawn) thread.tick();
+}
+
+const HERE = new URL('.', import.meta.url).href.slice(0, -1);
+
+function canonicalPage() {
+  const { host, pathname } = new URL(document.querySelector('link[rel=canonical]')?.href || location.href);
+  return (host + pathname).slice(0, 512);
+}
+
+class SaysoComments extends HTMLElement {
+  #thread;
+  #leave;
+
+  connectedCallback() {
+    if (this.#thread) this.#resume();
+    else if (!this.shadowRoot) this.#begin(this.getAttribute('src')?.replace(/\/+$/, '') || HERE);
+  }
+
+  disconnectedCallback() {
+    if (!drawn.delete(this.#thread)) return;
+    this.#leave.abort();
+    this.#thread.watch.disconnect();
+    this.#thread.wire.stop();
+  }
+
+  /** Served children stay until what replaces them is there. */
+  async #begin(base) {
+    this.attachShadow({ mode: 'open' }).append(el('slot'));
+    const lang = this.closest('[lang]')?.lang ?? '';
+    const files = this.getAttribute('view') === 'wall' ? ['embed', 'wall'] : ['embed'];
+    const [text, ...sheets] = await Promise.allSettled([speak(lang, base), ...files.map((name) => sheet(`${base}/${name}.css`))]);
+    // Without style it is plain, without its language English.
+    this.shadowRoot.adoptedStyleSheets = sheets.flatMap(({ value }) => value ?? []);
+    this.#thread = new Thread(this, base, text.value ?? speaker('en', TEXTS));
+    if (!this.firstElementChild) {
+      this.#thread.list.classList.add('skeleton');
+      this.shadowRoot.replaceChildren(this.#thread.root);
+    }
+    if (this.isConnected) this.#resume();
+  }
+
+  #resume() {
+    const { wire, watch, who } = this.#thread;
+    this.#leave = new AbortController();
+    const { signal } = this.#leave;
+    const wake = () => document.visibilityState === 'visible' && wire.wake();
+    addEventListener('online', wake, { signal });
+    document.addEventListener('visibilitychange', wake, { signal });
+    // An open socket keeps the page out of the back/forward cache.
+    addEventListener('pagehide', () => wire.stop(), { signal });
+    addEventListener('pageshow', (event) => event.persisted && wire.start(), { signal });
+    addEventListener('hashchange', () => this.#thread.seek(), { signal });
+    drawn.add(this.#thread);
+    ticking ||= setInterval(tick, TICK);
+    watch.observe(who);
+    wire.start();
+  }
+
+  takeOver() {
+    const { root, main } = this.#thread;
+    if (root.isConnected) return;
+    const { content, name } = this.querySelector('form')?.elements ?? {};
+    const note = this.querySelector('.error')?.textContent;
+    if (content?.value) main.input.value = content.value;
+    if (name?.value) main.name.value = name.value;
+    if (note) main.error.textContent = sentence(note);
+    const focused = document.activeElement;
+    const { selectionStart, selectionEnd } = focused;
+    this.shadowRoot.replaceChildren(root);
+    const heir = new Map([[content, main.input], [name, main.name]]).get(focused);
+    heir?.focus({ preventScroll: true });
+    heir?.setSelectionRange(selectionStart, selectionEnd);
+    this.replaceChildren();
+  }
+}
+
+const counter = () => import('./count.js');
+
+class SaysoCount extends HTMLElement {
+  connectedCallback() {
+    counter().then(({ follow }) => follow(this));
+  }
+
+  disconnectedCallback() {
+    counter().then(({ leave }) => leave(this));
+  }
+}
+
 customElements.define('sayso-comments', SaysoComments);
+if (!customElements.get('sayso-count')) customElements.define('sayso-count', SaysoCount);

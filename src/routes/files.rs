@@ -1,6 +1,6 @@
 //! The files of `static/`, in the form that the client takes.
 
-use super::Site;
+use super::{Site, served::PAGE_POLICY};
 use crate::{
     assets::Asset,
     http::{Answer, Asked, tag},
@@ -17,6 +17,10 @@ impl Site {
                 let etag = tag(&plain);
                 Answer::new(200, asset.content_type, plain).tagged(&etag, asked)
             }
+        };
+        let answer = match asset.content_type.starts_with("text/html") {
+            true => answer.with("Content-Security-Policy", PAGE_POLICY),
+            false => answer,
         };
         // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
         answer

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Finish, PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
 use crate::{
-    base64,
+    assets, base64,
     comment::Comment,
     draft::{Message, check_page},
     history::History,
@@ -29,7 +29,7 @@ const RENDERED_PAGES_MAX: usize = 64;
 /// Bytes of random in a form's hidden nonce; 22 characters of base64url.
 const FORM_NONCE_BYTES: usize = 16;
 /// Nothing but sayso's own script and style, no frames elsewhere.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 /// A page that was rendered, without its form's nonce.
@@ -44,6 +44,10 @@ pub(super) struct Kept {
 impl Site {
     pub(super) fn page(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
         let query = query(asked)?;
+        if query.get("view") == Some("wall") {
+            let wall = assets::find(assets::WALL).expect("the wall is embedded");
+            return Ok(Turn::Now(self.asset(&wall, asked)));
+        }
         let page = page_of(&query)?;
         let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
         let checked = self.hub.pulse.seq.load(Relaxed);

@@ -61,7 +61,11 @@ async function allow(origin) {
   await server.start();
 }
 
-const isLive = (page) => page.locator('.state[data-state=live]').waitFor();
+/** Connected, and with all it needs to write offline. */
+async function isLive(page) {
+  await page.locator('.state[data-state=live]').waitFor();
+  await page.locator('.look').first().waitFor({ state: 'attached' });
+}
 const comment = (page, text) => page.locator('.comment', { has: page.getByText(text, { exact: true }) });
 
 async function say(page, text, name) {
@@ -218,6 +222,53 @@ test('a page that was away in the back/forward cache catches up', async () => {
   await ada.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
   await isConfirmed(ada, 'meanwhile');
   await isLive(ada);
+});
+
+test('where a proxy blocks WebSocket, one reads, writes, edits and deletes over HTTP', async () => {
+  const context = await person(browser);
+  people.push(context);
+  await context.routeWebSocket(/./, (socket) => socket.close({ code: 1011 }));
+  const ada = await context.newPage();
+  await ada.goto(server.url);
+  await say(ada, 'before anything is known', 'Ada');
+  await ada.locator('.state[data-state=polling]').waitFor();
+  await ada.getByText('Updated every few seconds').waitFor();
+  await isConfirmed(ada, 'before anything is known');
+  await say(ada, 'over HTTP');
+  await isConfirmed(ada, 'over HTTP');
+  const grace = await live();
+  await say(grace, 'from a socket', 'Grace');
+  await isConfirmed(ada, 'from a socket');
+  await comment(ada, 'over HTTP').getByRole('button', { name: 'Edit' }).click();
+  await ada.locator('.comment textarea').fill('edited over HTTP');
+  await ada.getByRole('button', { name: 'Save' }).click();
+  await comment(grace, 'edited over HTTP').waitFor();
+  await comment(ada, 'before anything is known').getByRole('button', { name: 'Delete' }).click();
+  await comment(ada, 'before anything is known').locator('.delete').click();
+  await comment(grace, 'before anything is known').waitFor({ state: 'detached' });
+  await say(ada, 'a bell \u0007 rings');
+  await ada.getByText(/^Content has the control character U\+0007/).waitFor();
+  assert.deepEqual((await server.comments()).filter((line) => line.content).map((line) => line.content),
+    ['edited over HTTP', 'from a socket']);
+});
+
+test('a post whose answer is lost is sent again over HTTP, and is there once', async () => {
+  const context = await person(browser);
+  people.push(context);
+  await context.routeWebSocket(/./, (socket) => socket.close({ code: 1011 }));
+  const ada = await context.newPage();
+  let lost = 0;
+  await ada.route('**/api/comments', async (route) => {
+    if (lost++) return route.continue();
+    await route.fetch();
+    return route.abort();
+  });
+  await ada.goto(server.url);
+  await ada.locator('.state[data-state=polling]').waitFor();
+  await say(ada, 'just once', 'Ada');
+  await isConfirmed(ada, 'just once');
+  assert.deepEqual((await server.comments()).map((line) => line.content), ['just once']);
+  assert.equal(await comment(ada, 'just once').count(), 1);
 });
 
 test('more than the socket resumes is caught up over HTTP, and nothing is there twice', async () => {

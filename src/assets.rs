@@ -4,9 +4,7 @@
 
 use std::borrow::Cow;
 
-/// A gzip member without a name (RFC 1952 §2.3): 10 bytes before the data, a checksum and a length behind it.
-const GZIP_HEADER_BYTES: usize = 10;
-const GZIP_TRAILER_BYTES: usize = 8;
+use crate::inflate::gunzip;
 
 /// One file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +67,7 @@ pub fn find(path: &str) -> Option<Asset> {
 impl Asset {
     /// The file as it lies in `static/`.
     pub fn plain(&self) -> Cow<'static, [u8]> {
-        let data = &self.packed[GZIP_HEADER_BYTES..self.packed.len() - GZIP_TRAILER_BYTES];
-        let plain = miniz_oxide::inflate::decompress_to_vec(data);
-        plain.expect("what was compressed is there again").into()
+        gunzip(self.packed).expect("what build.rs has compressed is compressed").into()
     }
 }
 

@@ -29,18 +29,22 @@ impl Asked {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
     }
 
-    /// Whether an answer may be compressed (RFC 9110 §12.5.3): only where the client says so itself, as those who look at one with a
-    /// simple tool don't.
+    /// Whether the client takes gzip (RFC 9110 §12.5.3): it says so itself, or takes anything, and not with a weight of 0.
     pub fn takes_gzip(&self) -> bool {
-        let takes = |coding: &str| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            let none = weight
-                .trim()
-                .strip_prefix("q=")
-                .is_some_and(|q| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.')));
-            name.trim().eq_ignore_ascii_case("gzip") && !none
-        };
-        self.header("accept-encoding").is_some_and(|list| list.split(',').any(takes))
+        let mut anything = false;
+        let lists = self.headers.iter().filter(|(name, _)| name == "accept-encoding");
+        for item in lists.flat_map(|(_, list)| list.split(',')) {
+            let (coding, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let weight = parameters.trim().strip_prefix(['q', 'Q']).unwrap_or_default();
+            let weight = weight.trim_start().trim_start_matches('=').trim();
+            let is_taken = !weight.starts_with('0') || weight.contains(|c| matches!(c, '1'..='9'));
+            match coding.trim() {
+                coding if coding.eq_ignore_ascii_case("gzip") => return is_taken,
+                "*" => anything = is_taken,
+                _ => {}
+            }
+        }
+        anything
     }
 
     /// Whose bucket pays.
@@ -172,6 +176,28 @@ mod tests {
                 Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
             assert_eq!((answer.status == 304, answer.body.is_empty()), (same, same), "{given}");
         }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        for (given, takes) in [
+            ("gzip", true),
+            ("gzip, deflate, br, zstd", true),
+            ("br;q=1.0, GZip;q=0.001", true),
+            ("deflate, *", true),
+            ("*;q=0, gzip", true),
+            ("gzip;q=0", false),
+            ("gzip ; q=0.000", false),
+            ("gzip;q=0, *", false),
+            ("*;q=0", false),
+            ("identity", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(asked(&[("accept-encoding", given)]).takes_gzip(), takes, "{given}");
+        }
+        assert!(asked(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
+        assert!(!asked(&[]).takes_gzip());
     }
 
     #[test]

@@ -65,9 +65,10 @@
 //! | 10 | `config.rs` | the command line | everything else |
 //! | 11 | `flags.rs` `values.rs` | sorting arguments; one value's text → its type | what values are for |
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
+//! | 11 | `assets.rs` | the files of `static/`, embedded | who asks for them |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
 //! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
-//! | 12 | `address.rs` `assets.rs` `base64.rs` `error.rs` `frame.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//! | 12 | `address.rs` `base64.rs` `error.rs` `frame.rs` `inflate.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads
 //!
@@ -140,6 +141,7 @@ pub mod history;
 pub mod http;
 pub mod hub;
 pub mod index;
+pub mod inflate;
 pub mod json;
 pub mod limits;
 pub mod log;

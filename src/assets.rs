@@ -27,7 +27,9 @@ macro_rules! assets {
 }
 
 /// The wall's document; it stands at the page's own address, with `?view=wall`.
-pub const WALL: &str = "/wall";
+pub const WALL: &str = "/wall.html";
+/// The article that shows embedding, at `/demo`.
+pub const DEMO: &str = "/demo.html";
 
 const ASSETS: [Asset; 21] = assets! {
     "/embed.js" JS "embed.js"
@@ -37,8 +39,8 @@ const ASSETS: [Asset; 21] = assets! {
     "/preview.js" JS "preview.js"
     "/count.js" JS "count.js"
     "/wall.css" CSS "wall.css"
-    "/wall" HTML "wall.html"
-    "/demo" HTML "demo.html"
+    "/wall.html" HTML "wall.html"
+    "/demo.html" HTML "demo.html"
     "/demo.css" CSS "demo.css"
     "/lang/ar.json" JSON "lang/ar.json"
     "/lang/de.json" JSON "lang/de.json"

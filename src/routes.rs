@@ -115,11 +115,11 @@ impl Site {
         }
         let Some(path) = asked.path.strip_prefix(&*self.base) else { return Err(not_found(asked)) };
         if path.is_empty() {
-            return Err(
-                Answer::new(308, "text/plain", "").with("Location", format!("{}/", self.base))
-            );
+            let here = format!("{}/", self.base);
+            return Err(Answer::new(308, "text/plain", "").with("Location", here));
         }
-        if let Some(asset) = assets::find(path) {
+        let file = if path == "/demo" { assets::DEMO } else { path };
+        if let Some(asset) = assets::find(file) {
             allow(asked, &["GET", "HEAD"])?;
             return Ok(Turn::Now(self.asset(&asset, asked)));
         }
@@ -161,7 +161,7 @@ impl Site {
         let etag = tag(asset.bytes);
         // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
         let mut answer = Answer::new(200, asset.content_type, asset.bytes);
-        if asset.content_type.starts_with("text/html") {
+        if asset.path.ends_with(".html") {
             answer = answer.with("Content-Security-Policy", PAGE_POLICY);
         }
         answer

@@ -1,11 +1,8 @@
 /**
- * sayso: live comments, <sayso-comments page src heading level theme lang order view>. Without `page` it is host/path of the canonical address,
- * without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
+ * sayso: live comments, <sayso-comments>; its attributes, lines and notices are in the README.
  *
- * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`.
- *
- * Lines and notices are those of the README's protocol. write.js comes after the first paint, other languages from lang/, the rest
- * on demand.
+ * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`. write.js comes
+ * after the first paint, other languages from lang/, the rest on demand.
  */
 
 // Limits; times in ms
@@ -832,7 +829,7 @@ class Thread {
     entry.fold.ariaExpanded = !hidden;
     entry.fold.textContent = this.text(hidden ? 'show' : 'hide', { n: entry.n });
     const row = entry.article.querySelector('.actions');
-    if (entry.n < 2 && !hidden || entry.editing) entry.fold.remove();
+    if (entry.n < (entry.depth ? 6 : 2) && !hidden || entry.editing) entry.fold.remove();
     else if (!entry.fold.isConnected && row) row.insertBefore(entry.fold, row.querySelector('.like'));
   }
 

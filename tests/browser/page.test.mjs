@@ -201,6 +201,21 @@ test('a server that is killed and comes back is resumed, and what was written me
   assert.deepEqual(await ada.locator('.text').allTextContents(), written.toReversed());
 });
 
+test('a server that restarts while one is typing leaves the text, the caret and the connection', async () => {
+  const ada = await live();
+  const box = ada.getByRole('textbox', { name: 'Comment' });
+  await box.pressSequentially('Half a sent');
+  await server.kill();
+  await ada.locator('.state:not([data-state=live])').waitFor();
+  await ada.keyboard.type('ence, ');
+  await server.start();
+  await isLive(ada);
+  await ada.keyboard.type('whole.');
+  assert.equal(await box.inputValue(), 'Half a sentence, whole.');
+  await ada.keyboard.press('Control+Enter');
+  await isConfirmed(ada, 'Half a sentence, whole.');
+});
+
 test('comments written offline survive a reload and are sent once', async () => {
   const ada = await live();
   await server.kill();

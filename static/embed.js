@@ -412,6 +412,7 @@ class Thread {
   more = false;
   oldest = Infinity;
   typing = new Map();
+  #again = '';
   #queue = [];
   #held = new Map();
   #touched = new Set();
@@ -447,12 +448,14 @@ class Thread {
     return store.read(this.key('me'));
   }
 
-  async write() {
+  async write(isAsked) {
     try {
-      const { Writer } = await import('./write.js');
+      const { Writer } = await import(`./write.js${this.#again}`);
       this.writer ??= new Writer(this, { button, draft, el, sentence, store, svg });
     } catch {
-      this.main.error.textContent = this.text('notLive');
+      // A module that failed is only fetched again by another name.
+      this.#again += '?';
+      if (isAsked) this.main.error.textContent = this.text('notLive');
     }
     return this.writer;
   }
@@ -467,7 +470,7 @@ class Thread {
     this.main.input.value = store.get(this.key('draft', this.page)) ?? '';
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!this.writer) this.write().then((writer) => writer?.main.submit());
+      if (!this.writer) this.write(true).then((writer) => writer?.main.submit());
     });
     this.who = el('p', { class: 'typing' });
     this.pill = button('pill', () => this.release(true), '');
@@ -819,7 +822,7 @@ class Thread {
   }
 
   act(name, entry, label) {
-    return button(name, () => this.writer ? this.writer[name](entry) : this.write().then((writer) => writer?.[name](entry)), label);
+    return button(name, () => this.writer ? this.writer[name](entry) : this.write(true).then((writer) => writer?.[name](entry)), label);
   }
 
   #showFold(entry) {

@@ -465,6 +465,21 @@ test('too long a comment is counted and not sent', async () => {
   assert.equal((await server.comments()).length, 0);
 });
 
+test('where the part for writing could not be loaded, the text stays and is sent at the next try', async () => {
+  const context = await person(browser);
+  people.push(context);
+  const ada = await context.newPage();
+  await ada.route(/write\.js/, (route) => route.abort());
+  await ada.goto(server.url);
+  await ada.locator('.state[data-state=live]').waitFor();
+  await say(ada, 'patience', 'Ada');
+  await ada.getByText('There is no connection right now.').waitFor();
+  assert.equal(await ada.getByRole('textbox', { name: 'Comment' }).inputValue(), 'patience');
+  await ada.unrouteAll();
+  await ada.getByRole('button', { name: 'Send' }).click();
+  await isConfirmed(ada, 'patience');
+});
+
 test('what is typed before the script runs is kept when it takes over', async () => {
   let release;
   const held = new Promise((resolve) => {

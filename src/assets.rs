@@ -23,9 +23,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
 macro_rules! assets {
-    ($($path:literal $content_type:ident $file:literal)*) => {
+    ($($file:literal $content_type:ident)*) => {
         [$(Asset {
-            path: $path,
+            path: concat!("/", $file),
             content_type: $content_type,
             packed: include_bytes!(concat!(env!("OUT_DIR"), "/static/", $file, ".gz")),
         }),*]
@@ -33,30 +33,32 @@ macro_rules! assets {
 }
 
 /// The wall's document; it stands at the page's own address, with `?view=wall`.
-pub const WALL: &str = "/wall";
+pub const WALL: &str = "/wall.html";
+/// The article that shows embedding, at `/demo`.
+pub const DEMO: &str = "/demo.html";
 
 const ASSETS: [Asset; 21] = assets! {
-    "/embed.js" JS "embed.js"
-    "/embed.css" CSS "embed.css"
-    "/write.js" JS "write.js"
-    "/post.js" JS "post.js"
-    "/preview.js" JS "preview.js"
-    "/count.js" JS "count.js"
-    "/wall.css" CSS "wall.css"
-    "/wall" HTML "wall.html"
-    "/demo" HTML "demo.html"
-    "/demo.css" CSS "demo.css"
-    "/lang/ar.json" JSON "lang/ar.json"
-    "/lang/de.json" JSON "lang/de.json"
-    "/lang/es.json" JSON "lang/es.json"
-    "/lang/fr.json" JSON "lang/fr.json"
-    "/lang/it.json" JSON "lang/it.json"
-    "/lang/ja.json" JSON "lang/ja.json"
-    "/lang/nl.json" JSON "lang/nl.json"
-    "/lang/pl.json" JSON "lang/pl.json"
-    "/lang/pt.json" JSON "lang/pt.json"
-    "/lang/ru.json" JSON "lang/ru.json"
-    "/lang/zh.json" JSON "lang/zh.json"
+    "embed.js" JS
+    "embed.css" CSS
+    "write.js" JS
+    "post.js" JS
+    "preview.js" JS
+    "count.js" JS
+    "wall.css" CSS
+    "wall.html" HTML
+    "demo.html" HTML
+    "demo.css" CSS
+    "lang/ar.json" JSON
+    "lang/de.json" JSON
+    "lang/es.json" JSON
+    "lang/fr.json" JSON
+    "lang/it.json" JSON
+    "lang/ja.json" JSON
+    "lang/nl.json" JSON
+    "lang/pl.json" JSON
+    "lang/pt.json" JSON
+    "lang/ru.json" JSON
+    "lang/zh.json" JSON
 };
 
 /// The file at `path`.
@@ -79,10 +81,13 @@ mod tests {
     fn every_file_is_there_as_it_lies_in_its_folder() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
         for asset in ASSETS {
-            let ending = if asset.content_type == HTML { ".html" } else { "" };
-            let file = std::fs::read(format!("{folder}{}{ending}", asset.path)).unwrap();
+            let file = std::fs::read(format!("{folder}{}", asset.path)).unwrap();
             assert_eq!(asset.plain(), file, "{}", asset.path);
-            assert!(asset.packed.len() < file.len() && asset.packed.starts_with(b"\x1f\x8b\x08\0"));
+            assert!(asset.packed.len() < file.len(), "{}", asset.path);
         }
+        let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+        // The folder of languages is no file.
+        let files = count(folder) - 1 + count(&format!("{folder}/lang"));
+        assert_eq!(ASSETS.len(), files, "every file of static/ is served");
     }
 }

@@ -116,11 +116,11 @@ impl Site {
         }
         let Some(path) = asked.path.strip_prefix(&*self.base) else { return Err(not_found(asked)) };
         if path.is_empty() {
-            return Err(
-                Answer::new(308, "text/plain", "").with("Location", format!("{}/", self.base))
-            );
+            let here = format!("{}/", self.base);
+            return Err(Answer::new(308, "text/plain", "").with("Location", here));
         }
-        if let Some(asset) = assets::find(path) {
+        let file = if path == "/demo" { assets::DEMO } else { path };
+        if let Some(asset) = assets::find(file) {
             allow(asked, &["GET", "HEAD"])?;
             return Ok(Turn::Now(self.asset(&asset, asked)));
         }

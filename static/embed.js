@@ -1,11 +1,8 @@
 /**
- * sayso: live comments, <sayso-comments page src heading level theme lang order view>. Without `page` it is host/path of the canonical address,
- * without `src` this file's server, without `theme` (light, dark, auto) the host's color-scheme.
+ * sayso: live comments, <sayso-comments>; its attributes, lines and notices are in the README.
  *
- * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`.
- *
- * Lines and notices are those of the README's protocol. write.js comes after the first paint, other languages from lang/, the rest
- * on demand.
+ * Nothing from the server becomes an element but through createElement, textContent and the allowlist of `rich`. write.js comes
+ * after the first paint, other languages from lang/, the rest on demand.
  */
 
 // Limits; times in ms
@@ -415,6 +412,7 @@ class Thread {
   more = false;
   oldest = Infinity;
   typing = new Map();
+  #again = '';
   #queue = [];
   #held = new Map();
   #touched = new Set();
@@ -450,12 +448,14 @@ class Thread {
     return store.read(this.key('me'));
   }
 
-  async write() {
+  async write(isAsked) {
     try {
-      const { Writer } = await import('./write.js');
+      const { Writer } = await import(`./write.js${this.#again}`);
       this.writer ??= new Writer(this, { button, draft, el, sentence, store, svg });
     } catch {
-      this.main.error.textContent = this.text('notLive');
+      // A module that failed is only fetched again by another name.
+      this.#again += '?';
+      if (isAsked) this.main.error.textContent = this.text('notLive');
     }
     return this.writer;
   }
@@ -470,7 +470,7 @@ class Thread {
     this.main.input.value = store.get(this.key('draft', this.page)) ?? '';
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!this.writer) this.write().then((writer) => writer?.main.submit());
+      if (!this.writer) this.write(true).then((writer) => writer?.main.submit());
     });
     this.who = el('p', { class: 'typing' });
     this.pill = button('pill', () => this.release(true), '');
@@ -822,7 +822,7 @@ class Thread {
   }
 
   act(name, entry, label) {
-    return button(name, () => this.writer ? this.writer[name](entry) : this.write().then((writer) => writer?.[name](entry)), label);
+    return button(name, () => this.writer ? this.writer[name](entry) : this.write(true).then((writer) => writer?.[name](entry)), label);
   }
 
   #showFold(entry) {
@@ -832,7 +832,7 @@ class Thread {
     entry.fold.ariaExpanded = !hidden;
     entry.fold.textContent = this.text(hidden ? 'show' : 'hide', { n: entry.n });
     const row = entry.article.querySelector('.actions');
-    if (entry.n < 2 && !hidden || entry.editing) entry.fold.remove();
+    if (entry.n < (entry.depth ? 6 : 2) && !hidden || entry.editing) entry.fold.remove();
     else if (!entry.fold.isConnected && row) row.insertBefore(entry.fold, row.querySelector('.like'));
   }
 

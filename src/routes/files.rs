@@ -18,7 +18,7 @@ impl Site {
                 Answer::new(200, asset.content_type, plain).tagged(&etag, asked)
             }
         };
-        let answer = match asset.content_type.starts_with("text/html") {
+        let answer = match asset.path.ends_with(".html") {
             true => answer.with("Content-Security-Policy", PAGE_POLICY),
             false => answer,
         };

@@ -91,6 +91,8 @@ export async function until(ask, what) {
 export function launch() {
   return chromium.launch({
     executablePath: CHROMIUM,
+    // Playwright's own flags switch it off; people have it.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync'],
   });

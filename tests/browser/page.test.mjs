@@ -201,6 +201,21 @@ test('a server that is killed and comes back is resumed, and what was written me
   assert.deepEqual(await ada.locator('.text').allTextContents(), written.toReversed());
 });
 
+test('a server that restarts while one is typing leaves the text, the caret and the connection', async () => {
+  const ada = await live();
+  const box = ada.getByRole('textbox', { name: 'Comment' });
+  await box.pressSequentially('Half a sent');
+  await server.kill();
+  await ada.locator('.state:not([data-state=live])').waitFor();
+  await ada.keyboard.type('ence, ');
+  await server.start();
+  await isLive(ada);
+  await ada.keyboard.type('whole.');
+  assert.equal(await box.inputValue(), 'Half a sentence, whole.');
+  await ada.keyboard.press('Control+Enter');
+  await isConfirmed(ada, 'Half a sentence, whole.');
+});
+
 test('comments written offline survive a reload and are sent once', async () => {
   const ada = await live();
   await server.kill();
@@ -448,6 +463,21 @@ test('too long a comment is counted and not sent', async () => {
   await ada.getByRole('button', { name: 'Send' }).click();
   await ada.getByText('This is 8,212 bytes long; at most 8,192 fit.').waitFor();
   assert.equal((await server.comments()).length, 0);
+});
+
+test('where the part for writing could not be loaded, the text stays and is sent at the next try', async () => {
+  const context = await person(browser);
+  people.push(context);
+  const ada = await context.newPage();
+  await ada.route(/write\.js/, (route) => route.abort());
+  await ada.goto(server.url);
+  await ada.locator('.state[data-state=live]').waitFor();
+  await say(ada, 'patience', 'Ada');
+  await ada.getByText('There is no connection right now.').waitFor();
+  assert.equal(await ada.getByRole('textbox', { name: 'Comment' }).inputValue(), 'patience');
+  await ada.unrouteAll();
+  await ada.getByRole('button', { name: 'Send' }).click();
+  await isConfirmed(ada, 'patience');
 });
 
 test('what is typed before the script runs is kept when it takes over', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 import { Server, launch, person, pseudonym, until } from './harness.mjs';
@@ -59,19 +60,21 @@ before(async () => {
 after(() => browser.close());
 
 /** Opens a page as Ada would find it, who has written before. */
-async function open(t, { lines, ...options } = {}) {
-  const server = await Server.start({ lines });
+async function open(t, { lines, flags, address, path = '/', state = 'live', prepare = () => {}, ...options } = {}) {
+  const server = await Server.start({ lines, flags });
   const me = JSON.stringify({ key: KEYS.Ada, author: pseudonym(KEYS.Ada), name: 'Ada' });
-  const known = [{ origin: server.url, localStorage: [{ name: `sayso ${server.url} me`, value: me }] }];
+  const known = [{ origin: address ?? server.url, localStorage: [{ name: `sayso ${server.url} me`, value: me }] }];
   const context = await person(browser, { deviceScaleFactor: 2, storageState: { cookies: [], origins: known }, ...options });
   t.after(async () => {
     await context.close();
     await server.stop();
     assert.deepEqual(context.faults, []);
   });
+  await prepare(context, server);
   const page = await context.newPage();
-  await page.goto(server.url);
-  if (options.javaScriptEnabled !== false) await page.locator('.state[data-state=live]').waitFor();
+  await page.goto(address ?? `${server.url}${path}`);
+  if (options.javaScriptEnabled !== false) await page.locator(`.state[data-state=${state}]`).first().waitFor();
+  if (options.javaScriptEnabled !== false && path !== '/?view=wall') await page.locator('.look').first().waitFor({ state: 'attached' });
   return { page, server, context };
 }
 
@@ -204,3 +207,95 @@ test('right to left, nothing scrolls sideways', async (t) => {
   assert.equal(await scrollsSideways(page), false);
   await shoot(page, 'right-to-left');
 });
+
+test('right to left in Arabic, with hearts and a fold', async (t) => {
+  const { page } = await embed(t, { lang: 'ar', likes: { 1: 3, 4: 12, 16: 128, 20: 5, 21: 1 } });
+  await page.locator('.like').first().waitFor();
+  assert.equal(await scrollsSideways(page), false);
+  await shoot(page, 'arabic', false);
+  assert.deepEqual(await dimTexts(page), []);
+});
+
+test('hearts, folded answers and a preview, in German and dark', async (t) => {
+  const { page } = await embed(t, { lang: 'de', likes: { 16: 128, 19: 1, 20: 5, 21: 1 }, colorScheme: 'dark' });
+  await page.locator('.like').first().click();
+  await page.locator('.fold').first().click();
+  await page.locator('.input').first().fill('Das ist *meine* Meinung, mit `code`:\n\n- eins\n- zwei\n\n> Zitat');
+  await page.getByRole('button', { name: 'Vorschau' }).click();
+  await page.locator('.preview').waitFor();
+  await shoot(page, 'preview-dark', false);
+  assert.deepEqual(await dimTexts(page), []);
+});
+
+test('oldest first, on a phone', async (t) => {
+  const { page } = await open(t, { lines: talk(), viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true });
+  await page.getByRole('button', { name: 'Newest first' }).click();
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  await page.waitForTimeout(300);
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  assert.equal(await scrollsSideways(page), false);
+  await shoot(page, 'oldest-first', false);
+});
+
+test('where WebSocket is blocked, it says so quietly', async (t) => {
+  const { page } = await open(t, { lines: talk(), prepare: (context) => context.routeWebSocket(/./, (socket) => socket.close({ code: 1011 })), state: 'polling' });
+  await shoot(page, 'polling', false);
+  assert.deepEqual(await dimTexts(page), []);
+});
+
+test('in forced colours everything can be told apart', async (t) => {
+  const { page } = await open(t, { lines: talk(), forcedColors: 'active' });
+  await page.locator('.reply').first().click();
+  await shoot(page, 'forced-colours', false);
+});
+
+test('deleting asks first', async (t) => {
+  const { page } = await open(t, { lines: talk() });
+  await page.locator('.delete').first().click();
+  await shoot(page, 'deleting', false);
+  assert.deepEqual(await dimTexts(page), []);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`the wall, ${colorScheme}`, async (t) => {
+    const { page } = await open(t, { lines: talk(), colorScheme, viewport: { width: 1280, height: 720 }, deviceScaleFactor: 1, path: '/?view=wall' });
+    await page.locator('.text').first().waitFor();
+    await shoot(page, `wall-${colorScheme}`, false);
+    assert.deepEqual(await dimTexts(page), []);
+  });
+
+  test(`the demo, ${colorScheme}`, async (t) => {
+    const lines = talk().map((line) => ({ ...line, page: line.id < 10 ? 'demo' : 'demo/themed' }));
+    const { page } = await open(t, { lines, colorScheme, path: '/demo' });
+    await page.locator('#themed .text').first().waitFor();
+    await page.locator('sayso-count', { hasText: /[1-9]/ }).first().waitFor();
+    await shoot(page, `demo-${colorScheme}`);
+  });
+}
+
+/** The talk as on another site, in that language, on a server with hearts. */
+async function embed(t, { lang, likes, ...options }) {
+  let base;
+  const host = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.end(`<!doctype html><html lang="${lang}"${lang === 'ar' ? ' dir="rtl"' : ''}><title>x</title>
+      <meta name="color-scheme" content="light dark"><link rel="stylesheet" href="${base}/embed.css">
+      <script type="module" src="${base}/embed.js"></script><body class="page"><main><sayso-comments page="/"></sayso-comments></main></html>`);
+  });
+  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+  t.after(() => host.close().closeAllConnections());
+  const address = `http://127.0.0.1:${host.address().port}`;
+  const prepare = (context, { url }) => {
+    base = url;
+    return context.routeWebSocket(/ws\/comments/, (socket) => {
+      const real = socket.connectToServer();
+      real.onMessage((message) => {
+        const said = JSON.parse(message);
+        if (said.hello) said.hello.likes = likes;
+        socket.send(JSON.stringify(said));
+      });
+      socket.onMessage((message) => message.includes('"like"') || real.send(message));
+    });
+  };
+  return open(t, { lines: talk(), prepare, flags: ['--allow-origin', address], address, ...options });
+}

@@ -9,7 +9,7 @@ use crate::{
     program::{Folder, Program},
 };
 
-const FILES: [&str; 2] = ["embed.js", "embed.css"];
+const FILES: [&str; 4] = ["embed.js", "embed.css", "demo.html", "lang/ar.json"];
 
 /// An answer's head, and its body as it comes.
 fn fetch(program: &Program, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {

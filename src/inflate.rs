@@ -157,12 +157,14 @@ impl Code {
         for &length in lengths {
             counts[length as usize] += 1;
         }
-        let mut symbols: Vec<u16> = (0..)
-            .zip(lengths)
-            .filter(|(_, length)| **length > 0)
-            .map(|(symbol, _)| symbol)
-            .collect();
-        symbols.sort_unstable_by_key(|symbol| (lengths[*symbol as usize], *symbol));
+        let mut symbols = Vec::with_capacity(lengths.len());
+        for wanted in 1..=CODE_BITS_MAX as u8 {
+            for (symbol, &length) in lengths.iter().enumerate() {
+                if length == wanted {
+                    symbols.push(symbol as u16);
+                }
+            }
+        }
         Code { counts, symbols }
     }
 

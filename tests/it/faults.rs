@@ -399,6 +399,9 @@ fn a_copy_of_the_file_made_while_it_grows_is_a_log() {
         let there = all(&second).len();
         assert!(there >= *acknowledged, "{there} of {acknowledged} are in the copy");
         assert!(second.stop().success());
-        assert!(log.starts_with(&fs::read(copy.log()).unwrap()), "it is the log's beginning");
+        let copied = fs::read(copy.log()).unwrap();
+        let differs = copied.iter().zip(&log).position(|(copied, log)| copied != log);
+        let lengths = (copied.len(), log.len());
+        assert!(log.starts_with(&copied), "not the log's beginning: {differs:?} of {lengths:?}");
     }
 }

@@ -123,9 +123,10 @@ impl<S: Sink> Backlog<S> {
     }
 
     /// Sends whole frames that everyone gets without putting them into the queue, as can be done for a reader that keeps up: no counting,
-    /// no copy of the handle. What the socket does not take waits. `None`: something waits already, so these must too.
+    /// no copy of the handle. What the socket does not take waits. `None`: something waits before these or was dropped.
     pub fn pass_live(&mut self, frames: &Frames) -> Option<Flow> {
-        if !self.queue.is_empty() || self.held.is_some() || self.ended || frames.is_empty() {
+        let waits = !self.queue.is_empty() || self.held.is_some();
+        if waits || self.overflown || self.ended || frames.is_empty() {
             return None;
         }
         let taken = match self.sink.send(frames) {

@@ -189,6 +189,19 @@ fn all_backlogs_together_are_bounded_too() {
 }
 
 #[test]
+fn who_was_refused_a_history_is_sent_nothing_behind_the_gap() {
+    let mut hall = Hall::new();
+    let pipe = Rc::new(Pipe { room: Cell::new(usize::MAX), ..Pipe::default() });
+    let (sink, greeting) = (End(pipe.clone()), Vec::new());
+    hall.turn(vec![Order::Join { reader: 1, sink, greeting, topic: 1, tier: Tier::Full }]);
+    hall.waiting.store(OUTBOXES_BYTES_MAX, std::sync::atomic::Ordering::Relaxed);
+    let history = Order::Send { reader: 1, frames: frame_of("history"), sent: None };
+    hall.turn(vec![history, Order::Live { reader: 1 }, publish("live")]);
+    assert_eq!(*pipe.taken.borrow(), frame::close(CloseCode::TryAgain));
+    assert_eq!(pipe.shut.get(), Some(Shutdown::Write));
+}
+
+#[test]
 fn who_leaves_is_sent_what_is_left_and_who_has_gone_is_forgotten() {
     let mut hall = Hall::new();
     let pipe = hall.reader(1, Tier::Full, usize::MAX);

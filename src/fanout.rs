@@ -249,7 +249,7 @@ impl<S: Sink> Shard<S> {
         let slot = *self.readers.get(&id)?;
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
         let fresh = &self.topics[&reader.topic].fresh;
-        reader.queue_fresh(&fresh[reader.taken..]);
+        reader.queue(&fresh[reader.taken..]);
         reader.taken = fresh.len();
         Some(slot)
     }
@@ -272,19 +272,19 @@ impl<S: Sink> Shard<S> {
             true => plain.clone(),
             false => joined(fresh.iter().map(|(_, full)| full)),
         };
+        let whole = [(plain, full)];
         let slots = std::mem::take(&mut listeners.slots);
         for &slot in &slots {
             let reader = self.slots[slot].as_mut().expect("a listed reader has a slot");
-            let taken = std::mem::take(&mut reader.taken);
-            let all = if reader.tier == Tier::Plain { &plain } else { &full };
-            match Some(all).filter(|_| taken == 0).and_then(|all| reader.pass(all)) {
+            let rest = match std::mem::take(&mut reader.taken) {
+                0 => &whole[..],
+                taken => &fresh[taken..],
+            };
+            match reader.pass(rest) {
                 Some(Flow::Clear) => {}
                 Some(Flow::Blocked) => self.late.push(slot),
                 None => {
-                    match taken {
-                        0 => reader.queue_fresh(&[(plain.clone(), full.clone())]),
-                        taken => reader.queue_fresh(&fresh[taken..]),
-                    }
+                    reader.queue(rest);
                     self.flush(slot);
                 }
             }
@@ -339,16 +339,17 @@ impl<S: Sink> Shard<S> {
 }
 
 impl<S: Sink> Reader<S> {
-    /// As [`Backlog::pass_live`].
-    fn pass(&mut self, frames: &Frames) -> Option<Flow> {
-        let flow = if self.is_closing { None } else { self.backlog.pass_live(frames) };
+    /// As [`Backlog::pass_live`], where there is one thing to pass.
+    fn pass(&mut self, fresh: &[(Frames, Frames)]) -> Option<Flow> {
+        let [both] = fresh else { return None };
+        let flow = if self.is_closing { None } else { self.backlog.pass_live(self.tier.of(both)) };
         self.is_late |= flow == Some(Flow::Blocked);
         flow
     }
 
-    fn queue_fresh(&mut self, fresh: &[(Frames, Frames)]) {
-        for (plain, full) in fresh.iter().filter(|_| !self.is_closing) {
-            self.backlog.push_live(if self.tier == Tier::Plain { plain } else { full });
+    fn queue(&mut self, fresh: &[(Frames, Frames)]) {
+        for both in fresh.iter().filter(|_| !self.is_closing) {
+            self.backlog.push_live(self.tier.of(both));
         }
     }
 

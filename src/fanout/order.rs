@@ -18,6 +18,13 @@ pub enum Tier {
     Full,
 }
 
+impl Tier {
+    /// Of the frames for plain readers and those for all others, the ones for this tier.
+    pub(super) fn of(self, (plain, full): &(Frames, Frames)) -> &Frames {
+        if self == Tier::Plain { plain } else { full }
+    }
+}
+
 /// Frames for everyone who listens to a topic; an empty side is for nobody.
 #[derive(Debug, Clone)]
 pub struct Parcel {

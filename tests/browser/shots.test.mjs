@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
-import { Server, launch, person, pseudonym, until } from './harness.mjs';
+import { Server, hearts, launch, person, pseudonym, until } from './harness.mjs';
 
 const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
 const MINUTE = 60_000;
@@ -287,15 +287,7 @@ async function embed(t, { lang, likes, ...options }) {
   const address = `http://127.0.0.1:${host.address().port}`;
   const prepare = (context, { url }) => {
     base = url;
-    return context.routeWebSocket(/ws\/comments/, (socket) => {
-      const real = socket.connectToServer();
-      real.onMessage((message) => {
-        const said = JSON.parse(message);
-        if (said.hello) said.hello.likes = likes;
-        socket.send(JSON.stringify(said));
-      });
-      socket.onMessage((message) => message.includes('"like"') || real.send(message));
-    });
+    return hearts(context, likes);
   };
   return open(t, { lines: talk(), prepare, flags: ['--allow-origin', address], address, ...options });
 }

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-import { Server, launch, person, until } from './harness.mjs';
+import { Server, hearts, launch, person, until } from './harness.mjs';
 
 const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
@@ -239,28 +239,18 @@ test('the demo shows two threads, one restyled and in German', async () => {
   assert.equal(await page.locator('#themed .send').evaluate((node) => getComputedStyle(node).backgroundColor), 'rgb(163, 52, 28)');
 });
 
-/** A server with hearts, played between the real one and the browser. */
-function hearts(context, likes, asked) {
-  return context.routeWebSocket(/ws\/comments/, (socket) => {
-    const real = socket.connectToServer();
-    real.onMessage((message) => {
-      const said = JSON.parse(message);
-      if (said.hello) said.hello.likes = likes;
-      socket.send(JSON.stringify(said));
-    });
-    socket.onMessage((message) => {
-      const said = JSON.parse(message);
-      if (!said.like) return real.send(message);
-      asked.push(said);
-      socket.send(JSON.stringify(said.like === 2 ? { error: 'no', nonce: said.nonce } : { likes: { [said.like]: 8 } }));
-    });
-  });
+/** What a server says to a heart: no to the second comment's. */
+function noted(asked) {
+  return (said) => {
+    asked.push(said);
+    return said.like === 2 ? { error: 'no', nonce: said.nonce } : { likes: { [said.like]: 8 } };
+  };
 }
 
 test('a heart is given, counted and taken back; a server without hearts shows none', async () => {
   for (let i = 1; i <= 2; i++) await server.post({ content: `comment ${i}` });
   const asked = [];
-  const page = await live(server.url, {}, (context) => hearts(context, { 1: 6 }, asked));
+  const page = await live(server.url, {}, (context) => hearts(context, { 1: 6 }, noted(asked)));
   const heart = page.locator('.like').last();
   await heart.waitFor();
   assert.equal(await heart.getAttribute('aria-label'), 'Like 6');
@@ -332,7 +322,7 @@ for (const [what, attributes, options] of [
     const { id } = await server.post({ page: 'a', content: 'question with `code`', name: 'Ada', key: 'k'.repeat(22) });
     for (let i = 1; i <= 2; i++) await server.post({ page: 'a', content: `answer ${i}`, parent: id });
     const asked = [];
-    const page = await live(address, { ...options, bypassCSP: true, reducedMotion: 'reduce' }, (context) => hearts(context, { 1: 6 }, asked));
+    const page = await live(address, { ...options, bypassCSP: true, reducedMotion: 'reduce' }, (context) => hearts(context, { 1: 6 }, noted(asked)));
     // Such a site is dark itself; axe takes what it can't see for white.
     if (what === 'dark') await page.addStyleTag({ content: 'html { background: #14161a; color: #fff }' });
     await page.locator('.like').first().waitFor();

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use flate2::{Compression, write::GzEncoder};
+use zopfli::{Format, Options};
 
 const GLIBC_MIN: (u32, u32) = (2, 36);
 
@@ -43,11 +43,10 @@ fn compress(from: &Path, to: &Path) -> io::Result<()> {
             compress(&entry.path(), &path)?;
             continue;
         }
-        let mut gz = GzEncoder::new(Vec::new(), Compression::best());
-        gz.write_all(&fs::read(entry.path())?)?;
         let mut name = path.into_os_string();
         name.push(".gz");
-        fs::write(name, gz.finish()?)?;
+        let file = fs::read(entry.path())?;
+        zopfli::compress(Options::default(), Format::Gzip, &file[..], fs::File::create(name)?)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::{
     disk::FileDisk,
     error::Error,
     index::{Entry, Index},
+    likes::{KIND, Likes},
     log::{FILE_NAME, Log},
     record::Record,
     scan::Place,
@@ -22,6 +23,8 @@ pub struct Archive {
     pub log: Log,
     /// Where everything lies in it.
     pub index: Index,
+    /// Who likes what.
+    pub likes: Likes,
     /// Authors of a comment that everyone sees; empty unless asked for.
     pub approved: Vec<Author>,
 }
@@ -35,6 +38,7 @@ impl Archive {
         let path = data.join(FILE_NAME);
         let disk = Box::new(FileDisk::open(&path)?);
         let mut index = Index::default();
+        let mut likes = Likes::default();
         let mut approved = Vec::new();
         let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
             let record = Record::parse(line)?;
@@ -43,6 +47,11 @@ impl Archive {
                 if with_authors && entry.sight == Sight::Public {
                     approved.extend(Author::parse(&record.author));
                 }
+            }
+            if record.kind == KIND
+                && let Some(author) = Author::parse(&record.author)
+            {
+                likes.load(record.id, author, record.on);
             }
             Ok(record.seq)
         })?;
@@ -54,8 +63,10 @@ impl Archive {
             );
         }
         index.settle();
+        let is_gone = |id| index.find(id).is_none_or(|item| item.sight.is_deleted());
+        likes.settle(|id| index.page_of(id).filter(|_| !is_gone(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
-        Ok(Archive { log, index, approved })
+        Ok(Archive { log, index, likes, approved })
     }
 }
 

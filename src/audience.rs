@@ -17,6 +17,9 @@ use crate::{
     json,
 };
 
+/// Comments whose hearts one message tells; the rest waits a second. 20 KB, far inside a reader's backlog.
+const LIKES_TOLD_MAX: usize = 1_000;
+
 /// Everyone who listens.
 pub struct Audience<S> {
     shards: Vec<Sender<Order<S>>>,
@@ -49,6 +52,8 @@ struct Page {
     told: u32,
     /// Somebody's typing was told in this second.
     typing_told: bool,
+    /// Comments whose number of hearts was not told yet.
+    liked: HashSet<u64>,
 }
 
 /// The lines of one batch for one page, framed.
@@ -127,7 +132,14 @@ impl<S> Audience<S> {
             let topic = self.new_topic();
             self.pages.insert(
                 page.into(),
-                Page { topic, readers: 0, per_shard, told: 0, typing_told: false },
+                Page {
+                    topic,
+                    readers: 0,
+                    per_shard,
+                    told: 0,
+                    typing_told: false,
+                    liked: HashSet::new(),
+                },
             );
         }
         let entry = self.pages.get_mut(page).expect("it was inserted");
@@ -266,14 +278,35 @@ impl<S> Audience<S> {
         }
     }
 
-    /// Once a second: what has changed about readers and counts.
-    pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64) {
+    /// A comment's number of hearts has changed.
+    pub fn liked(&mut self, page: &str, id: u64) {
+        if let Some(entry) = self.pages.get_mut(page) {
+            entry.liked.insert(id);
+            self.crowds.insert(page.into());
+        }
+    }
+
+    /// Once a second: what has changed about readers, counts and hearts.
+    pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64, likes: impl Fn(u64) -> u64) {
         for name in mem::take(&mut self.crowds) {
             let Some(page) = self.pages.get_mut(&name) else { continue };
             page.typing_told = false;
+            let ids: Vec<u64> = page.liked.iter().take(LIKES_TOLD_MAX).copied().collect();
+            for id in &ids {
+                page.liked.remove(id);
+            }
+            let rest = !page.liked.is_empty();
             if mem::replace(&mut page.told, page.readers) != page.readers {
                 let page = &self.pages[&name];
                 self.notice(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
+            }
+            if !ids.is_empty() {
+                let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
+                let message = format!("{{\"likes\":{}}}", json::likes(&counts));
+                self.notice(&self.pages[&name], message.as_bytes());
+            }
+            if rest {
+                self.crowds.insert(name);
             }
         }
         let counted = mem::take(&mut self.counted);

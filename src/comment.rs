@@ -72,8 +72,10 @@ pub struct Comment {
     /// Position of this line in the log.
     pub seq: u64,
     /// The `seq` of the comment's first line.
+    #[serde(default)]
     pub id: u64,
     /// What is commented on.
+    #[serde(default)]
     pub page: String,
     /// The comment that this one answers.
     #[serde(default)]
@@ -91,6 +93,7 @@ pub struct Comment {
     #[serde(default)]
     pub html: Option<String>,
     /// RFC 3339, UTC, milliseconds.
+    #[serde(default)]
     pub created_at: String,
     /// Likewise, of the last edit.
     #[serde(default)]
@@ -104,9 +107,12 @@ pub struct Comment {
     /// Who may see it.
     #[serde(default)]
     pub status: Status,
-    /// Anything but a comment names what it is.
+    /// Anything but a comment names what it is, and has neither page nor text.
     #[serde(default)]
     pub kind: Option<String>,
+    /// Of a heart: given, not taken.
+    #[serde(default)]
+    pub on: bool,
 }
 
 impl Comment {

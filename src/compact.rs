@@ -1,7 +1,7 @@
 //! Compaction: only the newest line of each comment stays, so that what was deleted is physically gone.
 //!
 //! The long part needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in `sayso compact`.
-//! `seq`s keep their values, so cursors stay good. Lines of kinds that this sayso doesn't know are all kept.
+//! `seq`s keep their values, so cursors stay good. Of hearts only those that there are stay, one line each. Lines of kinds that this sayso doesn't know are all kept.
 
 use std::{
     io,
@@ -12,8 +12,10 @@ use std::{
 };
 
 use crate::{
+    comment::Author,
     disk::{Disk, ReadAt},
     index::Index,
+    likes::{KIND, Likes, Wanted},
     log::{Log, Replaced},
     record::Record,
     rewrite::{Writer, Written, copy, rewrite},
@@ -38,6 +40,7 @@ pub struct Job {
     fresh: Box<dyn Disk>,
     /// Of each comment's newest line, by number.
     offsets: Vec<u64>,
+    likes: Wanted,
     /// Where the log ends by now.
     end: Arc<AtomicU64>,
 }
@@ -54,14 +57,15 @@ pub struct Compacted {
 }
 
 /// Whether most of the log's bytes are lines that later ones have overtaken.
-pub fn is_worth_it(log: &Log, index: &Index) -> bool {
-    log.end() >= WORTH_BYTES_MIN && index.live_bytes() * 2 < log.end()
+pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes) -> bool {
+    let live = index.live_bytes() + likes.live_bytes();
+    log.end() >= WORTH_BYTES_MIN && live * 2 < log.end()
 }
 
 impl Job {
     /// # Errors
     /// Where no new file can be made.
-    pub fn new(log: &Log, index: &Index) -> io::Result<Job> {
+    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<Job> {
         Ok(Job {
             reader: log.reader(),
             from: log.end(),
@@ -69,6 +73,7 @@ impl Job {
             header: log.next_header(),
             fresh: log.fresh()?,
             offsets: index.offsets(),
+            likes: likes.wanted(),
             end: log.seen_end(),
         })
     }
@@ -78,7 +83,7 @@ impl Job {
     /// # Errors
     /// Of the medium; `InvalidData` where the log is not as it was written.
     pub fn work(self) -> io::Result<Compacted> {
-        let Job { reader, from, mut crc, header, fresh, offsets: old, end } = self;
+        let Job { reader, from, mut crc, header, fresh, offsets: old, mut likes, end } = self;
         let mut by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
         by_offset.sort_unstable();
@@ -87,7 +92,12 @@ impl Job {
         let find = |offset: u64| by_offset.binary_search_by_key(&offset, |entry| entry.0);
         let wants = |line: &[u8], place: crate::scan::Place| {
             find(place.offset).is_ok()
-                || Record::parse(line).is_ok_and(|record| !record.kind.is_empty())
+                || Record::parse(line).is_ok_and(|record| match Author::parse(&record.author) {
+                    Some(author) if record.kind == KIND => {
+                        likes.takes(record.id, author, record.on)
+                    }
+                    _ => !record.kind.is_empty(),
+                })
         };
         rewrite(reader.clone(), from, &mut writer, wants, |was, is| {
             if let Ok(at) = find(was) {

@@ -37,6 +37,10 @@ pub struct Message {
     pub edit: Option<u64>,
     /// The comment to delete.
     pub delete: Option<u64>,
+    /// The comment to like.
+    pub like: Option<u64>,
+    /// Whether to like it, or not any more; absent: to.
+    pub on: Option<bool>,
     /// Somebody is writing.
     pub typing: Option<bool>,
     /// A moderator's word on who may see the comment.
@@ -78,6 +82,8 @@ pub enum Intent {
     Edit(u64, Text, Option<Author>),
     /// Away with a comment.
     Delete(u64, Option<Author>),
+    /// A heart for a comment, given or taken.
+    Like(u64, bool, Author),
     /// The socket belongs to this author.
     Bind(Author),
     /// Somebody is writing, under this name.
@@ -101,7 +107,7 @@ impl Message {
     /// Whatever limit it breaks first.
     pub fn intent(&self, page: &str) -> Result<Intent, Reject> {
         // Most messages are this, and its checks are done on the way.
-        if let Message { content: Some(_), edit: None, delete: None, .. } = self {
+        if let Message { content: Some(_), edit: None, delete: None, like: None, .. } = self {
             return Ok(Intent::Post(self.draft(page)?));
         }
         nonce(self.nonce.as_deref())?;
@@ -109,6 +115,13 @@ impl Message {
         match self {
             Message { edit: Some(_), delete: Some(_), .. } => {
                 Err(Reject::Malformed("it has both edit and delete".into()))
+            }
+            Message { like: Some(id), edit: None, delete: None, content: None, .. } => {
+                let (on, author) = self.heart()?;
+                Ok(Intent::Like(*id, on, author))
+            }
+            Message { like: Some(_), .. } => {
+                Err(Reject::Malformed("it has like and something else to do".into()))
             }
             Message { edit: Some(id), .. } => {
                 Ok(Intent::Edit(*id, Text::of(self.content.as_deref())?, author))
@@ -118,9 +131,18 @@ impl Message {
             Message { typing: Some(true), .. } => Ok(Intent::Typing(name(self.name.as_deref())?)),
             Message { key: Some(_), .. } => Ok(Intent::Bind(author.expect("a key has an author"))),
             _ => Err(Reject::Malformed(
-                "it has none of content, edit, delete, key and typing".into(),
+                "it has none of content, edit, delete, like, key and typing".into(),
             )),
         }
+    }
+
+    /// Whether a heart is given, and whose it is.
+    ///
+    /// # Errors
+    /// [`Reject::KeyMissing`], [`Reject::KeyLength`]
+    pub fn heart(&self) -> Result<(bool, Author), Reject> {
+        let author = author(self.key.as_deref())?.ok_or(Reject::KeyMissing)?;
+        Ok((self.on.unwrap_or(true), author))
     }
 
     /// The new comment that the message is.
@@ -325,6 +347,19 @@ mod tests {
             Ok(Intent::Delete(3, Some(_)))
         ));
         assert!(matches!(message(r#"{"key":"kkkkkkkkkkkkkkkk"}"#), Ok(Intent::Bind(_))));
+        assert!(matches!(
+            message(r#"{"like":3,"key":"kkkkkkkkkkkkkkkk"}"#),
+            Ok(Intent::Like(3, true, _))
+        ));
+        assert!(matches!(
+            message(r#"{"like":3,"on":false,"key":"kkkkkkkkkkkkkkkk"}"#),
+            Ok(Intent::Like(3, false, _))
+        ));
+        assert_eq!(message(r#"{"like":3}"#), Err(Reject::KeyMissing));
+        for both in ["\"edit\":3", "\"delete\":3", "\"content\":\"x\""] {
+            let json = format!("{{\"like\":3,\"key\":\"kkkkkkkkkkkkkkkk\",{both}}}");
+            assert!(matches!(message(&json), Err(Reject::Malformed(_))), "{both}");
+        }
         assert_eq!(
             message(r#"{"typing":true,"name":"Ada"}"#),
             Ok(Intent::Typing(Some("Ada".into())))

@@ -19,6 +19,9 @@ pub struct History {
     pub items: Vec<Item>,
     /// The lines of those items that are in memory.
     pub recent: Vec<Option<Arc<[u8]>>>,
+    /// Hearts by id, where there are any: of the items, or, for a new reader and who catches up, of the
+    /// page's newest comments that have some.
+    pub likes: Vec<(u64, u64)>,
     /// There are more, older (or with `since`, newer) ones.
     pub more: bool,
     /// Stays good while the log is rewritten.

@@ -4,6 +4,7 @@
 //! sync, then tells everyone, then takes the next: idle, a batch is one comment; busy, batches grow by themselves. Who only
 //! wants to read is served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
+mod hearts;
 mod reads;
 mod upkeep;
 mod writes;
@@ -24,6 +25,7 @@ use crate::{
     fanout::ReaderId,
     history::redacted,
     index::{Entry, Index},
+    likes::Likes,
     log::{Fault, Log},
     rates::Rates,
     recent::Recent,
@@ -72,8 +74,10 @@ pub struct Keeper<S> {
     log: Log,
     log_id: Arc<str>,
     index: Index,
+    likes: Likes,
     audience: Audience<S>,
     rates: Option<Rates>,
+    like_rates: Option<Rates>,
     rules: Rules,
     /// Authors of a comment that everyone sees; only kept for `--hold new`.
     approved: HashSet<Author>,
@@ -90,6 +94,8 @@ pub struct Keeper<S> {
 /// What one turn has taken in.
 struct Batch<S> {
     lines: Vec<Staged>,
+    /// Page and id of each comment that another number likes.
+    liked: Vec<(Box<str>, u64)>,
     /// Public lines one after another.
     bytes: Vec<u8>,
     /// In the order of their requests, each with the number of lines before it.
@@ -106,6 +112,8 @@ enum Outcome {
     Staged(usize, What),
     /// Nothing new: this is the present line; one that was durable before this batch is so whatever becomes of it.
     Known { line: Vec<u8>, durable: bool },
+    /// A heart, if the batch becomes durable or it was so before.
+    Liked(hearts::Liked),
 }
 
 /// A line that was just encoded.
@@ -120,6 +128,7 @@ struct Made<'a> {
 }
 
 struct Staged {
+    id: u64,
     page: Box<str>,
     range: std::ops::Range<usize>,
     /// In the log.
@@ -137,7 +146,7 @@ impl<S> Keeper<S> {
     /// The state on top of an opened log.
     pub fn new(
         log: Log,
-        index: Index,
+        (index, likes): (Index, Likes),
         audience: Audience<S>,
         rates: Option<Rates>,
         rules: Rules,
@@ -146,6 +155,7 @@ impl<S> Keeper<S> {
         let log_id = log.id().into();
         let batch = Batch {
             lines: Vec::new(),
+            liked: Vec::new(),
             published: 0,
             bytes: Vec::new(),
             replies: Vec::new(),
@@ -155,7 +165,9 @@ impl<S> Keeper<S> {
             log,
             log_id,
             index,
+            likes,
             audience,
+            like_rates: hearts::rates(rates.as_ref()),
             rates,
             rules,
             approved: HashSet::new(),
@@ -194,7 +206,10 @@ impl<S> Keeper<S> {
             let now = Instant::now();
             if now >= tell_at && self.audience.has_changes() {
                 tell_at = now + TELL_INTERVAL;
-                self.audience.tell_changes(|page| self.index.count(page));
+                self.audience.tell_changes(
+                    |page| self.index.count(page),
+                    |id| hearts::seen(&self.index, &self.likes, id),
+                );
             }
             if now >= seqs_at {
                 seqs_at = now + SEQ_INTERVAL;
@@ -227,6 +242,9 @@ impl<S> Keeper<S> {
             Request::Change { asked, change, by, from, reply } => {
                 (self.change(asked, change, by, from), reply)
             }
+            Request::Like { asked, on, author, from, reply } => {
+                (self.like(asked, on, author, from), reply)
+            }
             other => return self.batch.later.push(other),
         };
         if let (Some(staged), Reply::Reader(reader, _)) =
@@ -244,6 +262,7 @@ impl<S> Keeper<S> {
         let place = self.log.stage(&self.batch.bytes[range.clone()]);
         self.index.put(Entry { id, seq, place, sight, page, nonce });
         self.batch.lines.push(Staged {
+            id,
             page: page.into(),
             range,
             offset: place.offset,
@@ -257,29 +276,35 @@ impl<S> Keeper<S> {
 
     /// Makes the batch durable, and only then known, in the order of the requests.
     fn finish(&mut self) {
-        let is_empty = self.batch.lines.is_empty();
+        let is_empty = self.batch.lines.is_empty() && self.batch.liked.is_empty();
         let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
             Ok(()) => {
                 self.index.keep();
+                self.likes.keep();
                 self.pulse.full.fetch_and(is_empty, Relaxed);
                 // Before anybody hears of it, so that nobody is then served an older page.
                 self.pulse.seq.store(self.log.next_seq() - 1, Relaxed);
                 None
             }
             Err(fault) => {
+                self.likes.roll_back();
                 self.index.roll_back();
+                self.batch.liked.clear();
                 Some(self.storage_fault(fault))
             }
         };
         let replies = std::mem::take(&mut self.batch.replies);
         for (lines_before, reply, outcome) in replies {
             // What a reader hears beside the lines keeps its place among them; all else is published at once.
-            let beside = !matches!(outcome, Ok(Outcome::Staged(..)));
+            let beside = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
             if beside && fault.is_none() && matches!(reply, Reply::Reader(..)) {
                 self.publish_up_to(lines_before);
             }
             match (outcome, &fault) {
                 (Ok(outcome), None) => self.acknowledge(reply, outcome),
+                (Ok(Outcome::Liked(liked)), Some(_)) if self.is_as_asked(&liked) => {
+                    self.acknowledge_like(reply, &liked);
+                }
                 (Ok(known @ Outcome::Known { durable: true, .. }), _) => {
                     self.acknowledge(reply, known)
                 }
@@ -289,6 +314,7 @@ impl<S> Keeper<S> {
         }
         if fault.is_none() {
             self.publish_up_to(self.batch.lines.len());
+            self.note_likes();
         }
         self.batch.published = 0;
         self.batch.lines.clear();
@@ -313,6 +339,9 @@ impl<S> Keeper<S> {
     fn take_note_of(&mut self, at: usize) {
         let Staged { page, range, sight, before, author, offset, .. } = &self.batch.lines[at];
         self.recent.push(*offset, &self.batch.bytes[range.clone()]);
+        if *before == Some(Sight::Hidden) && *sight == Sight::Public {
+            self.audience.liked(page, self.batch.lines[at].id);
+        }
         let counted = *before == Some(Sight::Public);
         if counted != (*sight == Sight::Public) {
             self.audience.recount(page);
@@ -360,6 +389,7 @@ impl<S> Keeper<S> {
             (Reply::Reader(reader, _), Outcome::Known { line, .. }) => {
                 self.audience.tell(reader, &line)
             }
+            (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
             // The line itself, sent by `publish`, is the acknowledgement.
             (Reply::Reader(..), Outcome::Staged(..)) => {}
         }

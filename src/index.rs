@@ -307,6 +307,16 @@ impl Index {
         self.names.contains_key(page)
     }
 
+    /// The number of the page that comment `id` is on: rising in the order in which pages came, the same until the process ends.
+    pub fn page_of(&self, id: u64) -> Option<u32> {
+        Some(self.rest[self.ids.binary_search(&id).ok()?].page)
+    }
+
+    /// The number of `page`, if it has comments.
+    pub fn page_number_of(&self, page: &str) -> Option<u32> {
+        self.names.get(page).copied()
+    }
+
     /// Comments on `page` that everyone sees.
     pub fn count(&self, page: &str) -> u64 {
         self.page(page).map_or(0, |page| page.count)

@@ -14,6 +14,12 @@ pub fn counts<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
+/// Hearts by id, such as `{"17":6}`.
+pub fn likes(likes: &[(u64, u64)]) -> String {
+    let fields: Vec<String> = likes.iter().map(|(id, count)| format!("\"{id}\":{count}")).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
 /// The value behind `"name":` in a JSON object: a number, or a string without escapes.
 pub fn field<'j>(json: &'j str, name: &str) -> Option<&'j str> {
     // Inside a string the quotes would be escaped, so this is a field's name.

@@ -55,10 +55,11 @@
 //! | 9 | `scan.rs` | a log from its first line to its last; torn or damaged | comments |
 //! | 8 | `sight.rs` | who sees a line, and where it lies | who asks |
 //! | 8 | `record.rs` | what opening a log remembers of a line | files, the index |
+//! | 9 | `likes.rs` | who likes what, in a few bytes | pseudonyms' text, files |
 //! | 8 | `nonces.rs` | every nonce ever used, in a few bytes | nonces' text |
 //! | 8 | `draft.rs` | what a client says: untrusted → typed → encoded | sockets, state |
 //! | 8 | `page.rs` | the served page as HTML | requests, files |
-//! | 9 | `comment.rs` | a comment and its line | I/O, clocks, threads |
+//! | 10 | `comment.rs` | a comment and its line | I/O, clocks, threads |
 //! | 9 | `answer.rs` `caps.rs` | an HTTP answer's bytes; how many connections | sockets |
 //! | 10 | `disk.rs` `seal.rs` | one growing file; a line's checksum | lines; files |
 //! | 9 | `http.rs` | a request and an answer as routes see them | paths, servers |
@@ -102,6 +103,7 @@
 //! the full present state of one comment; of two lines with the same `id`, the later wins. Every line of one write but the last
 //! carries `more`. `crc` is CRC-32C over the line from `{` up to, without, `,"crc"`, continued from the line before (header: 0).
 //! What readers get is the line up to, without, `,"more"` or `,"crc"`, and `}`.
+//! A line with `"kind":"like"` is a heart ([`likes`]): given or taken by an author, for the comment `id`; it is never sent as a line.
 //!
 //! ```text
 //! {"sayso":1,"log":"9c41f0aa53d7e6b2","created_at":"2026-11-22T05:07:13.123Z","next":1,"crc":"e8d10d96"}
@@ -143,6 +145,7 @@ pub mod hub;
 pub mod index;
 pub mod inflate;
 pub mod json;
+pub mod likes;
 pub mod limits;
 pub mod log;
 pub mod markup;

@@ -32,5 +32,7 @@ pub const RESUME_LINES_MAX: usize = 1_000;
 pub const RESUME_BYTES_MAX: usize = 512 * 1024;
 /// `count=` parameters of one socket, `page=` parameters of `/api/counts`.
 pub const COUNTED_PAGES_MAX: usize = 100;
+/// Comments whose hearts a new reader is told, the page's newest that have any.
+pub const LIKED_COMMENTS_MAX: usize = 200;
 /// A client's text frame, and the body of an HTTP request, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;

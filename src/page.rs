@@ -48,6 +48,8 @@ pub struct View<'a> {
     pub count: u64,
     /// Oldest first, tombstones included.
     pub comments: &'a [Comment],
+    /// Hearts by id, where a comment has any.
+    pub likes: &'a [(u64, u64)],
     /// Whether there are older ones.
     pub more: bool,
     /// Why the post was refused, as a sentence.
@@ -74,7 +76,7 @@ pub fn render(view: &View) -> Rendered {
     open_document(&mut head, view);
     let mut tail = String::with_capacity(1_024 + view.comments.len() * 1_024);
     close_form(&mut tail, view);
-    let thread = Thread::of(view.comments);
+    let thread = Thread::of(view.comments, view.likes);
     if thread.roots.is_empty() {
         tail.push_str("<p class=\"empty\">No comments yet. Say the first word.</p>");
     } else {
@@ -163,6 +165,8 @@ fn close_document(out: &mut String, view: &View) {
 /// Who hangs below whom. Places are indices into the comments.
 struct Thread<'a> {
     comments: &'a [Comment],
+    /// Hearts by id.
+    likes: &'a [(u64, u64)],
     /// Shown at the top level, oldest first.
     roots: Vec<usize>,
     /// Shown below each, oldest first.
@@ -174,7 +178,7 @@ struct Thread<'a> {
 }
 
 impl<'a> Thread<'a> {
-    fn of(comments: &'a [Comment]) -> Thread<'a> {
+    fn of(comments: &'a [Comment], likes: &'a [(u64, u64)]) -> Thread<'a> {
         let places: HashMap<u64, usize> =
             comments.iter().enumerate().map(|(i, comment)| (comment.id, i)).collect();
         // Only what comes earlier can be answered: so the walk below ends, whatever the lines say.
@@ -187,6 +191,7 @@ impl<'a> Thread<'a> {
 
         let mut thread = Thread {
             comments,
+            likes,
             roots: Vec::new(),
             below: vec![Vec::new(); comments.len()],
             answered,
@@ -290,7 +295,17 @@ fn article(out: &mut String, thread: &Thread, place: usize) {
         }
     }
     // Room for what the script puts there, so that nothing moves when it does.
-    out.push_str("<div class=\"actions\"></div></article>");
+    out.push_str("<div class=\"actions\">");
+    if let Some((_, count)) = thread.likes.iter().find(|(id, _)| *id == comment.id) {
+        let name = if *count == 1 { "1 like".to_owned() } else { format!("{count} likes") };
+        put(
+            out,
+            format_args!(
+                "<span class=\"like\" role=\"img\" aria-label=\"{name}\">♥ {count}</span>"
+            ),
+        );
+    }
+    out.push_str("</div></article>");
 }
 
 /// Two or three soft shapes that are always the same for the same author; a silhouette for nobody.

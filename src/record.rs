@@ -5,36 +5,49 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
-use crate::comment::Status;
+use crate::{
+    comment::{Comment, Status},
+    likes::KIND,
+};
 
 /// Lines of every kind have a `seq`; the rest is a comment's.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// See [`Comment::seq`](crate::comment::Comment::seq), and so on.
+    /// See [`Comment::seq`], and so on.
     pub seq: u64,
     /// 0 if absent.
-    #[serde(default)]
     pub id: u64,
     /// Empty if absent.
-    #[serde(default, borrow)]
     pub page: Cow<'a, str>,
     /// Empty if absent.
-    #[serde(default, borrow)]
     pub author: Cow<'a, str>,
     /// Empty if absent.
-    #[serde(default, borrow)]
     pub nonce: Cow<'a, str>,
     /// `false` if absent.
-    #[serde(default)]
     pub deleted: bool,
     /// Public if absent.
-    #[serde(default)]
     pub status: Status,
+    /// Of a heart: given, not taken.
+    pub on: bool,
     /// Empty if absent, as a comment's is.
-    #[serde(default, borrow)]
     pub kind: Cow<'a, str>,
+}
+
+impl From<Comment> for Record<'_> {
+    fn from(line: Comment) -> Self {
+        let text = |field: Option<String>| Cow::Owned(field.unwrap_or_default());
+        Record {
+            seq: line.seq,
+            id: line.id,
+            page: Cow::Owned(line.page),
+            author: text(line.author),
+            nonce: text(line.nonce),
+            deleted: line.deleted,
+            status: line.status,
+            on: line.on,
+            kind: text(line.kind),
+        }
+    }
 }
 
 impl<'a> Record<'a> {
@@ -45,8 +58,9 @@ impl<'a> Record<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Record<'a>, String> {
         let record = match Reader(line).record() {
             Some(record) => record,
-            None => serde_json::from_slice(line)
-                .map_err(|error| format!("it is no comment: {error}"))?,
+            None => {
+                Comment::parse(line).map_err(|error| format!("it is no comment: {error}"))?.into()
+            }
         };
         record.check()
     }
@@ -75,6 +89,9 @@ impl<'a> Reader<'a> {
         let mut record = Record::default();
         self.literal(b"{\"seq\":")?;
         record.seq = self.number()?;
+        if self.has(b",\"kind\":\"like\",\"id\":") {
+            return self.like(record);
+        }
         self.literal(b",\"id\":")?;
         record.id = self.number()?;
         self.literal(b",\"page\":\"")?;
@@ -108,11 +125,25 @@ impl<'a> Reader<'a> {
         } else if self.has(b",\"status\":\"hidden\"") {
             record.status = Status::Hidden;
         }
+        self.end().then_some(record)
+    }
+
+    /// What [`encode`](crate::likes::encode) writes, behind the kind.
+    fn like(mut self, mut record: Record<'a>) -> Option<Record<'a>> {
+        record.kind = Cow::Borrowed(KIND);
+        record.id = self.number()?;
+        self.literal(b",\"author\":\"")?;
+        record.author = self.plain_text()?;
+        record.on = self.has(b",\"on\":true");
+        if !record.on {
+            self.literal(b",\"on\":false")?;
+        }
+        self.end().then_some(record)
+    }
+
+    fn end(mut self) -> bool {
         self.has(b",\"more\":1");
-        self.literal(b",\"crc\":\"")?;
-        self.any_text()?;
-        self.literal(b"}")?;
-        self.0.is_empty().then_some(record)
+        self.has(b",\"crc\":\"") && self.any_text().is_some() && self.0 == b"}"
     }
 
     fn has<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
@@ -156,7 +187,7 @@ impl<'a> Reader<'a> {
         Some(Cow::Borrowed(text))
     }
 
-    /// A string that nobody wants to know, behind its opening quote. Like serde_json, doesn't look whether it is UTF-8.
+    /// A string that nobody wants to know, behind its opening quote. Whether it is UTF-8 is seen when it is read.
     fn any_text(&mut self) -> Option<()> {
         let mut len = 0;
         loop {
@@ -178,7 +209,11 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comment::{Author, Comment};
+    use crate::{comment::Author, likes::encode};
+
+    fn slowly(line: &[u8]) -> Record<'_> {
+        Comment::parse(line).unwrap().into()
+    }
 
     /// Lines with every field, with none that may be absent, and in between.
     fn lines() -> Vec<Vec<u8>> {
@@ -206,15 +241,20 @@ mod tests {
             line.pop();
             line
         });
+        let likes = [true, false].map(|on| {
+            let mut line = encode(1_234_567, 12, Author::of_key("0123456789abcdef"), on);
+            line.pop();
+            line
+        });
         let ends = [&b",\"crc\":\"5d0c1a7e\"}"[..], b",\"more\":1,\"crc\":\"5d0c1a7e\"}"];
-        lines.iter().flat_map(|line| ends.map(|end| [line, end].concat())).collect()
+        lines.iter().chain(&likes).flat_map(|line| ends.map(|end| [line, end].concat())).collect()
     }
 
     #[test]
     fn a_line_as_it_is_written_needs_no_second_reader() {
         for line in lines() {
             let read = Reader(&line).record().expect("it is as it is written");
-            assert_eq!(read, serde_json::from_slice(&line).unwrap());
+            assert_eq!(read, slowly(&line));
         }
     }
 
@@ -222,10 +262,13 @@ mod tests {
     fn no_changed_line_is_read_in_two_ways() {
         let (mut same, mut left) = (0, 0);
         let mut check = |line: &[u8]| match Reader(line).record() {
-            Some(read) => {
-                assert_eq!(read, serde_json::from_slice(line).unwrap(), "{line:?}");
-                same += 1;
-            }
+            Some(read) => match Comment::parse(line) {
+                Ok(comment) => {
+                    assert_eq!(read, comment.into(), "{line:?}");
+                    same += 1;
+                }
+                Err(_) => assert!(str::from_utf8(line).is_err(), "{line:?}"),
+            },
             None => left += 1,
         };
         for line in lines() {

@@ -63,6 +63,12 @@ pub enum Reject {
     NotOnPage(u64),
     /// The comment waits for a moderator, so it can't be taken away.
     NeverPublic(u64),
+    /// The comment is taken away for now, so it can't be liked.
+    Hidden(u64),
+    /// A heart is somebody's.
+    KeyMissing,
+    /// So many hearts there may be, of what the text names.
+    LikesFull(usize, &'static str),
     /// The nonce is that of a comment which this client may not see.
     NonceTaken,
     /// The comment is deleted, so it can't be edited.
@@ -73,6 +79,8 @@ pub enum Reject {
         wait: u32,
         /// What is allowed.
         rate: Rate,
+        /// Comments, or what else.
+        what: &'static str,
     },
     /// Non-post frames beyond the limit a second.
     TooManyFrames(u32),
@@ -90,7 +98,11 @@ impl Reject {
         match self {
             Reject::NotAuthor(_) | Reject::NotModerator | Reject::PageNotAllowed(_) => 403,
             Reject::UnknownComment(_) | Reject::NotOnPage(_) => 404,
-            Reject::Deleted(_) | Reject::NonceTaken | Reject::NeverPublic(_) => 409,
+            Reject::Deleted(_)
+            | Reject::Hidden(_)
+            | Reject::LikesFull(..)
+            | Reject::NonceTaken
+            | Reject::NeverPublic(_) => 409,
             Reject::ContentTooLong(_) => 413,
             Reject::TooFast { .. } | Reject::TooManyFrames(_) => 429,
             Reject::StorageFull
@@ -157,6 +169,11 @@ impl fmt::Display for Reject {
             Reject::NonceLength(n) => {
                 write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
             }
+            Reject::KeyMissing => write!(f, "key is missing, a like needs one"),
+            Reject::Hidden(id) => write!(f, "comment {id} is taken away for now"),
+            Reject::LikesFull(max, what) => {
+                write!(f, "{what} may have at most {max} likes, and have them")
+            }
             Reject::UnknownParent(id) => {
                 write!(f, "there is no comment {id} on this page to answer")
             }
@@ -171,10 +188,10 @@ impl fmt::Display for Reject {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
             }
             Reject::Deleted(id) => write!(f, "comment {id} is deleted"),
-            Reject::TooFast { wait, rate: Rate { posts, seconds } } => {
+            Reject::TooFast { wait, rate: Rate { posts, seconds }, what } => {
                 write!(
                     f,
-                    "at most {posts} comments in {seconds} s are allowed, try again in {wait} s"
+                    "at most {posts} {what} in {seconds} s are allowed, try again in {wait} s"
                 )
             }
             Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),

@@ -45,6 +45,19 @@ pub enum Request<S> {
         /// Who hears of it.
         reply: Reply,
     },
+    /// A heart, given or taken.
+    Like {
+        /// To which comment.
+        asked: Asked,
+        /// Given.
+        on: bool,
+        /// By whom.
+        author: Author,
+        /// Whose bucket pays, beside the author's.
+        from: Counted,
+        /// Who hears of it.
+        reply: Reply,
+    },
     /// A new reader.
     Join(Join<S>),
     /// A reader has gone.
@@ -102,7 +115,7 @@ pub enum Reply {
 /// Takes an answer somewhere; must not wait, the hub runs it.
 pub type Call<T> = Box<dyn FnOnce(T) + Send>;
 
-/// What was done: the comment's present line and how it came to be.
+/// What was done: the comment's present line, or how many like it, and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     /// From `{` to `}`.

@@ -3,6 +3,7 @@
 //! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Turn::Later`] and goes on.
 
 mod files;
+mod like;
 mod served;
 mod status;
 
@@ -152,7 +153,10 @@ impl Site {
                 "this is the address of a WebSocket; connect to it with one",
             )),
             _ => match comment_id {
-                Some(id) => self.change(id, asked),
+                Some(id) => match id.strip_suffix("/like") {
+                    Some(id) => self.like(id, asked),
+                    None => self.change(id, asked),
+                },
                 None => Err(not_found(asked)),
             },
         }
@@ -268,8 +272,7 @@ impl Site {
     }
 
     fn change(self: &Arc<Site>, id: &str, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
-        let comment = Comment { id: number.ok_or_else(|| not_found(asked))?, page: None };
+        let comment = comment_of(id, asked)?;
         allow(asked, &["PATCH", "DELETE"])?;
         self.check_origin(asked)?;
         let moderator = self.is_moderator(asked);
@@ -352,6 +355,11 @@ impl Site {
     }
 }
 
+fn comment_of(id: &str, asked: &Asked) -> Result<Comment, Answer> {
+    let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
+    Ok(Comment { id: number.ok_or_else(|| not_found(asked))?, page: None })
+}
+
 fn status_of(what: What) -> u16 {
     match what {
         What::Posted => 201,
@@ -375,7 +383,7 @@ fn change_of(message: &Message) -> Result<Change, Reject> {
     }
 }
 
-/// `{"log":…,"seq":…,"comments":[…],"more":…}`
+/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`
 fn history_json(history: &History) -> io::Result<Vec<u8>> {
     let mut out = format!("{{\"log\":\"{}\",\"seq\":{},\"comments\":[", history.log, history.seq)
         .into_bytes();
@@ -386,7 +394,8 @@ fn history_json(history: &History) -> io::Result<Vec<u8>> {
         }
         out.extend_from_slice(line);
     })?;
-    out.extend_from_slice(format!("],\"more\":{}}}", history.more).as_bytes());
+    let likes = json::likes(&history.likes);
+    out.extend_from_slice(format!("],\"likes\":{likes},\"more\":{}}}", history.more).as_bytes());
     Ok(out)
 }
 

@@ -149,8 +149,9 @@ fn start_hub(
     let pulse = Arc::new(Pulse::default());
     let rates = config.rate.map(Rates::new);
     let audience = Audience::new(shards);
+    let known = (archive.index, archive.likes);
     let mut keeper =
-        Keeper::new(archive.log, archive.index, audience, rates, Rules::of(config), pulse.clone());
+        Keeper::new(archive.log, known, audience, rates, Rules::of(config), pulse.clone());
     archive.approved.into_iter().for_each(|author| keeper.approve(author));
     let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
     Ok((Hub { requests, pulse }, thread))

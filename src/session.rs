@@ -253,6 +253,10 @@ impl Session {
             Intent::Post(draft) => Request::Post { draft, from, reply: reply() },
             Intent::Edit(id, text, author) => change(id, Change::Text(text), author),
             Intent::Delete(id, author) => change(id, Change::Delete, author),
+            Intent::Like(id, on, author) => {
+                let asked = Asked { id, page: self.page.clone() };
+                Request::Like { asked, on, author, from, reply: reply() }
+            }
             Intent::Bind(author) => Request::Bind(self.number, author),
             Intent::Typing(name) => Request::Typing(self.number, name),
             Intent::Nothing => return Ok(()),
@@ -296,8 +300,11 @@ fn hello(welcome: &Welcome) -> String {
     let resumed =
         welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
     format!(
-        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}}}}}",
-        history.log, history.seq, welcome.readers
+        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed},\"likes\":{}}}}}",
+        history.log,
+        history.seq,
+        welcome.readers,
+        json::likes(&history.likes)
     )
 }
 

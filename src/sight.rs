@@ -32,6 +32,11 @@ impl Sight {
         }
     }
 
+    /// Whether nothing is left to see.
+    pub fn is_deleted(self) -> bool {
+        matches!(self, Sight::Deleted | Sight::PendingDeleted)
+    }
+
     /// Whether everyone gets a line of it, in whatever form.
     pub fn is_shared(self) -> bool {
         !matches!(self, Sight::Pending | Sight::PendingDeleted)

@@ -116,9 +116,9 @@ pub fn compact(data: &Path) -> Result<(), Error> {
         lock => lock?,
     };
     let io_error = |source| Error::Io { what: "compact", path: path.clone(), source };
-    let Archive { mut log, mut index, .. } = Archive::open(data, SyncMode::Always, false)?;
+    let Archive { mut log, mut index, likes, .. } = Archive::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = Job::new(&log, &index).and_then(Job::work).map_err(io_error)?;
+    let compacted = Job::new(&log, &index, &likes).and_then(Job::work).map_err(io_error)?;
     compacted.adopt(&mut log, &mut index).map_err(io_error)?;
     println!("{}: {before} bytes before, {} now", path.display(), log.end());
     Ok(())

@@ -612,6 +612,8 @@ class Thread {
 
   #hear(notice) {
     if (notice.likes) {
+      // A hello tells of all that have any.
+      if (notice.log && Object.keys(notice.likes).length < 200) for (const id in this.likes) notice.likes[id] ??= 0;
       this.likes = { ...this.likes, ...notice.likes };
       this.writer?.showLikes(Object.keys(notice.likes));
     }

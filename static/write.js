@@ -319,13 +319,19 @@ export class Writer {
     };
     const complain = (words) => {
       restore();
-      entry.article.querySelector('.actions').append(el('span', { class: 'warn', role: 'alert' }, words));
+      this.#warn(entry, words);
     };
     const keep = button('keep', restore, text('keep'));
     const act = () => this.#ask(entry.line.id, { delete: entry.line.id }, { complain });
     row.replaceChildren(el('span', { class: 'warn' }, text('sure')), button('delete', act, text('delete')), keep);
     row.addEventListener('keydown', ({ key }) => key === 'Escape' && restore());
     keep.focus();
+  }
+
+  #warn(entry, words) {
+    const row = entry.article.querySelector('.actions');
+    row.querySelector('.warn')?.remove();
+    if (words) row.append(this.tools.el('span', { class: 'warn', role: 'alert' }, words));
   }
 
   // Hearts
@@ -363,20 +369,21 @@ export class Writer {
     entry.heart.ariaLabel = `${text('like')} ${n}`.trim();
   }
 
-  /** Shown at once, taken back if refused. */
+  /** Shown at once, taken back if refused, with the reason. */
   like(entry) {
     const { thread } = this;
     const { id } = entry.line;
     const before = thread.likes[id] ?? 0;
     const on = !this.#liked[id];
-    const set = (isLiked, n) => {
+    const set = (isLiked, n, words) => {
       const { [id]: _, ...others } = this.#liked;
       this.tools.store.set(thread.key('liked', thread.wire.log), JSON.stringify(isLiked ? { ...others, [id]: 1 } : others));
       thread.likes[id] = n;
       this.#beat(entry);
+      this.#warn(entry, words);
     };
     set(on, before + (on ? 1 : -1));
-    const nonce = this.#ask(id, { like: id, on }, { complain: () => set(!on, before) });
+    const nonce = this.#ask(id, { like: id, on }, { complain: (words) => set(!on, before, words) });
     setTimeout(() => this.#asked.delete(nonce), LIKE_WAIT);
   }
 

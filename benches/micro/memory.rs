@@ -17,7 +17,6 @@ use sayso::{
     disk::{Disk, ReadAt},
     fanout::{INBOX_ORDERS_MAX, Tier},
     hub::{Keeper, Rules},
-    index::Index,
     log::Log,
     request::Pulse,
 };
@@ -94,5 +93,5 @@ pub fn keeper() -> Keeper<Hole> {
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
             .expect("an empty log can be begun");
     let rules = Rules { hold: Hold::None, page_prefix: Vec::new(), max_pages: 1 };
-    Keeper::new(log, Index::default(), audience, None, rules, Arc::new(Pulse::default()))
+    Keeper::new(log, Default::default(), audience, None, rules, Arc::new(Pulse::default()))
 }

@@ -42,7 +42,9 @@ impl<S> Keeper<S> {
                 self.stopping = true;
                 self.audience.goodbye();
             }
-            Request::Post { .. } | Request::Change { .. } => unreachable!("these are in the batch"),
+            Request::Post { .. } | Request::Change { .. } | Request::Like { .. } => {
+                unreachable!("these are in the batch")
+            }
         }
     }
 
@@ -54,7 +56,8 @@ impl<S> Keeper<S> {
         let welcome_message = match follow {
             Follow::Page(page, from) => {
                 let (items, resumed) = self.first_items(&page, &from);
-                let history = self.history(&page, items, false, false);
+                let likes = self.likes_on(&page);
+                let history = History { likes, ..self.history(&page, items, false, false) };
                 let readers = self.audience.join(reader, sink, greeting, tier, &page);
                 Welcome { history, readers, resumed }
             }
@@ -116,6 +119,8 @@ impl<S> Keeper<S> {
     fn read(&mut self, read: Read) {
         let Read { page, part, limit, moderator, answer } = read;
         let seen = |item: &Item| moderator || item.sight.is_shared();
+        // Who catches up wants to know of what has changed, and a heart changes no line.
+        let newest = matches!(part, Part::Since(_)).then(|| self.likes_on(&page));
         let (items, more) = match part {
             Part::Before(before) => {
                 let (mut items, more) =
@@ -127,7 +132,11 @@ impl<S> Keeper<S> {
                 bounded(self.index.since(&page, seq).filter(seen), limit, ANSWER_BYTES_MAX)
             }
         };
-        answer(self.history(&page, items, more, moderator));
+        let mut history = self.history(&page, items, more, moderator);
+        if let Some(likes) = newest {
+            history.likes = likes;
+        }
+        answer(history);
     }
 
     fn history(&self, page: &str, items: Vec<Item>, more: bool, moderator: bool) -> History {
@@ -136,6 +145,7 @@ impl<S> Keeper<S> {
             seq: self.index.seq(page),
             count: self.index.count(page),
             recent: items.iter().map(|item| self.recent.get(item.place.offset)).collect(),
+            likes: self.likes_of(&items),
             items,
             more,
             file: self.log.reader(),

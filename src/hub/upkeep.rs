@@ -75,13 +75,13 @@ impl<S> Keeper<S> {
             None if self.is_compacting() || self.upkeep.has_just_failed() => {}
             None if self.pulse.failed.get().is_some() || self.stopping => {}
             None if self.log.end() < self.upkeep.compacted_to * 2 => {}
-            None if is_worth_it(&self.log, &self.index) => self.begin_to_compact(),
+            None if is_worth_it(&self.log, &self.index, &self.likes) => self.begin_to_compact(),
             None => {}
         }
     }
 
     fn begin_to_compact(&mut self) {
-        let begun = Job::new(&self.log, &self.index).and_then(|job| {
+        let begun = Job::new(&self.log, &self.index, &self.likes).and_then(|job| {
             let made = Arc::new(Mutex::new(None));
             let place = made.clone();
             let work = move || *lock(&place) = Some(job.work());

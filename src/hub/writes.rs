@@ -114,6 +114,9 @@ impl<S> Keeper<S> {
             }
             Change::Status(status) => comment.status = status,
         }
+        if let (true, Some(number)) = (comment.deleted, self.index.page_of(id)) {
+            self.likes.forget((number, id));
+        }
         comment.seq = self.log.next_seq();
         let start = self.batch.bytes.len();
         comment.encode(&mut self.batch.bytes);
@@ -151,9 +154,11 @@ impl<S> Keeper<S> {
         let Some(rates) = &mut self.rates else { return Ok(()) };
         let payers = [Some(Payer::Address(from)), author.map(Payer::Author)];
         let payers: Vec<Payer> = payers.into_iter().flatten().collect();
-        rates
-            .take(&payers, self.started.elapsed())
-            .map_err(|wait| Reject::TooFast { wait, rate: rates.rate() })
+        rates.take(&payers, self.started.elapsed()).map_err(|wait| Reject::TooFast {
+            wait,
+            rate: rates.rate(),
+            what: "comments",
+        })
     }
 
     fn must_wait(&self, links: bool, author: Option<Author>) -> bool {

@@ -13,6 +13,7 @@ fn view<'a>(comments: &'a [Comment]) -> View<'a> {
         seq: 9,
         count: comments.len() as u64,
         comments,
+        likes: &[],
         more: false,
         note: None,
         name: "",
@@ -48,6 +49,15 @@ fn the_nonce_belongs_between_head_and_tail() {
     assert!(html.contains("<input type=\"hidden\" name=\"nonce\" value=\"NONCE\">"), "{html}");
     assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"));
     assert!(html.ends_with("</html>\n"));
+}
+
+#[test]
+fn hearts_stand_beside_the_comments_that_have_any() {
+    let comments = [comment(1, None), comment(2, None), comment(3, None)];
+    let html = whole(&View { likes: &[(1, 6), (3, 1)], ..view(&comments) });
+    assert!(at(&html, "♥ 1") < at(&html, "text2") && at(&html, "text1") < at(&html, "♥ 6"));
+    assert!(html.contains("aria-label=\"6 likes\"") && html.contains("aria-label=\"1 like\""));
+    assert_eq!(html.matches('♥').count(), 2);
 }
 
 #[test]

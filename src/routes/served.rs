@@ -36,6 +36,7 @@ pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; sty
 pub(super) struct Kept {
     page: Rendered,
     seq: u64,
+    likes: Vec<(u64, u64)>,
     /// The log's highest `seq` before it was found that the page has nothing newer.
     checked: u64,
     etag: String,
@@ -76,7 +77,9 @@ impl Site {
         checked: u64,
         is_newest: bool,
     ) -> io::Result<Arc<Kept>> {
-        let old = self.kept(page).filter(|kept| is_newest && kept.seq == history.seq);
+        let old = self
+            .kept(page)
+            .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
         let (rendered, etag) = match old {
             Some(kept) => (
                 Rendered { head: kept.page.head.clone(), tail: kept.page.tail.clone() },
@@ -91,7 +94,13 @@ impl Site {
                 (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
             }
         };
-        let kept = Arc::new(Kept { page: rendered, seq: history.seq, checked, etag });
+        let kept = Arc::new(Kept {
+            page: rendered,
+            seq: history.seq,
+            likes: history.likes.clone(),
+            checked,
+            etag,
+        });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
             if all.len() >= RENDERED_PAGES_MAX && !all.contains_key(page) {
@@ -120,6 +129,7 @@ impl Site {
                 seq: history.seq,
                 count: history.count,
                 comments: &comments,
+                likes: &history.likes,
                 more,
                 note: refused.map(|(_, note)| note),
                 name: refused.and_then(|(message, _)| message.name.as_deref()).unwrap_or_default(),

@@ -15,24 +15,6 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Every wait ends after this, ms: generous, since a loaded machine is no failure. */
 export const PATIENCE = Number(process.env.PATIENCE ?? 15_000);
 
-/** Puts a server with hearts between the real one and a browser: `likes` stands in its hello, `heart` answers each heart. */
-export function hearts(context, likes, heart = () => undefined) {
-  return context.routeWebSocket(/ws\/comments/, (socket) => {
-    const real = socket.connectToServer();
-    real.onMessage((message) => {
-      const said = JSON.parse(message);
-      if (said.hello) said.hello.likes = likes;
-      socket.send(JSON.stringify(said));
-    });
-    socket.onMessage((message) => {
-      const said = JSON.parse(message);
-      if (!said.like) return real.send(message);
-      const answer = heart(said);
-      if (answer) socket.send(JSON.stringify(answer));
-    });
-  });
-}
-
 /** One sayso on a free port; `kill` and `start` again keep port and data. */
 export class Server {
   static async start(options = {}) {

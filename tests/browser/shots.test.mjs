@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
-import { Server, hearts, launch, person, pseudonym, until } from './harness.mjs';
+import { Server, launch, person, pseudonym, until } from './harness.mjs';
 
 const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
 const MINUTE = 60_000;
@@ -50,6 +50,12 @@ function talk() {
     seq: i + 1, id: i + 1, page: '/', parent, ...(deleted ? {} : { name, author: name && pseudonym(KEYS[name]), content, html }),
     created_at: at(minutes), edited_at: edited && at(edited), deleted, nonce: `nonce-number-${1000 + i}`,
   }));
+}
+
+/** So many hearts for each comment, as lines. */
+function given(likes) {
+  const hearts = Object.entries(likes).flatMap(([id, n]) => Array.from({ length: n }, (_, i) => ({ id: Number(id), author: pseudonym(`reader ${i}`) })));
+  return hearts.map(({ id, author }, i) => ({ seq: TALK.length + i + 1, kind: 'like', id, author, on: true }));
 }
 
 let browser;
@@ -287,7 +293,6 @@ async function embed(t, { lang, likes, ...options }) {
   const address = `http://127.0.0.1:${host.address().port}`;
   const prepare = (context, { url }) => {
     base = url;
-    return hearts(context, likes);
   };
-  return open(t, { lines: talk(), prepare, flags: ['--allow-origin', address], address, ...options });
+  return open(t, { lines: [...talk(), ...given(likes)], prepare, flags: ['--allow-origin', address], address, ...options });
 }

@@ -166,7 +166,7 @@ impl Writer {
             Step::Write(acts) => return self.write(acts),
             Step::BeginCompaction => {
                 self.begun_at = self.truth.acknowledged.len();
-                self.job = Job::new(&self.log, &self.index).ok();
+                self.job = Job::new(&self.log, &self.index, &Default::default()).ok();
             }
             Step::Rewrite => self.made = self.job.take().and_then(|job| job.work().ok()),
             Step::Adopt => self.adopt(),

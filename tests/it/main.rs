@@ -8,6 +8,7 @@ mod crash;
 mod door;
 mod faults;
 mod http;
+mod likes;
 mod live;
 mod log_format;
 mod model;

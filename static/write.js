@@ -127,10 +127,18 @@ export class Writer {
     for (const key of store.keys()) {
       const item = key.startsWith(thread.key('out', '')) ? store.read(key) : {};
       if (item.page === thread.page && item.content && !this.outbox.has(item.nonce)) this.#enqueue(item);
+      const [verb, id] = key.startsWith(this.#kept('')) ? key.split(' ').slice(-2) : [];
+      const entry = thread.entries.get(Number(id));
+      if (entry && store.get(key) && (verb === 'reply' || thread.isMine(entry.line))) this[verb](entry, true);
     }
     if (thread.me.key) thread.wire.send({ key: thread.me.key });
     if (thread.likes) this.showLikes([]);
     this.#show();
+  }
+
+  /** Where the text of a field in the list is kept, should the page go. */
+  #kept(...verbAndId) {
+    return this.thread.key('field', this.thread.wire.log, ...verbAndId);
   }
 
   #remember(known) {
@@ -255,8 +263,13 @@ export class Writer {
   /** What was being written below comments that are drawn no more. */
   rescue(before) {
     for (const { line, reply, editing } of before.values()) {
-      if (reply?.value) this.#giveBack(reply.value, this.thread.entries.get(line.id));
-      if (editing) this.#giveBack(editing.value);
+      const entry = this.thread.entries.get(line.id);
+      for (const [verb, composer] of Object.entries({ reply, edit: editing })) {
+        if (!composer?.value) continue;
+        if (!entry) composer.does.change('');
+        const again = entry ? this[verb](entry, true) : this.main;
+        again.value = entry ? composer.value : [composer.value, again.value].filter(Boolean).join('\n\n');
+      }
     }
   }
 
@@ -264,9 +277,11 @@ export class Writer {
     return new Composer(this.thread.text, this.tools, this.tools.draft(this.thread.text, does), does);
   }
 
-  reply(entry) {
+  reply(entry, isAgain) {
     const { thread } = this;
+    const kept = this.#kept('reply', entry.line.id);
     const close = () => {
+      this.tools.store.set(kept, '');
       entry.reply.form.remove();
       thread.touch(entry);
       thread.tidy();
@@ -274,7 +289,7 @@ export class Writer {
     };
     entry.reply ??= this.#compose({
       name: this.main.name.value, cancel: close, placeholder: thread.text('answer', { name: thread.nameOf(entry.line) }),
-      typing: () => this.#type(),
+      typing: () => this.#type(), change: (text) => this.tools.store.set(kept, text),
       send: (content, name) => {
         entry.reply.value = '';
         thread.fold(entry, false);
@@ -282,31 +297,37 @@ export class Writer {
         close();
       },
     });
+    entry.reply.value ||= this.tools.store.get(kept) ?? '';
     entry.article.after(entry.reply.form);
-    entry.reply.input.focus();
+    if (!isAgain) entry.reply.input.focus();
+    return entry.reply;
   }
 
   // One's own
-  edit(entry) {
+  edit(entry, isAgain) {
     const { thread } = this;
+    const kept = this.#kept('edit', entry.line.id);
+    const change = (text) => this.tools.store.set(kept, text === entry.line.content ? '' : text);
     const close = () => {
+      change('');
       entry.editing = undefined;
       thread.redraw(entry, entry.line);
       thread.tidy();
       thread.settle(entry);
     };
     const composer = this.#compose({
-      verb: 'save', cancel: close,
+      verb: 'save', cancel: close, change,
       send: (changed) => {
         if (changed === entry.line.content) close();
         else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
       },
     });
     entry.editing = composer;
-    composer.value = entry.line.content;
+    composer.value = this.tools.store.get(kept) || entry.line.content;
     entry.article.querySelector('.text').replaceWith(composer.form);
     entry.article.querySelector('.actions').replaceChildren();
-    composer.input.focus();
+    if (!isAgain) composer.input.focus();
+    return composer;
   }
 
   delete(entry) {
@@ -399,7 +420,11 @@ export class Writer {
   }
 
   answered(id) {
-    for (const [nonce, asked] of this.#asked) if (asked.id === id) this.#asked.delete(nonce);
+    for (const [nonce, asked] of this.#asked) {
+      if (asked.id !== id) continue;
+      this.#asked.delete(nonce);
+      asked.composer.does?.change('');
+    }
   }
 
   // Typing

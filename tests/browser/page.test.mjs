@@ -440,6 +440,31 @@ test('what the server refuses is shown at the field, and nothing typed is lost',
   await isConfirmed(ada, 'a bell rings');
 });
 
+test('an answer and an edit begun before a reload are there after it, and gone once sent or cancelled', async () => {
+  await server.post({ content: 'a question', name: 'Grace' });
+  const ada = await live();
+  await say(ada, 'my own', 'Ada');
+  await isConfirmed(ada, 'my own');
+  await comment(ada, 'a question').getByRole('button', { name: 'Reply' }).click();
+  await ada.locator('.item textarea').fill('half an answer');
+  await comment(ada, 'my own').getByRole('button', { name: 'Edit' }).click();
+  await ada.locator('.comment textarea').fill('my own, changed');
+  for (let i = 0; i < 2; i++) {
+    await ada.reload();
+    await isLive(ada);
+    await until(async () => await ada.locator('.item textarea').count() === 2, 'both fields');
+    assert.deepEqual((await ada.locator('.item textarea').evaluateAll((all) => all.map(({ value }) => value))).sort(), ['half an answer', 'my own, changed']);
+    assert.equal(await ada.evaluate(() => document.activeElement === document.body), true, 'the focus is nowhere');
+  }
+  await ada.locator('.comment form').getByRole('button', { name: 'Save' }).click();
+  await comment(ada, 'my own, changed').locator('.edited').waitFor();
+  await ada.locator('.item textarea').press('Escape');
+  await ada.reload();
+  await isLive(ada);
+  await comment(ada, 'my own, changed').getByRole('button', { name: 'Edit' }).waitFor();
+  assert.equal(await ada.locator('.item textarea').count(), 0);
+});
+
 test('an answer to what has been deleted meanwhile keeps its text', async () => {
   const key = 'k'.repeat(22);
   const { id } = await server.post({ content: 'short-lived', key });

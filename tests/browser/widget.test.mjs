@@ -383,6 +383,28 @@ for (const [what, attributes, options] of [
   });
 }
 
+test('where less motion is asked for, nothing moves, and what is new still shows', async () => {
+  // An easing with steps jumps; anything else moves.
+  const moving = (page) => page.evaluate(() => document.querySelector('sayso-comments').shadowRoot.getAnimations()
+    .filter(({ effect }) => !(effect.getKeyframes()[0].easing ?? '').startsWith('steps'))
+    .map(({ animationName, transitionProperty }) => animationName ?? transitionProperty));
+  await server.post({ content: 'the first' });
+  const [lively, calm] = [await live(), await live(server.url, { reducedMotion: 'reduce' })];
+  await server.post({ content: 'the second' });
+  for (const page of [lively, calm]) await page.locator('.fresh').waitFor();
+  const tint = (page) => page.locator('.fresh').evaluate((node) => getComputedStyle(node, '::before').backgroundImage);
+  assert.match(await tint(calm), /gradient/);
+  assert.ok((await moving(lively)).includes('fade'));
+  assert.deepEqual(await moving(calm), []);
+  await server.kill();
+  for (const page of [lively, calm]) await page.locator('.state[data-state=retry]').waitFor();
+  await calm.locator('.input').first().focus();
+  assert.ok((await moving(lively)).includes('pulse'));
+  assert.deepEqual(await moving(calm), []);
+  await server.start();
+  await until(async () => await calm.locator('.fresh').count() === 0, 'the tint to go');
+});
+
 test('at 280 px nothing scrolls sideways, in any language', async () => {
   const address = await site(LANGUAGES.map((code) => `<sayso-comments page="a" lang="${code}"></sayso-comments>`).join(''));
   const { id } = await server.post({ page: 'a', content: 'question', name: 'Ada' });

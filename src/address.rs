@@ -98,8 +98,19 @@ pub fn loopback() -> Vec<Network> {
 pub struct Client {
     /// IPv4 wherever it can be.
     pub address: IpAddr,
-    /// A trusted peer named the address, so the peer itself counts for nothing.
-    pub forwarded: bool,
+    /// Whether a trusted peer named the address, so that the peer itself counts for nothing.
+    pub forwarded: Forwarded,
+}
+
+/// What became of `X-Forwarded-For`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarded {
+    /// There was none.
+    None,
+    /// Who sent it is not trusted, or it named no address.
+    Ignored,
+    /// It named the client.
+    Believed,
 }
 
 /// Finds the client of a request that came from `peer` with these `X-Forwarded-For` values, in the order of the head.
@@ -113,14 +124,17 @@ pub fn client<'h>(
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
     trusted: &Trusted,
 ) -> Client {
-    let mut client = Client { address: peer.to_canonical(), forwarded: false };
+    let mut client = Client { address: peer.to_canonical(), forwarded: Forwarded::None };
     let entries = forwarded.rev().flat_map(|value| value.rsplit(',')).map(str::trim);
     for entry in entries.filter(|entry| !entry.is_empty()) {
+        if client.forwarded == Forwarded::None {
+            client.forwarded = Forwarded::Ignored;
+        }
         if !trusted.contains(client.address) {
             break;
         }
         let Some(address) = parse(entry) else { break };
-        client = Client { address, forwarded: true };
+        client = Client { address, forwarded: Forwarded::Believed };
     }
     client
 }
@@ -159,7 +173,7 @@ impl fmt::Debug for Counted {
 /// Likewise.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client {{ forwarded: {}, … }}", self.forwarded)
+        write!(f, "Client {{ forwarded: {:?}, … }}", self.forwarded)
     }
 }
 
@@ -203,7 +217,7 @@ mod tests {
     fn found(peer: &str, forwarded: &[&str]) -> (String, bool) {
         let trusted = Trusted::new([loopback(), vec![network("10.0.0.0/8")]].concat());
         let client = client(ip(peer), forwarded.iter().copied(), &trusted);
-        (client.address.to_string(), client.forwarded)
+        (client.address.to_string(), client.forwarded == Forwarded::Believed)
     }
 
     fn direct(address: &str) -> (String, bool) {
@@ -363,7 +377,7 @@ mod tests {
 
     #[test]
     fn no_address_is_printed_for_debugging() {
-        let client = Client { address: ip("192.0.2.1"), forwarded: true };
+        let client = Client { address: ip("192.0.2.1"), forwarded: Forwarded::Believed };
         assert!(!format!("{client:?} {:?}", Counted::of(client.address)).contains("192"));
     }
 }

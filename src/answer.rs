@@ -105,12 +105,18 @@ impl Beginning {
 }
 
 impl Answer {
-    /// What was refused, as `{"error":"…"}`.
-    pub fn refusal(refusal: &Refusal) -> Answer {
-        let bytes = format!("{{\"error\":{}}}", json::text(&refusal.sentence)).into_bytes();
-        let mut fields = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
+    /// JSON that nobody keeps.
+    pub fn json(status: u16, json: String) -> Answer {
+        let fields = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
             X-Content-Type-Options: nosniff\r\n"
             .to_vec();
+        Answer { status, fields, bytes: json.into_bytes(), body: 0 }
+    }
+
+    /// What was refused, as `{"error":"…"}`.
+    pub fn refusal(refusal: &Refusal) -> Answer {
+        let error = format!("{{\"error\":{}}}", json::text(&refusal.sentence));
+        let Answer { mut fields, bytes, .. } = Answer::json(refusal.status, error);
         if matches!(refusal.status, 429 | 503) {
             write_into(&mut fields, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
         }

@@ -154,7 +154,7 @@ impl Keeper {
             self.spare = spare();
         }
         let stream = Arc::new(stream);
-        if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer.ip()) {
+        if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer) {
             self.warn(&refusal);
             self.turn_away(stream, refusal);
         }

@@ -35,7 +35,9 @@ const SYNONYMS: [(&str, &str); 6] = [
     ("verbose", "log-level"),
 ];
 /// `serve` is what happens without one.
-const COMMANDS: [&str; 4] = ["serve", "check", "repair", "compact"];
+const COMMANDS: [&str; 5] = ["serve", "check", "repair", "compact", "doctor"];
+/// `doctor` is told where to look, and for which site.
+const DOCTOR_WORDS_MAX: usize = 2;
 
 /// A command line whose words are known, but not yet what they say.
 pub enum Line<'e> {
@@ -78,13 +80,14 @@ impl<'e> Line<'e> {
             }
         }
         let command = words.command.unwrap_or("serve");
-        Ok(Line::Command(command, Given { flags: words.flags, env }))
+        Ok(Line::Command(command, Given { flags: words.flags, words: words.others, env }))
     }
 }
 
-/// The flags of one command, and the environment behind them.
+/// The flags of one command, the environment behind them, and words that are no flags.
 pub struct Given<'e> {
     flags: Vec<(&'static str, OsString)>,
+    words: Vec<String>,
     env: Environment<'e>,
 }
 
@@ -92,6 +95,11 @@ impl Given<'_> {
     /// The names of the flags on the command line; what the environment has is not asked.
     pub fn flags(&self) -> impl Iterator<Item = &'static str> {
         self.flags.iter().map(|(name, _)| *name)
+    }
+
+    /// What follows the command; only `doctor` has any.
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// The value of a flag, else of its variable. An empty variable counts as none, as Compose files can't leave one out.
@@ -148,6 +156,8 @@ impl Value {
 struct Words {
     command: Option<&'static str>,
     flags: Vec<(&'static str, OsString)>,
+    /// Behind the command.
+    others: Vec<String>,
 }
 
 impl Words {
@@ -158,6 +168,11 @@ impl Words {
                 self.command = Some(command);
                 return Ok(());
             }
+            (Some("doctor"), _) if self.others.len() < DOCTOR_WORDS_MAX => {
+                self.others.push(word.to_owned());
+                return Ok(());
+            }
+            (Some("doctor"), _) => "write sayso doctor URL, or sayso doctor URL SITE".into(),
             (Some("serve"), _) => "sayso serve takes flags only; see sayso --help".into(),
             (Some(command), _) => format!("write sayso {command} --data {word}"),
             (None, None) if ["import", "export"].contains(&word) => {
@@ -166,7 +181,8 @@ impl Words {
             (None, None) => match nearest(word.split('=').next().unwrap_or(word), true) {
                 Some(better) => format!("write {better}"),
                 None => {
-                    "the commands are serve, check, repair and compact; see sayso --help".into()
+                    "the commands are serve, check, repair, compact and doctor; see sayso --help"
+                        .into()
                 }
             },
         };
@@ -295,7 +311,7 @@ mod tests {
             ("repare", "write repair"),
             ("help", "write --help"),
             ("listen=127.0.0.1:1", "write --listen"),
-            ("start-it-now-please", "the commands are serve, check, repair and compact"),
+            ("start-it-now-please", "the commands are serve, check, repair, compact and doctor"),
             ("import", "no import yet"),
             ("export", "no export yet"),
             ("check data", "write sayso check --data data"),

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{address::Counted, json, reject::Reject};
+use crate::{address::Counted, crc, json, reject::Reject};
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl Answer {
 
 /// The entity tag of these bytes (RFC 9110 §8.8.3).
 pub fn tag(bytes: &[u8]) -> String {
-    format!("\"{:08x}-{:x}\"", crc32c::crc32c(bytes), bytes.len())
+    format!("\"{:08x}-{:x}\"", crc::crc32c(bytes), bytes.len())
 }
 
 /// The same for what may be said in other bytes.

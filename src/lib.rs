@@ -33,6 +33,7 @@
 //! | 0 | `main.rs` | arguments → configuration → run → exit code | everything else |
 //! | 1 | `serve.rs` | the order in which everything is opened and closed | what any of it does |
 //! | 1 | `tend.rs` | check, repair and compact by hand | serving |
+//! | 1 | `doctor.rs` | what a server looks like from outside | how to serve |
 //! | 2 | `door.rs` | the public port: accept, turn away | requests, comments |
 //! | 3 | `visit.rs` | one connection: its deadlines, its seat, which way each request goes | comments |
 //! | 3 | `web.rs` | tiny_http and its threads; the only file that names it | files, public sockets |
@@ -60,6 +61,7 @@
 //! | 8 | `draft.rs` | what a client says: untrusted → typed → encoded | sockets, state |
 //! | 8 | `page.rs` | the served page as HTML | requests, files |
 //! | 10 | `comment.rs` | a comment and its line | I/O, clocks, threads |
+//! | 8 | `mirror.rs` | what of a request has reached sayso | whether that is right |
 //! | 9 | `answer.rs` `caps.rs` | an HTTP answer's bytes; how many connections | sockets |
 //! | 10 | `disk.rs` `seal.rs` | one growing file; a line's checksum | lines; files |
 //! | 9 | `http.rs` | a request and an answer as routes see them | paths, servers |
@@ -69,7 +71,7 @@
 //! | 11 | `assets.rs` | the files of `static/`, embedded | who asks for them |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
 //! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
-//! | 12 | `address.rs` `base64.rs` `error.rs` `frame.rs` `inflate.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//! | 12 | `address.rs` `base64.rs` `crc.rs` `error.rs` `frame.rs` `inflate.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
 //!
 //! # Threads
 //!
@@ -131,7 +133,9 @@ pub mod comment;
 pub mod compact;
 pub mod config;
 pub mod conversation;
+pub mod crc;
 pub mod disk;
+pub mod doctor;
 pub mod door;
 pub mod draft;
 pub mod error;
@@ -149,6 +153,7 @@ pub mod likes;
 pub mod limits;
 pub mod log;
 pub mod markup;
+pub mod mirror;
 pub mod nonces;
 pub mod origin;
 pub mod page;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use sayso::{
     config::{self, Command, HELP},
+    doctor,
     error::Error,
     serve, tend,
 };
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
 fn obey(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(config) => serve::run(config),
+        Command::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
         Command::Help => {
             print!("{HELP}");
             Ok(())

@@ -8,6 +8,8 @@
 //! The checksum is CRC-32C (Castagnoli, RFC 3720 §12.1) over the line from `{` up to, without, `,"crc"`, continued from
 //! the checksum of the line before: a line fits only behind the one that it was written behind. Knows no files.
 
+use crate::crc;
+
 const CRC: &[u8] = b",\"crc\":\"";
 const MORE: &[u8] = b",\"more\":1";
 /// `,"crc":"` and 8 digits and `"}`.
@@ -21,7 +23,7 @@ pub fn seal(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
     if more {
         out.extend_from_slice(MORE);
     }
-    let crc = crc32c::crc32c_append(before, &out[start..]);
+    let crc = crc::append(before, &out[start..]);
     out.extend_from_slice(CRC);
     out.extend_from_slice(format!("{crc:08x}").as_bytes());
     out.extend_from_slice(b"\"}\n");
@@ -59,7 +61,7 @@ impl<'a> Sealed<'a> {
 
     /// Whether the line is what was written behind a line with the checksum `before`.
     pub fn fits(&self, before: u32) -> bool {
-        crc32c::crc32c_append(before, self.covered) == self.crc
+        crc::append(before, self.covered) == self.crc
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use crate::caps::{Caps, Seat};
 use crate::config::Config;
 use crate::conversation::{Conversation, End, Line};
 use crate::head::{Head, Refusal, Version};
+use crate::mirror;
 use crate::threads::{self, VISIT_STACK_BYTES};
 
 /// Where the WebSocket is, below the base path, with or without a slash at the end.
@@ -70,7 +71,7 @@ type Places = (Seat, Option<Seat>);
 struct Visitor {
     number: u64,
     stream: Arc<TcpStream>,
-    peer: IpAddr,
+    peer: SocketAddr,
     /// Shared with the session, which keeps them when the visit has ended.
     places: Arc<Places>,
 }
@@ -107,9 +108,9 @@ impl House {
         self: &Arc<House>,
         number: u64,
         stream: Arc<TcpStream>,
-        peer: IpAddr,
+        peer: SocketAddr,
     ) -> Result<(), Refusal> {
-        let places = Arc::new(self.places(peer)?);
+        let places = Arc::new(self.places(peer.ip())?);
         self.talking().insert(number, Arc::downgrade(&stream));
         let talking = Talking { house: self.clone(), number };
         let visitor = Visitor { number, stream, peer, places };
@@ -177,7 +178,8 @@ impl House {
         loop {
             let head = conversation.head()?;
             let forwarded = head.get_all("x-forwarded-for");
-            let client = address::client(visitor.peer, forwarded, &self.trusted).address;
+            let seen = address::client(visitor.peer.ip(), forwarded, &self.trusted);
+            let client = seen.address;
             let answered = if self.is_for_session(&head) {
                 let upgraded = self.upgrade(visitor, &head, conversation.rest(), client);
                 let Err(refusal) = upgraded else { return Ok(()) };
@@ -186,7 +188,11 @@ impl House {
             } else {
                 let body = conversation.body(&head)?;
                 let seat = self.seat_of_client(visitor, client);
-                seat.and_then(|_seat| self.rooms.exchange(&head, &body, client))
+                let is_mirror = self.path(&head) == Some(mirror::PATH);
+                seat.and_then(|_seat| match is_mirror {
+                    true => Ok(mirror::reflect(&head, visitor.peer.port(), seen)),
+                    false => self.rooms.exchange(&head, &body, client),
+                })
             };
             let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal));
             conversation.answer(&head, &answer, !self.is_closed())?;
@@ -194,9 +200,13 @@ impl House {
     }
 
     fn is_for_session(&self, head: &Head) -> bool {
-        let path = head.path().strip_prefix(self.base_path.as_str());
-        let path = path.and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
+        let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
         matches!(path, Some("" | "/")) && head.asks_for_websocket()
+    }
+
+    /// Below the base path.
+    fn path<'h>(&self, head: &'h Head) -> Option<&'h str> {
+        head.path().strip_prefix(self.base_path.as_str())
     }
 
     /// Hands the connection over to a session, which counts for as long as it lasts.

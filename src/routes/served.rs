@@ -13,6 +13,7 @@ use super::{Finish, PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadabl
 use crate::{
     assets, base64,
     comment::Comment,
+    crc,
     draft::{Message, check_page},
     history::History,
     http::{Answer, Asked},
@@ -87,10 +88,8 @@ impl Site {
             ),
             None => {
                 let rendered = self.render(page, history, None)?;
-                let crc = crc32c::crc32c_append(
-                    crc32c::crc32c(rendered.head.as_bytes()),
-                    rendered.tail.as_bytes(),
-                );
+                let crc =
+                    crc::append(crc::crc32c(rendered.head.as_bytes()), rendered.tail.as_bytes());
                 (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
             }
         };

@@ -64,7 +64,7 @@ impl Client {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
-        house.receive(number, Arc::new(accepted), peer.ip())?;
+        house.receive(number, Arc::new(accepted), peer)?;
         Ok(Client { stream, unread: String::new() })
     }
 

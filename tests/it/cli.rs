@@ -5,7 +5,6 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Output, Stdio},
-    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -13,25 +12,14 @@ use serde_json::json;
 
 use crate::{
     client::{Client, exchange, get, post, posted, request},
-    program::{Folder, PATIENCE, Program, command, wait},
+    program::{self, Folder, PATIENCE, Program, command, wait},
 };
 
 /// A stop takes at most this long, whoever is connected.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
-/// Runs a command line that must end by itself.
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let mut command = command();
-    command.args(arguments).envs(environment.iter().copied());
-    let child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let id = child.id().to_string();
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
-    receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        let _ = std::process::Command::new("kill").args(["-9", &id]).status();
-        panic!("{arguments:?} {environment:?} does not end");
-    })
+    program::run(arguments, environment, PATIENCE)
 }
 
 /// Checks that a command line ends with this code, nothing on stdout, and these parts on stderr.

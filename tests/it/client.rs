@@ -1,7 +1,7 @@
 //! Friendly clients: tungstenite on a socket, and HTTP requests of one answer.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::TcpStream,
     time::Instant,
 };
@@ -134,7 +134,10 @@ pub fn read_head(stream: &mut TcpStream) -> (String, Vec<u8>) {
             let rest = bytes.split_off(end + 4);
             return (String::from_utf8(bytes).unwrap(), rest);
         }
-        let count = stream.read(&mut chunk).unwrap();
+        let count = match stream.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count.unwrap(),
+        };
         assert!(
             count > 0,
             "the connection ended within a head: {:?}",

@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod compaction;
 mod crash;
+mod doctor;
 mod door;
 mod faults;
 mod http;

@@ -1,0 +1,275 @@
+//! `sayso doctor URL`: asks the server from outside, as a browser would, and says in words what is wrong with the way there.
+//!
+//! Changes nothing, posts nothing, and knows no more than anybody who has the address.
+
+mod call;
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    doctor::call::{Address, Answer, Call},
+    error::Error,
+    json, mirror,
+};
+
+/// An address that nobody has (RFC 5737 §3): who believes that it is ours would believe anything.
+const FORGED: &str = "192.0.2.1";
+/// An origin that nobody can have (RFC 2606 §2).
+const STRANGER: &str = "https://doctor.invalid";
+/// What is sent at once comes within this, unless something keeps it back.
+const HELLO_WAIT: Duration = Duration::from_secs(5);
+/// sayso says something every 25 s.
+const QUIET_WAIT: Duration = Duration::from_secs(35);
+
+/// Prints a line for each thing that was looked at.
+///
+/// # Errors
+/// [`Error::Other`] with the number of things that are wrong.
+pub fn examine(url: &str, site: Option<&str>) -> Result<(), Error> {
+    let mut visit = Visit { to: Address::of(url.to_owned()), verify: true, wrong: 0 };
+    visit.look(site);
+    match visit.wrong {
+        0 => Ok(()),
+        1 => Err(Error::Other(format!("1 thing is wrong with {url}"))),
+        n => Err(Error::Other(format!("{n} things are wrong with {url}"))),
+    }
+}
+
+struct Visit {
+    to: Address,
+    /// The certificate is good.
+    verify: bool,
+    wrong: usize,
+}
+
+/// How a WebSocket began.
+enum Begun {
+    Open(Call),
+    Refused(Answer),
+    Failed(io::Error),
+}
+
+impl Visit {
+    fn look(&mut self, site: Option<&str>) {
+        if !self.reach() {
+            return;
+        }
+        if self.connect() {
+            self.strangers();
+        }
+        if let Some(site) = site {
+            self.site(site);
+        }
+    }
+
+    fn good(&self, what: &str) {
+        println!("ok     {what}");
+    }
+
+    fn bad(&mut self, what: &str) {
+        self.wrong += 1;
+        println!("WRONG  {what}");
+    }
+
+    /// The address leads to sayso, and what the proxy tells it is right.
+    fn reach(&mut self) -> bool {
+        let headers = format!("X-Forwarded-For: {FORGED}\r\nConnection: close\r\n");
+        let ask = |visit: &Visit| {
+            let mut call = Call::new(&visit.to, mirror::PATH, &headers, visit.verify)?;
+            Ok((call.port(), call.answer()?))
+        };
+        let mut asked: io::Result<(Option<u16>, Answer)> = ask(self);
+        if asked.as_ref().is_err_and(hangs_up) && self.to.is_tls() {
+            self.verify = false;
+            asked = ask(self);
+            if asked.is_ok() {
+                self.bad("the certificate is not one that browsers accept: out of date, for another name, or from nobody they know");
+            }
+        }
+        let (port, answer) = match asked {
+            Ok(asked) => asked,
+            Err(error) => {
+                let why = words(&error);
+                self.bad(&format!("{} can't be reached: {why}", self.to.url));
+                return false;
+            }
+        };
+        let Some(version) = json::field(&answer.body, "sayso").filter(|_| answer.status == 200)
+        else {
+            self.somebody_else(&answer);
+            return false;
+        };
+        self.good(&format!("sayso {version} answers at {}", self.to.url));
+        let told = |name| json::field(&answer.body, name).unwrap_or_default();
+        let (host, wanted) = (told("host").to_ascii_lowercase(), self.to.host.clone());
+        if host == wanted {
+            self.good(&format!("Host comes through: {host}"));
+        } else {
+            self.bad(&format!(
+                "the proxy says Host: {host} instead of {wanted}, so browsers that write look like strangers; \
+                 nginx: proxy_set_header Host $http_host;"
+            ));
+        }
+        self.forwarded(port, told("port"), told("forwarded"), told("client"));
+        true
+    }
+
+    fn somebody_else(&mut self, answer: &Answer) {
+        let status = answer.status;
+        let url = self.to.url.clone();
+        self.bad(&match status {
+            502..=504 => format!("the proxy answers {status}: it finds no sayso; is it running, and on the port that the proxy asks?"),
+            300..=399 => format!("{url} leads on to {}; examine that", answer.header("location").unwrap_or_default()),
+            _ => format!("somebody answers at {url} ({status}), but not sayso; does the proxy pass on this path, and is it the same as --base-path?"),
+        });
+    }
+
+    fn forwarded(&mut self, port: Option<u16>, seen: &str, forwarded: &str, client: &str) {
+        match forwarded {
+            _ if port.is_some_and(|port| seen == port.to_string()) => {
+                self.good("there is no proxy in between");
+            }
+            "believed" if client == FORGED => self.bad(
+                "the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody; let it add the address it sees, \
+                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+            ),
+            "believed" => self.good(&format!("the proxy says who asks: {client}")),
+            "ignored" => self.bad(
+                "the proxy says who asks, but sayso does not trust it, so all readers count as one; \
+                 start sayso with --trust-proxy and the proxy's address",
+            ),
+            _ => self.bad(
+                "the proxy does not say who asks, so all readers count as one; let it send X-Forwarded-For, \
+                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+            ),
+        }
+    }
+
+    /// A WebSocket gets through, and stays.
+    fn connect(&mut self) -> bool {
+        let mut call = match self.begin(&self.to.origin) {
+            Begun::Open(call) => call,
+            Begun::Refused(answer) => {
+                self.no_websocket(&answer);
+                return false;
+            }
+            Begun::Failed(error) => {
+                self.bad(&format!("no answer to a WebSocket: {}", words(&error)));
+                return false;
+            }
+        };
+        let started = Instant::now();
+        match call.frame(started + HELLO_WAIT) {
+            Ok(Some((1, text))) if text.starts_with(b"{\"hello\"") => {
+                self.good("a WebSocket gets through");
+            }
+            _ => {
+                self.bad(
+                    "a WebSocket gets through, but what sayso says comes late or never: something in between keeps it back; \
+                     switch off its buffering, nginx: proxy_buffering off;",
+                );
+                return true;
+            }
+        }
+        println!("       waiting up to {} s for what a quiet page hears", QUIET_WAIT.as_secs());
+        let is_ping = |frame: &(u8, Vec<u8>)| frame.0 == 9;
+        loop {
+            match call.frame(started + QUIET_WAIT) {
+                Ok(Some(frame)) if is_ping(&frame) => {
+                    self.good("a quiet WebSocket stays open");
+                    return true;
+                }
+                Ok(Some((1, _))) => {}
+                _ => {
+                    let seconds = started.elapsed().as_secs();
+                    self.bad(&format!(
+                        "a quiet WebSocket was closed after {seconds} s, and sayso speaks every 25 s; let the proxy wait longer, \
+                         nginx: proxy_read_timeout 75s;"
+                    ));
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn no_websocket(&mut self, answer: &Answer) {
+        let status = answer.status;
+        let said = json::field(&answer.body, "error").unwrap_or_default();
+        self.bad(&match status {
+            403 => format!("browsers are turned away from their own page: {said}; see Host above"),
+            400 | 426 => format!(
+                "no WebSocket gets through ({said}), so pages ask every few seconds instead; let the proxy pass on the upgrade, \
+                 nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";"
+            ),
+            _ => format!("no WebSocket gets through: {status} {said}"),
+        });
+    }
+
+    /// Other sites' scripts are kept out.
+    fn strangers(&mut self) {
+        match self.begin(STRANGER) {
+            Begun::Open(_) => self.bad(&format!(
+                "a page of {STRANGER} may write as its readers: the proxy removes or changes Origin; let it pass it on"
+            )),
+            _ => self.good("other sites are kept out"),
+        }
+    }
+
+    /// The site that embeds the comments is let in.
+    fn site(&mut self, site: &str) {
+        if site.starts_with("https:") && self.to.is_mixed() {
+            self.bad(&format!(
+                "{site} is https and {} is not: browsers load nothing from it there (mixed content)",
+                self.to.url
+            ));
+        }
+        if let Begun::Refused(answer) = self.begin(site)
+            && answer.status == 403
+        {
+            let said = json::field(&answer.body, "error").unwrap_or_default();
+            self.bad(&format!("{site} can't embed the comments: {said}"));
+            return;
+        }
+        let headers = format!("Origin: {site}\r\nConnection: close\r\n");
+        let asked = Call::new(&self.to, "/api/comments?limit=1", &headers, self.verify);
+        match asked.and_then(|mut call| call.answer()) {
+            Ok(answer) if answer.header("access-control-allow-origin") == Some(site) => {
+                self.good(&format!("{site} can embed the comments"));
+            }
+            _ => self.bad(&format!(
+                "{site} gets no Access-Control-Allow-Origin for itself: something in between removes or keeps it"
+            )),
+        }
+    }
+
+    fn begin(&self, origin: &str) -> Begun {
+        let headers = format!(
+            "Origin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: c2F5c28gZG9jdG9yIDEyMw==\r\nSec-WebSocket-Protocol: sayso.1\r\n"
+        );
+        let begun = Call::new(&self.to, "/ws/comments/", &headers, self.verify);
+        match begun.and_then(|mut call| Ok((call.answer()?, call))) {
+            Ok((answer, call)) if answer.status == 101 => Begun::Open(call),
+            Ok((answer, _)) => Begun::Refused(answer),
+            Err(error) => Begun::Failed(error),
+        }
+    }
+}
+
+/// Somebody was there, and went: with TLS, openssl has not liked the certificate.
+fn hangs_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}
+
+fn words(error: &io::Error) -> String {
+    match error.kind() {
+        _ if hangs_up(error) => "it hangs up".into(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "nothing came in time".into(),
+        io::ErrorKind::InvalidData => "what comes is no HTTP".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,31 @@
+//! What of a request reaches sayso, told to whoever sent it: `sayso doctor` compares it with what it sent.
+//!
+//! Pure. Tells an address only to whom it belongs: where no trusted proxy names the client, none at all.
+
+use crate::{
+    address::{Client, Forwarded},
+    answer::Answer,
+    head::Head,
+    json,
+};
+
+/// Below the base path.
+pub const PATH: &str = "/api/doctor";
+
+/// `{"sayso":"0.1.0","host":…,"port":…,"forwarded":"believed"|"ignored"|"none","client":…}`: the request's `Host`, the port it came
+/// from, what became of its `X-Forwarded-For`, and the address that is believed.
+pub fn reflect(head: &Head, port: u16, client: Client) -> Answer {
+    let (forwarded, address) = match client.forwarded {
+        Forwarded::Believed => ("believed", format!(",\"client\":\"{}\"", client.address)),
+        Forwarded::Ignored => ("ignored", String::new()),
+        Forwarded::None => ("none", String::new()),
+    };
+    let host = json::text(head.get("host").unwrap_or_default());
+    let version = env!("CARGO_PKG_VERSION");
+    Answer::json(
+        200,
+        format!(
+            "{{\"sayso\":\"{version}\",\"host\":{host},\"port\":{port},\"forwarded\":\"{forwarded}\"{address}}}"
+        ),
+    )
+}

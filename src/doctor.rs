@@ -5,7 +5,8 @@
 mod call;
 
 use std::{
-    io,
+    cell::Cell,
+    fmt, io,
     time::{Duration, Instant},
 };
 
@@ -29,9 +30,9 @@ const QUIET_WAIT: Duration = Duration::from_secs(35);
 /// # Errors
 /// [`Error::Other`] with the number of things that are wrong.
 pub fn examine(url: &str, site: Option<&str>) -> Result<(), Error> {
-    let mut visit = Visit { to: Address::of(url.to_owned()), verify: true, wrong: 0 };
+    let mut visit = Visit { to: Address::of(url.to_owned()), verify: true, wrong: Cell::new(0) };
     visit.look(site);
-    match visit.wrong {
+    match visit.wrong.get() {
         0 => Ok(()),
         1 => Err(Error::Other(format!("1 thing is wrong with {url}"))),
         n => Err(Error::Other(format!("{n} things are wrong with {url}"))),
@@ -42,7 +43,7 @@ struct Visit {
     to: Address,
     /// The certificate is good.
     verify: bool,
-    wrong: usize,
+    wrong: Cell<usize>,
 }
 
 /// How a WebSocket began.
@@ -65,12 +66,12 @@ impl Visit {
         }
     }
 
-    fn good(&self, what: &str) {
+    fn good(&self, what: fmt::Arguments<'_>) {
         println!("ok     {what}");
     }
 
-    fn bad(&mut self, what: &str) {
-        self.wrong += 1;
+    fn bad(&self, what: fmt::Arguments<'_>) {
+        self.wrong.set(self.wrong.get() + 1);
         println!("WRONG  {what}");
     }
 
@@ -86,14 +87,13 @@ impl Visit {
             self.verify = false;
             asked = ask(self);
             if asked.is_ok() {
-                self.bad("the certificate is not one that browsers accept: out of date, for another name, or from nobody they know");
+                self.bad(format_args!("the certificate is not one that browsers accept: out of date, for another name, or from nobody they know"));
             }
         }
         let (port, answer) = match asked {
             Ok(asked) => asked,
             Err(error) => {
-                let why = words(&error);
-                self.bad(&format!("{} can't be reached: {why}", self.to.url));
+                self.bad(format_args!("{} can't be reached: {}", self.to.url, words(&error)));
                 return false;
             }
         };
@@ -102,13 +102,13 @@ impl Visit {
             self.somebody_else(&answer);
             return false;
         };
-        self.good(&format!("sayso {version} answers at {}", self.to.url));
+        self.good(format_args!("sayso {version} answers at {}", self.to.url));
         let told = |name| json::field(&answer.body, name).unwrap_or_default();
-        let (host, wanted) = (told("host").to_ascii_lowercase(), self.to.host.clone());
-        if host == wanted {
-            self.good(&format!("Host comes through: {host}"));
+        let (host, wanted) = (told("host"), &*self.to.host);
+        if host.eq_ignore_ascii_case(wanted) {
+            self.good(format_args!("Host comes through: {host}"));
         } else {
-            self.bad(&format!(
+            self.bad(format_args!(
                 "the proxy says Host: {host} instead of {wanted}, so browsers that write look like strangers; \
                  nginx: proxy_set_header Host $http_host;"
             ));
@@ -117,39 +117,33 @@ impl Visit {
         true
     }
 
-    fn somebody_else(&mut self, answer: &Answer) {
+    fn somebody_else(&self, answer: &Answer) {
         let status = answer.status;
-        let url = self.to.url.clone();
-        self.bad(&match status {
-            502..=504 => format!("the proxy answers {status}: it finds no sayso; is it running, and on the port that the proxy asks?"),
-            300..=399 => format!("{url} leads on to {}; examine that", answer.header("location").unwrap_or_default()),
-            _ => format!("somebody answers at {url} ({status}), but not sayso; does the proxy pass on this path, and is it the same as --base-path?"),
-        });
+        let url = &self.to.url;
+        match status {
+            502..=504 => self.bad(format_args!("the proxy answers {status}: it finds no sayso; is it running, and on the port that the proxy asks?")),
+            300..=399 => self.bad(format_args!("{url} leads on to {}; examine that", answer.header("location").unwrap_or_default())),
+            _ => self.bad(format_args!("somebody answers at {url} ({status}), but not sayso; does the proxy pass on this path, and is it the same as --base-path?")),
+        }
     }
 
-    fn forwarded(&mut self, port: Option<u16>, seen: &str, forwarded: &str, client: &str) {
+    fn forwarded(&self, port: Option<u16>, seen: &str, forwarded: &str, client: &str) {
         match forwarded {
             _ if port.is_some_and(|port| seen == port.to_string()) => {
-                self.good("there is no proxy in between");
+                self.good(format_args!("there is no proxy in between"));
             }
-            "believed" if client == FORGED => self.bad(
-                "the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody; let it add the address it sees, \
-                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-            ),
-            "believed" => self.good(&format!("the proxy says who asks: {client}")),
-            "ignored" => self.bad(
-                "the proxy says who asks, but sayso does not trust it, so all readers count as one; \
-                 start sayso with --trust-proxy and the proxy's address",
-            ),
-            _ => self.bad(
-                "the proxy does not say who asks, so all readers count as one; let it send X-Forwarded-For, \
-                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-            ),
+            "believed" if client == FORGED => self.bad(format_args!("the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody; let it add the address it sees, \
+                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")),
+            "believed" => self.good(format_args!("the proxy says who asks: {client}")),
+            "ignored" => self.bad(format_args!("the proxy says who asks, but sayso does not trust it, so all readers count as one; \
+                 start sayso with --trust-proxy and the proxy's address")),
+            _ => self.bad(format_args!("the proxy does not say who asks, so all readers count as one; let it send X-Forwarded-For, \
+                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")),
         }
     }
 
     /// A WebSocket gets through, and stays.
-    fn connect(&mut self) -> bool {
+    fn connect(&self) -> bool {
         let mut call = match self.begin(&self.to.origin) {
             Begun::Open(call) => call,
             Begun::Refused(answer) => {
@@ -157,20 +151,18 @@ impl Visit {
                 return false;
             }
             Begun::Failed(error) => {
-                self.bad(&format!("no answer to a WebSocket: {}", words(&error)));
+                self.bad(format_args!("no answer to a WebSocket: {}", words(&error)));
                 return false;
             }
         };
         let started = Instant::now();
         match call.frame(started + HELLO_WAIT) {
             Ok(Some((1, text))) if text.starts_with(b"{\"hello\"") => {
-                self.good("a WebSocket gets through");
+                self.good(format_args!("a WebSocket gets through"));
             }
             _ => {
-                self.bad(
-                    "a WebSocket gets through, but what sayso says comes late or never: something in between keeps it back; \
-                     switch off its buffering, nginx: proxy_buffering off;",
-                );
+                self.bad(format_args!("a WebSocket gets through, but what sayso says comes late or never: something in between keeps it back; \
+                     switch off its buffering, nginx: proxy_buffering off;"));
                 return true;
             }
         }
@@ -179,13 +171,13 @@ impl Visit {
         loop {
             match call.frame(started + QUIET_WAIT) {
                 Ok(Some(frame)) if is_ping(&frame) => {
-                    self.good("a quiet WebSocket stays open");
+                    self.good(format_args!("a quiet WebSocket stays open"));
                     return true;
                 }
                 Ok(Some((1, _))) => {}
                 _ => {
                     let seconds = started.elapsed().as_secs();
-                    self.bad(&format!(
+                    self.bad(format_args!(
                         "a quiet WebSocket was closed after {seconds} s, and sayso speaks every 25 s; let the proxy wait longer, \
                          nginx: proxy_read_timeout 75s;"
                     ));
@@ -195,33 +187,33 @@ impl Visit {
         }
     }
 
-    fn no_websocket(&mut self, answer: &Answer) {
+    fn no_websocket(&self, answer: &Answer) {
         let status = answer.status;
         let said = json::field(&answer.body, "error").unwrap_or_default();
-        self.bad(&match status {
-            403 => format!("browsers are turned away from their own page: {said}; see Host above"),
-            400 | 426 => format!(
+        match status {
+            403 => self.bad(format_args!("browsers are turned away from their own page: {said}; see Host above")),
+            400 | 426 => self.bad(format_args!(
                 "no WebSocket gets through ({said}), so pages ask every few seconds instead; let the proxy pass on the upgrade, \
                  nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";"
-            ),
-            _ => format!("no WebSocket gets through: {status} {said}"),
-        });
+            )),
+            _ => self.bad(format_args!("no WebSocket gets through: {status} {said}")),
+        }
     }
 
     /// Other sites' scripts are kept out.
-    fn strangers(&mut self) {
+    fn strangers(&self) {
         match self.begin(STRANGER) {
-            Begun::Open(_) => self.bad(&format!(
+            Begun::Open(_) => self.bad(format_args!(
                 "a page of {STRANGER} may write as its readers: the proxy removes or changes Origin; let it pass it on"
             )),
-            _ => self.good("other sites are kept out"),
+            _ => self.good(format_args!("other sites are kept out")),
         }
     }
 
     /// The site that embeds the comments is let in.
-    fn site(&mut self, site: &str) {
+    fn site(&self, site: &str) {
         if site.starts_with("https:") && self.to.is_mixed() {
-            self.bad(&format!(
+            self.bad(format_args!(
                 "{site} is https and {} is not: browsers load nothing from it there (mixed content)",
                 self.to.url
             ));
@@ -230,16 +222,16 @@ impl Visit {
             && answer.status == 403
         {
             let said = json::field(&answer.body, "error").unwrap_or_default();
-            self.bad(&format!("{site} can't embed the comments: {said}"));
+            self.bad(format_args!("{site} can't embed the comments: {said}"));
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
         let asked = Call::new(&self.to, "/api/comments?limit=1", &headers, self.verify);
         match asked.and_then(|mut call| call.answer()) {
             Ok(answer) if answer.header("access-control-allow-origin") == Some(site) => {
-                self.good(&format!("{site} can embed the comments"));
+                self.good(format_args!("{site} can embed the comments"));
             }
-            _ => self.bad(&format!(
+            _ => self.bad(format_args!(
                 "{site} gets no Access-Control-Allow-Origin for itself: something in between removes or keeps it"
             )),
         }

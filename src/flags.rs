@@ -146,8 +146,9 @@ impl Value {
     /// [`Error::Usage`] where `parse` refuses or the text is no UTF-8.
     pub fn read<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
         let text = self.text.to_str().ok_or_else(|| "but must be UTF-8".to_string());
-        text.and_then(parse)
-            .map_err(|why| usage(format!("{} is {:?}, {why}", self.place, self.text)))
+        text.and_then(parse).map_err(|why| {
+            usage(format!("{} is {:?}, {why}", self.place, self.text.to_string_lossy()))
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use rustix::thread::sched_getaffinity;
 
 /// Exchanges with the private server at once, at most: a few threads answer them, each in a millisecond or so.
 pub const EXCHANGES_MAX: usize = 64;
@@ -107,6 +108,23 @@ pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
     lowest(wish, &ceilings)
 }
 
+/// Cores that this process may use, at least 1: those it is allowed on, and no more than its control group has time for. The
+/// standard library's way, which also knows the first version of control groups, is 10 KB.
+pub fn cores() -> usize {
+    let allowed = sched_getaffinity(None).map_or(1, |set| u64::from(set.count()));
+    let groups = control_groups(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+    let quotas = groups
+        .iter()
+        .filter_map(|group| quota(&fs::read_to_string(group.join("cpu.max")).unwrap_or_default()));
+    quotas.fold(allowed, u64::min).max(1) as usize
+}
+
+/// `200000 100000` → 2: time in a period, and the period, both in µs; None for `max 100000`.
+fn quota(cpu_max: &str) -> Option<u64> {
+    let (time, period) = cpu_max.trim().split_once(' ')?;
+    time.parse::<u64>().ok()?.checked_div(period.parse().ok()?)
+}
+
 /// One limit of the system.
 #[derive(Debug)]
 struct Ceiling {
@@ -172,6 +190,21 @@ fn control_groups(proc_self_cgroup: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cores_are_those_of_the_standard_library() {
+        assert_eq!(cores(), std::thread::available_parallelism().unwrap().get());
+        for (text, cores) in [
+            ("max 100000\n", None),
+            ("200000 100000\n", Some(2)),
+            ("150000 100000", Some(1)),
+            ("50000 100000", Some(0)),
+            ("1 0", None),
+            ("", None),
+        ] {
+            assert_eq!(quota(text), cores, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_limit_of_64_files_still_leaves_room_for_each() {

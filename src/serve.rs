@@ -127,8 +127,7 @@ fn read_token(path: &Path) -> Result<String, Error> {
 }
 
 fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let count = cores.div_ceil(CORES_A_SHARD);
+    let count = reach::cores().div_ceil(CORES_A_SHARD);
     let waiting = Arc::new(AtomicUsize::new(0));
     let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     for n in 0..count {

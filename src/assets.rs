@@ -37,12 +37,13 @@ pub const WALL: &str = "/wall.html";
 /// The article that shows embedding, at `/demo`.
 pub const DEMO: &str = "/demo.html";
 
-const ASSETS: [Asset; 21] = assets! {
+const ASSETS: [Asset; 22] = assets! {
     "embed.js" JS
     "embed.css" CSS
     "write.js" JS
     "post.js" JS
     "preview.js" JS
+    "proof.js" JS
     "count.js" JS
     "wall.css" CSS
     "wall.html" HTML

@@ -41,6 +41,8 @@ Flags:
   --trust-proxy CIDR|none  proxies whose X-Forwarded-For is believed; repeatable
                            [127.0.0.0/8 and ::1/128]
   --rate N/SECONDS|off     comments per address and per author [10/60]
+  --challenge BITS|off     work that a comment costs, without notice: 16 is a tenth of a
+                           second in a browser; not without JavaScript [off]
   --max-connections N      connections at once [10000]
   --max-per-address N      of them from one address (IPv6: from one /64) [100]
   --page-prefix P          pages that may be commented on begin with this; repeatable [any]
@@ -111,6 +113,8 @@ pub struct Config {
     pub trust_proxy: Vec<Network>,
     /// None: as fast as anybody likes.
     pub rate: Option<Rate>,
+    /// Bits of a proof of work, 1 to [`CHALLENGE_BITS_MAX`](crate::limits::CHALLENGE_BITS_MAX). None: comments cost nothing.
+    pub challenge: Option<u8>,
     /// At least 1.
     pub max_connections: u32,
     /// At least 1.
@@ -140,6 +144,7 @@ impl Default for Config {
             allow_origin: Vec::new(),
             trust_proxy: address::loopback(),
             rate: Some(Rate { posts: 10, seconds: 60 }),
+            challenge: None,
             max_connections: 10_000,
             max_per_address: 100,
             page_prefix: Vec::new(),
@@ -210,6 +215,7 @@ fn config(given: &Given) -> Result<Config, Error> {
     set(&mut config.base_path, given, "base-path", values::base_path)?;
     set(&mut config.public_url, given, "public-url", |text| values::public_url(text).map(Some))?;
     set(&mut config.rate, given, "rate", values::rate)?;
+    set(&mut config.challenge, given, "challenge", values::challenge)?;
     set(&mut config.max_connections, given, "max-connections", values::connections)?;
     set(&mut config.max_per_address, given, "max-per-address", values::connections)?;
     set(&mut config.max_pages, given, "max-pages", values::pages)?;

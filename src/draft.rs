@@ -45,6 +45,8 @@ pub struct Message {
     pub typing: Option<bool>,
     /// A moderator's word on who may see the comment.
     pub status: Option<String>,
+    /// What a post has cost, see [`proof`](crate::proof).
+    pub proof: Option<String>,
 }
 
 /// A new comment, valid, its body encoded.
@@ -62,6 +64,8 @@ pub struct Draft {
     pub body: Vec<u8>,
     /// The text has a link.
     pub links: bool,
+    /// Bytes of the text.
+    pub length: usize,
 }
 
 /// A text that may replace a comment's.
@@ -173,6 +177,7 @@ impl Message {
             nonce,
             body,
             links: text.has_links(),
+            length: text.content.len(),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use crate::error::Error;
 
 /// Names of all flags, and whether each may be given more than once.
-const FLAGS: [(&str, bool); 16] = [
+const FLAGS: [(&str, bool); 17] = [
     ("listen", false),
     ("data", false),
     ("sync", false),
@@ -16,6 +16,7 @@ const FLAGS: [(&str, bool); 16] = [
     ("allow-origin", true),
     ("trust-proxy", true),
     ("rate", false),
+    ("challenge", false),
     ("max-connections", false),
     ("max-per-address", false),
     ("page-prefix", true),
@@ -391,7 +392,7 @@ mod tests {
         assert_eq!(given.one("data").unwrap().text, raw);
         let refused = given.one("title").unwrap().read(|text| Ok(text.len())).unwrap_err();
         assert!(
-            refused.to_string().contains("--title is \"a\\xFF\", but must be UTF-8"),
+            refused.to_string().contains("--title is \"a\u{fffd}\", but must be UTF-8"),
             "{refused}"
         );
     }

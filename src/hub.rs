@@ -27,7 +27,7 @@ use crate::{
     index::{Entry, Index},
     likes::Likes,
     log::{Fault, Log},
-    rates::Rates,
+    rates::{Rates, Said},
     recent::Recent,
     reject::Reject,
     request::{Done, Pulse, Reply, Request, What},
@@ -78,6 +78,8 @@ pub struct Keeper<S> {
     audience: Audience<S>,
     rates: Option<Rates>,
     like_rates: Option<Rates>,
+    /// None where anybody may be as fast as they like.
+    said: Option<Said>,
     rules: Rules,
     /// Authors of a comment that everyone sees; only kept for `--hold new`.
     approved: HashSet<Author>,
@@ -168,6 +170,7 @@ impl<S> Keeper<S> {
             likes,
             audience,
             like_rates: hearts::rates(rates.as_ref()),
+            said: rates.as_ref().map(|_| Said::default()),
             rates,
             rules,
             approved: HashSet::new(),
@@ -289,6 +292,7 @@ impl<S> Keeper<S> {
             Err(fault) => {
                 self.likes.roll_back();
                 self.index.roll_back();
+                self.said.iter_mut().for_each(Said::forget);
                 self.batch.liked.clear();
                 Some(self.storage_fault(fault))
             }

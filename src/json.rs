@@ -20,6 +20,11 @@ pub fn likes(likes: &[(u64, u64)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
+/// `,"challenge":16`, where there is one.
+pub fn challenge(bits: Option<u8>) -> String {
+    bits.map_or(String::new(), |bits| format!(",\"challenge\":{bits}"))
+}
+
 /// The value behind `"name":` in a JSON object: a number, or a string without escapes.
 pub fn field<'j>(json: &'j str, name: &str) -> Option<&'j str> {
     // Inside a string the quotes would be escaped, so this is a field's name.

@@ -51,7 +51,8 @@
 //! | 7 | `log.rs` | the JSON-lines file: open, recover, append, sync, read | what a comment means |
 //! | 7 | `index.rs` | where each page's newest lines lie | files, sockets, text |
 //! | 7 | `backlog.rs` | what one reader is still owed | what is in a frame |
-//! | 7 | `rates.rs` | how often somebody may post | clocks |
+//! | 7 | `rates.rs` | how often somebody may post, and the same | clocks |
+//! | 7 | `proof.rs` | what a comment has cost its sender | who that is |
 //! | 8 | `rewrite.rs` | a log written anew | why a line is wanted |
 //! | 9 | `scan.rs` | a log from its first line to its last; torn or damaged | comments |
 //! | 8 | `sight.rs` | who sees a line, and where it lies | who asks |
@@ -157,6 +158,7 @@ pub mod mirror;
 pub mod nonces;
 pub mod origin;
 pub mod page;
+pub mod proof;
 pub mod query;
 pub mod rates;
 pub mod reach;

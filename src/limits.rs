@@ -36,3 +36,5 @@ pub const COUNTED_PAGES_MAX: usize = 100;
 pub const LIKED_COMMENTS_MAX: usize = 200;
 /// A client's text frame, and the body of an HTTP request, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// What `--challenge` may ask for, bits: 2^24 hashes are ten seconds or more in a browser.
+pub const CHALLENGE_BITS_MAX: u8 = 24;

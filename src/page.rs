@@ -126,7 +126,8 @@ fn close_form(out: &mut String, view: &View) {
     put(
         out,
         format_args!(
-            "\">\n<div class=\"field\"><textarea class=\"input\" name=\"content\" rows=\"2\" required \
+            "\"><input name=\"website\" hidden tabindex=\"-1\" autocomplete=\"off\" aria-label=\"Leave this empty\">\n\
+             <div class=\"field\"><textarea class=\"input\" name=\"content\" rows=\"2\" required \
              maxlength=\"{CONTENT_UNITS_MAX}\" placeholder=\"Say something…\" aria-label=\"Comment\">\n{}</textarea>\n\
              <div class=\"bar\"><input class=\"who\" name=\"name\" value=\"{}\" maxlength=\"{NAME_UNITS_MAX}\" \
              placeholder=\"Name (optional)\" aria-label=\"Name (optional)\" autocomplete=\"nickname\">\

@@ -1,8 +1,12 @@
-//! How often somebody may post: a bucket per address and per author.
+//! How often somebody may post: a bucket per address and per author; and whether it is the same again.
 //!
 //! Knows no clock: the caller says what time it is.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use crate::{address::Counted, comment::Author, config::Rate};
 
@@ -81,6 +85,40 @@ impl Rates {
     }
 }
 
+/// Texts that say the same again are kept for this long, at least.
+const SAID_WINDOW: Duration = Duration::from_secs(300);
+/// Texts kept in each half of the time; 32,768 × 9 bytes, twice.
+const SAID_MAX: usize = 32_768;
+/// Shorter ones may be said as often as anybody likes: "me too" is no spam.
+pub const SAID_BYTES_MIN: usize = 24;
+
+/// What was said in the last minutes, as fingerprints; young and old as in [`Rates`].
+#[derive(Debug, Default)]
+pub struct Said {
+    young: HashSet<u64>,
+    old: HashSet<u64>,
+    turned: Duration,
+    hasher: RandomState,
+}
+
+impl Said {
+    /// Remembers what `who` says, where that is not the same as before.
+    pub fn is_new(&mut self, who: Payer, what: &[u8], now: Duration) -> bool {
+        if now > self.turned + SAID_WINDOW || self.young.len() >= SAID_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+        let print = self.hasher.hash_one((who, what));
+        !self.old.contains(&print) && self.young.insert(print)
+    }
+
+    /// Forgets everything, since something of it has not become true.
+    pub fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,11 +150,28 @@ mod tests {
     }
 
     #[test]
+    fn the_same_is_the_same_for_five_minutes_and_from_one_alone() {
+        let mut said = Said::default();
+        let at = Duration::from_secs;
+        let mut is_new = |n, what: &[u8], now| said.is_new(author(n), what, at(now));
+        assert!(is_new(1, b"buy", 0) && is_new(2, b"buy", 0) && is_new(1, b"bye", 0));
+        assert!(!is_new(1, b"buy", 0) && !is_new(1, b"buy", 300) && !is_new(1, b"buy", 400));
+        assert!(is_new(1, b"buy", 1_002), "what was refused counts no longer than what was said");
+        said.forget();
+        assert!(said.is_new(author(1), b"buy", at(1_003)));
+    }
+
+    #[test]
     fn no_more_than_the_stated_number_of_buckets_is_kept_and_the_newest_stay() {
         let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
         for n in 0..100_000 {
             assert_eq!(rates.take(&[author(n)], Duration::ZERO), Ok(()));
         }
+        let mut said = Said::default();
+        for n in 0..100_000u32 {
+            assert!(said.is_new(author(1), &n.to_le_bytes(), Duration::ZERO));
+        }
+        assert!(said.young.len() <= SAID_MAX && said.old.len() <= SAID_MAX);
         assert!(rates.young.len() + rates.old.len() <= BUCKETS_MAX);
         assert_eq!(rates.take(&[author(99_999)], Duration::ZERO), Err(60));
         assert_eq!(rates.take(&[author(0)], Duration::ZERO), Ok(()));

@@ -82,6 +82,14 @@ pub enum Reject {
         /// Comments, or what else.
         what: &'static str,
     },
+    /// The same on the same page, a moment ago.
+    SaidBefore,
+    /// The form's field that only programs fill in is filled in.
+    Trapped,
+    /// A form sent so soon that nobody can have written in it; seconds to wait.
+    TooQuick(u32),
+    /// The proof of work of so many bits.
+    ProofMissing(u8),
     /// Non-post frames beyond the limit a second.
     TooManyFrames(u32),
     /// The disk has no room; it may have again.
@@ -96,15 +104,19 @@ impl Reject {
     /// The HTTP status that goes with the sentence.
     pub fn status(&self) -> u16 {
         match self {
-            Reject::NotAuthor(_) | Reject::NotModerator | Reject::PageNotAllowed(_) => 403,
+            Reject::NotAuthor(_)
+            | Reject::NotModerator
+            | Reject::PageNotAllowed(_)
+            | Reject::ProofMissing(_) => 403,
             Reject::UnknownComment(_) | Reject::NotOnPage(_) => 404,
             Reject::Deleted(_)
             | Reject::Hidden(_)
             | Reject::LikesFull(..)
             | Reject::NonceTaken
+            | Reject::SaidBefore
             | Reject::NeverPublic(_) => 409,
             Reject::ContentTooLong(_) => 413,
-            Reject::TooFast { .. } | Reject::TooManyFrames(_) => 429,
+            Reject::TooFast { .. } | Reject::TooQuick(_) | Reject::TooManyFrames(_) => 429,
             Reject::StorageFull
             | Reject::StorageFailed
             | Reject::Stopping
@@ -116,7 +128,7 @@ impl Reject {
     /// Seconds after which the same may succeed, where waiting helps.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Reject::TooFast { wait, .. } => Some(*wait),
+            Reject::TooFast { wait, .. } | Reject::TooQuick(wait) => Some(*wait),
             Reject::TooManyFrames(_) => Some(1),
             Reject::StorageFull | Reject::Stopping => Some(5),
             _ => None,
@@ -194,6 +206,17 @@ impl fmt::Display for Reject {
                     "at most {posts} {what} in {seconds} s are allowed, try again in {wait} s"
                 )
             }
+            Reject::SaidBefore => {
+                write!(f, "you have said exactly this here a moment ago, once is enough")
+            }
+            Reject::Trapped => write!(f, "website is filled in, and must stay empty"),
+            Reject::TooQuick(wait) => {
+                write!(f, "that was quicker than anybody writes, try again in {wait} s")
+            }
+            Reject::ProofMissing(bits) => write!(
+                f,
+                "proof is missing or wrong, a proof of work of {bits} bits is asked for; the page makes one where it has JavaScript"
+            ),
             Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),
             Reject::StorageFull => write!(f, "storage is full, try again"),
             Reject::StorageFailed => {

@@ -2,7 +2,9 @@
 //!
 //! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Turn::Later`] and goes on.
 
+mod change;
 mod files;
+mod form;
 mod like;
 mod served;
 mod status;
@@ -12,25 +14,26 @@ use std::{
     io,
     net::TcpStream,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
 
-use served::{Kept, form_message, see_page};
+use served::{Kept, see_page};
 
 use crate::{
     assets,
-    comment::Status,
     config::Config,
-    draft::{Message, Text, author, check_page},
+    draft::{Message, check_page},
     history::History,
     http::{Answer, Asked, weak_tag},
     json,
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     origin::{self, Origins},
+    proof,
     query::Query,
     reject::Reject,
-    request::{Asked as Comment, By, Call, Change, Done, Hub, Part, Read, Reply, Request, What},
+    request::{Call, Done, Hub, Part, Read, Reply, Request, What},
 };
 
 /// Where `sayso compact` asks a running server, on its private socket only.
@@ -60,6 +63,9 @@ pub struct Site {
     base: String,
     title: String,
     token: Option<String>,
+    challenge: Option<u8>,
+    /// There is a limit to how fast somebody may post.
+    is_limited: bool,
     rendered: Mutex<HashMap<String, Arc<Kept>>>,
 }
 
@@ -72,6 +78,8 @@ impl Site {
             base: config.base_path.clone(),
             title: config.title.clone(),
             token,
+            challenge: config.challenge,
+            is_limited: config.rate.is_some(),
             rendered: Mutex::default(),
         }
     }
@@ -203,9 +211,9 @@ impl Site {
         };
         let moderator = self.is_moderator(asked);
         let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
-        let asked = asked.clone();
+        let (asked, challenge) = (asked.clone(), self.challenge);
         Ok(self.read(page, part, limit, moderator, move |history| {
-            let body = match history_json(&history) {
+            let body = match history_json(&history, challenge) {
                 Ok(body) => body,
                 Err(error) => return unreadable(&error),
             };
@@ -247,11 +255,15 @@ impl Site {
     fn post(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
         self.check_origin(asked)?;
         let is_form = asked.content_type() == "application/x-www-form-urlencoded";
-        let message = if is_form { form_message(&asked.body)? } else { self.json_message(asked)? };
+        let (message, judged) = match is_form {
+            true => form::message(&asked.body, self.is_limited.then(SystemTime::now))?,
+            false => (self.json_message(asked)?, Ok(())),
+        };
+        let judged = judged.and_then(|()| proof::check(self.challenge, &message));
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
         let (site, from) = (self.clone(), asked.counted());
-        let draft = message.draft(&page);
+        let draft = judged.and_then(|()| message.draft(&page));
         Ok(Turn::Later(Box::new(move |take| {
             let hub = site.hub.clone();
             let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| match outcome {
@@ -268,38 +280,6 @@ impl Site {
                 }
                 Err(reject) => answer(Err(reject)),
             }
-        })))
-    }
-
-    fn change(self: &Arc<Site>, id: &str, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let comment = comment_of(id, asked)?;
-        allow(asked, &["PATCH", "DELETE"])?;
-        self.check_origin(asked)?;
-        let moderator = self.is_moderator(asked);
-        let (change, key) = match asked.method.as_str() {
-            "DELETE" => (Change::Delete, None),
-            _ => {
-                let message = self.json_message(asked)?;
-                (change_of(&message).map_err(|reject| Answer::reject(&reject, None))?, message.key)
-            }
-        };
-        let key = if moderator { key.as_deref() } else { asked.bearer().or(key.as_deref()) };
-        let author = author(key).map_err(|reject| Answer::reject(&reject, None))?;
-        let (hub, from, by) = (self.hub.clone(), asked.counted(), By { author, moderator });
-        Ok(Turn::Later(Box::new(move |take| {
-            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| {
-                take(Box::new(move || match outcome {
-                    Ok(done) => Answer::json(200, done.line),
-                    Err(reject) => Answer::reject(&reject, None),
-                }));
-            });
-            let _ = hub.ask(Request::Change {
-                asked: comment,
-                change,
-                by,
-                from,
-                reply: Reply::Call(answer),
-            });
         })))
     }
 
@@ -355,11 +335,6 @@ impl Site {
     }
 }
 
-fn comment_of(id: &str, asked: &Asked) -> Result<Comment, Answer> {
-    let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
-    Ok(Comment { id: number.ok_or_else(|| not_found(asked))?, page: None })
-}
-
 fn status_of(what: What) -> u16 {
     match what {
         What::Posted => 201,
@@ -368,23 +343,8 @@ fn status_of(what: What) -> u16 {
     }
 }
 
-fn change_of(message: &Message) -> Result<Change, Reject> {
-    match message.status.as_deref() {
-        Some(_) if message.content.is_some() => {
-            Err(Reject::Malformed("content and status can't be changed in one request".into()))
-        }
-        Some("public") => Ok(Change::Status(Status::Public)),
-        Some("hidden") => Ok(Change::Status(Status::Hidden)),
-        Some(other) => {
-            let value = other.chars().take(40).collect();
-            Err(Reject::BadParameter { name: "status", value, allowed: "public or hidden" })
-        }
-        None => Ok(Change::Text(Text::of(message.content.as_deref())?)),
-    }
-}
-
 /// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`
-fn history_json(history: &History) -> io::Result<Vec<u8>> {
+fn history_json(history: &History, bits: Option<u8>) -> io::Result<Vec<u8>> {
     let mut out = format!("{{\"log\":\"{}\",\"seq\":{},\"comments\":[", history.log, history.seq)
         .into_bytes();
     let mut is_first = true;
@@ -395,7 +355,8 @@ fn history_json(history: &History) -> io::Result<Vec<u8>> {
         out.extend_from_slice(line);
     })?;
     let likes = json::likes(&history.likes);
-    out.extend_from_slice(format!("],\"likes\":{likes},\"more\":{}}}", history.more).as_bytes());
+    let (more, challenge) = (history.more, json::challenge(bits));
+    out.extend_from_slice(format!("],\"likes\":{likes}{challenge},\"more\":{more}}}").as_bytes());
     Ok(out)
 }
 

@@ -79,6 +79,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         hub: hub.clone(),
         shards,
         origins: Origins::new(config.allow_origin.clone()),
+        challenge: config.challenge,
     });
     let (broken, found_broken) = bounded(1);
     let path = web::socket_path(&config.data)?;

@@ -28,6 +28,7 @@ use crate::{
     json,
     limits::MESSAGE_BYTES_MAX,
     origin::{self, Origins},
+    proof,
     reject::Reject,
     request::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
     threads::{self, READER_STACK_BYTES},
@@ -60,6 +61,8 @@ pub struct Wire {
     pub shards: Vec<Sender<Order<Arc<TcpStream>>>>,
     /// Who may connect.
     pub origins: Origins,
+    /// Bits of the proof of work that a comment needs.
+    pub challenge: Option<u8>,
 }
 
 /// Takes a connection over whose head asks for a WebSocket: answers the handshake, sends the welcome, and starts the thread that
@@ -166,7 +169,7 @@ impl Session {
     fn send_welcome(&self, welcome: &Welcome, tier: Tier) -> io::Result<()> {
         let mut frames = Vec::new();
         if tier == Tier::Full && self.page.is_some() {
-            frame::text(hello(welcome).as_bytes(), &mut frames);
+            frame::text(hello(welcome, self.wire.challenge).as_bytes(), &mut frames);
         }
         let mut result = Ok(());
         welcome.history.read(|item, line| {
@@ -250,7 +253,10 @@ impl Session {
             Request::Change { asked, change, by, from, reply: reply() }
         };
         self.wire.hub.ask(match intent {
-            Intent::Post(draft) => Request::Post { draft, from, reply: reply() },
+            Intent::Post(draft) => {
+                proof::check(self.wire.challenge, message)?;
+                Request::Post { draft, from, reply: reply() }
+            }
             Intent::Edit(id, text, author) => change(id, Change::Text(text), author),
             Intent::Delete(id, author) => change(id, Change::Delete, author),
             Intent::Like(id, on, author) => {
@@ -295,15 +301,16 @@ impl Session {
     }
 }
 
-fn hello(welcome: &Welcome) -> String {
+fn hello(welcome: &Welcome, challenge: Option<u8>) -> String {
     let history = &welcome.history;
     let resumed =
         welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
     format!(
-        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed},\"likes\":{}}}}}",
+        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}{},\"likes\":{}}}}}",
         history.log,
         history.seq,
         welcome.readers,
+        json::challenge(challenge),
         json::likes(&history.likes)
     )
 }

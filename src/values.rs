@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::address::Network;
-use crate::limits::PAGE_BYTES_MAX;
+use crate::limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX};
 use crate::origin;
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
@@ -146,6 +146,17 @@ pub fn rate(text: &str) -> Result<Option<Rate>, String> {
         format!(
             "but must be off, or a number of posts and of seconds such as 10/60, at most {RATE_POSTS_MAX}/{RATE_SECONDS_MAX}"
         )
+    })
+}
+
+/// `off`, or bits.
+pub fn challenge(text: &str) -> Result<Option<u8>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let bits = number(text, u32::from(CHALLENGE_BITS_MAX)).ok();
+    bits.map(|bits| Some(bits as u8)).ok_or_else(|| {
+        format!("but must be off, or a number of bits such as 16, at most {CHALLENGE_BITS_MAX}")
     })
 }
 

@@ -272,6 +272,7 @@ class Wire {
   async get(query, what = 'comments') {
     const said = await (await ask(`${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`)).json();
     if (said.likes) this.#on.notice({ likes: said.likes });
+    if (said.comments) this.challenge = said.challenge;
     return said;
   }
 
@@ -333,6 +334,7 @@ class Wire {
     if (message.hello) {
       if (message.hello.resumed === false) this.#mend(message.hello.log, run);
       this.#since = Date.now();
+      this.challenge = message.hello.challenge;
       this.#enter('live');
       this.#on.notice(message.hello);
     } else if (message.id) {

@@ -190,10 +190,21 @@ export class Writer {
     }
   }
 
-  #dispatch(waiting) {
+  async #dispatch(waiting) {
     const { content, name, parent, nonce } = waiting.item;
-    if (!waiting.sent) {
-      waiting.sent = this.thread.wire.send({ content, name: name || undefined, parent, key: this.#secret(), nonce });
+    const { wire } = this.thread;
+    if (wire.challenge && !waiting.proof) {
+      waiting.proof = import('./proof.js').then(({ prove }) => prove(nonce, content, wire.challenge));
+      this.#mark(waiting, this.thread.text('sending'));
+    }
+    try {
+      const proof = await waiting.proof;
+      if (!waiting.sent && this.outbox.has(nonce)) {
+        waiting.sent = wire.send({ content, name: name || undefined, parent, key: this.#secret(), nonce, proof });
+      }
+    } catch {
+      // The module did not come; there is another try when the state changes.
+      waiting.proof = undefined;
     }
     this.#mark(waiting);
   }

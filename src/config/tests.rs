@@ -24,7 +24,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const EVERY: [(&str, &str); 16] = [
+const EVERY: [(&str, &str); 17] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -33,6 +33,7 @@ const EVERY: [(&str, &str); 16] = [
     ("allow-origin", "https://Blog.example"),
     ("trust-proxy", "10.0.0.0/8"),
     ("rate", "3/5"),
+    ("challenge", "17"),
     ("max-connections", "50"),
     ("max-per-address", "40"),
     ("page-prefix", "blog.example/"),
@@ -53,6 +54,7 @@ fn every() -> Config {
         allow_origin: vec!["https://blog.example".into()],
         trust_proxy: blocks(&["10.0.0.0/8"]),
         rate: Some(Rate { posts: 3, seconds: 5 }),
+        challenge: Some(17),
         max_connections: 50,
         max_per_address: 40,
         page_prefix: vec!["blog.example/".into()],

@@ -10,7 +10,7 @@ use crate::{
     draft::{Draft, Text},
     history::redacted,
     index::Item,
-    rates::Payer,
+    rates::{Payer, SAID_BYTES_MIN},
     reject::Reject,
     request::{Asked, By, Change, What},
     sight::Sight,
@@ -34,6 +34,7 @@ impl<S> Keeper<S> {
                 .ok_or(Reject::UnknownParent(parent))?;
         }
         self.pay(from, draft.author)?;
+        self.check_is_new(from, &draft)?;
         let status = if self.must_wait(draft.links, draft.author) {
             Status::Pending
         } else {
@@ -159,6 +160,16 @@ impl<S> Keeper<S> {
             rate: rates.rate(),
             what: "comments",
         })
+    }
+
+    /// The same page, text, author and so on: all that the body has.
+    fn check_is_new(&mut self, from: Counted, draft: &Draft) -> Result<(), Reject> {
+        let Some(said) = self.said.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
+            return Ok(());
+        };
+        let who = draft.author.map_or(Payer::Address(from), Payer::Author);
+        let is_new = said.is_new(who, &draft.body, self.started.elapsed());
+        if is_new { Ok(()) } else { Err(Reject::SaidBefore) }
     }
 
     fn must_wait(&self, links: bool, author: Option<Author>) -> bool {

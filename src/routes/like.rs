@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Site, Turn, allow, comment_of};
+use super::{Site, Turn, allow, change::comment_of};
 use crate::{
     http::{Answer, Asked},
     reject::Reject,

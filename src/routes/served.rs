@@ -5,20 +5,19 @@
 use std::{
     io,
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    time::SystemTime,
 };
 
-use sha2::{Digest, Sha256};
-
-use super::{Finish, PAGE_COMMENTS, Site, Turn, number, page_of, query, unreadable};
+use super::{Finish, PAGE_COMMENTS, Site, Turn, form, number, page_of, query, unreadable};
 use crate::{
-    assets, base64,
+    assets,
     comment::Comment,
     crc,
     draft::{Message, check_page},
     history::History,
     http::{Answer, Asked},
     page::{Rendered, View, render},
-    query::{Query, encode},
+    query::encode,
     reject::Reject,
     request::{Call, Part, Read, Request},
 };
@@ -27,8 +26,6 @@ use crate::{
 const PAGE_BYTES_MAX: usize = 1_000_000;
 /// Rendered pages that are kept: the ones that are read now, not all there are.
 const RENDERED_PAGES_MAX: usize = 64;
-/// Bytes of random in a form's hidden nonce; 22 characters of base64url.
-const FORM_NONCE_BYTES: usize = 16;
 /// Nothing but sayso's own script and style, no frames elsewhere.
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
@@ -185,9 +182,7 @@ impl Kept {
 }
 
 fn page_answer(status: u16, page: &Rendered) -> Answer {
-    let mut random = [0; FORM_NONCE_BYTES];
-    getrandom::fill(&mut random).expect("the operating system has random bytes once it has booted");
-    let nonce = base64::url_safe(&random);
+    let nonce = form::nonce(SystemTime::now());
     let body = [&*page.head, &nonce, &page.tail].concat();
     Answer::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
@@ -198,36 +193,4 @@ pub(super) fn see_page(base: &str, page: &str) -> Answer {
     Answer::new(303, "text/plain", "")
         .with("Location", format!("{base}/?page={}", encode(page)))
         .with("Cache-Control", "no-store")
-}
-
-/// A form's fields. Its nonce is made from the hidden one and from what was written: sent twice, it is one comment; going back
-/// and writing something else is another.
-pub(super) fn form_message(body: &[u8]) -> Result<Message, Answer> {
-    let bad = |why: String| Answer::error(400, &why);
-    let text = str::from_utf8(body).map_err(|_| bad("the form is not UTF-8".into()))?;
-    let form = Query::parse(text).map_err(bad)?;
-    let field = |name| form.get(name).map(str::to_owned);
-    let parent = field("parent").filter(|parent| !parent.is_empty()).map(|parent| parent.parse());
-    let parent = parent.transpose().map_err(|_| bad("parent is no comment's id".into()))?;
-    let mut message = Message {
-        page: field("page"),
-        content: field("content"),
-        name: field("name"),
-        parent,
-        key: field("key").filter(|key| !key.is_empty()),
-        nonce: field("nonce").filter(|nonce| !nonce.is_empty()),
-        ..Message::default()
-    };
-    if let Some(hidden) = &message.nonce {
-        let written =
-            [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
-        let mut digest = Sha256::new().chain_update(hidden);
-        for part in written {
-            digest.update([0]);
-            digest.update(part.unwrap_or_default());
-        }
-        digest.update(message.parent.unwrap_or_default().to_be_bytes());
-        message.nonce = Some(base64::url_safe(&digest.finalize()[..FORM_NONCE_BYTES]));
-    }
-    Ok(message)
 }

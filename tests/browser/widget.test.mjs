@@ -85,7 +85,7 @@ test('what a reader needs is at most 15 KB as it is sent, and each other file li
   const first = await size('embed.js') + await size('embed.css');
   t.diagnostic(`${first} bytes`);
   assert.ok(first <= BYTES_MAX, `${first} bytes`);
-  for (const name of ['write.js', 'post.js', 'preview.js', 'count.js', 'wall.css']) assert.ok(await size(name) < 5_000, name);
+  for (const name of ['write.js', 'post.js', 'proof.js', 'preview.js', 'count.js', 'wall.css']) assert.ok(await size(name) < 5_000, name);
 });
 
 test('all languages say everything, with all the plurals they have', () => {
@@ -333,6 +333,29 @@ test('a thousand comments in ten seconds leave the page at ease', async (t) => {
   t.diagnostic(`long tasks: ${long.map(Math.round)}`);
   assert.ok(Math.max(0, ...long) <= TASK_MAX, `${long}`);
   assert.ok(await page.locator('.unseen').textContent(), 'they were announced');
+});
+
+test('where comments cost work, it is done without notice, and what waited offline pays too', async (t) => {
+  await server.stop();
+  server = await Server.start({ flags: ['--challenge', '16'] });
+  const ada = await live();
+  await watchTasks(ada);
+  await say(ada, 'worth it');
+  await ada.locator('.comment', { hasText: 'worth it' }).locator('time').waitFor();
+  const long = await ada.evaluate(() => window.long);
+  t.diagnostic(`long tasks: ${long.map(Math.round)}`);
+  assert.ok(Math.max(0, ...long) <= TASK_MAX, `${long}`);
+  await server.kill();
+  await say(ada, 'while it was away');
+  await ada.locator('.note').waitFor();
+  await server.start();
+  await ada.locator('.comment', { hasText: 'while it was away' }).locator('time').waitFor();
+  const bob = await visit(server.url, {}, (context) => context.routeWebSocket(/./, (socket) => socket.close({ code: 1011 })));
+  await bob.locator('.state[data-state=polling]').waitFor();
+  await bob.locator('.look').first().waitFor({ state: 'attached' });
+  await say(bob, 'over HTTP');
+  await ada.locator('.comment', { hasText: 'over HTTP' }).locator('time').waitFor();
+  assert.deepEqual((await server.comments()).map(({ content }) => content), ['worth it', 'while it was away', 'over HTTP']);
 });
 
 test('a page with 10,000 comments stays usable', async (t) => {

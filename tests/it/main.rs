@@ -15,6 +15,7 @@ mod log_format;
 mod model;
 mod program;
 mod readme;
+mod spam;
 mod storm;
 mod structure;
 mod wire;

@@ -10,6 +10,7 @@ mod door;
 mod faults;
 mod http;
 mod likes;
+mod limits;
 mod live;
 mod log_format;
 mod model;

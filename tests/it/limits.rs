@@ -1,0 +1,106 @@
+//! The README's table of limits is made from the constants: who changes one is shown the new table.
+
+use std::{fs, path::Path};
+
+/// What is limited, where its constant stands, what it counts, and what happens beyond it.
+const ROWS: [(&str, &str, &str, &str); 40] = [
+    ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
+    ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
+    ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
+    ("key, at least", "limits.rs KEY_BYTES_MIN", "bytes", "400"),
+    ("key", "limits.rs KEY_BYTES_MAX", "bytes", "400"),
+    ("nonce, at least", "limits.rs NONCE_BYTES_MIN", "bytes", "400"),
+    ("nonce", "limits.rs NONCE_BYTES_MAX", "bytes", "400"),
+    ("rendered text", "limits.rs HTML_BYTES_MAX", "bytes", "shown as it was typed"),
+    ("rendered text, nested", "limits.rs HTML_DEPTH_MAX", "elements", "shown as it was typed"),
+    ("message or body", "limits.rs MESSAGE_BYTES_MAX", "bytes", "413, close 1009"),
+    ("head of a request", "head.rs HEAD_BYTES_MAX", "bytes", "431"),
+    ("headers of a request", "head.rs HEADERS_MAX", "headers", "431"),
+    ("time for the head", "conversation.rs HEAD_DEADLINE", "s", "408"),
+    ("time for the body", "conversation.rs BODY_DEADLINE", "s", "408"),
+    ("time to take an answer", "conversation.rs WRITE_DEADLINE", "s", "closed"),
+    ("unread rest behind a refusal", "conversation.rs DISCARD_BYTES_MAX", "bytes", "closed"),
+    ("time for that rest", "conversation.rs DISCARD_DEADLINE", "s", "closed"),
+    ("requests answered at once", "reach.rs EXCHANGES_MAX", "requests", "waits, then 503"),
+    ("time for an answer to be made", "relay.rs EXCHANGE_DEADLINE", "s", "503"),
+    ("items of one history", "limits.rs HISTORY_LINES_MAX", "lines", "400"),
+    ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
+    ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
+    ("counted pages of a socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
+    ("messages that are no posts", "session.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
+    ("malformed messages in a row", "session.rs MALFORMED_IN_A_ROW_MAX", "messages", "close 1008"),
+    ("silence of a reader", "session.rs SILENCE_MAX", "s", "closed"),
+    ("what a slow reader is owed", "backlog.rs OUTBOX_BYTES_MAX", "bytes", "close 1013"),
+    ("what all slow readers are owed", "backlog.rs OUTBOXES_BYTES_MAX", "bytes", "close 1013"),
+    ("time to take a farewell", "fanout.rs CLOSE_PATIENCE", "s", "closed"),
+    ("hearts of a comment", "likes.rs LIKES_A_COMMENT_MAX", "hearts", "409"),
+    ("hearts in all", "likes.rs LIKES_MAX", "hearts", "409"),
+    ("addresses and authors counted", "rates.rs BUCKETS_MAX", "buckets", "the oldest go"),
+    ("the same text again within", "rates.rs SAID_WINDOW", "s", "409"),
+    ("the same text, if it has at least", "rates.rs SAID_BYTES_MIN", "bytes", "409"),
+    ("a form, sooner than", "routes/form.rs FILLED_IN_SECONDS_MIN", "s", "429"),
+    ("proof of work", "limits.rs CHALLENGE_BITS_MAX", "bits", "wrong usage"),
+    ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
+    ("comments of one write", "hub.rs BATCH_REQUESTS_MAX", "requests", "the next write"),
+    ("requests that wait for the hub", "request.rs INBOX_REQUESTS_MAX", "requests", "wait"),
+    ("time to stop", "serve.rs STOP_DEADLINE", "s", "ended"),
+];
+const BEGIN: &str = "<!-- limits: made by tests/it/limits.rs -->\n";
+
+/// The value of `const NAME: … = VALUE;`: a product of numbers, or a `Duration` of them, in seconds.
+fn constant(place: &str) -> String {
+    let (file, name) = place.split_once(' ').unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+    let source = fs::read_to_string(&path).unwrap();
+    let (_, rest) = source.split_once(&format!("const {name}: ")).expect(place);
+    let (_, rest) = rest.split_once(" = ").expect(place);
+    let value = rest.split(';').next().unwrap().trim();
+    let (number, per) = match value.strip_prefix("Duration::from_") {
+        Some(time) => {
+            let (unit, number) = time.strip_suffix(')').unwrap().split_once('(').unwrap();
+            (number, if unit == "millis" { 1_000.0 } else { 1.0 })
+        }
+        None => (value, 1.0),
+    };
+    let factor = |text: &str| text.replace('_', "").parse::<f64>().expect(place);
+    (number.split(" * ").map(factor).product::<f64>() / per).to_string()
+}
+
+/// `65536` → `65,536`.
+fn grouped(number: &str) -> String {
+    let (whole, rest) =
+        number.split_once('.').map_or((number, ""), |(whole, _)| (whole, &number[whole.len()..]));
+    let digits: Vec<char> = whole.chars().collect();
+    let groups: Vec<String> = digits.rchunks(3).rev().map(|group| group.iter().collect()).collect();
+    groups.join(",") + rest
+}
+
+#[test]
+fn the_table_of_limits_is_that_of_the_constants() {
+    let rows: String = ROWS
+        .iter()
+        .map(|(what, place, unit, beyond)| {
+            format!("| {what} | {} {unit} | {beyond} |\n", grouped(&constant(place)))
+        })
+        .collect();
+    let table = format!("{BEGIN}| what | at most | beyond it |\n|---|---|---|\n{rows}");
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    assert!(
+        fs::read_to_string(readme).unwrap().contains(&table),
+        "the README's table of limits must be:\n{table}"
+    );
+}
+
+#[test]
+fn numbers_are_written_in_groups_of_three() {
+    for (number, written) in [
+        ("1", "1"),
+        ("512", "512"),
+        ("1000", "1,000"),
+        ("65536", "65,536"),
+        ("4.5", "4.5"),
+        ("10000000", "10,000,000"),
+    ] {
+        assert_eq!(grouped(number), written);
+    }
+}

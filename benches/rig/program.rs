@@ -73,6 +73,18 @@ impl Program {
         command.env_clear().env("SAYSO_SYNC", "always").env("SAYSO_RATE", "off");
         command.env("SAYSO_MAX_PER_ADDRESS", "20000").env("SAYSO_LOG_LEVEL", "warn");
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
+        Program::spawn(command)
+    }
+
+    /// With nothing set but these flags.
+    pub fn start_again(data: &Path, flags: &[&str]) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+        command.env_clear().env("SAYSO_LOG_LEVEL", "error");
+        command.arg("--data").arg(data).args(flags);
+        Program::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Program {
         let start = Instant::now();
         let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");
         let mut line = String::new();
@@ -98,6 +110,24 @@ impl Program {
     /// The process.
     pub fn process(&self) -> Process {
         Process(self.child.id())
+    }
+
+    /// Its threads.
+    pub fn threads(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, |all| all.count() as u64)
+    }
+
+    /// Ends it as a lost power supply would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Ends it in order.
+    pub fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        Command::new("kill").arg(id).status().expect("kill is there");
+        self.child.wait().expect("a child can be waited for");
     }
 
     /// What it needs now.

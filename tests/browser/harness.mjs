@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
-const BINARY = process.env.SAYSO_BIN ?? fileURLToPath(new URL('../../target/debug/sayso', import.meta.url));
+export const BINARY = process.env.SAYSO_BIN ?? fileURLToPath(new URL('../../target/debug/sayso', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Every wait ends after this, ms: generous, since a loaded machine is no failure. */
 export const PATIENCE = Number(process.env.PATIENCE ?? 15_000);

@@ -1,0 +1,270 @@
+/** The README's Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+
+import { BINARY, Server, launch, person, until } from './harness.mjs';
+import { Caddy, Nginx, Road, ask, blog, freePort, replaced, says, snippets } from './proxies.mjs';
+
+const CADDY = snippets('caddyfile');
+const NGINX = snippets('nginx');
+/** One of two visitors; neither is where a proxy is. */
+const [ADA, GRACE] = ['127.0.0.2', '127.0.0.3'];
+/** The outer one of two proxies. */
+const OUTER = '127.0.0.9';
+const LARGE = { page: '/large', lines: 220, bytes: 4_700 };
+
+const toSayso = (port) => ['127.0.0.1:8000', `127.0.0.1:${port}`];
+
+/** The site of the README's Caddyfile, before this sayso. */
+function caddy(port) {
+  return Caddy.start(replaced(CADDY[0], [toSayso(port), ['comments.example {', 'localhost {']]));
+}
+
+async function caddyPath(port, folder) {
+  return Caddy.start(replaced(CADDY[1], [toSayso(port), ['blog.example {', 'localhost {'], ['/srv/blog', folder]]));
+}
+
+async function nginx(port, changes = [], own = [toSayso(port)]) {
+  const listen = await freePort();
+  return Nginx.start(replaced(NGINX[0], [...changes, ...own, ['server_name comments.example;', 'server_name localhost;'],
+    ['    listen 443 ssl http2;\n    listen [::]:443 ssl http2;', `    listen 127.0.0.1:${listen} ssl http2;`]]), listen);
+}
+
+/** The location below a path, in the place of the one for the whole site. */
+function nginxPath(port, changes = []) {
+  const [begin, end] = ['    location / {\n', '    }\n'];
+  const location = NGINX[0].slice(NGINX[0].indexOf(begin), NGINX[0].lastIndexOf(end) + end.length);
+  return nginx(port, [[location, replaced(NGINX[1], changes)]]);
+}
+
+/** Caddy behind nginx; the second of the list is the one that visitors see. */
+async function chain(port) {
+  const inner = await Caddy.start(replaced(CADDY[2], [toSayso(port), ['comments.example {', 'http://localhost {'], ['192.0.2.7', OUTER]]));
+  return [inner, await nginx(inner.port, [['proxy_pass http://sayso;', `proxy_pass http://sayso;\n        proxy_bind ${OUTER};`]])];
+}
+
+const BELOW = ['--base-path', '/talk'];
+const CHAIN_FLAGS = '--trust-proxy 127.0.0.1 --trust-proxy 192.0.2.7';
+
+/** As `sayso` and proxies are to be set up. `strict`: trusts only where the proxy is, so that a visitor at 127.0.0.2 is one. */
+const SETUPS = {
+  'Caddy': { proxies: async (port) => [await caddy(port)] },
+  'nginx': { proxies: async (port) => [await nginx(port)] },
+  'Caddy, below a path': { base: '/talk', proxies: async (port, folder) => [await caddyPath(port, folder)] },
+  'nginx, below a path': { base: '/talk', proxies: async (port) => [await nginxPath(port)] },
+  'nginx and Caddy in a row': { flags: replaced(CHAIN_FLAGS, [['192.0.2.7', OUTER]]).split(' '), proxies: chain },
+};
+
+/** One sayso with what stands before it, and the roads there. */
+class Place {
+  static async start({ base = '', flags = [], strict = false, lines, proxies }) {
+    const place = new Place();
+    place.base = base;
+    place.parts = [];
+    try {
+      place.flags = [...(base ? BELOW : []), ...flags];
+      place.strict = flags.includes('--trust-proxy') ? place.flags : [...place.flags, '--trust-proxy', '127.0.0.1'];
+      place.server = await Server.start({ lines, flags: strict ? place.strict : place.flags });
+      place.folder = blog();
+      place.parts = await proxies(place.server.port, place.folder);
+      place.proxy = place.parts.at(-1);
+      place.port = place.proxy.port;
+    } catch (error) {
+      await place.stop();
+      throw error;
+    }
+    return place;
+  }
+
+  /** The address of the page for somebody at `from`. */
+  async url(from) {
+    const road = await Road.start(this.port, from);
+    this.parts.unshift(road);
+    return `https://localhost:${road.port}${this.base}`;
+  }
+
+  async again(flags, rate) {
+    await this.server.kill();
+    Object.assign(this.server, { flags, rate });
+    await this.server.start();
+  }
+
+  ask(path, options) {
+    return ask(this.port, this.base + path, options);
+  }
+
+  post(content, options = {}) {
+    const headers = { 'content-type': 'application/json', ...options.headers };
+    return this.ask('/api/comments', { method: 'POST', ...options, headers, body: JSON.stringify({ content }) });
+  }
+
+  stored() {
+    const lines = readFileSync(this.server.log, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    return lines.filter((line) => line.page === '/').map((line) => line.content);
+  }
+
+  async stop() {
+    for (const part of this.parts) await part.stop();
+    await this.server?.stop();
+    if (this.folder) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const comment = (page, text) => page.locator('.comment', { has: page.getByText(text, { exact: true }) });
+const isConfirmed = (page, text) => comment(page, text).locator('time').waitFor();
+const isLive = async (page) => {
+  await page.locator('.state[data-state=live]').waitFor();
+  await page.locator('.look').first().waitFor({ state: 'attached' });
+};
+
+async function say(page, text) {
+  await page.getByRole('textbox', { name: 'Comment' }).first().fill(text);
+  await page.getByRole('button', { name: 'Send' }).first().click();
+}
+
+const large = () => Array.from({ length: LARGE.lines }, (_, n) => ({
+  seq: n + 1, id: n + 1, page: LARGE.page, content: 'x'.repeat(LARGE.bytes), created_at: '2026-11-22T05:08:00.001Z', nonce: `large-large-${1000 + n}`,
+}));
+
+for (const [name, setup] of Object.entries(SETUPS)) {
+  describe(`behind ${name}`, () => {
+    let browser;
+    let place;
+    let people = [];
+
+    before(async () => {
+      [browser, place] = await Promise.all([launch(), Place.start({ ...setup, lines: large() })]);
+      for (const { greeting } of place.parts) assert.doesNotMatch(greeting, /\[(warn|emerg)\]|not formatted|deprecated/);
+    });
+    after(async () => {
+      await browser?.close();
+      await place?.stop();
+    });
+    afterEach(async () => {
+      const faults = people.flatMap((context) => context.faults);
+      await Promise.all(people.splice(0).map((context) => context.close()));
+      assert.deepEqual(faults, []);
+    });
+
+    async function visit(from, options = {}, path = '/') {
+      const context = await person(browser, { ignoreHTTPSErrors: true, ...options });
+      people.push(context);
+      const page = await context.newPage();
+      page.sockets = [];
+      page.on('websocket', (socket) => page.sockets.push(socket.url()));
+      await page.goto(await place.url(from) + path);
+      return page;
+    }
+
+    async function live(from) {
+      const page = await visit(from);
+      await isLive(page);
+      return page;
+    }
+
+    test('the page is live, and what one writes the other sees at once', async () => {
+      const [ada, grace] = [await live(ADA), await live(GRACE)];
+      await say(ada, 'Hello');
+      await isConfirmed(grace, 'Hello');
+      await say(grace, 'Hello back');
+      await isConfirmed(ada, 'Hello back');
+      await ada.getByText('Live · 2 reading').waitFor();
+      for (const page of [ada, grace]) {
+        assert.equal(page.sockets.length, 1);
+        assert.ok(page.sockets[0].startsWith(`wss://localhost:${new URL(page.url()).port}${place.base}/ws/comments/?`), page.sockets[0]);
+      }
+    });
+
+    test('a sayso that was killed is resumed, without loss or doubles', async () => {
+      const [ada, grace] = [await live(ADA), await live(GRACE)];
+      await say(ada, 'before');
+      await isConfirmed(grace, 'before');
+      await place.server.kill();
+      for (const page of [ada, grace]) await page.locator('.state:not([data-state=live])').waitFor();
+      await say(ada, 'meanwhile');
+      await place.server.start();
+      for (const page of [ada, grace]) await isLive(page);
+      await isConfirmed(grace, 'meanwhile');
+      await say(grace, 'afterwards');
+      for (const page of [ada, grace]) {
+        for (const text of ['before', 'meanwhile', 'afterwards']) {
+          await isConfirmed(page, text);
+          assert.equal(await comment(page, text).count(), 1);
+        }
+      }
+      for (const text of ['before', 'meanwhile', 'afterwards']) {
+        assert.equal(place.stored().filter((stored) => stored === text).length, 1, text);
+      }
+    });
+
+    test('one can write without JavaScript and over HTTP, and strangers’ pages can not', async () => {
+      const page = await visit(ADA, { javaScriptEnabled: false });
+      await say(page, 'No script needed');
+      await page.waitForURL(/\?page=%2F$/);
+      assert.equal(new URL(page.url()).pathname, `${place.base}/`);
+      assert.equal(await comment(page, 'No script needed').count(), 1);
+
+      const origin = `https://localhost:${place.port}`;
+      assert.equal((await place.post('own origin', { headers: { origin } })).status, 201);
+      assert.equal((await place.post('no origin')).status, 201);
+      const refused = await place.post('stranger', { headers: { origin: 'https://stranger.example' } });
+      assert.equal(refused.status, 403);
+      assert.match(JSON.parse(refused.text).error, /origin https:\/\/stranger\.example is not allowed/);
+      assert.ok(!place.stored().includes('stranger'));
+
+      const upgrade = (from) => place.ask('/ws/comments/', { headers: { connection: 'Upgrade', upgrade: 'websocket',
+        'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', origin: from } });
+      assert.equal((await upgrade(origin)).status, 101);
+      assert.equal((await upgrade('https://stranger.example')).status, 403);
+    });
+
+    test('too large an upload is refused, and a large history comes whole', async () => {
+      for (const length of [70_000, 900_000, 20_000_000]) {
+        assert.equal((await place.post('x'.repeat(length))).status, 413, length);
+      }
+      const path = `/api/comments?page=${LARGE.page}&limit=200`;
+      const direct = await (await fetch(place.server.url + place.base + path)).text();
+      assert.ok(direct.length > 900_000 && JSON.parse(direct).comments.length > 190);
+      for (let time = 0; time < 3; time++) {
+        const answer = await place.ask(path);
+        assert.equal(answer.status, 200);
+        assert.ok(answer.text === direct, `${answer.text.length} of ${direct.length} bytes`);
+      }
+    });
+
+    if (setup.base) {
+      test('the address of the path without its slash leads to the page', async () => {
+        const answer = await place.ask('');
+        assert.ok([301, 302, 308].includes(answer.status), `${answer.status}`);
+        assert.equal(new URL(answer.headers.location, 'https://localhost').pathname, `${setup.base}/`);
+      });
+    }
+
+    if (name === 'Caddy, below a path') {
+      test('a page beside the path embeds the comments without being named', async () => {
+        const page = await visit(ADA, {}, '/../');
+        assert.equal(await page.title(), 'Blog');
+        await isLive(page);
+        await say(page, 'from the blog');
+        await isConfirmed(page, 'from the blog');
+      });
+    }
+
+    // The last, as from here on sayso counts.
+    test('rates count the visitor, whatever they say of themselves', async () => {
+      await place.again(place.strict, '1/60');
+      const forged = (address) => ({ 'x-forwarded-for': address, 'x-real-ip': address, forwarded: `for=${address}` });
+      const status = async (from, address) => (await place.post(`from ${from}`, { from, headers: forged(address) })).status;
+      assert.equal(await status(ADA, '198.51.100.1'), 201);
+      assert.equal(await status(ADA, '198.51.100.2'), 429);
+      assert.equal(await status(ADA, `198.51.100.3, ${GRACE}`), 429);
+      assert.equal(await status(GRACE, '198.51.100.1'), 201);
+      assert.equal(await status(GRACE, '198.51.100.4'), 429);
+    });
+  });
+}

@@ -224,9 +224,17 @@ for (const [name, setup] of Object.entries(SETUPS)) {
     });
 
     test('too large an upload is refused, and a large history comes whole', async () => {
-      for (const length of [70_000, 900_000, 20_000_000]) {
-        assert.equal((await place.post('x'.repeat(length))).status, 413, length);
+      for (const length of [66_000, 120_000]) {
+        const answer = await place.post('x'.repeat(length));
+        assert.equal(answer.status, 413);
+        assert.match(JSON.parse(answer.text).error, /at most 65536 are allowed/);
       }
+      // Of this sayso reads so little that the proxy may find the way shut before it has the answer.
+      const huge = await place.post('x'.repeat(20_000_000)).catch((error) => ({ status: error.code }));
+      assert.ok([413, 502, 'ECONNRESET', 'EPIPE'].includes(huge.status), `${huge.status}`);
+      assert.equal((await place.post('small')).status, 201);
+      assert.ok(place.stored().every((text) => text.length < 100));
+
       const path = `/api/comments?page=${LARGE.page}&limit=200`;
       const direct = await (await fetch(place.server.url + place.base + path)).text();
       assert.ok(direct.length > 900_000 && JSON.parse(direct).comments.length > 190);

@@ -22,6 +22,7 @@ export class Server {
     server.folder = mkdtempSync(join(tmpdir(), 'sayso-browser-'));
     server.flags = options.flags ?? [];
     server.rate = options.rate ?? 'off';
+    server.under = options.under ?? [];
     if (options.lines) writeLog(server.folder, options.lines);
     await server.start();
     return server;
@@ -31,7 +32,8 @@ export class Server {
 
   async start() {
     const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
-    this.process = spawn(BINARY, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [program, ...args] = [...this.under, BINARY, ...flags];
+    this.process = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const address = new Promise((resolve, reject) => {
       createInterface({ input: this.process.stdout }).once('line', (line) => {

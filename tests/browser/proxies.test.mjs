@@ -1,9 +1,10 @@
 /** The README's Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -61,6 +62,147 @@ const SETUPS = {
   'nginx and Caddy in a row': { flags: replaced(CHAIN_FLAGS, [['192.0.2.7', OUTER]]).split(' '), proxies: chain },
 };
 
+const UPGRADE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+const FORWARDS = 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;';
+const forged = (address) => ({ 'x-forwarded-for': address, 'x-real-ip': address, forwarded: `for=${address}` });
+const SITE = 'https://blog.example';
+
+/** Behind its head, what a WebSocket says goes on only in lots of 16 KiB, as with something that buffers. */
+function holdBack() {
+  let held;
+  return (data) => {
+    const isHead = !held && data.includes('HTTP/1.1 101 ');
+    if (!held && !isHead) return data;
+    const end = isHead ? data.indexOf('\r\n\r\n') + 4 : 0;
+    held = Buffer.concat([held ?? Buffer.alloc(0), data.subarray(end)]);
+    if (held.length < 16_384) return data.subarray(0, end);
+    const lot = held;
+    held = Buffer.alloc(0);
+    return Buffer.concat([data.subarray(0, end), lot]);
+  };
+}
+
+/** What people get wrong: the README's snippets with one fault each, how it shows (`symptom`), and what doctor says to it. */
+const FAULTS = {
+  'nginx that passes on no upgrade': {
+    proxies: async (port) => [await nginx(port, [
+      ['        proxy_set_header Upgrade $http_upgrade;\n', ''], ['        proxy_set_header Connection $connection_upgrade;\n', '']])],
+    symptom: async (place) => assert.equal((await place.ask('/ws/comments/', { headers: UPGRADE })).status, 400),
+    verdict: /no WebSocket gets through .*proxy_set_header Upgrade/,
+  },
+  'nginx that says another Host': {
+    proxies: async (port) => [await nginx(port, [['        proxy_set_header Host $http_host;\n', '']])],
+    symptom: async (place) => {
+      const headers = { origin: `https://localhost:${place.port}` };
+      assert.equal((await place.post('own origin', { headers })).status, 403);
+    },
+    verdict: /the proxy says Host: sayso instead of localhost:\d+/,
+    count: 2,
+  },
+  'nginx that says Host without the port': {
+    proxies: async (port) => [await nginx(port, [['Host $http_host;', 'Host $host;']])],
+    symptom: async (place) => {
+      const headers = { origin: `https://localhost:${place.port}` };
+      assert.equal((await place.post('own origin', { headers })).status, 403);
+    },
+    verdict: /the proxy says Host: localhost instead of localhost:\d+/,
+    count: 2,
+  },
+  'nginx that waits 1 s': {
+    proxies: async (port) => [await nginx(port, [['proxy_read_timeout 75s;', 'proxy_read_timeout 1s;']])],
+    symptom: async (place) => {
+      const socket = await place.socket();
+      const ended = new Promise((resolve) => socket.once('close', resolve));
+      socket.resume();
+      await withinPatience(ended, 'nginx to end a quiet WebSocket');
+    },
+    verdict: /a quiet WebSocket was closed after \d+ s.*proxy_read_timeout 75s/,
+  },
+  'something that buffers behind nginx': {
+    proxies: async (port) => {
+      const road = await Road.start(port, '127.0.0.1', holdBack);
+      return [road, await nginx(road.port)];
+    },
+    symptom: async (place) => {
+      const socket = await place.socket();
+      let heard = 0;
+      socket.on('data', (data) => heard += data.length);
+      for (let time = 0; time < 3; time++) assert.equal((await place.post('hello')).status, 201);
+      assert.equal(heard, 0);
+      // Enough for it to let go: so it was that, and nothing else.
+      for (let time = 0; time < 3; time++) assert.equal((await place.post('x'.repeat(8_000))).status, 201);
+      await until(() => heard > 16_384, 'what was held back');
+      socket.destroy();
+    },
+    verdict: /comes late or never: something in between keeps it back/,
+  },
+  'nginx that does not say who asks': {
+    proxies: async (port) => [await nginx(port, [[FORWARDS, 'proxy_set_header X-Forwarded-For "";']])],
+    symptom: (place) => countsAsOne(place),
+    verdict: /the proxy does not say who asks/,
+  },
+  'nginx without a word about who asks, which passes on what visitors say': {
+    proxies: async (port) => [await nginx(port, [[`        ${FORWARDS}\n`, '']])],
+    symptom: (place) => believesAnything(place),
+    verdict: /anybody can be anybody/,
+  },
+  'nginx that passes on what visitors say of themselves': {
+    proxies: async (port) => [await nginx(port, [[FORWARDS, 'proxy_set_header X-Forwarded-For $http_x_forwarded_for;']])],
+    symptom: (place) => believesAnything(place),
+    verdict: /anybody can be anybody/,
+  },
+  'a sayso that trusts no proxy': {
+    flags: ['--trust-proxy', 'none'],
+    proxies: async (port) => [await caddy(port)],
+    symptom: (place) => countsAsOne(place),
+    verdict: /sayso does not trust it, so all readers count as one/,
+  },
+  'a row of which only the inner proxy is trusted': {
+    flags: ['--trust-proxy', '127.0.0.1'],
+    proxies: chain,
+    symptom: (place) => countsAsOne(place),
+    // It can't know better, but shows whom sayso takes for the visitor.
+    shows: `the proxy says who asks: ${OUTER}`,
+  },
+  'nginx that takes the path away': {
+    base: '/talk',
+    proxies: async (port) => [await nginxPath(port, [['proxy_pass http://sayso;', 'proxy_pass http://sayso/;']])],
+    symptom: async (place) => assert.equal((await place.ask('/')).status, 404),
+    verdict: /\(404\), but not sayso.*--base-path/,
+  },
+  'nginx that asks where nobody is': {
+    proxies: async (port) => [await nginx(port, [], [['127.0.0.1:8000', `127.0.0.1:${await freePort()}`]])],
+    symptom: async (place) => assert.equal((await place.ask('/')).status, 502),
+    verdict: /the proxy answers 502: it finds no sayso/,
+  },
+  'a site that is not allowed': {
+    site: [SITE],
+    proxies: async (port) => [await caddy(port)],
+    symptom: async (place) => {
+      const answer = await place.post('from the site', { headers: { origin: SITE } });
+      assert.equal(answer.status, 403);
+      assert.match(answer.text, /add --allow-origin https:\/\/blog\.example/);
+    },
+    verdict: /https:\/\/blog\.example can't embed the comments: .*add --allow-origin https:\/\/blog\.example/,
+  },
+};
+
+const ALLOWED = { 'a site that is allowed': { site: [SITE], flags: ['--allow-origin', SITE], proxies: async (port) => [await caddy(port)] } };
+
+/** Two visitors are one, since sayso knows no more than the proxy. */
+async function countsAsOne(place) {
+  await place.again(place.strict, '1/60');
+  assert.equal((await place.post('one', { from: ADA })).status, 201);
+  assert.equal((await place.post('two', { from: GRACE })).status, 429);
+}
+
+/** One visitor is as many as they like. */
+async function believesAnything(place) {
+  await place.again(place.strict, '1/60');
+  assert.equal((await place.post('one', { headers: forged('198.51.100.1') })).status, 201);
+  assert.equal((await place.post('two', { headers: forged('198.51.100.2') })).status, 201);
+}
+
 /** One sayso with what stands before it, and the roads there. */
 class Place {
   static async start({ base = '', flags = [], strict = false, lines, proxies }) {
@@ -104,6 +246,27 @@ class Place {
     return this.ask('/api/comments', { method: 'POST', ...options, headers, body: JSON.stringify({ content }) });
   }
 
+  /** A WebSocket, of which nothing is read yet; what comes is as it is on the wire. */
+  socket() {
+    return withinPatience(new Promise((resolve, reject) => {
+      const call = request({ host: '127.0.0.1', servername: 'localhost', port: this.port, path: `${this.base}/ws/comments/`, localAddress: ADA,
+        rejectUnauthorized: false, agent: false, headers: { host: `localhost:${this.port}`, ...UPGRADE } });
+      call.once('upgrade', (_, socket) => resolve(socket.on('error', () => {}))).once('response', reject).once('error', reject).end();
+    }), 'a WebSocket');
+  }
+
+  /** What doctor says to a visitor at 127.0.0.2, and how it ends. */
+  async doctor(site = []) {
+    const url = await this.url(ADA);
+    const env = { ...process.env, SSL_CERT_FILE: this.proxy.certificate };
+    return new Promise((resolve, reject) => {
+      execFile(BINARY, ['doctor', url, ...site], { env, timeout: 90_000, encoding: 'utf8' }, (error, stdout, stderr) => {
+        if (error && typeof error.code !== 'number') reject(error);
+        else resolve({ code: error?.code ?? 0, lines: stdout.split('\n').filter(Boolean), said: stdout + stderr });
+      });
+    });
+  }
+
   stored() {
     const lines = readFileSync(this.server.log, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
     return lines.filter((line) => line.page === '/').map((line) => line.content);
@@ -132,20 +295,44 @@ const large = () => Array.from({ length: LARGE.lines }, (_, n) => ({
   seq: n + 1, id: n + 1, page: LARGE.page, content: 'x'.repeat(LARGE.bytes), created_at: '2026-11-22T05:08:00.001Z', nonce: `large-large-${1000 + n}`,
 }));
 
+/** Doctor waits for what comes every 25 s; all wait at the same time, while the tests go on. */
+const examinations = new Map();
+
+/** What doctor says to a setup; one after the other is set up. */
+async function examine(setup, former) {
+  await former;
+  const place = await Place.start({ ...setup, strict: true });
+  const found = place.doctor(setup.site).finally(() => place.stop());
+  found.catch(() => {});
+  return { found };
+}
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+  let former;
+  for (const [name, setup] of Object.entries({ ...SETUPS, ...FAULTS, ...ALLOWED })) {
+    former = examine(setup, former?.catch(() => {}));
+    former.catch(() => {});
+    examinations.set(name, former);
+  }
+});
+after(() => browser?.close());
+after(() => Promise.allSettled([...examinations.values()].map(async (examination) => (await examination).found)));
+
+const diagnosis = async (name) => (await examinations.get(name)).found;
+
 for (const [name, setup] of Object.entries(SETUPS)) {
   describe(`behind ${name}`, () => {
-    let browser;
     let place;
     let people = [];
 
     before(async () => {
-      [browser, place] = await Promise.all([launch(), Place.start({ ...setup, lines: large() })]);
+      place = await Place.start({ ...setup, lines: large() });
       for (const { greeting } of place.parts) assert.doesNotMatch(greeting, /\[(warn|emerg)\]|not formatted|deprecated/);
     });
-    after(async () => {
-      await browser?.close();
-      await place?.stop();
-    });
+    after(() => place?.stop());
     afterEach(async () => {
       const faults = people.flatMap((context) => context.faults);
       await Promise.all(people.splice(0).map((context) => context.close()));
@@ -218,8 +405,7 @@ for (const [name, setup] of Object.entries(SETUPS)) {
       assert.match(JSON.parse(refused.text).error, /origin https:\/\/stranger\.example is not allowed/);
       assert.ok(!place.stored().includes('stranger'));
 
-      const upgrade = (from) => place.ask('/ws/comments/', { headers: { connection: 'Upgrade', upgrade: 'websocket',
-        'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', origin: from } });
+      const upgrade = (from) => place.ask('/ws/comments/', { headers: { ...UPGRADE, origin: from } });
       assert.equal((await upgrade(origin)).status, 101);
       assert.equal((await upgrade('https://stranger.example')).status, 403);
     });
@@ -267,7 +453,6 @@ for (const [name, setup] of Object.entries(SETUPS)) {
     // The last, as from here on sayso counts.
     test('rates count the visitor, whatever they say of themselves', async () => {
       await place.again(place.strict, '1/60');
-      const forged = (address) => ({ 'x-forwarded-for': address, 'x-real-ip': address, forwarded: `for=${address}` });
       const status = async (from, address) => (await place.post(`from ${from}`, { from, headers: forged(address) })).status;
       assert.equal(await status(ADA, '198.51.100.1'), 201);
       assert.equal(await status(ADA, '198.51.100.2'), 429);
@@ -337,9 +522,8 @@ describe('as a systemd service', () => {
     const server = await Server.start({ under: ['strace', '-D', '-f', '-q', '-o', trace] });
     try {
       const line = await server.post({ content: 'hello', key: 'k'.repeat(22) });
-      const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
       const socket = await withinPatience(new Promise((resolve, reject) => {
-        get(`${server.url}/ws/comments/?last=5`, { headers: upgrade }).once('upgrade', (_, socket) => resolve(socket)).once('error', reject);
+        get(`${server.url}/ws/comments/?last=5`, { headers: UPGRADE }).once('upgrade', (_, socket) => resolve(socket)).once('error', reject);
       }), 'a WebSocket');
       const removed = await fetch(`${server.url}/api/comments/${line.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${'k'.repeat(22)}` } });
       assert.equal(removed.status, 200);
@@ -354,4 +538,40 @@ describe('as a systemd service', () => {
     assert.ok(asked.size > 40 && asked.has('fdatasync') && asked.has('accept4'));
     assert.deepEqual([...asked].filter((name) => !allowed.has(name)), []);
   });
+});
+
+describe('what is wrong with a proxy shows, and doctor says it', () => {
+  for (const [name, { symptom, verdict, shows, count = 1, ...setup }] of Object.entries(FAULTS)) {
+    test(name, async () => {
+      const place = await Place.start({ ...setup, strict: true });
+      try {
+        await symptom(place);
+      } finally {
+        await place.stop();
+      }
+      const { code, lines, said } = await diagnosis(name);
+      const wrong = lines.filter((line) => line.startsWith('WRONG'));
+      if (!verdict) {
+        assert.deepEqual([code, wrong], [0, []], said);
+        assert.ok(said.includes(shows), said);
+        return;
+      }
+      assert.equal(code, 1, said);
+      assert.equal(wrong.length, count, said);
+      assert.match(wrong[0], verdict);
+    });
+  }
+});
+
+describe('doctor finds nothing wrong', () => {
+  for (const name of Object.keys({ ...SETUPS, ...ALLOWED })) {
+    test(`with ${name}`, async () => {
+      const { code, lines, said } = await diagnosis(name);
+      assert.deepEqual([code, lines.filter((line) => line.startsWith('WRONG'))], [0, []], said);
+      for (const good of ['answers at https://localhost:', 'Host comes through', `the proxy says who asks: ${ADA}`, 'a WebSocket gets through',
+        'a quiet WebSocket stays open', 'other sites are kept out']) {
+        assert.ok(lines.some((line) => line.startsWith('ok ') && line.includes(good)), `${good} is not in:\n${said}`);
+      }
+    });
+  }
 });

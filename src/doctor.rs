@@ -113,7 +113,13 @@ impl Visit {
                  nginx: proxy_set_header Host $http_host;"
             ));
         }
-        self.forwarded(port, told("port"), told("forwarded"), told("client"));
+        match told("client") {
+            // Who asks is trusted too, as everybody on the proxy's own machine is.
+            FORGED if told("named") != "1" => {
+                self.good(format_args!("the proxy adds whom it sees, here one whom sayso trusts"));
+            }
+            client => self.forwarded(port, told("port"), told("forwarded"), client),
+        }
         true
     }
 
@@ -175,6 +181,15 @@ impl Visit {
                     return true;
                 }
                 Ok(Some((1, _))) => {}
+                Err(error)
+                    if [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]
+                        .contains(&error.kind()) =>
+                {
+                    self.bad(format_args!(
+                        "a quiet WebSocket stays open, but what sayso says every 25 s does not come: something in between keeps it back"
+                    ));
+                    return true;
+                }
                 _ => {
                     let seconds = started.elapsed().as_secs();
                     self.bad(format_args!(

@@ -67,18 +67,21 @@ const FORWARDS = 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;';
 const forged = (address) => ({ 'x-forwarded-for': address, 'x-real-ip': address, forwarded: `for=${address}` });
 const SITE = 'https://blog.example';
 
-/** Behind its head, what a WebSocket says goes on only in lots of 16 KiB, as with something that buffers. */
-function holdBack() {
+/** Of what a WebSocket says behind its head, `free` frames go on; the rest does in lots of 16 KiB, as with something that buffers. */
+function holdBack(free) {
   let held;
   return (data) => {
     const isHead = !held && data.includes('HTTP/1.1 101 ');
     if (!held && !isHead) return data;
     const end = isHead ? data.indexOf('\r\n\r\n') + 4 : 0;
     held = Buffer.concat([held ?? Buffer.alloc(0), data.subarray(end)]);
-    if (held.length < 16_384) return data.subarray(0, end);
-    const lot = held;
-    held = Buffer.alloc(0);
-    return Buffer.concat([data.subarray(0, end), lot]);
+    let lot = 0;
+    // A short frame that is whole; others don't come first.
+    for (; free > 0 && held.length > lot + 1 && held.length >= lot + 2 + held[lot + 1]; free--) lot += 2 + held[lot + 1];
+    if (held.length >= 16_384) lot = held.length;
+    const goes = Buffer.concat([data.subarray(0, end), held.subarray(0, lot)]);
+    held = held.subarray(lot);
+    return goes;
   };
 }
 
@@ -120,21 +123,19 @@ const FAULTS = {
   },
   'something that buffers behind nginx': {
     proxies: async (port) => {
-      const road = await Road.start(port, '127.0.0.1', holdBack);
+      const road = await Road.start(port, '127.0.0.1', () => holdBack(0));
       return [road, await nginx(road.port)];
     },
-    symptom: async (place) => {
-      const socket = await place.socket();
-      let heard = 0;
-      socket.on('data', (data) => heard += data.length);
-      for (let time = 0; time < 3; time++) assert.equal((await place.post('hello')).status, 201);
-      assert.equal(heard, 0);
-      // Enough for it to let go: so it was that, and nothing else.
-      for (let time = 0; time < 3; time++) assert.equal((await place.post('x'.repeat(8_000))).status, 201);
-      await until(() => heard > 16_384, 'what was held back');
-      socket.destroy();
-    },
+    symptom: (place) => holdsBack(place, 0),
     verdict: /comes late or never: something in between keeps it back/,
+  },
+  'something that buffers, but not the first words': {
+    proxies: async (port) => {
+      const road = await Road.start(port, '127.0.0.1', () => holdBack(1));
+      return [road, await nginx(road.port)];
+    },
+    symptom: (place) => holdsBack(place, 1),
+    verdict: /what sayso says every 25 s does not come/,
   },
   'nginx that does not say who asks': {
     proxies: async (port) => [await nginx(port, [[FORWARDS, 'proxy_set_header X-Forwarded-For "";']])],
@@ -187,7 +188,23 @@ const FAULTS = {
   },
 };
 
+/** Run on the proxy's own machine, where sayso trusts everybody to speak for others. */
+const OWN_MACHINE = { 'a doctor on the machine of nginx': { from: '127.0.0.1', proxies: async (port) => [await nginx(port)] } };
 const ALLOWED = { 'a site that is allowed': { site: [SITE], flags: ['--allow-origin', SITE], proxies: async (port) => [await caddy(port)] } };
+
+/** Of what is said, no more than `free` lines come before there is a lot of it. */
+async function holdsBack(place, free) {
+  const socket = await place.socket();
+  let heard = '';
+  socket.on('data', (data) => heard += data);
+  for (let time = 0; time < 3; time++) assert.equal((await place.post('hello')).status, 201);
+  const count = heard.split('"content"').length - 1;
+  assert.ok(count <= free, `${count}`);
+  // Enough for it to let go: so it was that, and nothing else.
+  for (let time = 0; time < 3; time++) assert.equal((await place.post('x'.repeat(8_000))).status, 201);
+  await until(() => heard.length > 16_384, 'what was held back');
+  socket.destroy();
+}
 
 /** Two visitors are one, since sayso knows no more than the proxy. */
 async function countsAsOne(place) {
@@ -256,8 +273,8 @@ class Place {
   }
 
   /** What doctor says to a visitor at 127.0.0.2, and how it ends. */
-  async doctor(site = []) {
-    const url = await this.url(ADA);
+  async doctor(site = [], from = ADA) {
+    const url = await this.url(from);
     const env = { ...process.env, SSL_CERT_FILE: this.proxy.certificate };
     return new Promise((resolve, reject) => {
       execFile(BINARY, ['doctor', url, ...site], { env, timeout: 90_000, encoding: 'utf8' }, (error, stdout, stderr) => {
@@ -302,7 +319,7 @@ const examinations = new Map();
 async function examine(setup, former) {
   await former;
   const place = await Place.start({ ...setup, strict: true });
-  const found = place.doctor(setup.site).finally(() => place.stop());
+  const found = place.doctor(setup.site, setup.from).finally(() => place.stop());
   found.catch(() => {});
   return { found };
 }
@@ -312,7 +329,7 @@ let browser;
 before(async () => {
   browser = await launch();
   let former;
-  for (const [name, setup] of Object.entries({ ...SETUPS, ...FAULTS, ...ALLOWED })) {
+  for (const [name, setup] of Object.entries({ ...SETUPS, ...FAULTS, ...ALLOWED, ...OWN_MACHINE })) {
     former = examine(setup, former?.catch(() => {}));
     former.catch(() => {});
     examinations.set(name, former);
@@ -574,4 +591,11 @@ describe('doctor finds nothing wrong', () => {
       }
     });
   }
+});
+
+test('doctor takes its own machine for no fault of the proxy', async () => {
+  const [name] = Object.keys(OWN_MACHINE);
+  const { code, lines, said } = await diagnosis(name);
+  assert.deepEqual([code, lines.filter((line) => line.startsWith('WRONG'))], [0, []], said);
+  assert.ok(said.includes('the proxy adds whom it sees'), said);
 });

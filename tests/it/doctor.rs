@@ -189,6 +189,17 @@ fn a_proxy_that_hides_or_believes_addresses_is_found_out() {
 }
 
 #[test]
+fn a_proxy_that_adds_an_address_is_right_even_where_who_asks_is_trusted_as_it_is() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let change = |head: &str| right(head).replace("198.51.100.7", "127.0.0.1");
+    let (wrong, _) =
+        examine(&[&format!("http://{}", proxy(&program, change, Duration::from_secs(1)))]);
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].contains("a quiet WebSocket was closed after"), "{wrong:?}");
+}
+
+#[test]
 fn a_proxy_that_ends_quiet_connections_or_drops_origin_is_found_out() {
     let said = complaint(&[], right, Duration::from_secs(1));
     assert!(said.contains("a quiet WebSocket was closed after"), "{said}");
@@ -229,6 +240,7 @@ fn the_mirror_shows_what_has_come_and_nobody_elses_address() {
     assert!(
         ask("198.51.100.7").ends_with(",\"forwarded\":\"believed\",\"client\":\"198.51.100.7\"}")
     );
+    assert!(ask("a, b, c").contains(",\"named\":3,"));
     assert!(ask("rubbish").ends_with(",\"forwarded\":\"ignored\"}"));
     let distrustful = Program::start(&Folder::new().0, &["--trust-proxy", "none"]);
     let head = "GET /api/doctor HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\nConnection: close\r\n\r\n";

@@ -340,145 +340,148 @@ after(() => Promise.allSettled([...examinations.values()].map(async (examination
 
 const diagnosis = async (name) => (await examinations.get(name)).found;
 
-for (const [name, setup] of Object.entries(SETUPS)) {
-  describe(`behind ${name}`, () => {
-    let place;
-    let people = [];
+// Three at a time: they wait more than they work.
+describe('the page', { concurrency: 3 }, () => {
+  for (const [name, setup] of Object.entries(SETUPS)) {
+    describe(`behind ${name}`, { concurrency: 1 }, () => {
+      let place;
+      let people = [];
 
-    before(async () => {
-      place = await Place.start({ ...setup, lines: large() });
-      for (const { greeting } of place.parts) assert.doesNotMatch(greeting, /\[(warn|emerg)\]|not formatted|deprecated/);
-    });
-    after(() => place?.stop());
-    afterEach(async () => {
-      const faults = people.flatMap((context) => context.faults);
-      await Promise.all(people.splice(0).map((context) => context.close()));
-      assert.deepEqual(faults, []);
-    });
-
-    async function visit(from, options = {}, path = '/') {
-      const context = await person(browser, { ignoreHTTPSErrors: true, ...options });
-      people.push(context);
-      const page = await context.newPage();
-      page.sockets = [];
-      page.on('websocket', (socket) => page.sockets.push(socket.url()));
-      await page.goto(await place.url(from) + path);
-      return page;
-    }
-
-    async function live(from) {
-      const page = await visit(from);
-      await isLive(page);
-      return page;
-    }
-
-    test('the page is live, and what one writes the other sees at once', async () => {
-      const [ada, grace] = [await live(ADA), await live(GRACE)];
-      await say(ada, 'Hello');
-      await isConfirmed(grace, 'Hello');
-      await say(grace, 'Hello back');
-      await isConfirmed(ada, 'Hello back');
-      await ada.getByText('Live · 2 reading').waitFor();
-      for (const page of [ada, grace]) {
-        assert.equal(page.sockets.length, 1);
-        assert.ok(page.sockets[0].startsWith(`wss://localhost:${new URL(page.url()).port}${place.base}/ws/comments/?`), page.sockets[0]);
-      }
-    });
-
-    test('a sayso that was killed is resumed, without loss or doubles', async () => {
-      const [ada, grace] = [await live(ADA), await live(GRACE)];
-      await say(ada, 'before');
-      await isConfirmed(grace, 'before');
-      await place.server.kill();
-      for (const page of [ada, grace]) await page.locator('.state:not([data-state=live])').waitFor();
-      await say(ada, 'meanwhile');
-      await place.server.start();
-      for (const page of [ada, grace]) await isLive(page);
-      await isConfirmed(grace, 'meanwhile');
-      await say(grace, 'afterwards');
-      for (const page of [ada, grace]) {
-        for (const text of ['before', 'meanwhile', 'afterwards']) {
-          await isConfirmed(page, text);
-          assert.equal(await comment(page, text).count(), 1);
-        }
-      }
-      for (const text of ['before', 'meanwhile', 'afterwards']) {
-        assert.equal(place.stored().filter((stored) => stored === text).length, 1, text);
-      }
-    });
-
-    test('one can write without JavaScript and over HTTP, and strangers’ pages can not', async () => {
-      const page = await visit(ADA, { javaScriptEnabled: false });
-      await say(page, 'No script needed');
-      await page.waitForURL(/\?page=%2F$/);
-      assert.equal(new URL(page.url()).pathname, `${place.base}/`);
-      assert.equal(await comment(page, 'No script needed').count(), 1);
-
-      const origin = `https://localhost:${place.port}`;
-      assert.equal((await place.post('own origin', { headers: { origin } })).status, 201);
-      assert.equal((await place.post('no origin')).status, 201);
-      const refused = await place.post('stranger', { headers: { origin: 'https://stranger.example' } });
-      assert.equal(refused.status, 403);
-      assert.match(JSON.parse(refused.text).error, /origin https:\/\/stranger\.example is not allowed/);
-      assert.ok(!place.stored().includes('stranger'));
-
-      const upgrade = (from) => place.ask('/ws/comments/', { headers: { ...UPGRADE, origin: from } });
-      assert.equal((await upgrade(origin)).status, 101);
-      assert.equal((await upgrade('https://stranger.example')).status, 403);
-    });
-
-    test('too large an upload is refused, and a large history comes whole', async () => {
-      for (const length of [66_000, 120_000]) {
-        const answer = await place.post('x'.repeat(length));
-        assert.equal(answer.status, 413);
-        assert.match(JSON.parse(answer.text).error, /at most 65536 are allowed/);
-      }
-      // Of this sayso reads so little that the proxy may find the way shut before it has the answer.
-      const huge = await place.post('x'.repeat(20_000_000)).catch((error) => ({ status: error.code }));
-      assert.ok([413, 502, 'ECONNRESET', 'EPIPE'].includes(huge.status), `${huge.status}`);
-      assert.equal((await place.post('small')).status, 201);
-      assert.ok(place.stored().every((text) => text.length < 100));
-
-      const path = `/api/comments?page=${LARGE.page}&limit=200`;
-      const direct = await (await fetch(place.server.url + place.base + path)).text();
-      assert.ok(direct.length > 900_000 && JSON.parse(direct).comments.length > 190);
-      for (let time = 0; time < 3; time++) {
-        const answer = await place.ask(path);
-        assert.equal(answer.status, 200);
-        assert.ok(answer.text === direct, `${answer.text.length} of ${direct.length} bytes`);
-      }
-    });
-
-    if (setup.base) {
-      test('the address of the path without its slash leads to the page', async () => {
-        const answer = await place.ask('');
-        assert.ok([301, 302, 308].includes(answer.status), `${answer.status}`);
-        assert.equal(new URL(answer.headers.location, 'https://localhost').pathname, `${setup.base}/`);
+      before(async () => {
+        place = await Place.start({ ...setup, lines: large() });
+        for (const { greeting } of place.parts) assert.doesNotMatch(greeting, /\[(warn|emerg)\]|not formatted|deprecated/);
       });
-    }
+      after(() => place?.stop());
+      afterEach(async () => {
+        const faults = people.flatMap((context) => context.faults);
+        await Promise.all(people.splice(0).map((context) => context.close()));
+        assert.deepEqual(faults, []);
+      });
 
-    if (name === 'Caddy, below a path') {
-      test('a page beside the path embeds the comments without being named', async () => {
-        const page = await visit(ADA, {}, '/../');
-        assert.equal(await page.title(), 'Blog');
+      async function visit(from, options = {}, path = '/') {
+        const context = await person(browser, { ignoreHTTPSErrors: true, ...options });
+        people.push(context);
+        const page = await context.newPage();
+        page.sockets = [];
+        page.on('websocket', (socket) => page.sockets.push(socket.url()));
+        await page.goto(await place.url(from) + path);
+        return page;
+      }
+
+      async function live(from) {
+        const page = await visit(from);
         await isLive(page);
-        await say(page, 'from the blog');
-        await isConfirmed(page, 'from the blog');
-      });
-    }
+        return page;
+      }
 
-    // The last, as from here on sayso counts.
-    test('rates count the visitor, whatever they say of themselves', async () => {
-      await place.again(place.strict, '1/60');
-      const status = async (from, address) => (await place.post(`from ${from}`, { from, headers: forged(address) })).status;
-      assert.equal(await status(ADA, '198.51.100.1'), 201);
-      assert.equal(await status(ADA, '198.51.100.2'), 429);
-      assert.equal(await status(ADA, `198.51.100.3, ${GRACE}`), 429);
-      assert.equal(await status(GRACE, '198.51.100.1'), 201);
-      assert.equal(await status(GRACE, '198.51.100.4'), 429);
+      test('the page is live, and what one writes the other sees at once', async () => {
+        const [ada, grace] = [await live(ADA), await live(GRACE)];
+        await say(ada, 'Hello');
+        await isConfirmed(grace, 'Hello');
+        await say(grace, 'Hello back');
+        await isConfirmed(ada, 'Hello back');
+        await ada.getByText('Live · 2 reading').waitFor();
+        for (const page of [ada, grace]) {
+          assert.equal(page.sockets.length, 1);
+          assert.ok(page.sockets[0].startsWith(`wss://localhost:${new URL(page.url()).port}${place.base}/ws/comments/?`), page.sockets[0]);
+        }
+      });
+
+      test('a sayso that was killed is resumed, without loss or doubles', async () => {
+        const [ada, grace] = [await live(ADA), await live(GRACE)];
+        await say(ada, 'before');
+        await isConfirmed(grace, 'before');
+        await place.server.kill();
+        for (const page of [ada, grace]) await page.locator('.state:not([data-state=live])').waitFor();
+        await say(ada, 'meanwhile');
+        await place.server.start();
+        for (const page of [ada, grace]) await isLive(page);
+        await isConfirmed(grace, 'meanwhile');
+        await say(grace, 'afterwards');
+        for (const page of [ada, grace]) {
+          for (const text of ['before', 'meanwhile', 'afterwards']) {
+            await isConfirmed(page, text);
+            assert.equal(await comment(page, text).count(), 1);
+          }
+        }
+        for (const text of ['before', 'meanwhile', 'afterwards']) {
+          assert.equal(place.stored().filter((stored) => stored === text).length, 1, text);
+        }
+      });
+
+      test('one can write without JavaScript and over HTTP, and strangers’ pages can not', async () => {
+        const page = await visit(ADA, { javaScriptEnabled: false });
+        await say(page, 'No script needed');
+        await page.waitForURL(/\?page=%2F$/);
+        assert.equal(new URL(page.url()).pathname, `${place.base}/`);
+        assert.equal(await comment(page, 'No script needed').count(), 1);
+
+        const origin = `https://localhost:${place.port}`;
+        assert.equal((await place.post('own origin', { headers: { origin } })).status, 201);
+        assert.equal((await place.post('no origin')).status, 201);
+        const refused = await place.post('stranger', { headers: { origin: 'https://stranger.example' } });
+        assert.equal(refused.status, 403);
+        assert.match(JSON.parse(refused.text).error, /origin https:\/\/stranger\.example is not allowed/);
+        assert.ok(!place.stored().includes('stranger'));
+
+        const upgrade = (from) => place.ask('/ws/comments/', { headers: { ...UPGRADE, origin: from } });
+        assert.equal((await upgrade(origin)).status, 101);
+        assert.equal((await upgrade('https://stranger.example')).status, 403);
+      });
+
+      test('too large an upload is refused, and a large history comes whole', async () => {
+        for (const length of [66_000, 120_000]) {
+          const answer = await place.post('x'.repeat(length));
+          assert.equal(answer.status, 413);
+          assert.match(JSON.parse(answer.text).error, /at most 65536 are allowed/);
+        }
+        // Of this sayso reads so little that the proxy may find the way shut before it has the answer.
+        const huge = await place.post('x'.repeat(20_000_000)).catch((error) => ({ status: error.code }));
+        assert.ok([413, 502, 'ECONNRESET', 'EPIPE'].includes(huge.status), `${huge.status}`);
+        assert.equal((await place.post('small')).status, 201);
+        assert.ok(place.stored().every((text) => text.length < 100));
+
+        const path = `/api/comments?page=${LARGE.page}&limit=200`;
+        const direct = await (await fetch(place.server.url + place.base + path)).text();
+        assert.ok(direct.length > 900_000 && JSON.parse(direct).comments.length > 190);
+        for (let time = 0; time < 3; time++) {
+          const answer = await place.ask(path);
+          assert.equal(answer.status, 200);
+          assert.ok(answer.text === direct, `${answer.text.length} of ${direct.length} bytes`);
+        }
+      });
+
+      if (setup.base) {
+        test('the address of the path without its slash leads to the page', async () => {
+          const answer = await place.ask('');
+          assert.ok([301, 302, 308].includes(answer.status), `${answer.status}`);
+          assert.equal(new URL(answer.headers.location, 'https://localhost').pathname, `${setup.base}/`);
+        });
+      }
+
+      if (name === 'Caddy, below a path') {
+        test('a page beside the path embeds the comments without being named', async () => {
+          const page = await visit(ADA, {}, '/../');
+          assert.equal(await page.title(), 'Blog');
+          await isLive(page);
+          await say(page, 'from the blog');
+          await isConfirmed(page, 'from the blog');
+        });
+      }
+
+      // The last, as from here on sayso counts.
+      test('rates count the visitor, whatever they say of themselves', async () => {
+        await place.again(place.strict, '1/60');
+        const status = async (from, address) => (await place.post(`from ${from}`, { from, headers: forged(address) })).status;
+        assert.equal(await status(ADA, '198.51.100.1'), 201);
+        assert.equal(await status(ADA, '198.51.100.2'), 429);
+        assert.equal(await status(ADA, `198.51.100.3, ${GRACE}`), 429);
+        assert.equal(await status(GRACE, '198.51.100.1'), 201);
+        assert.equal(await status(GRACE, '198.51.100.4'), 429);
+      });
     });
-  });
-}
+  }
+});
 
 describe('as a systemd service', () => {
   const [unit] = snippets('ini');

@@ -78,7 +78,8 @@ export class Caddy extends Proxy {
   static async start(caddyfile) {
     const caddy = new Caddy('caddy');
     const [plain, secure] = [await freePort(), await freePort()];
-    caddy.port = caddyfile.includes('http://') ? plain : secure;
+    caddy.isSecure = !caddyfile.includes('http://');
+    caddy.port = caddy.isSecure ? secure : plain;
     caddy.certificate = join(caddy.folder, 'caddy/pki/authorities/local/root.crt');
     const options = ['admin off', 'local_certs', 'skip_install_trust', 'default_bind 127.0.0.1', `http_port ${plain}`, `https_port ${secure}`];
     writeFileSync(join(caddy.folder, 'Caddyfile'), `{\n\t${options.join('\n\t')}\n}\n${caddyfile}`);
@@ -90,7 +91,7 @@ export class Caddy extends Proxy {
   /** It listens before it has a certificate. */
   async isReady() {
     if (!await answers(this.port)) return false;
-    return this.said.includes('certificate obtained successfully') || !this.said.includes('enabling automatic TLS');
+    return !this.isSecure || this.said.includes('certificate obtained successfully');
   }
 }
 

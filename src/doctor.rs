@@ -25,6 +25,23 @@ const HELLO_WAIT: Duration = Duration::from_secs(5);
 /// sayso says something every 25 s.
 const QUIET_WAIT: Duration = Duration::from_secs(35);
 
+// What to do.
+const CERTIFICATE: &str = "it is out of date, for another name, or from nobody they know";
+const REACH: &str = "is the proxy running, and is the name this server's?";
+const UPSTREAM: &str = "is it running, and on the port that the proxy asks?";
+const PATH: &str = "does the proxy pass on this path, and is it the same as --base-path?";
+const HOST: &str =
+    "so browsers that write look like strangers; nginx: proxy_set_header Host $http_host;";
+const TRUST: &str = "start sayso with --trust-proxy and the proxy's address";
+const FORWARDED: &str = "let it add the address that it sees, \
+    nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+const UPGRADE: &str = "let the proxy pass on the upgrade, nginx: proxy_http_version 1.1; \
+    proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";";
+const BUFFERING: &str = "something in between keeps it back; switch its buffering off";
+const QUIET: &str =
+    "sayso speaks every 25 s; let the proxy wait longer, nginx: proxy_read_timeout 75s;";
+const MIXED: &str = "browsers load nothing from it there; give it a certificate too";
+
 /// Prints a line for each thing that was looked at.
 ///
 /// # Errors
@@ -70,9 +87,10 @@ impl Visit {
         println!("ok     {what}");
     }
 
-    fn bad(&self, what: fmt::Arguments<'_>) {
+    /// And what to do about it.
+    fn bad(&self, what: fmt::Arguments<'_>, advice: &str) {
         self.wrong.set(self.wrong.get() + 1);
-        println!("WRONG  {what}");
+        println!("WRONG  {what}; {advice}");
     }
 
     /// The address leads to sayso, and what the proxy tells it is right.
@@ -87,13 +105,14 @@ impl Visit {
             self.verify = false;
             asked = ask(self);
             if asked.is_ok() {
-                self.bad(format_args!("the certificate is not one that browsers accept: out of date, for another name, or from nobody they know"));
+                self.bad(format_args!("browsers refuse this certificate"), CERTIFICATE);
             }
         }
         let (port, answer) = match asked {
             Ok(asked) => asked,
             Err(error) => {
-                self.bad(format_args!("{} can't be reached: {}", self.to.url, words(&error)));
+                let (url, why) = (&self.to.url, words(&error));
+                self.bad(format_args!("{url} can't be reached: {why}"), REACH);
                 return false;
             }
         };
@@ -108,10 +127,7 @@ impl Visit {
         if host.eq_ignore_ascii_case(wanted) {
             self.good(format_args!("Host comes through: {host}"));
         } else {
-            self.bad(format_args!(
-                "the proxy says Host: {host} instead of {wanted}, so browsers that write look like strangers; \
-                 nginx: proxy_set_header Host $http_host;"
-            ));
+            self.bad(format_args!("the proxy says Host: {host} instead of {wanted}"), HOST);
         }
         match told("client") {
             // Who asks is trusted too, as everybody on the proxy's own machine is.
@@ -127,9 +143,16 @@ impl Visit {
         let status = answer.status;
         let url = &self.to.url;
         match status {
-            502..=504 => self.bad(format_args!("the proxy answers {status}: it finds no sayso; is it running, and on the port that the proxy asks?")),
-            300..=399 => self.bad(format_args!("{url} leads on to {}; examine that", answer.header("location").unwrap_or_default())),
-            _ => self.bad(format_args!("somebody answers at {url} ({status}), but not sayso; does the proxy pass on this path, and is it the same as --base-path?")),
+            502..=504 => {
+                self.bad(format_args!("the proxy answers {status}: it finds no sayso"), UPSTREAM)
+            }
+            300..=399 => {
+                let place = answer.header("location").unwrap_or_default();
+                self.bad(format_args!("{url} leads on to {place}"), "examine that");
+            }
+            _ => {
+                self.bad(format_args!("somebody answers at {url} ({status}), but not sayso"), PATH)
+            }
         }
     }
 
@@ -138,13 +161,20 @@ impl Visit {
             _ if port.is_some_and(|port| seen == port.to_string()) => {
                 self.good(format_args!("there is no proxy in between"));
             }
-            "believed" if client == FORGED => self.bad(format_args!("the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody; let it add the address it sees, \
-                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")),
+            "believed" if client == FORGED => {
+                let what =
+                    "the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody";
+                self.bad(format_args!("{what}"), FORWARDED);
+            }
             "believed" => self.good(format_args!("the proxy says who asks: {client}")),
-            "ignored" => self.bad(format_args!("the proxy says who asks, but sayso does not trust it, so all readers count as one; \
-                 start sayso with --trust-proxy and the proxy's address")),
-            _ => self.bad(format_args!("the proxy does not say who asks, so all readers count as one; let it send X-Forwarded-For, \
-                 nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;")),
+            "ignored" => {
+                let what = "the proxy says who asks, but sayso does not trust it, so all readers count as one";
+                self.bad(format_args!("{what}"), TRUST);
+            }
+            _ => {
+                let what = "the proxy does not say who asks, so all readers count as one";
+                self.bad(format_args!("{what}"), FORWARDED);
+            }
         }
     }
 
@@ -157,7 +187,7 @@ impl Visit {
                 return false;
             }
             Begun::Failed(error) => {
-                self.bad(format_args!("no answer to a WebSocket: {}", words(&error)));
+                self.bad(format_args!("no answer to a WebSocket: {}", words(&error)), UPGRADE);
                 return false;
             }
         };
@@ -167,8 +197,8 @@ impl Visit {
                 self.good(format_args!("a WebSocket gets through"));
             }
             _ => {
-                self.bad(format_args!("a WebSocket gets through, but what sayso says comes late or never: something in between keeps it back; \
-                     switch off its buffering, nginx: proxy_buffering off;"));
+                let what = "a WebSocket gets through, but what sayso says comes late or never";
+                self.bad(format_args!("{what}"), BUFFERING);
                 return true;
             }
         }
@@ -185,17 +215,13 @@ impl Visit {
                     if [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]
                         .contains(&error.kind()) =>
                 {
-                    self.bad(format_args!(
-                        "a quiet WebSocket stays open, but what sayso says every 25 s does not come: something in between keeps it back"
-                    ));
+                    let what = "a quiet WebSocket stays open, but what sayso says every 25 s does not come";
+                    self.bad(format_args!("{what}"), BUFFERING);
                     return true;
                 }
                 _ => {
                     let seconds = started.elapsed().as_secs();
-                    self.bad(format_args!(
-                        "a quiet WebSocket was closed after {seconds} s, and sayso speaks every 25 s; let the proxy wait longer, \
-                         nginx: proxy_read_timeout 75s;"
-                    ));
+                    self.bad(format_args!("a quiet WebSocket was closed after {seconds} s"), QUIET);
                     return true;
                 }
             }
@@ -206,21 +232,25 @@ impl Visit {
         let status = answer.status;
         let said = json::field(&answer.body, "error").unwrap_or_default();
         match status {
-            403 => self.bad(format_args!("browsers are turned away from their own page: {said}; see Host above")),
-            400 | 426 => self.bad(format_args!(
-                "no WebSocket gets through ({said}), so pages ask every few seconds instead; let the proxy pass on the upgrade, \
-                 nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";"
-            )),
-            _ => self.bad(format_args!("no WebSocket gets through: {status} {said}")),
+            403 => {
+                let what = "browsers are turned away from their own page";
+                self.bad(format_args!("{what}: {said}"), "see Host above");
+            }
+            400 | 426 => {
+                let what = "no WebSocket gets through, so pages ask every few seconds instead";
+                self.bad(format_args!("{what} ({said})"), UPGRADE);
+            }
+            _ => self.bad(format_args!("no WebSocket gets through: {status} {said}"), UPGRADE),
         }
     }
 
     /// Other sites' scripts are kept out.
     fn strangers(&self) {
         match self.begin(STRANGER) {
-            Begun::Open(_) => self.bad(format_args!(
-                "a page of {STRANGER} may write as its readers: the proxy removes or changes Origin; let it pass it on"
-            )),
+            Begun::Open(_) => {
+                let what = format_args!("a page of {STRANGER} may write as its readers");
+                self.bad(what, "the proxy removes or changes Origin; let it pass it on");
+            }
             _ => self.good(format_args!("other sites are kept out")),
         }
     }
@@ -228,16 +258,14 @@ impl Visit {
     /// The site that embeds the comments is let in.
     fn site(&self, site: &str) {
         if site.starts_with("https:") && self.to.is_mixed() {
-            self.bad(format_args!(
-                "{site} is https and {} is not: browsers load nothing from it there (mixed content)",
-                self.to.url
-            ));
+            let url = &self.to.url;
+            self.bad(format_args!("{site} is https and {url} is not (mixed content)"), MIXED);
         }
         if let Begun::Refused(answer) = self.begin(site)
             && answer.status == 403
         {
             let said = json::field(&answer.body, "error").unwrap_or_default();
-            self.bad(format_args!("{site} can't embed the comments: {said}"));
+            self.bad(format_args!("{site} can't embed the comments"), said);
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
@@ -246,9 +274,10 @@ impl Visit {
             Ok(answer) if answer.header("access-control-allow-origin") == Some(site) => {
                 self.good(format_args!("{site} can embed the comments"));
             }
-            _ => self.bad(format_args!(
-                "{site} gets no Access-Control-Allow-Origin for itself: something in between removes or keeps it"
-            )),
+            _ => self.bad(
+                format_args!("{site} gets no Access-Control-Allow-Origin for itself"),
+                "something in between removes or keeps it; let it pass it on",
+            ),
         }
     }
 

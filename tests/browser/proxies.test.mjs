@@ -91,7 +91,7 @@ const FAULTS = {
     proxies: async (port) => [await nginx(port, [
       ['        proxy_set_header Upgrade $http_upgrade;\n', ''], ['        proxy_set_header Connection $connection_upgrade;\n', '']])],
     symptom: async (place) => assert.equal((await place.ask('/ws/comments/', { headers: UPGRADE })).status, 400),
-    verdict: /no WebSocket gets through .*proxy_set_header Upgrade/,
+    verdict: /no WebSocket gets through, .*proxy_set_header Upgrade/,
   },
   'nginx that says another Host': {
     proxies: async (port) => [await nginx(port, [['        proxy_set_header Host $http_host;\n', '']])],
@@ -127,7 +127,7 @@ const FAULTS = {
       return [road, await nginx(road.port)];
     },
     symptom: (place) => holdsBack(place, 0),
-    verdict: /comes late or never: something in between keeps it back/,
+    verdict: /comes late or never; something in between keeps it back/,
   },
   'something that buffers, but not the first words': {
     proxies: async (port) => {
@@ -184,7 +184,7 @@ const FAULTS = {
       assert.equal(answer.status, 403);
       assert.match(answer.text, /add --allow-origin https:\/\/blog\.example/);
     },
-    verdict: /https:\/\/blog\.example can't embed the comments: .*add --allow-origin https:\/\/blog\.example/,
+    verdict: /https:\/\/blog\.example can't embed the comments; .*add --allow-origin https:\/\/blog\.example/,
   },
 };
 

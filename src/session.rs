@@ -50,7 +50,7 @@ const SEND_BUFFER_BYTES: usize = 128 * 1024;
 const READ_BUFFER_BYTES: usize = 512;
 /// Malformed messages in a row before the connection is closed.
 const MALFORMED_IN_A_ROW_MAX: u32 = 20;
-/// Messages other than posts, and pings, in one second.
+/// Messages other than posts, pings and pongs, in one second.
 const FRAMES_A_SECOND_MAX: u32 = 20;
 
 /// What every session needs.
@@ -141,7 +141,10 @@ impl Session {
         let end = match self.send_welcome(&welcome, tier) {
             Ok(()) => None,
             Err(error) => {
-                log::warn!("a reader's history was not sent: {error}");
+                // Who goes or does not read is no error, and could fill the disk with such lines.
+                if error.kind() != io::ErrorKind::TimedOut {
+                    log::warn!("a reader's history was not sent: {error}");
+                }
                 Some(CloseCode::TryAgain)
             }
         };
@@ -212,7 +215,9 @@ impl Session {
                     }
                 }
                 Ok(Received::Binary(_)) => break Some(CloseCode::Unsupported),
-                Ok(Received::Ping(_)) if !patience.allows_frame() => break Some(CloseCode::Policy),
+                Ok(Received::Ping(_) | Received::Pong(_)) if !patience.allows_frame() => {
+                    break Some(CloseCode::Policy);
+                }
                 Ok(_) => {}
                 Err(error) => break farewell_code(&error),
             }

@@ -1,0 +1,115 @@
+//! The limit of open files, reached and left again.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Instant,
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::{Calm, files, start_after, told};
+use crate::{
+    client::{Client, posted},
+    program::{Folder, PATIENCE, Program},
+};
+
+const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// The status of what comes on a connection; `None` where it is closed without a word.
+fn answer(stream: &mut TcpStream) -> Option<String> {
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).ok()?;
+    Some(String::from_utf8_lossy(&first[9..]).into_owned())
+}
+
+/// Asks for the page until it comes.
+fn page_comes_back(program: &Program) {
+    let start = Instant::now();
+    loop {
+        let mut stream = program.connect();
+        // Who is turned away may be closed already.
+        let _ = stream.write_all(PAGE);
+        if answer(&mut stream).as_deref() == Some("200") {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "the page does not come back");
+    }
+}
+
+#[test]
+fn sixty_four_files_taken_by_who_say_nothing_and_by_who_ask_are_had_again() {
+    let folder = Folder::new();
+    let mut program = start_after("ulimit -n 64;", &folder);
+    let calm = Calm::of(&program);
+    posted(&program, "before");
+    for round in 0..3 {
+        // Nobody says anything; then everybody asks for something, at once.
+        let mut streams: Vec<TcpStream> = (0..300).map(|_| program.connect()).collect();
+        if round > 0 {
+            for stream in &mut streams {
+                let _ = stream.write_all(PAGE);
+            }
+            // Who asks after the server has said its word may get a reset instead of it.
+            let answers: Vec<_> = streams.iter_mut().map(answer).collect();
+            let count = |status| answers.iter().filter(|one| one.as_deref() == status).count();
+            let (served, refused, silent) = (count(Some("200")), count(Some("503")), count(None));
+            println!("{served} served, {refused} refused, {silent} closed");
+            assert!(served > 0 && refused > 0, "{answers:?}");
+            assert_eq!(served + refused + silent, 300, "nothing else is said: {answers:?}");
+        }
+        drop(streams);
+        page_comes_back(&program);
+    }
+    // Readers, who stay for as long as they like: who has come is served to the end.
+    let mut readers = Vec::new();
+    while readers.len() < 64 {
+        match Client::open(&program, "/ws/comments/?page=files", "") {
+            Ok(reader) => readers.push(reader),
+            Err(refusal) => {
+                assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
+                break;
+            }
+        }
+    }
+    assert!((10..64).contains(&readers.len()), "{} readers", readers.len());
+    readers[0].send(&serde_json::json!({"content": "to all of them"}));
+    for reader in &mut readers {
+        assert_eq!(reader.line()["content"], "to all of them");
+    }
+    drop(readers);
+    page_comes_back(&program);
+    calm.returns(&folder, &program);
+    assert!(program.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
+    let folder = Folder::new();
+    let program = start_after("", &folder);
+    let calm = Calm::of(&program);
+    let pid = Pid::from_raw(program.child.id() as i32);
+    let limit = |most: u64| {
+        let new = Rlimit { current: Some(most), maximum: Some(most.max(1_000)) };
+        prlimit(pid, Resource::Nofile, new).unwrap();
+    };
+    // Beyond what the program has prepared for: its limit falls under it. One file more and one less are each somebody else's
+    // failure: the door's, the relay's, tiny_http's.
+    let mut broken = Vec::new();
+    for spare in [0, 1, 2, 3, 4, 5, 6] {
+        limit(calm.files as u64 + spare);
+        let mut streams: Vec<TcpStream> = (0..4).map(|_| program.connect()).collect();
+        for stream in &mut streams {
+            let _ = stream.write_all(PAGE);
+        }
+        broken.push((spare, streams.iter_mut().map(answer).collect::<Vec<_>>()));
+        drop(streams);
+        limit(1_000);
+        page_comes_back(&program);
+    }
+    let text = told(&folder);
+    println!("{broken:?}\n{text}");
+    assert!(text.contains("the private web server has died and is made anew"), "{broken:?} {text}");
+    assert!(files(&program) <= 1_000);
+    calm.returns(&folder, &program);
+}

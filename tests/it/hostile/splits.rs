@@ -1,0 +1,138 @@
+//! Requests in any pieces: cut at every byte, byte by byte, and all at once.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::{Answers, Calm};
+use crate::{
+    client::Client,
+    program::{Folder, Program},
+    wire::{FIN, TEXT, frame},
+};
+
+const UPGRADE: &str = "GET /ws/comments/?page=split HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+                       Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// What has been sent elsewhere so far is most probably read when this is answered: a cut is a cut only if the server sees it.
+fn settle(elsewhere: &mut Answers) {
+    elsewhere.stream.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert_eq!(elsewhere.next(true).status, 404);
+}
+
+fn count_of(page: &str) -> String {
+    format!("GET /api/counts?page={page} HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+fn post(page: &str, content: &str) -> String {
+    let body = json!({"page": page, "content": content}).to_string();
+    let length = body.len();
+    format!(
+        "POST /api/comments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn comment(content: &str) -> Vec<u8> {
+    frame(FIN | TEXT, json!({ "content": content }).to_string().as_bytes())
+}
+
+/// Takes the connection over behind its 101, and reads these comments' lines and nothing before them.
+fn says(answers: Answers, contents: &[String]) {
+    let config = tungstenite::protocol::WebSocketConfig::default();
+    let socket = tungstenite::WebSocket::from_partially_read(
+        answers.stream,
+        answers.bytes,
+        tungstenite::protocol::Role::Client,
+        Some(config),
+    );
+    let mut client = Client { socket };
+    for content in contents {
+        assert_eq!(client.json()["content"], content.as_str());
+    }
+}
+
+#[test]
+fn a_get_a_post_and_an_upgrade_cut_at_any_byte_are_answered_each_with_its_own() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let calm = Calm::of(&program);
+    let mut elsewhere = Answers::of(program.connect());
+    let mut answers = Answers::of(program.connect());
+    let gets = |at: usize| count_of(&format!("{at:04}"));
+    for at in 1..gets(0).len() {
+        let (first, second) = (&gets(at)[..at], &gets(at)[at..]);
+        answers.stream.write_all(first.as_bytes()).unwrap();
+        settle(&mut elsewhere);
+        answers.stream.write_all(second.as_bytes()).unwrap();
+        assert_eq!(answers.next(true).body, format!("{{\"{at:04}\":0}}"), "cut at {at}");
+    }
+    let posts = |at: usize| post("split", &format!("post {at:04}"));
+    for at in 1..posts(0).len() {
+        let (first, second) = (&posts(at)[..at], &posts(at)[at..]);
+        answers.stream.write_all(first.as_bytes()).unwrap();
+        settle(&mut elsewhere);
+        answers.stream.write_all(second.as_bytes()).unwrap();
+        let answer = answers.next(true);
+        assert_eq!(answer.status, 201, "cut at {at}: {answer:?}");
+        assert_eq!(answer.json()["content"], format!("post {at:04}"));
+    }
+    for at in 1..UPGRADE.len() + comment("0000").len() {
+        let content = format!("{at:04}");
+        let whole = [UPGRADE.as_bytes(), &comment(&content)].concat();
+        let mut answers = Answers::of(program.connect());
+        answers.stream.write_all(&whole[..at]).unwrap();
+        settle(&mut elsewhere);
+        answers.stream.write_all(&whole[at..]).unwrap();
+        assert_eq!(answers.next(false).status, 101, "cut at {at}");
+        says(answers, &[content]);
+    }
+    drop((elsewhere, answers));
+    calm.returns(&folder, &program);
+}
+
+#[test]
+fn two_hundred_requests_at_once_and_an_upgrade_behind_them_are_answered_in_order() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let calm = Calm::of(&program);
+    let contents: Vec<String> = (0..20).map(|n| format!("frame {n}")).collect();
+    let frames: Vec<u8> = contents.iter().flat_map(|content| comment(content)).collect();
+    let mut bytes = Vec::new();
+    for n in 0..50 {
+        let head = "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /none HTTP/1.1\r\nHost: x\r\n\r\n";
+        let posted = post("sent-ahead", &format!("post {n}"));
+        bytes.extend_from_slice(format!("{posted}{head}{}", count_of("sent-ahead")).as_bytes());
+    }
+    bytes.extend_from_slice(UPGRADE.as_bytes());
+    bytes.extend_from_slice(&frames);
+    let mut answers = Answers::of(program.connect());
+    answers.stream.write_all(&bytes).unwrap();
+    for n in 0..50 {
+        assert_eq!(answers.next(true).json()["content"], format!("post {n}"));
+        assert_eq!(answers.next(false).status, 200);
+        assert_eq!(answers.next(true).status, 404);
+        assert_eq!(answers.next(true).json(), json!({"sent-ahead": n + 1}));
+    }
+    assert_eq!(answers.next(false).status, 101);
+    says(answers, &contents);
+    calm.returns(&folder, &program);
+}
+
+#[test]
+fn requests_that_come_byte_by_byte_are_answered_in_order() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let calm = Calm::of(&program);
+    let text = count_of("first") + &post("first", "one by one") + &count_of("first") + UPGRADE;
+    let mut answers = Answers::of(program.connect());
+    for byte in text.bytes().chain(comment("and frames")) {
+        answers.stream.write_all(&[byte]).unwrap();
+    }
+    assert_eq!(answers.next(true).json(), json!({"first": 0}));
+    assert_eq!(answers.next(true).json()["content"], "one by one");
+    assert_eq!(answers.next(true).json(), json!({"first": 1}));
+    assert_eq!(answers.next(false).status, 101);
+    says(answers, &["and frames".into()]);
+    calm.returns(&folder, &program);
+}

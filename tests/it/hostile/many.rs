@@ -1,0 +1,84 @@
+//! More than may come.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Instant,
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::{Calm, crowds::connect_from, eventually, status, turn};
+use crate::{
+    client::{header, read_head},
+    program::{Folder, Program},
+};
+
+/// As many files as this user may open: one crowd is on this side, too.
+fn raise_own_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
+fn status_of(stream: &mut TcpStream) -> String {
+    let (head, rest) = read_head(stream);
+    let length: usize = header(&head, "content-length").unwrap().parse().unwrap();
+    stream.read_exact(&mut vec![0; length - rest.len()]).unwrap();
+    head.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn of_fifteen_thousand_connections_a_thousand_are_served_and_new_ones_once_they_have_gone() {
+    let _turn = turn();
+    raise_own_limit();
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &["--max-connections", "1000"]);
+    let calm = Calm::of(&program);
+    // What served a reader must have gone: every place counts.
+    calm.is_back_in_threads(&program);
+    let page = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let start = Instant::now();
+    for round in 0..2 {
+        let serve = |stream: &mut TcpStream| {
+            stream.write_all(page).unwrap();
+            assert_eq!(status_of(stream), "200");
+        };
+        let mut within: Vec<TcpStream> = (0..1_000)
+            .map(|number| {
+                let mut stream = connect_from(&program, number, None);
+                serve(&mut stream);
+                stream
+            })
+            .collect();
+        // Once is enough for all of them, and the second time for some.
+        let beyond: Vec<TcpStream> = (1_000..[15_000, 2_000][round])
+            .map(|number| {
+                let mut stream = connect_from(&program, number, None);
+                assert_eq!(status_of(&mut stream), "503", "number {number}");
+                stream
+            })
+            .collect();
+        within.iter_mut().for_each(serve);
+        let peak = status(&program, "Threads");
+        assert!(peak <= calm.threads + 1_000 + 64, "{peak} threads");
+        println!(
+            "{} beyond after {:?}, {peak} threads, {} KiB",
+            beyond.len(),
+            start.elapsed(),
+            status(&program, "VmRSS")
+        );
+        // Those beyond may stay: they have no place.
+        drop(within);
+        eventually(
+            "no place is given back",
+            || status(&program, "Threads") < 100,
+            || status(&program, "Threads"),
+        );
+        for number in 0..10 {
+            serve(&mut connect_from(&program, number, None));
+        }
+        drop(beyond);
+        calm.is_back_in_threads(&program);
+    }
+    calm.returns(&folder, &program);
+}

@@ -34,6 +34,7 @@ use crate::{
     query::Query,
     reject::Reject,
     request::{Call, Done, Hub, Part, Read, Reply, Request, What},
+    trace,
 };
 
 /// Where `sayso compact` asks a running server, on its private socket only.
@@ -320,7 +321,9 @@ impl Site {
             return Ok(());
         }
         let sentence = origin::refusal(origin.unwrap_or_default());
-        log::warn!("a request was refused: {sentence}");
+        if trace::is_time() {
+            log::warn!("a request was refused: {sentence}");
+        }
         Err(Answer::error(403, &sentence))
     }
 

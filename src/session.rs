@@ -32,6 +32,7 @@ use crate::{
     reject::Reject,
     request::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
     threads::{self, READER_STACK_BYTES},
+    trace,
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -83,7 +84,9 @@ pub fn upgrade(
     let host = head.get("host").unwrap_or_default();
     if !wire.origins.admits(head.get("origin"), host) {
         let sentence = origin::refusal(head.get("origin").unwrap_or_default());
-        log::warn!("a WebSocket was refused: {sentence}");
+        if trace::is_time() {
+            log::warn!("a WebSocket was refused: {sentence}");
+        }
         return Err(Refusal::new(403, sentence));
     }
     let offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));

@@ -3,7 +3,8 @@
 //! Knows nothing of what is logged. What other crates say about every connection is left out.
 
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 
@@ -22,6 +23,13 @@ pub fn init(level: LevelFilter) -> Result<(), SetLoggerError> {
     log::set_boxed_logger(Box::new(Trace { level }))?;
     log::set_max_level(level);
     Ok(())
+}
+
+/// Whether what a client did wrong may be logged: once a second, or clients could fill the disk.
+pub fn is_time() -> bool {
+    static SECOND: AtomicU64 = AtomicU64::new(0);
+    let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    SECOND.swap(second, Relaxed) != second
 }
 
 impl Log for Trace {
@@ -80,6 +88,14 @@ mod tests {
 
     fn enabled(filter: LevelFilter, level: Level, target: &str) -> bool {
         Trace { level: filter }.enabled(&Metadata::builder().level(level).target(target).build())
+    }
+
+    #[test]
+    fn what_clients_do_wrong_is_logged_once_a_second() {
+        let before = SystemTime::now();
+        let told = (0..10_000).filter(|_| is_time()).count() as u64;
+        let seconds = before.elapsed().unwrap().as_secs();
+        assert!((1..=seconds + 2).contains(&told), "{told} in {seconds} s");
     }
 
     #[test]

@@ -35,18 +35,26 @@ fn count(program: &Program) -> usize {
 fn a_form_sent_as_soon_as_it_is_shown_is_refused_and_may_be_sent_again() {
     let folder = Folder::new();
     let program = Program::start(&folder.0, &["--rate", "10/60"]);
-    let shown = Instant::now();
-    let page = get(&program, "/");
-    let nonce = value(&page.body, "nonce");
-    let quick = form(&program, &format!("page=/&nonce={nonce}&content=typed+so+fast"));
-    assert_eq!((quick.status, count(&program)), (429, 0), "{quick:?}");
-    assert_eq!(quick.header("retry-after"), Some("2".into()));
-    assert!(quick.body.contains("that was quicker than anybody writes, try again in 2 s"));
+    // A machine that takes two seconds over this is asked again: then it was not quick.
+    let (nonce, quick) = (0..10)
+        .find_map(|_| {
+            let start = Instant::now();
+            let nonce = value(&get(&program, "/").body, "nonce").to_owned();
+            let quick = form(&program, &format!("page=/&nonce={nonce}&content=typed+so+fast"));
+            (start.elapsed() < Duration::from_secs(2)).then_some((nonce, quick))
+        })
+        .unwrap();
+    assert_eq!(quick.status, 429, "{quick:?}");
+    let wait = quick.header("retry-after").unwrap();
+    assert!(["1", "2"].contains(&&*wait), "{wait}");
+    let sentence = format!("that was quicker than anybody writes, try again in {wait} s");
+    assert!(quick.body.contains(&sentence), "{quick:?}");
     assert!(quick.body.contains("typed so fast</textarea>"), "nothing typed is lost");
     // The time is what is tested: no event says that it has passed.
-    thread::sleep(Duration::from_secs(2).saturating_sub(shown.elapsed()));
+    thread::sleep(Duration::from_secs(wait.parse().unwrap()));
+    let before = count(&program);
     let again = form(&program, &format!("page=/&nonce={nonce}&content=typed+so+fast"));
-    assert_eq!((again.status, count(&program)), (303, 1), "{again:?}");
+    assert_eq!((again.status, count(&program)), (303, before + 1), "{again:?}");
     let own = form(&program, "page=/&nonce=my-own-nonce-0123456789&content=by+a+script");
     assert_eq!(own.status, 303, "who makes nonces of their own is no form: {own:?}");
 }

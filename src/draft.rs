@@ -17,6 +17,9 @@ use crate::{
     reject::Reject,
 };
 
+/// Characters of an error's beginning and of its end that are said.
+const WHY_END_CHARS: usize = 80;
+
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. Typed, never `Value`, so that nesting
 /// costs no stack; fields that sayso doesn't know are passed over.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -102,7 +105,8 @@ impl Message {
     /// # Errors
     /// [`Reject::Malformed`] with the place where it stops being one.
     pub fn parse(json: &[u8]) -> Result<Message, Reject> {
-        serde_json::from_slice(json).map_err(|error| Reject::Malformed(error.to_string()))
+        serde_json::from_slice(json)
+            .map_err(|error| Reject::Malformed(shortened(error.to_string())))
     }
 
     /// What the message asks for, on a socket of `page`.
@@ -244,6 +248,16 @@ pub fn author(key: Option<&str>) -> Result<Option<Author>, Reject> {
     }
 }
 
+/// What serde says quotes the value that it did not expect, whole and escaped: up to seven times of what was sent.
+fn shortened(why: String) -> String {
+    let ends =
+        why.char_indices().nth(WHY_END_CHARS).zip(why.char_indices().nth_back(WHY_END_CHARS - 1));
+    match ends {
+        Some(((head, _), (tail, _))) if head < tail => format!("{}…{}", &why[..head], &why[tail..]),
+        _ => why,
+    }
+}
+
 fn nonce(nonce: Option<&str>) -> Result<Option<Box<str>>, Reject> {
     match nonce {
         Some(nonce) if !(NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&nonce.len()) => {
@@ -381,6 +395,26 @@ mod tests {
         }
         for text in ["http:/a", "ttp://a", "://", "ww.a", "a.b: c", "The end.", "https", "www"] {
             assert!(!leads(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_only_the_ends_of_a_long_value() {
+        for (value, begin, end) in [
+            (
+                "\u{7f}".repeat(60_000),
+                "invalid type: string \"\\u{7f}",
+                ", expected u64 at line 1 column 60010",
+            ),
+            ("\u{e9}".repeat(70), "invalid type: string \"\u{e9}", "column 150"),
+            ("x".into(), "invalid type: string \"x\", expected u64 at line 1 column 11", "11"),
+        ] {
+            let message = format!("{{\"edit\":\"{value}\"}}");
+            let Err(Reject::Malformed(why)) = Message::parse(message.as_bytes()) else {
+                panic!("a text is no number")
+            };
+            assert!(why.starts_with(begin) && why.ends_with(end), "{why}");
+            assert!(why.chars().count() <= 2 * WHY_END_CHARS + 1, "{why}");
         }
     }
 }

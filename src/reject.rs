@@ -12,6 +12,9 @@ use crate::limits::{
 };
 use crate::values::Rate;
 
+/// Of a nonce that is echoed, at most: somewhat longer than it may be, so that its error too is told apart.
+const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
+
 /// Why something a client asked for is not done. Nothing has changed when one of these is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reject {
@@ -135,13 +138,13 @@ impl Reject {
         }
     }
 
-    /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one.
+    /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one that is not far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let mut json = format!("{{\"error\":{}", json::text(&self.to_string()));
         if let Some(seconds) = self.retry_after() {
             json.push_str(&format!(",\"retry_after\":{seconds}"));
         }
-        if let Some(nonce) = nonce {
+        if let Some(nonce) = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX) {
             json.push_str(&format!(",\"nonce\":{}", json::text(nonce)));
         }
         json.push('}');

@@ -406,6 +406,26 @@ fn every_refusal_echoes_the_nonce_and_leaves_the_connection_open() {
 }
 
 #[test]
+fn an_error_stays_a_sentence_however_long_what_it_is_about() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let mut client = Client::plain(&program);
+    // Six bytes each where it is quoted, and where JSON has to escape it.
+    let (quoted, escaped) = ("\u{7f}".repeat(60_000), "\u{1}".repeat(60_000));
+    for (message, part) in [
+        (format!("{{\"edit\":\"{quoted}\"}}"), "expected u64 at line 1 column 60010"),
+        (format!("{{\"content\":\"x\",\"nonce\":\"{quoted}\"}}"), "nonce is 60000 bytes"),
+        (format!("{{\"nonce\":\"{escaped}\"}}"), "control character"),
+    ] {
+        client.socket.send(Message::text(message)).unwrap();
+        let error = client.text();
+        assert!(error.len() < 1_000, "{} bytes of error", error.len());
+        says(&serde_json::from_str(&error).unwrap(), &[part]);
+    }
+    works(&mut client);
+}
+
+#[test]
 fn twenty_malformed_frames_in_a_row_end_with_1008_and_nineteen_do_not() {
     let folder = Folder::new();
     let program = Program::start(&folder.0, &[]);

@@ -40,8 +40,14 @@ impl Archive {
         let mut index = Index::default();
         let mut likes = Likes::default();
         let mut approved = Vec::new();
+        let mut last_seq = 0;
         let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
             let record = Record::parse(line)?;
+            // The scan refuses it, so it must not be remembered: it may be cut off.
+            if record.seq <= last_seq {
+                return Ok(record.seq);
+            }
+            last_seq = record.seq;
             if let Some(entry) = entry(&record, place) {
                 index.load(entry);
                 if with_authors && entry.sight == Sight::Public {
@@ -80,4 +86,41 @@ fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
         page: &record.page,
         nonce: Some(&*record.nonce).filter(|nonce| !nonce.is_empty()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::seal;
+
+    #[test]
+    fn a_line_whose_seq_does_not_rise_is_kept_aside_and_not_remembered() {
+        let data = std::env::temp_dir().join(format!("sayso-archive-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        let (mut bytes, mut crc) = (Vec::new(), 0);
+        for line in [
+            r#"{"sayso":1,"log":"9c41f0aa53d7e6b2","created_at":"","next":1"#,
+            r#"{"seq":7,"id":7,"page":"/","content":"a","created_at":"""#,
+            r#"{"seq":7,"id":7,"page":"/","content":"b","created_at":"""#,
+        ] {
+            let start = bytes.len();
+            bytes.extend_from_slice(line.as_bytes());
+            crc = seal(&mut bytes, start, false, crc);
+        }
+        std::fs::write(data.join(FILE_NAME), &bytes).unwrap();
+        for _ in 0..2 {
+            let archive = Archive::open(&data, SyncMode::Always, false).unwrap();
+            assert_eq!((archive.index.comment_count(), archive.log.next_seq()), (1, 8));
+            let place = archive.index.find(7).unwrap().place;
+            assert!(place.offset < archive.log.end());
+            assert!(
+                archive
+                    .log
+                    .read(place)
+                    .unwrap()
+                    .starts_with(br#"{"seq":7,"id":7,"page":"/","content":"a""#)
+            );
+        }
+        std::fs::remove_dir_all(&data).unwrap();
+    }
 }

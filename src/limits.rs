@@ -23,6 +23,8 @@ pub const NONCE_BYTES_MAX: usize = 64;
 /// One line of the log without its `\n`. Control characters are refused, so that JSON escaping at most doubles: 2 × (32 KiB html
 /// + 8 KiB content + 0.5 KiB page) and the rest in under 1 KiB.
 pub const LINE_BYTES_MAX: usize = 96 * 1024;
+/// `seq`: none is believed that is higher, so that counting on from it never overflows.
+pub const SEQ_MAX: u64 = 1 << 62;
 
 /// Items of one history answer, over HTTP and for `last`.
 pub const HISTORY_LINES_MAX: usize = 200;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::{
     comment::{Comment, Status},
     likes::KIND,
+    limits::SEQ_MAX,
 };
 
 /// Lines of every kind have a `seq`; the rest is a comment's.
@@ -59,13 +60,21 @@ impl<'a> Record<'a> {
         let record = match Reader(line).record() {
             Some(record) => record,
             None => {
-                Comment::parse(line).map_err(|error| format!("it is no comment: {error}"))?.into()
+                // It may quote the line, and is printed.
+                let said =
+                    |error: serde_json::Error| error.to_string().replace(char::is_control, "?");
+                Comment::parse(line)
+                    .map_err(|error| format!("it is no comment: {}", said(error)))?
+                    .into()
             }
         };
         record.check()
     }
 
     fn check(self) -> Result<Record<'a>, String> {
+        if self.seq > SEQ_MAX {
+            return Err(format!("its seq is {}, at most {SEQ_MAX} is believed", self.seq));
+        }
         if !self.kind.is_empty() {
             return Ok(self);
         }
@@ -293,6 +302,11 @@ mod tests {
         let record = Record::parse(line).unwrap();
         assert_eq!((record.seq, record.id, &*record.page), (4, 3, "a\"b"));
         assert!(Record::parse(br#"{"seq":4,"kind":"like"}"#).is_ok(), "other kinds have no page");
+        let raw = Record::parse(b"{\"seq\":1,\"status\":\"a\\n\\u001b[2Jb\"}").unwrap_err();
+        assert!(raw.contains("`a??[2Jb`"), "{raw:?}");
+        assert!(Record::parse(br#"{"seq":4611686018427387904,"kind":"new"}"#).is_ok());
+        let beyond = Record::parse(br#"{"seq":4611686018427387905,"kind":"new"}"#).unwrap_err();
+        assert!(beyond.contains("at most 4611686018427387904"), "{beyond}");
         for wrong in ["{\"seq\":4,\"id\":5,\"page\":\"/\"}", "{\"seq\":4,\"id\":4}", "{\"seq\":4"] {
             assert!(Record::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }

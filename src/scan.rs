@@ -12,7 +12,7 @@ use crate::{
     base64,
     disk::ReadAt,
     json,
-    limits::LINE_BYTES_MAX,
+    limits::{LINE_BYTES_MAX, SEQ_MAX},
     seal::{SEALED_EXTRA_MAX, Sealed},
 };
 
@@ -212,7 +212,8 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {log:?} is not 16 hex digits"));
     }
-    let next = number("next").ok_or("its first line has no next")?;
+    let next = number("next").filter(|next| *next <= SEQ_MAX);
+    let next = next.ok_or("its first line has no next that can be believed")?;
     Ok((Header { log, created_at: field("created_at").unwrap_or_default().to_owned(), next }, crc))
 }
 

@@ -246,6 +246,42 @@ mod tests {
         read_answer(|buffer| left.take(part as u64).read(buffer).inspect(|n| left = &left[*n..]))
     }
 
+    /// Every head that is accepted, with a body. What HTTP/1.0 says without a host is no well-formed HTTP/1.1, though tiny_http takes it.
+    fn accepted(stream: &[u8]) -> Vec<(Head, Vec<u8>)> {
+        let (mut rest, mut accepted) = (stream, Vec::new());
+        while let Ok(Some((head, end))) = crate::head::parse(rest) {
+            let body = vec![b'\n'; head.content_length()];
+            rest = &rest[end..];
+            if head.get("host").is_some() {
+                accepted.push((head, body));
+            }
+        }
+        accepted
+    }
+
+    #[test]
+    fn whatever_was_accepted_is_passed_on_as_one_request_that_is_read_the_same() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/head");
+        // The crate as it is published comes without them.
+        let kept = std::fs::read_dir(seeds)
+            .into_iter()
+            .flatten()
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap().split_off(1));
+        let own = b"PUT /?a HTTP/1.0\r\nHOST:a\r\nAccept:\t\xff,\r\naccept: \r\nX: y\r\nContent-Length:003\r\n\r\n";
+        for (head, body) in kept.chain([own.to_vec()]).flat_map(|stream| accepted(&stream)) {
+            let bytes = request(&head, &body, client());
+            let (again, end) = crate::head::parse(&bytes).unwrap().unwrap();
+            assert_eq!((&bytes[end..], again.content_length()), (&*body, body.len()));
+            assert!(again.target() == head.target() && !again.keep_alive());
+            let same = |name: &&str| again.get_all(name).eq(head.get_all(name));
+            assert!(PASSED_ON.iter().all(same), "{}", bytes.escape_ascii());
+            let passed =
+                |name: &str| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let others = again.headers().filter(|(name, _)| !passed(name)).count();
+            assert_eq!(others, if body.is_empty() { 2 } else { 3 });
+        }
+    }
+
     #[test]
     fn the_request_has_what_is_on_the_list_and_nothing_else() {
         let head = head(

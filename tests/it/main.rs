@@ -8,6 +8,7 @@ mod crash;
 mod doctor;
 mod door;
 mod faults;
+mod fuzz;
 mod hostile;
 mod http;
 mod likes;

@@ -30,6 +30,18 @@ impl Query {
     }
 }
 
+/// Each value once, at its first place; for a hundred, looking through them is as good as a set.
+pub fn distinct(mut values: Vec<String>) -> Vec<String> {
+    let mut at = 0;
+    while at < values.len() {
+        match values[..at].contains(&values[at]) {
+            true => drop(values.remove(at)),
+            false => at += 1,
+        }
+    }
+    values
+}
+
 fn decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -73,6 +85,13 @@ pub fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_twice_counts_once() {
+        let values = ["b", "a", "b", "c", "a", "b"].map(str::to_owned).to_vec();
+        assert_eq!(distinct(values), ["b", "a", "c"]);
+        assert_eq!(distinct(Vec::new()), [""; 0]);
+    }
 
     #[test]
     fn what_is_encoded_decodes_to_itself() {

@@ -158,7 +158,7 @@ pub struct Join<S> {
 pub enum Follow {
     /// A page, from somewhere on.
     Page(String, From),
-    /// Only how many comments these pages have.
+    /// Only how many comments these pages have, each named once.
     Counts(Vec<String>),
 }
 

@@ -10,7 +10,6 @@ mod served;
 mod status;
 
 use std::{
-    collections::{HashMap, HashSet},
     io,
     net::TcpStream,
     sync::{Arc, Mutex},
@@ -31,7 +30,7 @@ use crate::{
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     origin::{self, Origins},
     proof,
-    query::Query,
+    query::{Query, distinct},
     reject::Reject,
     request::{Call, Done, Hub, Part, Read, Reply, Request, What},
     trace,
@@ -67,7 +66,8 @@ pub struct Site {
     challenge: Option<u8>,
     /// There is a limit to how fast somebody may post.
     is_limited: bool,
-    rendered: Mutex<HashMap<String, Arc<Kept>>>,
+    /// By page; few enough to look through.
+    rendered: Mutex<Vec<(String, Arc<Kept>)>>,
 }
 
 impl Site {
@@ -225,7 +225,7 @@ impl Site {
 
     fn counts(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
         let query = query(asked)?;
-        let mut pages: Vec<String> = query.all("page").map(str::to_owned).collect();
+        let pages: Vec<String> = query.all("page").map(str::to_owned).collect();
         if pages.is_empty() || pages.len() > COUNTED_PAGES_MAX {
             let sentence = format!(
                 "page is given {} times, 1 to {COUNTED_PAGES_MAX} are allowed",
@@ -237,8 +237,7 @@ impl Site {
             .iter()
             .try_for_each(|page| check_page(page))
             .map_err(|reject| Answer::reject(&reject, None))?;
-        let mut seen = HashSet::new();
-        pages.retain(|page| seen.insert(page.clone()));
+        let pages = distinct(pages);
         let (hub, asked) = (self.hub.clone(), asked.clone());
         Ok(Turn::Later(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {

@@ -2,8 +2,6 @@
 //!
 //! Changes nothing but who listens.
 
-use std::collections::HashSet;
-
 use super::Keeper;
 use crate::{
     audience::counts_message,
@@ -61,9 +59,7 @@ impl<S> Keeper<S> {
                 let readers = self.audience.join(reader, sink, greeting, tier, &page);
                 Welcome { history, readers, resumed }
             }
-            Follow::Counts(mut pages) => {
-                let mut seen = HashSet::new();
-                pages.retain(|page| seen.insert(page.clone()));
+            Follow::Counts(pages) => {
                 let counts =
                     counts_message(pages.iter().map(|page| (&**page, self.index.count(page))));
                 self.audience.watch(reader, sink, greeting, pages);

@@ -64,7 +64,8 @@ impl Site {
     }
 
     fn kept(&self, page: &str) -> Option<Arc<Kept>> {
-        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).get(page).cloned()
+        let all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(name, _)| name == page).map(|(_, kept)| kept.clone())
     }
 
     /// The rendering of what the hub said, made anew only if the page has changed.
@@ -99,10 +100,15 @@ impl Site {
         });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.len() >= RENDERED_PAGES_MAX && !all.contains_key(page) {
-                all.clear();
+            match all.iter_mut().find(|(name, _)| name == page) {
+                Some((_, old)) => *old = kept.clone(),
+                None => {
+                    if all.len() >= RENDERED_PAGES_MAX {
+                        all.clear();
+                    }
+                    all.push((page.to_owned(), kept.clone()));
+                }
             }
-            all.insert(page.to_owned(), kept.clone());
         }
         Ok(kept)
     }

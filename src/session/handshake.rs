@@ -10,7 +10,7 @@ use crate::{
     fanout::Tier,
     head::{Head, Refusal, Version},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
-    query::Query,
+    query::{Query, distinct},
     reject::Reject,
     request::{Follow, From},
 };
@@ -52,7 +52,7 @@ pub(super) fn follow(query: &str, tier: Tier) -> Result<Follow, Refusal> {
             return Err(Refusal::new(400, sentence));
         }
         counted.iter().try_for_each(|page| check_page(page)).map_err(bad)?;
-        return Ok(Follow::Counts(counted));
+        return Ok(Follow::Counts(distinct(counted)));
     }
     let page = query.get("page").unwrap_or("/");
     check_page(page).map_err(bad)?;

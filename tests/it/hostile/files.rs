@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -15,6 +15,8 @@ use crate::{
 };
 
 const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+/// Which of those who open files finds none is chance where there are few; one sweep over how many are left is nearly always enough.
+const SWEEPS_MAX: usize = 5;
 
 /// The status of what comes on a connection; `None` where it is closed without a word.
 fn answer(stream: &mut TcpStream) -> Option<String> {
@@ -83,6 +85,15 @@ fn sixty_four_files_taken_by_who_say_nothing_and_by_who_ask_are_had_again() {
     assert!(program.child.try_wait().unwrap().is_none());
 }
 
+/// The limit of open files under which a program can open `spare` more: descriptors are the lowest numbers that are free.
+fn first_not_open(program: &Program, spare: u64) -> u64 {
+    let taken: Vec<u64> = std::fs::read_dir(format!("/proc/{}/fd", program.child.id()))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap())
+        .collect();
+    (0..).filter(|number| !taken.contains(number)).nth(spare as usize).unwrap()
+}
+
 #[test]
 fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
     let folder = Folder::new();
@@ -94,22 +105,29 @@ fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
         prlimit(pid, Resource::Nofile, new).unwrap();
     };
     // Beyond what the program has prepared for: its limit falls under it. One file more and one less are each somebody else's
-    // failure: the door's, the relay's, tiny_http's.
+    // failure: the door's, the relay's, tiny_http's; four clients' exchanges take 12 and the copies.
     let mut broken = Vec::new();
-    for spare in [0, 1, 2, 3, 4, 5, 6] {
-        limit(calm.files as u64 + spare);
-        let mut streams: Vec<TcpStream> = (0..4).map(|_| program.connect()).collect();
-        for stream in &mut streams {
-            let _ = stream.write_all(PAGE);
+    let has_died = || told(&folder).contains("the private web server has died and is made anew");
+    for _ in 0..SWEEPS_MAX {
+        for spare in 0..=12 {
+            limit(first_not_open(&program, spare));
+            let mut streams: Vec<TcpStream> = (0..4).map(|_| program.connect()).collect();
+            for stream in &mut streams {
+                // Who comes where the door itself has no file left may wait until it has.
+                stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+                let _ = stream.write_all(PAGE);
+            }
+            broken.push((spare, streams.iter_mut().map(answer).collect::<Vec<_>>()));
+            drop(streams);
+            limit(1_000);
+            page_comes_back(&program);
         }
-        broken.push((spare, streams.iter_mut().map(answer).collect::<Vec<_>>()));
-        drop(streams);
-        limit(1_000);
-        page_comes_back(&program);
+        if has_died() {
+            break;
+        }
     }
-    let text = told(&folder);
-    println!("{broken:?}\n{text}");
-    assert!(text.contains("the private web server has died and is made anew"), "{broken:?} {text}");
+    println!("{broken:?}\n{}", told(&folder));
+    assert!(has_died(), "{broken:?} {}", told(&folder));
     assert!(files(&program) <= 1_000);
     calm.returns(&folder, &program);
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 40] = [
+const ROWS: [(&str, &str, &str, &str); 41] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -18,6 +18,7 @@ const ROWS: [(&str, &str, &str, &str); 40] = [
     ("headers of a request", "head.rs HEADERS_MAX", "headers", "431"),
     ("time for the head", "conversation.rs HEAD_DEADLINE", "s", "408"),
     ("time for the body", "conversation.rs BODY_DEADLINE", "s", "408"),
+    ("pause between two requests", "conversation.rs KEEP_ALIVE_IDLE", "s", "closed"),
     ("time to take an answer", "conversation.rs WRITE_DEADLINE", "s", "closed"),
     ("unread rest behind a refusal", "conversation.rs DISCARD_BYTES_MAX", "bytes", "closed"),
     ("time for that rest", "conversation.rs DISCARD_DEADLINE", "s", "closed"),

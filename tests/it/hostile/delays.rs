@@ -7,9 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use super::{Calm, status};
 use crate::{
-    client::{get, posted},
+    client::{Client, exchange, get, posted},
     program::{Folder, PATIENCE, Program},
 };
 
@@ -17,6 +19,10 @@ use crate::{
 const PACE: Duration = Duration::from_secs(1);
 /// What a page that is asked for meanwhile may take: far above what it does take, a few milliseconds.
 const PAGE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long nothing may be asked on a connection, and nothing be heard of a reader: the table in the README, "Limits".
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// The longest that a page takes, asked for again and again until `done`.
 fn slowest_page(program: &Program, mut done: impl FnMut() -> bool) -> Duration {
@@ -128,5 +134,41 @@ fn sixty_four_slow_bodies_and_as_many_who_never_read_keep_nobody_from_the_page()
     let mut pages = 0;
     slowest_page(&program, || std::mem::replace(&mut pages, 1) == 1);
     drop(never_read);
+    calm.returns(&folder, &program);
+}
+
+/// How long it takes until the other side ends the connection; what it says until then is read and never answered.
+fn ended_after(start: Instant, mut stream: TcpStream) -> Duration {
+    stream.set_read_timeout(Some(SILENCE_MAX + PATIENCE)).unwrap();
+    std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+    start.elapsed()
+}
+
+#[test]
+fn who_asks_nothing_for_60_s_or_answers_no_ping_for_75_is_ended_and_who_answers_stays() {
+    let folder = Folder::new();
+    let program = Program::start(&folder.0, &[]);
+    let calm = Calm::of(&program);
+    let start = Instant::now();
+    let mut idle = program.connect();
+    assert_eq!(exchange(&mut idle, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", true).status, 200);
+    let silent = Client::full(&program, "page=silence").socket.into_inner();
+    let mut reader = Client::full(&program, "page=silence");
+    let readers = |count: u64| json!({ "readers": count });
+    reader.until(&readers(2));
+    thread::scope(|scope| {
+        let idle = scope.spawn(|| ended_after(start, idle));
+        let silent = scope.spawn(|| ended_after(start, silent));
+        // Reading answers the pings. That there is one reader less is told once the silent one has been ended.
+        reader.socket.get_ref().set_read_timeout(Some(SILENCE_MAX + PATIENCE)).unwrap();
+        while reader.json() != readers(1) {}
+        let (idle, silent) = (idle.join().unwrap(), silent.join().unwrap());
+        println!("ended after {idle:?} and {silent:?}");
+        assert!(KEEP_ALIVE_IDLE <= idle && idle < SILENCE_MAX, "{idle:?}");
+        assert!(SILENCE_MAX <= silent, "{silent:?}");
+    });
+    reader.send(&json!({"content": "still here"}));
+    assert_eq!(reader.line()["content"], "still here");
+    drop(reader);
     calm.returns(&folder, &program);
 }

@@ -176,6 +176,7 @@ fn reason(status: u16) -> &'static str {
         204 => "No Content",
         303 => "See Other",
         304 => "Not Modified",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",

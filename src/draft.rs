@@ -42,7 +42,7 @@ pub struct Message {
     pub delete: Option<u64>,
     /// The comment to like.
     pub like: Option<u64>,
-    /// Whether to like it, or not any more; absent: to.
+    /// Whether to like it, or not any more.
     pub on: Option<bool>,
     /// Somebody is writing.
     pub typing: Option<bool>,
@@ -147,10 +147,13 @@ impl Message {
     /// Whether a heart is given, and whose it is.
     ///
     /// # Errors
-    /// [`Reject::KeyMissing`], [`Reject::KeyLength`]
+    /// [`Reject::KeyMissing`], [`Reject::KeyLength`], [`Reject::Malformed`]
     pub fn heart(&self) -> Result<(bool, Author), Reject> {
         let author = author(self.key.as_deref())?.ok_or(Reject::KeyMissing)?;
-        Ok((self.on.unwrap_or(true), author))
+        let on = self
+            .on
+            .ok_or_else(|| Reject::Malformed("on is missing, a like needs true or false".into()))?;
+        Ok((on, author))
     }
 
     /// The new comment that the message is.
@@ -367,16 +370,18 @@ mod tests {
         ));
         assert!(matches!(message(r#"{"key":"kkkkkkkkkkkkkkkk"}"#), Ok(Intent::Bind(_))));
         assert!(matches!(
-            message(r#"{"like":3,"key":"kkkkkkkkkkkkkkkk"}"#),
+            message(r#"{"like":3,"on":true,"key":"kkkkkkkkkkkkkkkk"}"#),
             Ok(Intent::Like(3, true, _))
         ));
+        let neither = message(r#"{"like":3,"key":"kkkkkkkkkkkkkkkk"}"#);
+        assert!(matches!(neither, Err(Reject::Malformed(_))));
         assert!(matches!(
             message(r#"{"like":3,"on":false,"key":"kkkkkkkkkkkkkkkk"}"#),
             Ok(Intent::Like(3, false, _))
         ));
         assert_eq!(message(r#"{"like":3}"#), Err(Reject::KeyMissing));
         for both in ["\"edit\":3", "\"delete\":3", "\"content\":\"x\""] {
-            let json = format!("{{\"like\":3,\"key\":\"kkkkkkkkkkkkkkkk\",{both}}}");
+            let json = format!("{{\"like\":3,\"on\":true,\"key\":\"kkkkkkkkkkkkkkkk\",{both}}}");
             assert!(matches!(message(&json), Err(Reject::Malformed(_))), "{both}");
         }
         assert_eq!(

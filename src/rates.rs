@@ -3,7 +3,7 @@
 //! Knows no clock: the caller says what time it is.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
@@ -85,18 +85,18 @@ impl Rates {
     }
 }
 
-/// Texts that say the same again are kept for this long, at least.
-const SAID_WINDOW: Duration = Duration::from_secs(300);
-/// Texts kept in each half of the time; 32,768 × 9 bytes, twice.
+/// Who says the same again before that is told so.
+pub const SAID_WINDOW: Duration = Duration::from_secs(300);
+/// Texts kept in each half of the time; 32,768 × 17 bytes, twice.
 const SAID_MAX: usize = 32_768;
 /// Shorter ones may be said as often as anybody likes: "me too" is no spam.
 pub const SAID_BYTES_MIN: usize = 24;
 
-/// What was said in the last minutes, as fingerprints; young and old as in [`Rates`].
+/// What was said in the last minutes: fingerprints, and the second when each was; young and old as in [`Rates`].
 #[derive(Debug, Default)]
 pub struct Said {
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+    young: HashMap<u64, u32>,
+    old: HashMap<u64, u32>,
     turned: Duration,
     hasher: RandomState,
 }
@@ -108,8 +108,13 @@ impl Said {
             self.old = std::mem::take(&mut self.young);
             self.turned = now;
         }
-        let print = self.hasher.hash_one((who, what));
-        !self.old.contains(&print) && self.young.insert(print)
+        let (print, second) = (self.hasher.hash_one((who, what)), now.as_secs() as u32);
+        let said = self.young.get(&print).or_else(|| self.old.get(&print));
+        let is_new = said.is_none_or(|said| second - said >= SAID_WINDOW.as_secs() as u32);
+        if is_new {
+            self.young.insert(print, second);
+        }
+        is_new
     }
 
     /// Forgets everything, since something of it has not become true.
@@ -155,10 +160,11 @@ mod tests {
         let at = Duration::from_secs;
         let mut is_new = |n, what: &[u8], now| said.is_new(author(n), what, at(now));
         assert!(is_new(1, b"buy", 0) && is_new(2, b"buy", 0) && is_new(1, b"bye", 0));
-        assert!(!is_new(1, b"buy", 0) && !is_new(1, b"buy", 300) && !is_new(1, b"buy", 400));
-        assert!(is_new(1, b"buy", 1_002), "what was refused counts no longer than what was said");
+        assert!(!is_new(1, b"buy", 0) && !is_new(1, b"buy", 299));
+        assert!(is_new(1, b"buy", 300), "what was refused counts no longer than what was said");
+        assert!(!is_new(1, b"buy", 400) && !is_new(1, b"buy", 599) && is_new(1, b"buy", 600));
         said.forget();
-        assert!(said.is_new(author(1), b"buy", at(1_003)));
+        assert!(said.is_new(author(1), b"buy", at(601)));
     }
 
     #[test]

@@ -85,8 +85,8 @@ pub enum Reject {
         /// Comments, or what else.
         what: &'static str,
     },
-    /// The same on the same page, a moment ago.
-    SaidBefore,
+    /// The same on the same page, within so many seconds.
+    SaidBefore(u64),
     /// The form's field that only programs fill in is filled in.
     Trapped,
     /// A form sent so soon that nobody can have written in it; seconds to wait.
@@ -116,7 +116,7 @@ impl Reject {
             | Reject::Hidden(_)
             | Reject::LikesFull(..)
             | Reject::NonceTaken
-            | Reject::SaidBefore
+            | Reject::SaidBefore(_)
             | Reject::NeverPublic(_) => 409,
             Reject::ContentTooLong(_) => 413,
             Reject::TooFast { .. } | Reject::TooQuick(_) | Reject::TooManyFrames(_) => 429,
@@ -209,8 +209,11 @@ impl fmt::Display for Reject {
                     "at most {posts} {what} in {seconds} s are allowed, try again in {wait} s"
                 )
             }
-            Reject::SaidBefore => {
-                write!(f, "you have said exactly this here a moment ago, once is enough")
+            Reject::SaidBefore(seconds) => {
+                write!(
+                    f,
+                    "you have said exactly this here within the last {seconds} s, once is enough"
+                )
             }
             Reject::Trapped => write!(f, "website is filled in, and must stay empty"),
             Reject::TooQuick(wait) => {

@@ -302,7 +302,7 @@ impl Site {
         let content_type = asked.content_type();
         if content_type != "application/json" {
             let sentence = format!(
-                "content type {content_type:?} is not understood; send application/json or a form"
+                "content type {content_type:?} is not understood here; send application/json"
             );
             return Err(Answer::error(415, &sentence));
         }

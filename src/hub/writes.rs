@@ -10,7 +10,7 @@ use crate::{
     draft::{Draft, Text},
     history::redacted,
     index::Item,
-    rates::{Payer, SAID_BYTES_MIN},
+    rates::{Payer, SAID_BYTES_MIN, SAID_WINDOW},
     reject::Reject,
     request::{Asked, By, Change, What},
     sight::Sight,
@@ -169,7 +169,7 @@ impl<S> Keeper<S> {
         };
         let who = draft.author.map_or(Payer::Address(from), Payer::Author);
         let is_new = said.is_new(who, &draft.body, self.started.elapsed());
-        if is_new { Ok(()) } else { Err(Reject::SaidBefore) }
+        if is_new { Ok(()) } else { Err(Reject::SaidBefore(SAID_WINDOW.as_secs())) }
     }
 
     fn must_wait(&self, links: bool, author: Option<Author>) -> bool {

@@ -11,6 +11,9 @@ use crate::{
 
 const ADA: &str = "ada-ada-ada-ada-";
 const BOB: &str = "bob-bob-bob-bob-";
+/// Nobody gives a heart by leaving something out.
+const ON_MISSING: &str =
+    "this is not a message sayso understands: on is missing, a like needs true or false";
 
 fn like(program: &Program, id: u64, key: &str, on: bool) -> Answer {
     let headers = format!("Authorization: Bearer {key}\r\nContent-Type: application/json\r\n");
@@ -78,7 +81,7 @@ fn two_people_like_a_comment_and_everyone_sees_two_hearts() {
     let id = posted(&program, "hi")["id"].as_u64().unwrap();
     assert_eq!((hello(&program), likes(&program)), (json!({}), json!({})));
     let (mut ada, mut bob) = (Client::full(&program, ""), Client::full(&program, ""));
-    ada.send(&json!({"like": id, "key": ADA}));
+    ada.send(&json!({"like": id, "on": true, "key": ADA}));
     for client in [&mut ada, &mut bob] {
         assert_eq!(told(client), json!({"likes": {"1": 1}}));
     }
@@ -121,7 +124,7 @@ fn a_plain_client_hears_nothing_of_hearts() {
     let program = Program::start(&folder.0, &[]);
     posted(&program, "hi");
     let (mut plain, mut full) = (Client::plain(&program), Client::full(&program, ""));
-    plain.send(&json!({"like": 1, "key": ADA}));
+    plain.send(&json!({"like": 1, "on": true, "key": ADA}));
     assert_eq!(told(&mut full), json!({"likes": {"1": 1}}));
     posted(&program, "after");
     assert_eq!(plain.json()["content"], "after");
@@ -193,8 +196,13 @@ fn what_cant_be_liked_is_refused_in_words() {
     }
     let long = "k".repeat(129);
     for (page, message, error) in [
-        ("page=there", json!({"like": 1, "key": BOB}), "there is no comment 1 on this page"),
-        ("", json!({"like": 99, "key": BOB}), "there is no comment 99"),
+        (
+            "page=there",
+            json!({"like": 1, "on": true, "key": BOB}),
+            "there is no comment 1 on this page",
+        ),
+        ("", json!({"like": 99, "on": true, "key": BOB}), "there is no comment 99"),
+        ("", json!({"like": 1, "key": BOB}), ON_MISSING),
         ("", json!({"like": 1}), "key is missing, a like needs one"),
         ("", json!({"like": 1, "key": &BOB[1..]}), "key is 15 bytes, 16 to 128 are allowed"),
         ("", json!({"like": 1, "key": long}), "key is 129 bytes, 16 to 128 are allowed"),
@@ -207,6 +215,9 @@ fn what_cant_be_liked_is_refused_in_words() {
     }
     let json = "Content-Type: application/json\r\n";
     let path = "/api/comments/1/like";
+    let bearer = format!("{json}Authorization: Bearer {BOB}\r\n");
+    let answer = request(&program, "POST", path, &bearer, "{}");
+    assert_eq!((answer.status, &*answer.error()), (400, ON_MISSING));
     assert_eq!(request(&program, "POST", path, json, "{}").status, 400);
     assert_eq!(request(&program, "POST", path, "", "{}").status, 415);
     assert_eq!(request(&program, "GET", path, "", "").status, 405);

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 41] = [
+const ROWS: [(&str, &str, &str, &str); 42] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -36,6 +36,7 @@ const ROWS: [(&str, &str, &str, &str); 41] = [
     ("time to take a farewell", "fanout.rs CLOSE_PATIENCE", "s", "closed"),
     ("hearts of a comment", "likes.rs LIKES_A_COMMENT_MAX", "hearts", "409"),
     ("hearts in all", "likes.rs LIKES_MAX", "hearts", "409"),
+    ("hearts, for each post that --rate allows", "hub/hearts.rs LIKES_PER_POST", "hearts", "429"),
     ("addresses and authors counted", "rates.rs BUCKETS_MAX", "buckets", "the oldest go"),
     ("the same text again within", "rates.rs SAID_WINDOW", "s", "409"),
     ("the same text, if it has at least", "rates.rs SAID_BYTES_MIN", "bytes", "409"),

@@ -81,7 +81,8 @@ fn the_same_text_again_is_refused_to_its_author_alone() {
         (answer.status, answer.json()["error"].as_str().unwrap_or_default().to_owned())
     };
     let ok = (201, String::new());
-    let again = (409, "you have said exactly this here a moment ago, once is enough".to_owned());
+    let again =
+        (409, "you have said exactly this here within the last 300 s, once is enough".to_owned());
     let (ada, bob) = ("ada-ada-ada-ada-", "bob-bob-bob-bob-");
     assert_eq!(said(json!({"content": LONG, "key": ada})), ok);
     assert_eq!(said(json!({"content": LONG, "key": ada})), again);

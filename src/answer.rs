@@ -126,11 +126,6 @@ impl Answer {
         Answer { status: refusal.status, fields, bytes, body: 0 }
     }
 
-    /// 200 to 599.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
     /// The head as this connection needs it, with its empty line; `stays` says whether another request may follow.
     pub fn head(&self, version: Version, stays: bool) -> Vec<u8> {
         let mut head = Vec::with_capacity(self.fields.len() + 128);

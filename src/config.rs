@@ -52,7 +52,7 @@ Flags:
                            the first of each author, everything [none]
   --admin-token-file FILE  its first line lets a moderator in; without it there is none
   --title TEXT             the page's heading [Comments]
-  --log-level LEVEL        off, error, warn, info, debug or trace, to stderr [info]
+  --log-level LEVEL        off, error, warn or info, in debug builds debug or trace too [info]
   -h, --help               print this
   -V, --version            print the version
 

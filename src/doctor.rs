@@ -13,7 +13,7 @@ use std::{
 use crate::{
     doctor::call::{Address, Answer, Call},
     error::Error,
-    json, mirror,
+    json, mirror, say,
 };
 
 /// An address that nobody has (RFC 5737 §3): who believes that it is ours would believe anything.
@@ -47,8 +47,10 @@ const MIXED: &str = "browsers load nothing from it there; give it a certificate 
 /// # Errors
 /// [`Error::Other`] with the number of things that are wrong.
 pub fn examine(url: &str, site: Option<&str>) -> Result<(), Error> {
-    let mut visit = Visit { to: Address::of(url.to_owned()), verify: true, wrong: Cell::new(0) };
+    let (to, wrong, unsaid) = (Address::of(url.to_owned()), Cell::new(0), Cell::new(None));
+    let mut visit = Visit { to, verify: true, wrong, unsaid };
     visit.look(site);
+    visit.unsaid.take().map_or(Ok(()), Err)?;
     match visit.wrong.get() {
         0 => Ok(()),
         1 => Err(Error::Other(format!("1 thing is wrong with {url}"))),
@@ -61,6 +63,7 @@ struct Visit {
     /// The certificate is good.
     verify: bool,
     wrong: Cell<usize>,
+    unsaid: Cell<Option<Error>>,
 }
 
 /// How a WebSocket began.
@@ -84,13 +87,20 @@ impl Visit {
     }
 
     fn good(&self, what: fmt::Arguments<'_>) {
-        println!("ok     {what}");
+        self.say(format_args!("ok     {what}"));
     }
 
     /// And what to do about it.
     fn bad(&self, what: fmt::Arguments<'_>, advice: &str) {
         self.wrong.set(self.wrong.get() + 1);
-        println!("WRONG  {what}; {advice}");
+        self.say(format_args!("WRONG  {what}; {advice}"));
+    }
+
+    /// What could not be said is an error in the end; what was to be looked at is looked at.
+    fn say(&self, line: fmt::Arguments<'_>) {
+        if let Err(error) = say::line(line) {
+            self.unsaid.set(Some(error));
+        }
     }
 
     /// The address leads to sayso, and what the proxy tells it is right.
@@ -202,7 +212,8 @@ impl Visit {
                 return true;
             }
         }
-        println!("       waiting up to {} s for what a quiet page hears", QUIET_WAIT.as_secs());
+        let seconds = QUIET_WAIT.as_secs();
+        self.say(format_args!("       waiting up to {seconds} s for what a quiet page hears"));
         let is_ping = |frame: &(u8, Vec<u8>)| frame.0 == 9;
         loop {
             match call.frame(started + QUIET_WAIT) {

@@ -77,7 +77,7 @@ pub struct Index {
 
 #[derive(Debug, Clone, Copy)]
 struct Rest {
-    /// `seq - id` of the newest line; 2³² lines are beyond what 44 bits of offset hold in practice.
+    /// `seq - id` of the newest line; at 80 bytes a line, 2³² lines behind a comment's first are 344 GB of log.
     lead: u32,
     page: u32,
     /// Of the nonce; 0 if it has none.
@@ -422,7 +422,7 @@ impl Page {
 }
 
 fn lead(seq: u64, id: u64) -> u32 {
-    u32::try_from(seq - id).expect("a log of 2^32 lines is beyond 16 TiB in practice")
+    u32::try_from(seq - id).expect("no comment has 2^32 lines behind its first, 344 GB of log")
 }
 
 fn merge(

@@ -71,8 +71,17 @@
 //! | 11 | `head.rs` | bytes → a request head, strictly; pure | sockets |
 //! | 11 | `assets.rs` | the files of `static/`, embedded | who asks for them |
 //! | 11 | `markup.rs` | comment text → safe HTML | everything else |
+//! | 11 | `say.rs` | what a command says on stdout | what it is |
 //! | 10 | `reject.rs` | what a client did wrong, in a sentence | HTTP, WebSocket |
 //! | 12 | `address.rs` `base64.rs` `crc.rs` `error.rs` `frame.rs` `inflate.rs` `json.rs` `limits.rs` `origin.rs` `query.rs` `reach.rs` `recent.rs` `threads.rs` `trace.rs` `url.rs` | one pure thing each | everything else |
+//!
+//! # Why tiny_http stands behind a door
+//!
+//! It gives each request to whoever asks for one, which is what a server of pages needs. On an open port it would be at everybody's mercy:
+//! it has no deadlines, ends where there is no file left (its `accept` gives up at EMFILE), takes a `Content-Length` of any size, and
+//! reads heads that can be read in two ways in one of them (CVE-2026-66752, CVE-2026-66753; there is no later version than 0.12.0).
+//! So it listens on a private Unix socket: [`head`] refuses what is ambiguous, [`conversation`] keeps the time, [`relay`] writes each
+//! request anew, and [`web`] makes a server anew that has died.
 //!
 //! # Threads
 //!
@@ -169,6 +178,7 @@ pub mod relay;
 pub mod request;
 pub mod rewrite;
 pub mod routes;
+pub mod say;
 pub mod scan;
 pub mod seal;
 pub mod serve;

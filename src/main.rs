@@ -6,7 +6,7 @@ use sayso::{
     config::{self, Command, HELP},
     doctor,
     error::Error,
-    serve, tend,
+    say, serve, tend,
 };
 
 fn main() -> ExitCode {
@@ -23,14 +23,8 @@ fn obey(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(config) => serve::run(config),
         Command::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
-        Command::Help => {
-            print!("{HELP}");
-            Ok(())
-        }
-        Command::Version => {
-            println!("sayso {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
+        Command::Help => say::line(format_args!("{}", HELP.trim_end())),
+        Command::Version => say::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
         Command::Check { data } => tend::check(&data),
         Command::Repair { data } => tend::repair(&data),
         Command::Compact { data } => tend::compact(&data),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::comment::{Comment, Status};
+use crate::query;
 
 /// Answers are set in by one level each up to here; deeper ones stay at this level.
 const DEPTH_MAX: usize = 4;
@@ -151,7 +152,7 @@ fn close_document(out: &mut String, view: &View) {
             out,
             format_args!(
                 "<a class=\"older\" href=\"{base}/?page={}&amp;before={oldest}\">Older comments</a>",
-                UrlPart(view.page)
+                query::encode(view.page)
             ),
         );
     }
@@ -406,23 +407,6 @@ impl std::fmt::Display for Escaped<'_> {
             rest = &rest[at + 1..];
         }
         f.write_str(rest)
-    }
-}
-
-/// Text as one part of a URL: all but unreserved characters percent-encoded (RFC 3986 §2.3).
-struct UrlPart<'a>(&'a str);
-
-impl std::fmt::Display for UrlPart<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for byte in self.0.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    f.write_char(byte.into())?
-                }
-                _ => write!(f, "%{byte:02X}")?,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -85,7 +85,7 @@ impl Rates {
     }
 }
 
-/// Who says the same again before that is told so.
+/// The same text from the same author is refused for so long.
 pub const SAID_WINDOW: Duration = Duration::from_secs(300);
 /// Texts kept in each half of the time; 32,768 × 17 bytes, twice.
 const SAID_MAX: usize = 32_768;

@@ -187,7 +187,7 @@ impl fmt::Display for Reject {
             Reject::KeyMissing => write!(f, "key is missing, a like needs one"),
             Reject::Hidden(id) => write!(f, "comment {id} is taken away for now"),
             Reject::LikesFull(max, what) => {
-                write!(f, "{what} may have at most {max} likes, and have them")
+                write!(f, "{what} already has {max} likes, no more are allowed")
             }
             Reject::UnknownParent(id) => {
                 write!(f, "there is no comment {id} on this page to answer")

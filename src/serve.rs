@@ -98,6 +98,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let _ = hub.ask(Request::Stop);
     drop(hub);
     web.stop();
+    web::leave(&config.data);
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
     Ok(())

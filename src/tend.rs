@@ -21,6 +21,7 @@ use crate::{
     record::Record,
     rewrite::Writer,
     routes::COMPACT_PATH,
+    say,
     scan::{Header, Problem, survey},
     seal::Sealed,
     web,
@@ -50,10 +51,10 @@ pub fn check(data: &Path) -> Result<(), Error> {
         problems.retain(|problem| again.contains(problem));
     }
     for Problem { line, why } in &problems {
-        println!("line {line}: {why}");
+        say::line(format_args!("line {line}: {why}"))?;
     }
     if problems.is_empty() {
-        println!("{}: {lines} lines, no problems", path.display());
+        say::line(format_args!("{}: {lines} lines, no problems", path.display()))?;
         return Ok(());
     }
     let count = problems.len();
@@ -78,7 +79,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
         open_lines.push(Sealed::of(line).expect("a good line is sealed").open.to_vec());
     })?;
     if problems.is_empty() {
-        println!("{}: no problems, nothing is changed", path.display());
+        say::line(format_args!("{}: no problems, nothing is changed", path.display()))?;
         return Ok(());
     }
     let now = SystemTime::now();
@@ -93,14 +94,14 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let kept = disk.set_aside(&dated(".damaged", now), &mut &original).map_err(io_error("keep"))?;
     written.disk.take_place().map_err(io_error("replace"))?;
     for Problem { line, why } in &problems {
-        println!("line {line} is left out: {why}");
+        say::line(format_args!("line {line} is left out: {why}"))?;
     }
-    println!(
+    say::line(format_args!(
         "{}: {} lines are good; the original is kept as {}",
         path.display(),
         open_lines.len(),
         kept.display()
-    );
+    ))?;
     Ok(())
 }
 
@@ -120,7 +121,7 @@ pub fn compact(data: &Path) -> Result<(), Error> {
     let before = log.end();
     let compacted = Job::new(&log, &index, &likes).and_then(Job::work).map_err(io_error)?;
     compacted.adopt(&mut log, &mut index).map_err(io_error)?;
-    println!("{}: {before} bytes before, {} now", path.display(), log.end());
+    say::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
 }
 
@@ -139,7 +140,10 @@ fn ask_server(data: &Path) -> Result<(), Error> {
     if !head.starts_with("HTTP/1.1 200 ") {
         return Err(Error::Other(format!("the server did not compact: {body}")));
     }
-    println!("{}: the server has compacted it: {body}", data.join(FILE_NAME).display());
+    say::line(format_args!(
+        "{}: the server has compacted it: {body}",
+        data.join(FILE_NAME).display()
+    ))?;
     Ok(())
 }
 

@@ -72,8 +72,8 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     };
     fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io_error(&folder))?;
     let socket = folder.join("web.sock");
-    // What another server has left; the folder is locked by this one.
-    let _ = fs::remove_file(&absolute);
+    // What a server has left that was killed; the folder is locked by this one.
+    leave(data);
     symlink(&socket, &absolute).map_err(io_error(&absolute))?;
     Ok(socket)
 }
@@ -82,6 +82,18 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
 pub fn find_socket(data: &Path) -> PathBuf {
     let path = path_in(data);
     fs::read_link(&path).unwrap_or(path)
+}
+
+/// Removes the private server's socket, or the link to it and its folder; whoever calls this has locked the data folder.
+pub fn leave(data: &Path) {
+    let path = path_in(data);
+    // Somebody else's link may lead anywhere.
+    let linked = fs::read_link(&path).ok();
+    if let Some(socket) = linked.filter(|socket| socket.starts_with(std::env::temp_dir())) {
+        let _ = fs::remove_file(&socket);
+        let _ = socket.parent().map(fs::remove_dir);
+    }
+    let _ = fs::remove_file(path);
 }
 
 fn path_in(data: &Path) -> PathBuf {

@@ -710,11 +710,9 @@ class Thread {
   }
 
   #gather(entry) {
-    for (const moved of [entry]) {
-      this.hang(moved);
-      if (moved.line.parent) this.redraw(moved, moved.line);
-      for (const answer of moved.below) this.#gather(answer);
-    }
+    this.hang(entry);
+    if (entry.line.parent) this.redraw(entry, entry.line);
+    for (const answer of entry.below) this.#gather(answer);
   }
 
   redraw(entry, line) {

@@ -7,6 +7,7 @@ use crate::{
     address::Counted,
     comment::{Author, Comment},
     index::{Index, Item},
+    json,
     likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
     limits::LIKED_COMMENTS_MAX,
     rates::{Payer, Rates},
@@ -73,7 +74,7 @@ impl<S> Keeper<S> {
         if on {
             self.likes.check_room(key).map_err(|full| match full {
                 Full::Comment => Reject::LikesFull(LIKES_A_COMMENT_MAX, "this comment"),
-                Full::All => Reject::LikesFull(LIKES_MAX, "all comments together"),
+                Full::All => Reject::LikesFull(LIKES_MAX, "this server"),
             })?;
         }
         let page = match asked.page {
@@ -109,8 +110,8 @@ impl<S> Keeper<S> {
     /// A reader hears of it with everybody else, within a second.
     pub(super) fn acknowledge_like(&self, reply: Reply, liked: &Liked) {
         if let Reply::Call(call) = reply {
-            let line =
-                format!("{{\"likes\":{{\"{}\":{}}}}}", liked.key.1, self.likes.count(liked.key));
+            let counts = json::likes(&[(liked.key.1, self.likes.count(liked.key))]);
+            let line = format!("{{\"likes\":{counts}}}");
             call(Ok(Done { line: line.into_bytes(), what: What::Changed }));
         }
     }

@@ -153,13 +153,12 @@ impl<S> Keeper<S> {
 
     fn pay(&mut self, from: Counted, author: Option<Author>) -> Result<(), Reject> {
         let Some(rates) = &mut self.rates else { return Ok(()) };
-        let payers = [Some(Payer::Address(from)), author.map(Payer::Author)];
-        let payers: Vec<Payer> = payers.into_iter().flatten().collect();
-        rates.take(&payers, self.started.elapsed()).map_err(|wait| Reject::TooFast {
-            wait,
-            rate: rates.rate(),
-            what: "comments",
-        })
+        let address = Payer::Address(from);
+        // Whoever has no key pays with the address alone.
+        let payers = [address, author.map_or(address, Payer::Author)];
+        rates
+            .take(&payers[..1 + usize::from(author.is_some())], self.started.elapsed())
+            .map_err(|wait| Reject::TooFast { wait, rate: rates.rate(), what: "comments" })
     }
 
     /// The same page, text, author and so on: all that the body has.

@@ -8,18 +8,15 @@ use crate::{
     base64,
     draft::check_page,
     fanout::Tier,
-    head::{Head, Refusal, Version},
+    head::{Head, Refusal},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     query::{Query, distinct},
     reject::Reject,
     request::{Follow, From},
 };
 
-/// RFC 6455 §4.2.1 and §4.2.2, item 5.4.
+/// RFC 6455 §4.2.1 and §4.2.2, item 5.4. The visit has seen that it is GET and HTTP/1.1.
 pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
-    if head.method() != "GET" || head.version() != Version::Http11 {
-        return Err(Refusal::new(400, "a WebSocket begins with GET and HTTP/1.1"));
-    }
     if head.get("sec-websocket-version") != Some("13") {
         return Err(Refusal::new(426, "only WebSocket version 13 is spoken here"));
     }

@@ -485,7 +485,17 @@ fn a_folder_that_is_missing_is_made_and_a_long_one_works() {
     let mut program = Program::start(&data, &[]);
     posted(&program, "far down");
     assert_eq!(get(&program, "/").status, 200);
+    // The private socket is elsewhere then. It goes with the server, or with the next one where that was killed.
+    let elsewhere = || std::fs::read_link(data.join(".web.sock"));
+    let left = elsewhere().unwrap();
+    program.kill();
+    assert!(left.exists());
+    let mut program = Program::start(&data, &[]);
+    assert!(!left.parent().unwrap().exists());
+    let socket = elsewhere().unwrap();
+    assert!(socket.exists());
     assert!(program.stop().success());
+    assert!(!socket.parent().unwrap().exists() && elsewhere().is_err());
     assert!(data.join("comments.jsonl").exists());
     let mode = |path: &Path| {
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions())
@@ -546,4 +556,24 @@ fn ipv6_and_every_address_are_listened_on() {
     program.address.set_ip("127.0.0.1".parse().unwrap());
     assert_eq!(get(&program, "/").status, 200);
     assert!(program.stop().success());
+}
+
+#[test]
+fn what_stdout_does_not_take_is_an_error_and_who_has_read_enough_is_none() {
+    let folder = Folder::new();
+    let mut program = Program::start(&folder.0, &[]);
+    posted(&program, "one");
+    program.stop();
+    let data = folder.0.to_str().unwrap();
+    for arguments in [&["--help"][..], &["--version"], &["check", "--data", data]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command().args(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(said, "sayso: can't write to stdout: No space left on device (os error 28)\n");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command().args(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
 }

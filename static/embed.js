@@ -124,7 +124,7 @@ const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquo
 /** Built anew, so that even a lying server runs nothing here. */
 function rich(html) {
   const built = document.createDocumentFragment();
-  copy(new DOMParser().parseFromString(html, 'text/html').body, built, 0);
+  copy((Document.parseHTML?.(html) ?? new DOMParser().parseFromString(html, 'text/html')).body, built, 0);
   return built;
 }
 
@@ -295,10 +295,10 @@ class Wire {
   async #load(run) {
     const history = await this.get({ limit: HISTORY_LINES });
     if (run !== this.#run) return;
-    this.#log = history.log;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
     this.#ahead = null;
     this.#on.history(history);
+    this.#log = history.log;
   }
 
   /** Fills the gap above the cursor; what comes live meanwhile moves the cursor only afterwards. */
@@ -421,6 +421,7 @@ class Thread {
   #count = 0;
   #readers = 0;
   #top = true;
+  #wasReady = false;
   #unsaid = 0;
   #frame = 0;
   #flushed = 0;
@@ -487,6 +488,9 @@ class Thread {
     this.foot = el('footer', { class: 'foot' }, el('a', { class: 'brand', href: `${this.base}/` }, this.isWall ? location.host : 'sayso'));
     this.root = el('section', { class: 'sayso', 'aria-label': title.textContent, dir: text.lang === 'ar' ? 'rtl' : undefined },
       el('header', { class: 'head' }, title, this.total, this.order, this.state));
+    // The host hears of keys as pressed on the element, which it may take for its own shortcuts.
+    const keep = (event) => event.target.matches('input, textarea') && event.stopPropagation();
+    for (const type of ['keydown', 'keypress', 'keyup']) this.root.addEventListener(type, keep);
     this.#arrange();
     this.pill.hidden = this.older.hidden = this.empty.hidden = this.order.hidden = true;
     this.watch = new IntersectionObserver(([seen]) => {
@@ -575,9 +579,12 @@ class Thread {
   #flush() {
     const lines = this.#queue.splice(0, FLUSH_LINES);
     let came = 0;
+    // Nothing moves the field that somebody writes in.
+    const { activeElement } = this.host.shadowRoot;
+    const isAtTop = this.#top && !(this.list.contains(activeElement) && activeElement.matches('textarea'));
     for (const line of lines) {
       const isNews = !this.entries.has(line.id) && !this.isMine(line);
-      if (!isNews || this.#top || this.entries.has(line.parent)) this.place(line, isNews && lines.length <= FRESH_MAX);
+      if (!isNews || isAtTop || this.entries.has(line.parent)) this.place(line, isNews && lines.length <= FRESH_MAX);
       else if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
       if (!isNews || !isShown(line)) continue;
       came++;
@@ -633,6 +640,8 @@ class Thread {
     if (this.wire.isReady && !this.isWall) this.write();
     this.writer?.stateChanged();
     this.showState();
+    if (this.#wasReady) this.said.textContent = this.state.textContent;
+    this.#wasReady ||= this.wire.isReady;
   }
 
   showState() {
@@ -718,9 +727,13 @@ class Thread {
   redraw(entry, line) {
     this.#weigh(entry.above, isShown(line) - isShown(entry.line));
     this.#touched.add(entry);
+    const { content } = entry.line;
     entry.line = line;
     // Only their own edit's coming back interrupts who is writing.
-    if (entry.editing && !entry.editing.sent && isShown(line)) return;
+    if (entry.editing && !entry.editing.sent) {
+      if (isShown(line)) return;
+      if (entry.editing.value !== content) this.writer.giveBack(entry.editing.value);
+    }
     entry.editing = undefined;
     const article = this.#article(entry);
     const hadFocus = entry.article.contains(this.host.shadowRoot.activeElement);
@@ -731,7 +744,9 @@ class Thread {
   }
 
   settle(entry) {
-    (entry.article.querySelector('.actions button') ?? this.list).focus({ preventScroll: true });
+    const beside = entry.item.nextElementSibling ?? entry.item.previousElementSibling;
+    const [place] = [entry.article, beside].map((near) => near?.querySelector('.actions button')).filter(Boolean);
+    (place ?? this.list).focus({ preventScroll: true });
   }
 
   tidy() {
@@ -757,7 +772,10 @@ class Thread {
   }
 
   async #goBack(limit = HISTORY_LINES) {
-    this.older.disabled = true;
+    if (this.older.ariaDisabled) return;
+    // Disabled in earnest it would lose the focus.
+    this.older.ariaDisabled = 'true';
+    const hasFocus = this.older.matches(':focus');
     try {
       const { comments, more } = await this.wire.get({ before: this.oldest, limit });
       const alone = [...this.entries.values()].filter(({ line, above }) => line.parent && !above);
@@ -771,8 +789,9 @@ class Thread {
     } catch {
       this.older.textContent = this.text('failed');
     }
-    this.older.disabled = false;
+    this.older.ariaDisabled = null;
     this.tidy();
+    if (hasFocus && this.older.hidden) this.list.focus({ preventScroll: true });
   }
 
   async seek() {
@@ -817,9 +836,9 @@ class Thread {
     const { line } = entry;
     const row = el('div', { class: 'actions' });
     if (!line.id || this.isWall) return row;
-    for (const name of this.isMine(line) ? ['reply', 'edit', 'delete'] : ['reply']) row.append(this.act(name, entry, this.text(name)));
+    for (const name of [...line.status ? [] : ['reply'], ...this.isMine(line) ? ['edit', 'delete'] : []]) row.append(this.act(name, entry, this.text(name)));
     if (entry.fold?.isConnected) row.append(entry.fold);
-    if (this.likes && this.writer) row.append(this.writer.heart(entry));
+    if (this.likes && this.writer && !line.status) row.append(this.writer.heart(entry));
     return row;
   }
 
@@ -934,6 +953,7 @@ class SaysoComments extends HTMLElement {
     const { signal } = this.#leave;
     const wake = () => document.visibilityState === 'visible' && wire.wake();
     addEventListener('online', wake, { signal });
+    addEventListener('offline', () => (wire.stop(), wire.start()), { signal });
     document.addEventListener('visibilitychange', wake, { signal });
     // An open socket keeps the page out of the back/forward cache.
     addEventListener('pagehide', () => wire.stop(), { signal });

@@ -54,6 +54,7 @@ class Composer {
     this.error.textContent = words;
     this.form.classList.toggle('bad', words !== '');
     this.input.ariaInvalid = words ? 'true' : null;
+    this.input.ariaDescribedByElements = words ? [this.error] : null;
   }
 
   #changed(isFirst) {
@@ -76,7 +77,8 @@ class Composer {
 
   async #look() {
     const isShown = !this.shown;
-    const { preview } = isShown ? await import('./preview.js') : {};
+    const { preview } = isShown ? await import('./preview.js').catch(() => ({})) : {};
+    if (isShown && !preview) return this.complain(this.text('notLive'));
     this.shown?.remove();
     this.shown = preview && this.el('div', { class: 'text preview', dir: 'auto', tabindex: 0 }, preview(this.value));
     if (isShown) this.input.before(this.shown);
@@ -87,7 +89,8 @@ class Composer {
 
   #pressed(event) {
     if (event.isComposing) return;
-    if (event.key === 'Escape') this.does.cancel?.();
+    // What has been typed is thrown away by a button alone.
+    if (event.key === 'Escape' && this.value === (this.does.before ?? '')) this.does.cancel?.();
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     this.submit();
@@ -122,6 +125,7 @@ export class Writer {
       typing: () => this.#type(), send: (...said) => this.#post(...said),
       change: (draft) => store.set(thread.key('draft', thread.page), draft),
     });
+    this.main.name.addEventListener('input', () => this.#remember({ name: this.main.name.value.trim() }));
     // Set early, since what is recalled may be sent, and answered, at once.
     thread.writer = this;
     for (const key of store.keys()) {
@@ -159,7 +163,7 @@ export class Writer {
   #post(content, name, parent) {
     const { main } = this;
     const { page } = this.thread;
-    this.#remember({ name });
+    if (name) this.#remember({ name });
     main.name.value = name;
     const item = { nonce: random(), page, content, name, parent };
     this.tools.store.set(this.thread.key('out', item.nonce), JSON.stringify(item));
@@ -258,13 +262,14 @@ export class Writer {
     this.#asked.delete(nonce);
     if (waiting) {
       this.#discard(waiting);
-      composer = this.#giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
+      composer = this.giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
     }
     composer.complain(words);
     thread.tidy();
   }
 
-  #giveBack(content, above) {
+  /** To where it was typed, before what has been typed there since. */
+  giveBack(content, above) {
     if (above) this.reply(above);
     const composer = above?.reply ?? this.main;
     composer.value = [content, composer.value].filter(Boolean).join('\n\n');
@@ -327,7 +332,7 @@ export class Writer {
       thread.settle(entry);
     };
     const composer = this.#compose({
-      verb: 'save', cancel: close, change,
+      verb: 'save', before: entry.line.content, cancel: close, change,
       send: (changed) => {
         if (changed === entry.line.content) close();
         else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);

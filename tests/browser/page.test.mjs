@@ -221,7 +221,8 @@ test('comments written offline survive a reload and are sent once', async () => 
   await server.kill();
   await ada.locator('.state:not([data-state=live])').waitFor();
   for (const text of ['one', 'two', 'three']) await say(ada, text, 'Ada');
-  await ada.getByText('Offline: 3 comments wait here').waitFor();
+  await ada.locator('.state', { hasText: 'Offline: 3 comments wait here' }).waitFor();
+  await until(async () => /Offline/.test(await ada.locator('[role=status]').first().textContent()), 'it is announced');
   await server.start();
   await ada.reload();
   for (const text of ['one', 'two', 'three']) await isConfirmed(ada, text);
@@ -459,6 +460,8 @@ test('an answer and an edit begun before a reload are there after it, and gone o
   await ada.locator('.comment form').getByRole('button', { name: 'Save' }).click();
   await comment(ada, 'my own, changed').locator('.edited').waitFor();
   await ada.locator('.item textarea').press('Escape');
+  assert.equal(await ada.locator('.item textarea').inputValue(), 'half an answer', 'Escape throws nothing away');
+  await ada.locator('.item form').getByRole('button', { name: 'Cancel' }).click();
   await ada.reload();
   await isLive(ada);
   await comment(ada, 'my own, changed').getByRole('button', { name: 'Edit' }).waitFor();

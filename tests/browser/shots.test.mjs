@@ -159,7 +159,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.locator('.state:not([data-state=live])').waitFor();
     await box.first().fill('Written on a train, in a tunnel.');
     await page.getByRole('button', { name: 'Send' }).first().click();
-    await page.getByText('Offline: 1 comment waits here').waitFor();
+    await page.locator('.state', { hasText: 'Offline: 1 comment waits here' }).waitFor();
     await shoot(page, `offline-${colorScheme}`, false);
     assert.deepEqual(await dimTexts(page), []);
   });

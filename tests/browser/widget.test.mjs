@@ -57,7 +57,7 @@ async function site(body, attributes = 'lang="en"') {
     const { url } = server;
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': `default-src 'none'; script-src ${url}; style-src ${url}; connect-src ${url} ${url.replace('http', 'ws')}`,
+      'content-security-policy': `default-src 'none'; script-src ${url}; connect-src ${url} ${url.replace('http', 'ws')}; require-trusted-types-for 'script'`,
     });
     response.end(`<!doctype html><html ${attributes}><title>A site</title><meta name="viewport" content="width=device-width">
       <script type="module" src="${url}/embed.js"></script><main>${body}</main></html>`);
@@ -356,6 +356,55 @@ test('where comments cost work, it is done without notice, and what waited offli
   await say(bob, 'over HTTP');
   await ada.locator('.comment', { hasText: 'over HTTP' }).locator('time').waitFor();
   assert.deepEqual((await server.comments()).map(({ content }) => content), ['worth it', 'while it was away', 'over HTTP']);
+});
+
+test('a site hears no key that is typed here, and hides what it hides', async () => {
+  const page = await live(await site('<input id="search"><sayso-comments page="a"></sayso-comments>'));
+  await page.evaluate(() => document.addEventListener('keydown', ({ target }) => {
+    if (!target.matches('input, textarea')) document.querySelector('#search').focus();
+  }));
+  await page.locator('.input').click();
+  await page.keyboard.type('this is / a text');
+  assert.equal(await page.locator('.input').inputValue(), 'this is / a text');
+  assert.equal(await page.locator('.sayso').isVisible(), true);
+  await page.evaluate(() => { document.querySelector('main').style.visibility = 'hidden' });
+  assert.equal(await page.locator('.sayso').isVisible(), false);
+});
+
+test('the field that somebody writes an answer in stays where it is', async () => {
+  await server.post({ content: 'first' });
+  const page = await live();
+  await page.locator('.reply').click();
+  await page.keyboard.type('half an answer');
+  const { y } = await page.locator('.item textarea').boundingBox();
+  await server.post({ content: 'meanwhile\n\nof some height' });
+  await page.locator('.pill', { hasText: '1 new comment' }).waitFor();
+  assert.equal((await page.locator('.item textarea').boundingBox()).y, y);
+  await page.locator('.pill').click();
+  await page.locator('.text', { hasText: 'meanwhile' }).waitFor();
+  assert.equal(await page.locator('.item textarea').inputValue(), 'half an answer');
+});
+
+test('an edit of what has been deleted elsewhere keeps its text', async () => {
+  const page = await live();
+  await say(page, 'mine');
+  await page.locator('.edit').click();
+  await page.locator('.item textarea').fill('mine, and better');
+  const status = await page.evaluate(async () => {
+    const { key } = Object.values(localStorage).filter((text) => text.startsWith('{')).map((text) => JSON.parse(text)).find(({ key }) => key);
+    const answer = await fetch('/api/comments/1', { method: 'DELETE', headers: { authorization: `Bearer ${key}` } });
+    return answer.status;
+  });
+  assert.equal(status, 200);
+  await until(async () => await page.locator('.input').first().inputValue() === 'mine, and better', 'the text is there');
+});
+
+test('a browser that says it is offline is believed at once', async () => {
+  const page = await live();
+  await page.context().setOffline(true);
+  await page.locator('.state[data-state=offline]').waitFor();
+  await page.context().setOffline(false);
+  await page.locator('.state[data-state=live]').waitFor();
 });
 
 test('a page with 10,000 comments stays usable', async (t) => {

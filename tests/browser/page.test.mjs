@@ -88,7 +88,7 @@ test('two tabs see each other at once, in both directions', async () => {
   await isConfirmed(ada, 'Hello from Ada');
   assert.deepEqual(await ada.locator('.name').allTextContents(), ['Grace', 'Ada']);
   assert.deepEqual(await grace.locator('.name').allTextContents(), ['Grace', 'Ada']);
-  await ada.getByText('Live · 2 reading').waitFor();
+  await ada.locator('.state', { hasText: 'Live · 2 reading' }).waitFor();
   assert.equal(await ada.locator('.count').textContent(), '2');
 });
 

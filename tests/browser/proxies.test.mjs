@@ -380,7 +380,7 @@ describe('the page', { concurrency: 3 }, () => {
         await isConfirmed(grace, 'Hello');
         await say(grace, 'Hello back');
         await isConfirmed(ada, 'Hello back');
-        await ada.getByText('Live · 2 reading').waitFor();
+        await ada.locator('.state', { hasText: 'Live · 2 reading' }).waitFor();
         for (const page of [ada, grace]) {
           assert.equal(page.sockets.length, 1);
           assert.ok(page.sockets[0].startsWith(`wss://localhost:${new URL(page.url()).port}${place.base}/ws/comments/?`), page.sockets[0]);

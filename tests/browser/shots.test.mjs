@@ -187,7 +187,7 @@ test('the picture of the README: two people and a pill', async (t) => {
   await other.goto(server.url);
   await other.locator('.state[data-state=live]').waitFor();
   await page.bringToFront();
-  await page.getByText('Live · 2 reading').waitFor();
+  await page.locator('.state', { hasText: 'Live · 2 reading' }).waitFor();
   await server.post({ content: 'It is live while you read this.', name: 'Radia', key: KEYS.Radia });
   await page.getByText('It is live while you read this.').waitFor();
   await other.locator('.who').first().fill('Grace');

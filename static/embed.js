@@ -732,7 +732,7 @@ class Thread {
     // Only their own edit's coming back interrupts who is writing.
     if (entry.editing && !entry.editing.sent) {
       if (isShown(line)) return;
-      if (entry.editing.value !== content) this.writer.giveBack(entry.editing.value);
+      if (entry.editing.value !== content) this.writer.moveOut(entry.editing);
     }
     entry.editing = undefined;
     const article = this.#article(entry);

@@ -262,18 +262,24 @@ export class Writer {
     this.#asked.delete(nonce);
     if (waiting) {
       this.#discard(waiting);
-      composer = this.giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
+      composer = this.#giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
     }
     composer.complain(words);
     thread.tidy();
   }
 
   /** To where it was typed, before what has been typed there since. */
-  giveBack(content, above) {
+  #giveBack(content, above) {
     if (above) this.reply(above);
     const composer = above?.reply ?? this.main;
     composer.value = [content, composer.value].filter(Boolean).join('\n\n');
     return composer;
+  }
+
+  /** A field that goes: its text is kept with what is being written as a comment. */
+  moveOut(composer) {
+    composer.does.change('');
+    this.#giveBack(composer.value);
   }
 
   /** What was being written below comments that are drawn no more. */
@@ -282,9 +288,8 @@ export class Writer {
       const entry = this.thread.entries.get(line.id);
       for (const [verb, composer] of Object.entries({ reply, edit: editing })) {
         if (!composer?.value) continue;
-        if (!entry) composer.does.change('');
-        const again = entry ? this[verb](entry, true) : this.main;
-        again.value = entry ? composer.value : [composer.value, again.value].filter(Boolean).join('\n\n');
+        if (entry) this[verb](entry, true).value = composer.value;
+        else this.moveOut(composer);
       }
     }
   }

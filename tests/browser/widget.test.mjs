@@ -397,6 +397,10 @@ test('an edit of what has been deleted elsewhere keeps its text', async () => {
   });
   assert.equal(status, 200);
   await until(async () => await page.locator('.input').first().inputValue() === 'mine, and better', 'the text is there');
+  await page.reload();
+  await page.locator('.state[data-state=live]').waitFor();
+  assert.equal(await page.locator('.input').first().inputValue(), 'mine, and better', 'once');
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('edit'))), []);
 });
 
 test('a browser that says it is offline is believed at once', async () => {

@@ -14,6 +14,15 @@ use tungstenite::{
 
 use crate::program::{PATIENCE, Program};
 
+/// The header lines that ask for a WebSocket, with the key of RFC 6455 §1.3.
+pub const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// A whole handshake, to be cut up or left unanswered.
+pub fn upgrade(query: &str) -> String {
+    format!("GET /ws/comments/?{query} HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n")
+}
+
 /// A WebSocket client.
 pub struct Client {
     pub socket: WebSocket<TcpStream>,
@@ -39,10 +48,7 @@ impl Client {
     /// Opens a WebSocket on a connection that may have been used before.
     pub fn open_on(mut stream: TcpStream, target: &str, headers: &str) -> Result<Client, String> {
         let host = stream.peer_addr().unwrap();
-        let head = format!(
-            "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-        );
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{UPGRADE}{headers}\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let (head, rest) = read_head(&mut stream);
         if !head.starts_with("HTTP/1.1 101 ") {

@@ -13,12 +13,10 @@ use serde_json::json;
 
 use super::{Calm, LOOK_INTERVAL, eventually, reset, status, turn};
 use crate::{
-    client::Client,
+    client::{Client, upgrade},
     program::{Folder, PATIENCE, Program},
 };
 
-const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 /// What may wait for all readers (DESIGN.md, the ideas), KiB.
 pub(super) const BACKLOGS_KIB: u64 = 64 * 1024;
 
@@ -49,7 +47,7 @@ pub(super) fn connect_from(
 
 /// Readers who never read, of whom the kernel takes as little as it can.
 pub(super) fn deaf(program: &Program, query: &str) -> Vec<TcpStream> {
-    let upgrade = format!("GET /ws/comments/?{query} HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n");
+    let upgrade = upgrade(query);
     (0..1_000)
         .map(|number| {
             let mut stream = connect_from(program, number, Some(4_096));

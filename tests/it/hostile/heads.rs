@@ -4,14 +4,12 @@ use std::io::{Read, Write};
 
 use super::{Answers, Calm};
 use crate::{
-    client::{get, header},
+    client::{UPGRADE, get, header},
     program::{Folder, Program},
 };
 
 /// What would be answered if a body were taken for a request.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
-const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Sends a head with these lines in every kind of request, as the first and as a later one of its connection: each is refused with
 /// the status and a sentence, nothing behind it is read, the connection ends, and the next client is served.

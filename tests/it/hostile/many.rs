@@ -1,16 +1,12 @@
 //! More than may come.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    time::Instant,
-};
+use std::{net::TcpStream, time::Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Calm, crowds::connect_from, eventually, status, turn};
 use crate::{
-    client::{header, read_head},
+    client::exchange,
     program::{Folder, Program},
 };
 
@@ -18,13 +14,6 @@ use crate::{
 fn raise_own_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-}
-
-fn status_of(stream: &mut TcpStream) -> String {
-    let (head, rest) = read_head(stream);
-    let length: usize = header(&head, "content-length").unwrap().parse().unwrap();
-    stream.read_exact(&mut vec![0; length - rest.len()]).unwrap();
-    head.split(' ').nth(1).unwrap().to_owned()
 }
 
 #[test]
@@ -40,8 +29,7 @@ fn of_fifteen_thousand_connections_a_thousand_are_served_and_new_ones_once_they_
     let start = Instant::now();
     for round in 0..2 {
         let serve = |stream: &mut TcpStream| {
-            stream.write_all(page).unwrap();
-            assert_eq!(status_of(stream), "200");
+            assert_eq!(exchange(stream, page, true).status, 200);
         };
         let mut within: Vec<TcpStream> = (0..1_000)
             .map(|number| {
@@ -54,7 +42,7 @@ fn of_fifteen_thousand_connections_a_thousand_are_served_and_new_ones_once_they_
         let beyond: Vec<TcpStream> = (1_000..[15_000, 2_000][round])
             .map(|number| {
                 let mut stream = connect_from(&program, number, None);
-                assert_eq!(status_of(&mut stream), "503", "number {number}");
+                assert_eq!(exchange(&mut stream, b"", true).status, 503, "number {number}");
                 stream
             })
             .collect();

@@ -10,14 +10,10 @@ use serde_json::json;
 
 use super::{Answers, Calm, reset, start_after, told};
 use crate::{
-    client::{Client, get, posted, read_head},
+    client::{Client, get, posted, read_head, upgrade},
     program::{Folder, Program},
     wire::{FIN, TEXT, frame},
 };
-
-const UPGRADE: &str = "GET /ws/comments/?page=resets HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
-                       Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// The ways to go.
 const ENDS: [fn(TcpStream); 3] = [drop, reset, half_close];
@@ -57,10 +53,10 @@ fn who_goes_after_any_byte_of_a_request_an_upgrade_or_a_frame_leaves_nothing_beh
         body.len()
     );
     begin_and_end(&program, post.as_bytes(), || program.connect());
-    begin_and_end(&program, UPGRADE.as_bytes(), || program.connect());
+    begin_and_end(&program, upgrade("page=resets").as_bytes(), || program.connect());
     let reader = || {
         let mut stream = program.connect();
-        stream.write_all(UPGRADE.as_bytes()).unwrap();
+        stream.write_all(upgrade("page=resets").as_bytes()).unwrap();
         assert!(read_head(&mut stream).0.starts_with("HTTP/1.1 101 "));
         stream
     };
@@ -92,7 +88,7 @@ fn who_goes_while_something_is_sent_to_them_leaves_nothing_behind() {
         posted(&program, &format!("{n} {}", "long ".repeat(1_500)));
     }
     let history = "GET /api/comments?limit=200 HTTP/1.1\r\nHost: x\r\n\r\n";
-    let full = UPGRADE.replace("?page=resets", "?last=200");
+    let full = upgrade("last=200");
     let refused = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let too_long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(100_000));
     let comment = String::from_utf8(frame(FIN | TEXT, b"")).unwrap_or_default();
@@ -126,7 +122,7 @@ fn who_goes_while_something_is_sent_to_them_leaves_nothing_behind() {
         let readers: Vec<TcpStream> = (0..100)
             .map(|_| {
                 let mut stream = program.connect();
-                stream.write_all(UPGRADE.replace("?page=resets", "").as_bytes()).unwrap();
+                stream.write_all(upgrade("").as_bytes()).unwrap();
                 stream
             })
             .collect();

@@ -6,14 +6,10 @@ use serde_json::json;
 
 use super::{Answers, Calm};
 use crate::{
-    client::Client,
+    client::{Client, upgrade},
     program::{Folder, Program},
     wire::{FIN, TEXT, frame},
 };
-
-const UPGRADE: &str = "GET /ws/comments/?page=split HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
-                       Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// What has been sent elsewhere so far is most probably read when this is answered: a cut is a cut only if the server sees it.
 fn settle(elsewhere: &mut Answers) {
@@ -77,9 +73,10 @@ fn a_get_a_post_and_an_upgrade_cut_at_any_byte_are_answered_each_with_its_own() 
         assert_eq!(answer.status, 201, "cut at {at}: {answer:?}");
         assert_eq!(answer.json()["content"], format!("post {at:04}"));
     }
-    for at in 1..UPGRADE.len() + comment("0000").len() {
+    let handshake = upgrade("page=split");
+    for at in 1..handshake.len() + comment("0000").len() {
         let content = format!("{at:04}");
-        let whole = [UPGRADE.as_bytes(), &comment(&content)].concat();
+        let whole = [handshake.as_bytes(), &comment(&content)].concat();
         let mut answers = Answers::of(program.connect());
         answers.stream.write_all(&whole[..at]).unwrap();
         settle(&mut elsewhere);
@@ -104,7 +101,7 @@ fn two_hundred_requests_at_once_and_an_upgrade_behind_them_are_answered_in_order
         let posted = post("sent-ahead", &format!("post {n}"));
         bytes.extend_from_slice(format!("{posted}{head}{}", count_of("sent-ahead")).as_bytes());
     }
-    bytes.extend_from_slice(UPGRADE.as_bytes());
+    bytes.extend_from_slice(upgrade("page=split").as_bytes());
     bytes.extend_from_slice(&frames);
     let mut answers = Answers::of(program.connect());
     answers.stream.write_all(&bytes).unwrap();
@@ -124,7 +121,9 @@ fn requests_that_come_byte_by_byte_are_answered_in_order() {
     let folder = Folder::new();
     let program = Program::start(&folder.0, &[]);
     let calm = Calm::of(&program);
-    let text = count_of("first") + &post("first", "one by one") + &count_of("first") + UPGRADE;
+    let text =
+        [count_of("first"), post("first", "one by one"), count_of("first"), upgrade("page=split")]
+            .concat();
     let mut answers = Answers::of(program.connect());
     for byte in text.bytes().chain(comment("and frames")) {
         answers.stream.write_all(&[byte]).unwrap();

@@ -15,12 +15,12 @@ use std::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use memory::{Hole, keeper};
 use sayso::{
-    address::Counted,
-    draft::{Draft, Intent, Message},
+    comment::draft::{Draft, Intent, Message},
+    fanout::frame::{self, Frames},
     fanout::{Order, Parcel, Shard, Tier},
-    frame::{self, Frames},
-    record::Record,
-    request::{Reply, Request},
+    http::forwarded::Counted,
+    hub::command::{Reply, Request},
+    store::record::Record,
 };
 
 const CONTENT: &str =

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use sayso::{
-    config::{self, Command, HELP},
-    doctor,
+    cli::config::{self, Command, HELP},
+    cli::doctor,
+    cli::maintenance,
+    cli::serve,
+    cli::stdout,
     error::Error,
-    say, serve, tend,
 };
 
 fn main() -> ExitCode {
@@ -23,10 +25,10 @@ fn obey(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(config) => serve::run(config),
         Command::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
-        Command::Help => say::line(format_args!("{}", HELP.trim_end())),
-        Command::Version => say::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
-        Command::Check { data } => tend::check(&data),
-        Command::Repair { data } => tend::repair(&data),
-        Command::Compact { data } => tend::compact(&data),
+        Command::Help => stdout::line(format_args!("{}", HELP.trim_end())),
+        Command::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
+        Command::Check { data } => maintenance::check(&data),
+        Command::Repair { data } => maintenance::repair(&data),
+        Command::Compact { data } => maintenance::compact(&data),
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
+use sayso::{log::scan::Header, log::storage::FileDisk, log::writer::Writer};
 
 use rig::{
     speech::{CONTENT, NAME},

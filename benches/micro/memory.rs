@@ -11,14 +11,14 @@ use std::{
 
 use crossbeam_channel::bounded;
 use sayso::{
-    audience::Audience,
-    backlog::Sink,
-    config::{Hold, SyncMode},
-    disk::{Disk, ReadAt},
+    cli::config::{Hold, SyncMode},
+    fanout::outbox::Sink,
+    fanout::subscribers::Audience,
     fanout::{INBOX_ORDERS_MAX, Tier},
+    hub::command::Pulse,
     hub::{Keeper, Rules},
     log::Log,
-    request::Pulse,
+    log::storage::{Disk, ReadAt},
 };
 
 /// A socket's write side.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rig::{bare_loop::FIRST_SEQ, process::Process};
-use sayso::{disk::FileDisk, rewrite::Writer, scan::Header};
+use sayso::log::{scan::Header, storage::FileDisk, writer::Writer};
 
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::backlog::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX};
+use crate::fanout::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX};
 
 /// A socket's write side that has room for so many bytes.
 #[derive(Default)]

@@ -4,14 +4,14 @@
 
 use super::Keeper;
 use crate::{
-    audience::counts_message,
     comment::{Author, Comment},
     fanout::ReaderId,
-    history::History,
-    index::Item,
+    fanout::subscribers::counts_message,
+    hub::command::{Follow, From, Join, Part, Read, Request, Welcome},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
-    request::{Follow, From, Join, Part, Read, Request, Welcome},
-    sight::Sight,
+    store::history::History,
+    store::index::Item,
+    store::visibility::Sight,
 };
 
 /// Bytes of an HTTP answer's lines; with the rest of it below the relay's 1 MiB.

@@ -12,16 +12,16 @@ use std::{
 };
 
 use sayso::{
+    cli::config::SyncMode,
     comment::{Comment, Status},
-    compact::{Compacted, Job},
-    config::SyncMode,
     error::Error,
-    index::{Entry, Index, Item},
+    log::scan::{Place, survey},
+    log::trailer::Sealed,
     log::{Fault, Log, Torn},
-    record::Record,
-    scan::{Place, survey},
-    seal::Sealed,
-    sight::Sight,
+    store::compact::{Compacted, Job},
+    store::index::{Entry, Index, Item},
+    store::record::Record,
+    store::visibility::Sight,
 };
 
 use crate::model::{Care, Chance, Faults, Machine, Moment};

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use sayso::disk::{Disk, ReadAt};
+use sayso::log::storage::{Disk, ReadAt};
 
 /// A computer with one folder: a log, perhaps its successor, and files that were set aside.
 #[derive(Clone, Default)]

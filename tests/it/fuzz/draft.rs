@@ -3,15 +3,15 @@
 //! Says for itself what a message may be, from the limits alone.
 
 use sayso::{
+    comment::draft::{Draft, Intent, Message, Text},
+    comment::rejection::Reject,
     comment::{Author, Comment, Line, Status},
-    draft::{Draft, Intent, Message, Text},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, LINE_BYTES_MAX, MESSAGE_BYTES_MAX,
         NAME_CHARS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, PAGE_BYTES_MAX, SEQ_MAX,
     },
-    record::Record,
-    reject::Reject,
-    seal::{Sealed, seal},
+    log::trailer::{Sealed, seal},
+    store::record::Record,
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub fn check(data: &[u8]) -> bool {
         Err(reject) => {
             check_reject(&reject, None);
             if let Ok(text) = std::str::from_utf8(data) {
-                check_reject(&reject, sayso::json::field(text, "nonce"));
+                check_reject(&reject, sayso::util::json::field(text, "nonce"));
             }
             return false;
         }
@@ -57,7 +57,7 @@ pub fn check(data: &[u8]) -> bool {
         }
         Ok(Intent::Like(id, on, author)) => {
             assert_eq!((Some(id), on), (message.like, message.on.unwrap_or(true)));
-            let mut line = sayso::likes::encode(SEQ_MAX, id, author, on);
+            let mut line = sayso::store::likes::encode(SEQ_MAX, id, author, on);
             line.pop();
             assert_eq!(check_line(&line).kind.as_deref(), Some("like"));
             true

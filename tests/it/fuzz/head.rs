@@ -11,12 +11,14 @@ use std::{
 };
 
 use sayso::{
-    address::{self, Trusted, loopback},
-    answer::Answer,
-    conversation::{Conversation, End, Line},
-    head::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Head, Refusal, Version, parse, parse_on},
-    origin::{self, Origins},
-    query::Query,
+    http::forwarded::{self, Trusted, loopback},
+    http::origin::{self, Origins},
+    http::query::Query,
+    http::request::{
+        BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Head, Refusal, Version, parse, parse_on,
+    },
+    http::response::Answer,
+    http::stream::{Conversation, End, Line},
 };
 
 /// Reads a stream at once and in parts; how many requests it has.
@@ -104,7 +106,7 @@ fn check_head(head: &Head, bytes: &[u8]) {
     check_origin(head);
     check_client(head);
     if let Ok(query) = Query::parse(head.query()) {
-        let text = format!("page={}", sayso::query::encode(query.get("page").unwrap_or("")));
+        let text = format!("page={}", sayso::http::query::encode(query.get("page").unwrap_or("")));
         let again = Query::parse(&text).expect("it is encoded");
         assert_eq!(again.get("page"), Some(query.get("page").unwrap_or("")));
     }
@@ -134,7 +136,7 @@ fn check_client(head: &Head) {
     let forwarded = || head.get_all("x-forwarded-for");
     let trusted = Trusted::new(loopback());
     let (stranger, proxy) = (Ipv4Addr::new(192, 0, 2, 7).into(), Ipv4Addr::LOCALHOST.into());
-    let of = |peer: IpAddr| address::client(peer, forwarded(), &trusted).address;
+    let of = |peer: IpAddr| forwarded::client(peer, forwarded(), &trusted).address;
     assert_eq!(of(stranger), stranger);
     let client = of(proxy);
     let is_there = forwarded().any(|list| {

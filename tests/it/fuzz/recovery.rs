@@ -10,20 +10,20 @@ use std::{
 };
 
 use sayso::{
+    cli::config::SyncMode,
     comment::{Author, Comment, Status},
-    compact::Job,
-    config::SyncMode,
-    disk::Disk,
     error::Error,
-    index::{Entry, Index},
-    likes::{self, Likes},
     limits::LINE_BYTES_MAX,
+    log::scan::{Header, Place, survey},
+    log::storage::Disk,
+    log::trailer::Sealed,
+    log::writer::{Writer, header_line},
     log::{Log, Torn},
-    record::Record,
-    rewrite::{Writer, header_line},
-    scan::{Header, Place, survey},
-    seal::Sealed,
-    sight::Sight,
+    store::compact::Job,
+    store::index::{Entry, Index},
+    store::likes::{self, Likes},
+    store::record::Record,
+    store::visibility::Sight,
 };
 use serde_json::Value;
 

@@ -1,0 +1,205 @@
+//! The whole: opens everything in its order, runs until a signal comes, and closes everything in the opposite order.
+//!
+//! Knows every room and none of their business.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::{fs::DirBuilderExt, net::UnixStream},
+    path::Path,
+    process,
+    sync::{Arc, atomic::AtomicUsize},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
+    low_level::pipe,
+};
+
+use crate::{
+    cli::config::{Config, Hold},
+    error::Error,
+    fanout::subscribers::Audience,
+    fanout::{INBOX_ORDERS_MAX, Order, Shard},
+    http::origin::Origins,
+    http::upstream::Relay,
+    hub::command::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
+    hub::rate_limit::Rates,
+    hub::{Keeper, Rules},
+    log::storage::Lock,
+    net::listener::Door,
+    net::resource_limits,
+    store::Archive,
+    util::logger,
+    util::threads,
+    web::Site,
+    web::backend,
+    ws::Wire,
+};
+
+/// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
+const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
+/// One thread sends faster than most networks take it. With a shard on each core, turns are shorter, so that less goes out with each send,
+/// and nothing is left for those who read, for the hub, and for the kernel's part of sending.
+const CORES_A_SHARD: usize = 2;
+/// A moderator's token is at least this long, or it could be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+
+type Orders = Sender<Order<Arc<TcpStream>>>;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps sayso from starting; once it listens, nothing is an error here.
+pub fn run(config: Config) -> Result<(), Error> {
+    logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
+    let config = Arc::new(config);
+    let signal = listen_for_signals().map_err(|error| Error::Other(format!("signals: {error}")))?;
+    // A file that may not grow (RLIMIT_FSIZE) is a full disk, not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
+        .map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
+    resource_limits::raise_file_limit();
+    if let (_, Some(sentence)) = resource_limits::reachable_connections(config.max_connections) {
+        ::log::warn!("{sentence}");
+    }
+    let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
+    let _lock = prepare(&config.data)?;
+    let archive = Archive::open(&config.data, config.sync, config.hold == Hold::New)?;
+    let listener = TcpListener::bind(config.listen)
+        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+
+    let (shards, shard_threads) = start_shards()?;
+    let (hub, hub_thread) = start_hub(&config, archive, shards.clone())?;
+    let wire = Arc::new(Wire {
+        hub: hub.clone(),
+        shards,
+        origins: Origins::new(config.allow_origin.clone()),
+        challenge: config.challenge,
+    });
+    let (broken, found_broken) = bounded(1);
+    let path = backend::socket_path(&config.data)?;
+    let relay =
+        Arc::new(Relay::new(path.clone(), resource_limits::Room::now().exchanges, broken.clone()));
+    let site = Arc::new(Site::new(&config, hub.clone(), token));
+    let web = backend::Web::start(path, site, broken, found_broken)?;
+    let door = Door::open(listener, &config, wire, relay)?;
+
+    let mut stdout = std::io::stdout();
+    // Nobody may be reading what we say; that is no reason to stop.
+    let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
+    wait_for(signal);
+    ::log::info!("stopping");
+    limit_stopping();
+    door.stop();
+    let _ = hub.ask(Request::Stop);
+    drop(hub);
+    web.stop();
+    backend::leave(&config.data);
+    join(hub_thread);
+    shard_threads.into_iter().for_each(join);
+    Ok(())
+}
+
+/// The data folder, made if missing, and its lock.
+fn prepare(data: &Path) -> Result<Lock, Error> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.map_err(|source| Error::Io { what: "create", path: data.to_owned(), source })?;
+    Lock::take(data)
+}
+
+fn read_token(path: &Path) -> Result<String, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        what: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    if token.len() < TOKEN_BYTES_MIN {
+        let length = token.len();
+        return Err(Error::Usage(format!(
+            "the token in {} is {length} bytes, at least {TOKEN_BYTES_MIN} are needed; make one with: openssl rand -hex 16",
+            path.display()
+        )));
+    }
+    Ok(token.to_owned())
+}
+
+fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
+    let count = resource_limits::cores().div_ceil(CORES_A_SHARD);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
+    for n in 0..count {
+        let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
+        let shard = Shard::new(waiting.clone());
+        threads.push(spawn(format!("fanout-{n}"), move || vital(|| shard.run(inbox)))?);
+        inboxes.push(sender);
+    }
+    Ok((inboxes, threads))
+}
+
+fn start_hub(
+    config: &Config,
+    archive: Archive,
+    shards: Vec<Orders>,
+) -> Result<(Hub<Arc<TcpStream>>, JoinHandle<()>), Error> {
+    let (requests, inbox): (_, Receiver<Request<Arc<TcpStream>>>) = bounded(INBOX_REQUESTS_MAX);
+    let pulse = Arc::new(Pulse::default());
+    let rates = config.rate.map(Rates::new);
+    let audience = Audience::new(shards);
+    let known = (archive.index, archive.likes);
+    let mut keeper =
+        Keeper::new(archive.log, known, audience, rates, Rules::of(config), pulse.clone());
+    archive.approved.into_iter().for_each(|author| keeper.approve(author));
+    let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
+    Ok((Hub { requests, pulse }, thread))
+}
+
+/// Without the hub or a shard nothing works: better an end that a supervisor sees than a server that only looks alive.
+fn vital(work: impl FnOnce() + 'static) {
+    if !threads::survive(Box::new(work)) {
+        ::log::error!("a vital thread has panicked, sayso ends");
+        process::exit(1);
+    }
+}
+
+/// A handler may do next to nothing; this one writes a byte, to be read at leisure.
+fn listen_for_signals() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    pipe::register(SIGINT, write.try_clone()?)?;
+    pipe::register(SIGTERM, write)?;
+    Ok(read)
+}
+
+fn wait_for(mut signal: UnixStream) {
+    while matches!(signal.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted)
+    {
+    }
+}
+
+fn limit_stopping() {
+    let started = threads::start("deadline", || {
+        thread::sleep(STOP_DEADLINE);
+        ::log::warn!("something would not end in time; everything acknowledged is on disk");
+        process::exit(0);
+    });
+    if started.is_err() {
+        ::log::warn!("no thread could be started to limit the time that stopping takes");
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    threads::start(name.clone(), work).map_err(|source| Error::Thread { name, source })
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        ::log::error!("a thread has panicked");
+    }
+}

@@ -1,0 +1,210 @@
+//! What the hub does with a draft or a change: may it be, and what line does it make.
+//!
+//! Only stages; whether it becomes true is the batch's to say.
+
+use super::{Keeper, Made, Outcome};
+use crate::{
+    cli::config::Hold,
+    comment::draft::{Draft, Text},
+    comment::rejection::Reject,
+    comment::{Author, Comment, Line, Status},
+    http::forwarded::Counted,
+    hub::command::{Asked, By, Change, What},
+    hub::rate_limit::{Payer, SAID_BYTES_MIN, SAID_WINDOW},
+    store::history::redacted,
+    store::index::Item,
+    store::visibility::Sight,
+};
+
+impl<S> Keeper<S> {
+    pub(super) fn post(&mut self, draft: Draft, from: Counted) -> Result<Outcome, Reject> {
+        if self.stopping {
+            return Err(Reject::Stopping);
+        }
+        if let Some(nonce) = draft.nonce.as_deref()
+            && let Some(known) = self.known_nonce(nonce, draft.author)?
+        {
+            return Ok(known);
+        }
+        self.check_page(&draft.page)?;
+        if let Some(parent) = draft.parent {
+            let parent_item = self.index.find_on(&draft.page, parent);
+            parent_item
+                .filter(|item| item.sight == Sight::Public)
+                .ok_or(Reject::UnknownParent(parent))?;
+        }
+        self.pay(from, draft.author)?;
+        self.check_is_new(from, &draft)?;
+        let status = if self.must_wait(draft.links, draft.author) {
+            Status::Pending
+        } else {
+            Status::Public
+        };
+        let seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        Line {
+            seq,
+            id: seq,
+            body: &draft.body,
+            created_at: &self.now,
+            edited_at: None,
+            deleted: false,
+            nonce: draft.nonce.as_deref(),
+            status,
+        }
+        .encode(&mut self.batch.bytes);
+        let sight = Sight::of(status, false);
+        let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
+        let author = draft.author;
+        let at = self.stage(start, Made { id: seq, seq, page, sight, before: None, author, nonce });
+        let what = if status == Status::Pending { What::Held } else { What::Posted };
+        Ok(Outcome::Staged(at, what))
+    }
+
+    pub(super) fn change(
+        &mut self,
+        asked: Asked,
+        change: Change,
+        by: By,
+        from: Counted,
+    ) -> Result<Outcome, Reject> {
+        let Asked { id, page } = asked;
+        if self.stopping {
+            return Err(Reject::Stopping);
+        }
+        let item = self.index.find(id).ok_or(Reject::UnknownComment(id))?;
+        let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
+        let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        if comment.deleted {
+            let gone = if change == Change::Delete {
+                Ok(self.known(item, line))
+            } else {
+                Err(Reject::Deleted(id))
+            };
+            return if item.sight.is_shared() || by.moderator {
+                gone
+            } else {
+                Err(Reject::UnknownComment(id))
+            };
+        }
+        let author = comment.author.as_deref().and_then(Author::parse);
+        let is_author = by.author.is_some() && by.author == author;
+        if !is_author && !by.moderator {
+            return Err(if item.sight.is_shared() {
+                Reject::NotAuthor(id)
+            } else {
+                Reject::UnknownComment(id)
+            });
+        }
+        if page.is_some_and(|page| *page != *comment.page) {
+            return Err(Reject::NotOnPage(id));
+        }
+        match change {
+            Change::Delete => comment.bury(),
+            Change::Text(text) => {
+                self.pay(from, by.author)?;
+                self.retext(&mut comment, text, by);
+            }
+            Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
+            Change::Status(status) if status == comment.status => {
+                return Ok(self.known(item, line));
+            }
+            // Its tombstone would be the first that everyone hears of it.
+            Change::Status(Status::Hidden) if comment.status == Status::Pending => {
+                return Err(Reject::NeverPublic(id));
+            }
+            Change::Status(status) => comment.status = status,
+        }
+        if let (true, Some(number)) = (comment.deleted, self.index.page_of(id)) {
+            self.likes.forget((number, id));
+        }
+        comment.seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        comment.encode(&mut self.batch.bytes);
+        let sight = Sight::of(comment.status, comment.deleted);
+        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.sight));
+        let at = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
+        Ok(Outcome::Staged(at, What::Changed))
+    }
+
+    fn retext(&self, comment: &mut Comment, text: Text, by: By) {
+        // What would have had to wait as a new comment doesn't get in by an edit.
+        if !by.moderator
+            && comment.status == Status::Public
+            && self.must_wait(text.has_links(), by.author)
+        {
+            comment.status = Status::Hidden;
+        }
+        comment.content = text.content;
+        comment.html = text.html;
+        comment.edited_at = Some(self.now.clone());
+    }
+
+    fn check_page(&self, page: &str) -> Result<(), Reject> {
+        let prefixes = &self.rules.page_prefix;
+        if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
+            return Err(Reject::PageNotAllowed(page.into()));
+        }
+        if self.index.page_count() >= self.rules.max_pages as usize && !self.index.has_page(page) {
+            return Err(Reject::TooManyPages(self.rules.max_pages));
+        }
+        Ok(())
+    }
+
+    fn pay(&mut self, from: Counted, author: Option<Author>) -> Result<(), Reject> {
+        let Some(rates) = &mut self.rates else { return Ok(()) };
+        let address = Payer::Address(from);
+        // Whoever has no key pays with the address alone.
+        let payers = [address, author.map_or(address, Payer::Author)];
+        rates
+            .take(&payers[..1 + usize::from(author.is_some())], self.started.elapsed())
+            .map_err(|wait| Reject::TooFast { wait, rate: rates.rate(), what: "comments" })
+    }
+
+    /// The same page, text, author and so on: all that the body has.
+    fn check_is_new(&mut self, from: Counted, draft: &Draft) -> Result<(), Reject> {
+        let Some(said) = self.said.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
+            return Ok(());
+        };
+        let who = draft.author.map_or(Payer::Address(from), Payer::Author);
+        let is_new = said.is_new(who, &draft.body, self.started.elapsed());
+        if is_new { Ok(()) } else { Err(Reject::SaidBefore(SAID_WINDOW.as_secs())) }
+    }
+
+    fn must_wait(&self, links: bool, author: Option<Author>) -> bool {
+        match self.rules.hold {
+            Hold::None => false,
+            Hold::Links => links,
+            Hold::New => !author.is_some_and(|author| self.approved.contains(&author)),
+            Hold::All => true,
+        }
+    }
+
+    /// The present line of the comment that was posted with this nonce, as `author` may see it: nonces are public once a
+    /// comment is, and a waiting comment's is known to its author alone.
+    fn known_nonce(&self, nonce: &str, author: Option<Author>) -> Result<Option<Outcome>, Reject> {
+        let mut found = None;
+        let item = self.index.find_nonce(nonce, |item| {
+            let line = self.log.read(item.place).ok();
+            let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
+            let is =
+                comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
+            found = line.zip(comment).filter(|_| is);
+            is
+        });
+        let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
+        let owner = comment.author.as_deref().and_then(Author::parse);
+        match item.sight {
+            Sight::Hidden => {
+                let line = redacted(&line).map_err(|error| self.unreadable(&error))?;
+                Ok(Some(self.known(item, line)))
+            }
+            Sight::Pending | Sight::PendingDeleted if owner != author => Err(Reject::NonceTaken),
+            _ => Ok(Some(self.known(item, line))),
+        }
+    }
+
+    fn known(&self, item: Item, line: Vec<u8>) -> Outcome {
+        Outcome::Known { line, durable: item.place.offset < self.log.end() }
+    }
+}

@@ -1,0 +1,185 @@
+//! How often somebody may post: a bucket per address and per author; and whether it is the same again.
+//!
+//! Knows no clock: the caller says what time it is.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use crate::{cli::config::Rate, comment::Author, http::forwarded::Counted};
+
+/// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
+const BUCKETS_MAX: usize = 65_536;
+
+/// Whose bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// An IPv4 address or an IPv6 /64.
+    Address(Counted),
+    /// A pseudonym.
+    Author(Author),
+}
+
+/// The buckets, each one number: the time until which it is used up (GCRA, ITU-T I.371; equal to a token bucket of `posts`
+/// tokens that refills one every `seconds / posts`).
+#[derive(Debug)]
+pub struct Rates {
+    rate: Rate,
+    interval: Duration,
+    window: Duration,
+    /// Two generations of half the buckets: what is used moves to the young one; when that is full, the old one goes.
+    young: HashMap<Payer, Duration>,
+    old: HashMap<Payer, Duration>,
+}
+
+impl Rates {
+    /// Full buckets for everyone.
+    pub fn new(rate: Rate) -> Rates {
+        let window = Duration::from_secs(u64::from(rate.seconds));
+        Rates {
+            rate,
+            interval: window / rate.posts,
+            window,
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+
+    /// What is allowed.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Takes one from the bucket of each payer, at `now` since any fixed moment.
+    ///
+    /// # Errors
+    /// The seconds to wait, at least 1, if one of the buckets is empty; then none is touched.
+    pub fn take(&mut self, payers: &[Payer], now: Duration) -> Result<(), u32> {
+        let mut wait = Duration::ZERO;
+        for payer in payers {
+            let after = self.used_until(payer).max(now) + self.interval;
+            wait = wait.max(after.saturating_sub(now + self.window));
+        }
+        if wait > Duration::ZERO {
+            return Err(wait.as_millis().div_ceil(1_000).max(1) as u32);
+        }
+        for payer in payers {
+            let after = self.used_until(payer).max(now) + self.interval;
+            self.remember(*payer, after);
+        }
+        Ok(())
+    }
+
+    fn used_until(&self, payer: &Payer) -> Duration {
+        self.young.get(payer).or_else(|| self.old.get(payer)).copied().unwrap_or_default()
+    }
+
+    fn remember(&mut self, payer: Payer, until: Duration) {
+        if self.young.len() >= BUCKETS_MAX / 2 && !self.young.contains_key(&payer) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&payer);
+        self.young.insert(payer, until);
+    }
+}
+
+/// The same text from the same author is refused for so long.
+pub const SAID_WINDOW: Duration = Duration::from_secs(300);
+/// Texts kept in each half of the time; 32,768 × 17 bytes, twice.
+const SAID_MAX: usize = 32_768;
+/// Shorter ones may be said as often as anybody likes: "me too" is no spam.
+pub const SAID_BYTES_MIN: usize = 24;
+
+/// What was said in the last minutes: fingerprints, and the second when each was; young and old as in [`Rates`].
+#[derive(Debug, Default)]
+pub struct Said {
+    young: HashMap<u64, u32>,
+    old: HashMap<u64, u32>,
+    turned: Duration,
+    hasher: RandomState,
+}
+
+impl Said {
+    /// Remembers what `who` says, where that is not the same as before.
+    pub fn is_new(&mut self, who: Payer, what: &[u8], now: Duration) -> bool {
+        if now > self.turned + SAID_WINDOW || self.young.len() >= SAID_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+        let (print, second) = (self.hasher.hash_one((who, what)), now.as_secs() as u32);
+        let said = self.young.get(&print).or_else(|| self.old.get(&print));
+        let is_new = said.is_none_or(|said| second - said >= SAID_WINDOW.as_secs() as u32);
+        if is_new {
+            self.young.insert(print, second);
+        }
+        is_new
+    }
+
+    /// Forgets everything, since something of it has not become true.
+    pub fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn author(n: u32) -> Payer {
+        Payer::Author(Author::of_key(&format!("{n:016}")))
+    }
+
+    #[test]
+    fn ten_a_minute_are_ten_at_once_and_then_one_every_six_seconds() {
+        let mut rates = Rates::new(Rate { posts: 10, seconds: 60 });
+        let at = Duration::from_secs;
+        for _ in 0..10 {
+            assert_eq!(rates.take(&[author(1)], at(1000)), Ok(()));
+        }
+        assert_eq!(rates.take(&[author(1)], at(1000)), Err(6));
+        assert_eq!(rates.take(&[author(1)], at(1005)), Err(1));
+        assert_eq!(rates.take(&[author(1)], at(1006)), Ok(()));
+        assert_eq!(rates.take(&[author(1)], at(1006)), Err(6));
+        assert_eq!(rates.take(&[author(2)], at(1006)), Ok(()));
+    }
+
+    #[test]
+    fn a_refused_post_takes_nothing_from_the_other_bucket() {
+        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        assert_eq!(rates.take(&[author(1)], Duration::ZERO), Ok(()));
+        assert_eq!(rates.take(&[author(1), author(2)], Duration::ZERO), Err(60));
+        assert_eq!(rates.take(&[author(2)], Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn the_same_is_the_same_for_five_minutes_and_from_one_alone() {
+        let mut said = Said::default();
+        let at = Duration::from_secs;
+        let mut is_new = |n, what: &[u8], now| said.is_new(author(n), what, at(now));
+        assert!(is_new(1, b"buy", 0) && is_new(2, b"buy", 0) && is_new(1, b"bye", 0));
+        assert!(!is_new(1, b"buy", 0) && !is_new(1, b"buy", 299));
+        assert!(is_new(1, b"buy", 300), "what was refused counts no longer than what was said");
+        assert!(!is_new(1, b"buy", 400) && !is_new(1, b"buy", 599) && is_new(1, b"buy", 600));
+        said.forget();
+        assert!(said.is_new(author(1), b"buy", at(601)));
+    }
+
+    #[test]
+    fn no_more_than_the_stated_number_of_buckets_is_kept_and_the_newest_stay() {
+        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        for n in 0..100_000 {
+            assert_eq!(rates.take(&[author(n)], Duration::ZERO), Ok(()));
+        }
+        let mut said = Said::default();
+        for n in 0..100_000u32 {
+            assert!(said.is_new(author(1), &n.to_le_bytes(), Duration::ZERO));
+        }
+        assert!(said.young.len() <= SAID_MAX && said.old.len() <= SAID_MAX);
+        assert!(rates.young.len() + rates.old.len() <= BUCKETS_MAX);
+        assert_eq!(rates.take(&[author(99_999)], Duration::ZERO), Err(60));
+        assert_eq!(rates.take(&[author(0)], Duration::ZERO), Ok(()));
+    }
+}

@@ -1,0 +1,134 @@
+//! An opened log and what is in it: the one way from the file to the index.
+//!
+//! Knows no threads; who opens it has it.
+
+pub mod compact;
+pub mod history;
+pub mod index;
+pub mod likes;
+pub mod nonces;
+pub mod record;
+pub mod visibility;
+
+use std::{path::Path, time::SystemTime};
+
+use crate::{
+    cli::config::SyncMode,
+    comment::Author,
+    error::Error,
+    log::scan::Place,
+    log::storage::FileDisk,
+    log::{FILE_NAME, Log},
+    store::index::{Entry, Index},
+    store::likes::{KIND, Likes},
+    store::record::Record,
+    store::visibility::Sight,
+};
+
+/// Everything that was ever written, ready for more.
+pub struct Archive {
+    /// The file.
+    pub log: Log,
+    /// Where everything lies in it.
+    pub index: Index,
+    /// Who likes what.
+    pub likes: Likes,
+    /// Authors of a comment that everyone sees; empty unless asked for.
+    pub approved: Vec<Author>,
+}
+
+impl Archive {
+    /// Opens the log in the folder `data`, which must exist and be locked.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Archive, Error> {
+        let path = data.join(FILE_NAME);
+        let disk = Box::new(FileDisk::open(&path)?);
+        let mut index = Index::default();
+        let mut likes = Likes::default();
+        let mut approved = Vec::new();
+        let mut last_seq = 0;
+        let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
+            let record = Record::parse(line)?;
+            // The scan refuses it, so it must not be remembered: it may be cut off.
+            if record.seq <= last_seq {
+                return Ok(record.seq);
+            }
+            last_seq = record.seq;
+            if let Some(entry) = entry(&record, place) {
+                index.load(entry);
+                if with_authors && entry.sight == Sight::Public {
+                    approved.extend(Author::parse(&record.author));
+                }
+            }
+            if record.kind == KIND
+                && let Some(author) = Author::parse(&record.author)
+            {
+                likes.load(record.id, author, record.on);
+            }
+            Ok(record.seq)
+        })?;
+        if let Some(torn) = torn {
+            let kept = torn.kept.display();
+            ::log::warn!(
+                "the last write was torn: its {} bytes, never acknowledged, are kept in {kept}",
+                torn.bytes
+            );
+        }
+        index.settle();
+        let is_gone = |id| index.find(id).is_none_or(|item| item.sight.is_deleted());
+        likes.settle(|id| index.page_of(id).filter(|_| !is_gone(id)));
+        ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+        Ok(Archive { log, index, likes, approved })
+    }
+}
+
+/// What the index keeps of a line; nothing of lines that are not comments.
+fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
+    record.kind.is_empty().then(|| Entry {
+        id: record.id,
+        seq: record.seq,
+        place,
+        sight: Sight::of(record.status, record.deleted),
+        page: &record.page,
+        nonce: Some(&*record.nonce).filter(|nonce| !nonce.is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::trailer::seal;
+
+    #[test]
+    fn a_line_whose_seq_does_not_rise_is_kept_aside_and_not_remembered() {
+        let data = std::env::temp_dir().join(format!("sayso-archive-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        let (mut bytes, mut crc) = (Vec::new(), 0);
+        for line in [
+            r#"{"sayso":1,"log":"9c41f0aa53d7e6b2","created_at":"","next":1"#,
+            r#"{"seq":7,"id":7,"page":"/","content":"a","created_at":"""#,
+            r#"{"seq":7,"id":7,"page":"/","content":"b","created_at":"""#,
+        ] {
+            let start = bytes.len();
+            bytes.extend_from_slice(line.as_bytes());
+            crc = seal(&mut bytes, start, false, crc);
+        }
+        std::fs::write(data.join(FILE_NAME), &bytes).unwrap();
+        for _ in 0..2 {
+            let archive = Archive::open(&data, SyncMode::Always, false).unwrap();
+            assert_eq!((archive.index.comment_count(), archive.log.next_seq()), (1, 8));
+            let place = archive.index.find(7).unwrap().place;
+            assert!(place.offset < archive.log.end());
+            assert!(
+                archive
+                    .log
+                    .read(place)
+                    .unwrap()
+                    .starts_with(br#"{"seq":7,"id":7,"page":"/","content":"a""#)
+            );
+        }
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+}

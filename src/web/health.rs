@@ -1,0 +1,60 @@
+//! How sayso is: for whoever watches over it, from what can be seen without asking the hub.
+//!
+//! Knows no comment.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Site;
+use crate::{util::json, web::message::Answer};
+
+impl Site {
+    pub(super) fn health(&self) -> Answer {
+        let pulse = &self.hub.pulse;
+        match pulse.failed.get() {
+            Some(why) => Answer::json(
+                503,
+                format!("{{\"status\":\"failing\",\"reasons\":[{}]}}", json::text(why)),
+            ),
+            None if pulse.full.load(Relaxed) => {
+                let warning =
+                    "{\"status\":\"ok\",\"warnings\":[\"storage was full at the last post\"]}";
+                Answer::json(200, warning)
+            }
+            None => Answer::json(200, "{\"status\":\"ok\"}"),
+        }
+        .with("Cache-Control", "no-store")
+    }
+
+    pub(super) fn metrics(&self) -> Answer {
+        let pulse = &self.hub.pulse;
+        let rows = [
+            (
+                "sayso_comments",
+                "gauge",
+                "Comments in the log, deleted ones included.",
+                pulse.comments.load(Relaxed),
+            ),
+            ("sayso_readers", "gauge", "Open WebSockets.", pulse.readers.load(Relaxed)),
+            ("sayso_seq", "counter", "Highest durable sequence number.", pulse.seq.load(Relaxed)),
+            (
+                "sayso_storage_full",
+                "gauge",
+                "1 if the last post found no room.",
+                pulse.full.load(Relaxed).into(),
+            ),
+            (
+                "sayso_storage_failed",
+                "gauge",
+                "1 if storage can't be trusted.",
+                pulse.failed.get().is_some().into(),
+            ),
+        ];
+        let text: String = rows
+            .iter()
+            .map(|(name, kind, help, value)| {
+                format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
+            })
+            .collect();
+        Answer::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
+    }
+}

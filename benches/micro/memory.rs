@@ -16,7 +16,7 @@ use sayso::{
     fanout::subscribers::Audience,
     fanout::{INBOX_ORDERS_MAX, Tier},
     hub::command::Pulse,
-    hub::{Keeper, Rules},
+    hub::{Keeper, rules::Rules},
     log::Log,
     log::storage::{Disk, ReadAt},
 };

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use crate::cli::args::{Given, Line};
 use crate::cli::values;
-pub use crate::cli::values::{Hold, Rate, SyncMode};
 use crate::error::Error;
 use crate::http::forwarded::{self, Network};
 use crate::http::origin;
+pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 
 /// What `sayso --help` prints, and the README quotes.
 pub const HELP: &str = "\

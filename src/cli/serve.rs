@@ -5,7 +5,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
     os::unix::{fs::DirBuilderExt, net::UnixStream},
     path::Path,
     process,
@@ -27,18 +27,24 @@ use crate::{
     fanout::{INBOX_ORDERS_MAX, Order, Shard},
     http::origin::Origins,
     http::upstream::Relay,
+    http::{
+        request::{Head, Refusal},
+        response::Answer,
+    },
     hub::command::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
     hub::rate_limit::Rates,
-    hub::{Keeper, Rules},
+    hub::{Keeper, rules::Rules},
     log::storage::Lock,
+    net::connection::{Guest, Options, Rooms},
     net::listener::Door,
     net::resource_limits,
     store::Archive,
     util::logger,
     util::threads,
+    web,
     web::Site,
     web::backend,
-    ws::Wire,
+    ws::{self, Wire},
 };
 
 /// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
@@ -48,6 +54,23 @@ const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
 const CORES_A_SHARD: usize = 2;
 /// A moderator's token is at least this long, or it could be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
+
+/// The two ways that a request can go.
+struct Inside {
+    wire: Arc<Wire>,
+    relay: Arc<Relay>,
+}
+
+impl Rooms for Inside {
+    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
+        self.relay.exchange(head, body, client)
+    }
+
+    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
+        let Guest { number, stream, rest, client, seats } = guest;
+        ws::upgrade(&self.wire, number, stream, head, rest, client, seats)
+    }
+}
 
 type Orders = Sender<Order<Arc<TcpStream>>>;
 
@@ -87,9 +110,25 @@ pub fn run(config: Config) -> Result<(), Error> {
     let path = backend::socket_path(&config.data)?;
     let relay =
         Arc::new(Relay::new(path.clone(), resource_limits::Room::now().exchanges, broken.clone()));
-    let site = Arc::new(Site::new(&config, hub.clone(), token));
+    let site = Arc::new(Site::new(
+        web::Options {
+            allow_origin: config.allow_origin.clone(),
+            base_path: config.base_path.clone(),
+            title: config.title.clone(),
+            token,
+            challenge: config.challenge,
+            is_limited: config.rate.is_some(),
+        },
+        hub.clone(),
+    ));
     let web = backend::Web::start(path, site, broken, found_broken)?;
-    let door = Door::open(listener, &config, wire, relay)?;
+    let options = Options {
+        base_path: config.base_path.clone(),
+        trust_proxy: config.trust_proxy.clone(),
+        max_connections: config.max_connections,
+        max_per_address: config.max_per_address,
+    };
+    let door = Door::open(listener, options, Box::new(Inside { wire, relay }))?;
 
     let mut stdout = std::io::stdout();
     // Nobody may be reading what we say; that is no reason to stop.
@@ -154,8 +193,12 @@ fn start_hub(
     let rates = config.rate.map(Rates::new);
     let audience = Audience::new(shards);
     let known = (archive.index, archive.likes);
-    let mut keeper =
-        Keeper::new(archive.log, known, audience, rates, Rules::of(config), pulse.clone());
+    let rules = Rules {
+        hold: config.hold,
+        page_prefix: config.page_prefix.clone(),
+        max_pages: config.max_pages,
+    };
+    let mut keeper = Keeper::new(archive.log, known, audience, rates, rules, pulse.clone());
     archive.approved.into_iter().for_each(|author| keeper.approve(author));
     let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
     Ok((Hub { requests, pulse }, thread))

@@ -5,9 +5,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::http::forwarded::Network;
-use crate::http::origin;
-use crate::limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX};
+use crate::{
+    http::{forwarded::Network, origin},
+    hub::rules::Hold,
+    limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX, Rate},
+    log::SyncMode,
+};
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
 const PAGES_MAX: u32 = 10_000_000;
@@ -16,37 +19,6 @@ const RATE_SECONDS_MAX: u32 = 86_400;
 const TITLE_CHARS_MAX: usize = 200;
 const BASE_PATH_BYTES_MAX: usize = 200;
 const PUBLIC_URL_BYTES_MAX: usize = 1_000;
-
-/// When a comment counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncMode {
-    /// After `fdatasync`: it survives a crash of the machine.
-    Always,
-    /// After `write`: it survives a crash of sayso, not of the machine.
-    Never,
-}
-
-/// So many posts in so many seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// At least 1; also how many may come at once.
-    pub posts: u32,
-    /// At least 1.
-    pub seconds: u32,
-}
-
-/// Which comments wait for a moderator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// None at all.
-    None,
-    /// Those with a link.
-    Links,
-    /// The first of each author.
-    New,
-    /// All.
-    All,
-}
 
 /// An address and a port, or a host name and a port, which is looked up.
 pub fn listen(text: &str) -> Result<SocketAddr, String> {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::cli::values::Rate;
+use crate::limits::Rate;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,

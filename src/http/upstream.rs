@@ -13,7 +13,6 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::http::request::{Head, Refusal};
 use crate::http::response::{ANSWER_BYTES_MAX, Answer, Beginning};
-use crate::net::resource_limits::EXCHANGES_MAX;
 
 /// From the first byte of the request to the last of the answer.
 pub const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
@@ -35,6 +34,8 @@ const PASSED_ON: [&str; 10] = [
     "Access-Control-Request-Method",
     "Access-Control-Request-Headers",
 ];
+/// Exchanges with the private server at once, at most: a few threads answer them, each in a millisecond or so.
+pub const EXCHANGES_MAX: usize = 64;
 /// Most pages fit, so that one read gets them.
 const FIRST_READ_BYTES: usize = 16 * 1024;
 

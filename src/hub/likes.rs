@@ -4,13 +4,13 @@
 
 use super::{Keeper, Outcome};
 use crate::{
-    cli::values::Rate,
     comment::rejection::Reject,
     comment::{Author, Comment},
     http::forwarded::Counted,
     hub::command::{Asked, Done, Reply, What},
     hub::rate_limit::{Payer, Rates},
     limits::LIKED_COMMENTS_MAX,
+    limits::Rate,
     store::index::{Index, Item},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
     store::visibility::Sight,

@@ -11,6 +11,7 @@ pub mod line_cache;
 mod posts;
 pub mod rate_limit;
 mod reads;
+pub mod rules;
 
 use std::{
     borrow::Cow,
@@ -22,7 +23,6 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
-    cli::config::{Config, Hold},
     comment::Author,
     comment::rejection::Reject,
     fanout::ReaderId,
@@ -30,6 +30,7 @@ use crate::{
     hub::command::{Done, Pulse, Reply, Request, What},
     hub::line_cache::Recent,
     hub::rate_limit::{Rates, Said},
+    hub::rules::{Hold, Rules},
     log::{Fault, Log},
     store::history::redacted,
     store::index::{Entry, Index},
@@ -49,28 +50,6 @@ const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 
 /// How often the hub looks whether a compaction is done, while one is under way.
 const COMPACTION_LOOK_INTERVAL: Duration = Duration::from_millis(50);
-
-/// What a posting client is and isn't allowed to, as configured.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// See `--hold`.
-    pub hold: Hold,
-    /// See `--page-prefix`.
-    pub page_prefix: Vec<String>,
-    /// See `--max-pages`.
-    pub max_pages: u32,
-}
-
-impl Rules {
-    /// The configured ones.
-    pub fn of(config: &Config) -> Rules {
-        Rules {
-            hold: config.hold,
-            page_prefix: config.page_prefix.clone(),
-            max_pages: config.max_pages,
-        }
-    }
-}
 
 /// See the [module](self). One thread owns it and ends it by dropping.
 pub struct Keeper<S> {

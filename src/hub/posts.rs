@@ -4,13 +4,13 @@
 
 use super::{Keeper, Made, Outcome};
 use crate::{
-    cli::config::Hold,
     comment::draft::{Draft, Text},
     comment::rejection::Reject,
     comment::{Author, Comment, Line, Status},
     http::forwarded::Counted,
     hub::command::{Asked, By, Change, What},
     hub::rate_limit::{Payer, SAID_BYTES_MIN, SAID_WINDOW},
+    hub::rules::Hold,
     store::history::redacted,
     store::index::Item,
     store::visibility::Sight,

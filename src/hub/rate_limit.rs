@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{cli::config::Rate, comment::Author, http::forwarded::Counted};
+use crate::{comment::Author, http::forwarded::Counted, limits::Rate};
 
 /// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
 const BUCKETS_MAX: usize = 65_536;

@@ -19,13 +19,21 @@ use std::{
 };
 
 use crate::{
-    cli::config::SyncMode,
     error::Error,
     log::scan::{Header, Place, Scan, Tail, scan},
     log::storage::{Disk, ReadAt},
     log::trailer::seal,
     log::writer::{Writer, Written, copy, header_line},
 };
+
+/// When a comment counts as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// After `fdatasync`: it survives a crash of the machine.
+    Always,
+    /// After `write`: it survives a crash of sayso, not of the machine.
+    Never,
+}
 
 /// The file's name in the data folder.
 pub const FILE_NAME: &str = "comments.jsonl";

@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::cli::config::Config;
 use crate::http::echo;
-use crate::http::forwarded::{self, Counted, Trusted};
+use crate::http::forwarded::{self, Counted, Network, Trusted};
 use crate::http::request::{Head, Refusal, Version};
 use crate::http::response::Answer;
 use crate::http::stream::{Conversation, End, Line};
@@ -51,6 +50,19 @@ pub struct Guest {
     pub seats: Box<dyn Send>,
 }
 
+/// What of the configuration the public port needs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    pub base_path: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trust_proxy: Vec<Network>,
+    /// At least 1.
+    pub max_connections: u32,
+    /// At least 1.
+    pub max_per_address: u32,
+}
+
 /// What all visits share.
 pub struct House {
     base_path: String,
@@ -78,11 +90,11 @@ struct Visitor {
 
 impl House {
     /// For at most `reachable` connections, or fewer if the configuration says so.
-    pub fn new(config: &Config, reachable: u32, rooms: Box<dyn Rooms>) -> House {
+    pub fn new(options: Options, reachable: u32, rooms: Box<dyn Rooms>) -> House {
         House {
-            base_path: config.base_path.clone(),
-            trusted: Trusted::new(config.trust_proxy.clone()),
-            caps: Caps::new(config.max_connections.min(reachable), config.max_per_address),
+            base_path: options.base_path,
+            trusted: Trusted::new(options.trust_proxy),
+            caps: Caps::new(options.max_connections.min(reachable), options.max_per_address),
             rooms,
             closed: AtomicBool::new(false),
             talking: Mutex::default(),

@@ -12,17 +12,14 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::cli::config::Config;
 use crate::error::Error;
-use crate::http::request::{Head, Refusal, Version};
+use crate::http::request::{Refusal, Version};
 use crate::http::response::Answer;
 use crate::http::stream::{Conversation, End};
-use crate::http::upstream::Relay;
-use crate::net::connection::{Guest, House, Rooms, Socket};
+use crate::net::connection::{House, Options, Rooms, Socket};
 use crate::net::connection_limits::Caps;
 use crate::net::resource_limits::{Room, reachable_connections};
 use crate::util::threads::{self, VISIT_STACK_BYTES};
-use crate::ws;
 
 /// For requests in the making when sayso stops.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
@@ -46,21 +43,12 @@ impl Door {
     /// Where the thread `door` can't be started.
     pub fn open(
         listener: TcpListener,
-        config: &Arc<Config>,
-        wire: Arc<ws::Wire>,
-        relay: Arc<Relay>,
-    ) -> Result<Door, Error> {
-        Door::open_to(listener, config, Box::new(Inside { wire, relay }))
-    }
-
-    fn open_to(
-        listener: TcpListener,
-        config: &Config,
+        options: Options,
         rooms: Box<dyn Rooms>,
     ) -> Result<Door, Error> {
         let room = Room::now();
-        let (reachable, _) = reachable_connections(config.max_connections);
-        let house = Arc::new(House::new(config, reachable, rooms));
+        let (reachable, _) = reachable_connections(options.max_connections);
+        let house = Arc::new(House::new(options, reachable, rooms));
         let listener = Arc::new(listener);
         let keeper = Keeper {
             house: house.clone(),
@@ -100,23 +88,6 @@ impl Door {
             });
         }
         let _ = TcpStream::connect_timeout(&address, STOP_PATIENCE);
-    }
-}
-
-/// The two ways that a request can go.
-struct Inside {
-    wire: Arc<ws::Wire>,
-    relay: Arc<Relay>,
-}
-
-impl Rooms for Inside {
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
-        self.relay.exchange(head, body, client)
-    }
-
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
-        let Guest { number, stream, rest, client, seats } = guest;
-        ws::upgrade(&self.wire, number, stream, head, rest, client, seats)
     }
 }
 
@@ -243,6 +214,7 @@ fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{http::request::Head, net::connection::Guest};
 
     /// Answers everything with a word.
     struct Word;
@@ -260,8 +232,13 @@ mod tests {
     fn door(max_connections: u32) -> (Door, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Config { max_connections, max_per_address: 100, ..Config::default() };
-        (Door::open_to(listener, &config, Box::new(Word)).unwrap(), address)
+        let options = Options {
+            base_path: String::new(),
+            trust_proxy: Vec::new(),
+            max_connections,
+            max_per_address: 100,
+        };
+        (Door::open(listener, options, Box::new(Word)).unwrap(), address)
     }
 
     /// What is answered to one request, after which the other side closes.

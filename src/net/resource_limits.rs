@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::thread::sched_getaffinity;
 
-/// Exchanges with the private server at once, at most: a few threads answer them, each in a millisecond or so.
-pub const EXCHANGES_MAX: usize = 64;
+use crate::http::upstream::EXCHANGES_MAX;
 
 /// Descriptors for what is opened later: a compaction's files, a torn tail, tiny_http's listener made anew.
 const OWN_FILES: u64 = 12;

@@ -13,9 +13,9 @@ pub mod visibility;
 use std::{path::Path, time::SystemTime};
 
 use crate::{
-    cli::config::SyncMode,
     comment::Author,
     error::Error,
+    log::SyncMode,
     log::scan::Place,
     log::storage::FileDisk,
     log::{FILE_NAME, Log},

@@ -25,7 +25,6 @@ use sha2::{Digest, Sha256};
 use page::{Kept, see_page};
 
 use crate::{
-    cli::config::Config,
     comment::draft::{Message, check_page},
     comment::proof_of_work,
     comment::rejection::Reject,
@@ -59,6 +58,23 @@ pub enum Turn {
     Later(Call<Call<Finish>>),
 }
 
+/// What of the configuration the routes need.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Sites that may embed the comments, as [`origin::normal`] writes them.
+    pub allow_origin: Vec<String>,
+    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    pub base_path: String,
+    /// The heading of the served page.
+    pub title: String,
+    /// The moderator's token.
+    pub token: Option<String>,
+    /// Bits of the proof of work that a comment needs.
+    pub challenge: Option<u8>,
+    /// Whether there is a limit to how fast somebody may post.
+    pub is_limited: bool,
+}
+
 /// Everything that the routes need.
 pub struct Site {
     hub: HubOfSockets,
@@ -74,16 +90,16 @@ pub struct Site {
 }
 
 impl Site {
-    /// The routes of one server; `token` is the moderator's.
-    pub fn new(config: &Config, hub: HubOfSockets, token: Option<String>) -> Site {
+    /// The routes of one server.
+    pub fn new(options: Options, hub: HubOfSockets) -> Site {
         Site {
             hub,
-            origins: Origins::new(config.allow_origin.clone()),
-            base: config.base_path.clone(),
-            title: config.title.clone(),
-            token,
-            challenge: config.challenge,
-            is_limited: config.rate.is_some(),
+            origins: Origins::new(options.allow_origin),
+            base: options.base_path,
+            title: options.title,
+            token: options.token,
+            challenge: options.challenge,
+            is_limited: options.is_limited,
             rendered: Mutex::default(),
         }
     }

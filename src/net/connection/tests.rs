@@ -42,14 +42,13 @@ impl Rooms for Echo {
 /// A house for so many, of which so many of one address.
 fn house(all: u32, per_address: u32, trust_loopback: bool) -> Arc<House> {
     let trusted: Vec<Network> = if trust_loopback { forwarded::loopback() } else { Vec::new() };
-    let config = Config {
+    let options = Options {
         base_path: "/base".into(),
         max_connections: all,
         max_per_address: per_address,
         trust_proxy: trusted,
-        ..Config::default()
     };
-    Arc::new(House::new(&config, u32::MAX, Box::new(Echo)))
+    Arc::new(House::new(options, u32::MAX, Box::new(Echo)))
 }
 
 /// A client of the house.

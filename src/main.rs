@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use sayso::{
-    cli::config::{self, Command, HELP},
+    cli::config::{self, HELP, Subcommand},
     cli::doctor,
     cli::maintenance,
     cli::serve,
@@ -21,14 +21,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn obey(command: Command) -> Result<(), Error> {
+fn obey(command: Subcommand) -> Result<(), Error> {
     match command {
-        Command::Serve(config) => serve::run(config),
-        Command::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
-        Command::Help => stdout::line(format_args!("{}", HELP.trim_end())),
-        Command::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
-        Command::Check { data } => maintenance::check(&data),
-        Command::Repair { data } => maintenance::repair(&data),
-        Command::Compact { data } => maintenance::compact(&data),
+        Subcommand::Serve(config) => serve::run(config),
+        Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
+        Subcommand::Help => stdout::line(format_args!("{}", HELP.trim_end())),
+        Subcommand::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
+        Subcommand::Check { data } => maintenance::check(&data),
+        Subcommand::Repair { data } => maintenance::repair(&data),
+        Subcommand::Compact { data } => maintenance::compact(&data),
     }
 }

@@ -41,19 +41,19 @@ const COMMANDS: [&str; 5] = ["serve", "check", "repair", "compact", "doctor"];
 const DOCTOR_WORDS_MAX: usize = 2;
 
 /// A command line whose words are known, but not yet what they say.
-pub enum Line<'e> {
+pub enum ParsedArgs<'e> {
     /// `--help`, wherever it stands.
     Help,
     /// `--version`, likewise.
     Version,
     /// One of the commands, with what is given to it.
-    Command(&'static str, Given<'e>),
+    Subcommand(&'static str, Args<'e>),
 }
 
 /// The environment: a variable's name → its value.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
 
-impl<'e> Line<'e> {
+impl<'e> ParsedArgs<'e> {
     /// Sorts the command line, given without the program's own name.
     ///
     /// # Errors
@@ -61,13 +61,15 @@ impl<'e> Line<'e> {
     pub fn read(
         args: impl Iterator<Item = OsString>,
         env: Environment<'e>,
-    ) -> Result<Line<'e>, Error> {
-        let mut words = Words::default();
+    ) -> Result<ParsedArgs<'e>, Error> {
+        let mut words = Collector::default();
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(arg) = parser.next().map_err(|error| usage(error.to_string()))? {
             match arg {
-                lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(Line::Help),
-                lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => return Ok(Line::Version),
+                lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(ParsedArgs::Help),
+                lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => {
+                    return Ok(ParsedArgs::Version);
+                }
                 lexopt::Arg::Short(_) => {
                     return Err(usage(
                         "flags are written in full, such as --listen; see sayso --help",
@@ -81,18 +83,18 @@ impl<'e> Line<'e> {
             }
         }
         let command = words.command.unwrap_or("serve");
-        Ok(Line::Command(command, Given { flags: words.flags, words: words.others, env }))
+        Ok(ParsedArgs::Subcommand(command, Args { flags: words.flags, words: words.others, env }))
     }
 }
 
 /// The flags of one command, the environment behind them, and words that are no flags.
-pub struct Given<'e> {
+pub struct Args<'e> {
     flags: Vec<(&'static str, OsString)>,
     words: Vec<String>,
     env: Environment<'e>,
 }
 
-impl Given<'_> {
+impl Args<'_> {
     /// The names of the flags on the command line; what the environment has is not asked.
     pub fn flags(&self) -> impl Iterator<Item = &'static str> {
         self.flags.iter().map(|(name, _)| *name)
@@ -155,14 +157,14 @@ impl Value {
 
 /// What has been read so far.
 #[derive(Default)]
-struct Words {
+struct Collector {
     command: Option<&'static str>,
     flags: Vec<(&'static str, OsString)>,
     /// Behind the command.
     others: Vec<String>,
 }
 
-impl Words {
+impl Collector {
     fn take_command(&mut self, word: &str) -> Result<(), Error> {
         let known = COMMANDS.into_iter().find(|command| *command == word);
         let why = match (self.command, known) {
@@ -263,8 +265,8 @@ mod tests {
         None
     }
 
-    fn read(line: &str) -> Result<Line<'static>, Error> {
-        Line::read(line.split_whitespace().map(OsString::from), &none)
+    fn read(line: &str) -> Result<ParsedArgs<'static>, Error> {
+        ParsedArgs::read(line.split_whitespace().map(OsString::from), &none)
     }
 
     fn error(line: &str) -> String {
@@ -280,19 +282,21 @@ mod tests {
     #[test]
     fn every_command_is_known_and_serve_is_what_happens_without_one() {
         for command in COMMANDS {
-            assert!(matches!(read(command), Ok(Line::Command(read, _)) if read == command));
+            assert!(
+                matches!(read(command), Ok(ParsedArgs::Subcommand(read, _)) if read == command)
+            );
         }
-        assert!(matches!(read(""), Ok(Line::Command("serve", _))));
-        assert!(matches!(read("--data x check"), Ok(Line::Command("check", _))));
+        assert!(matches!(read(""), Ok(ParsedArgs::Subcommand("serve", _))));
+        assert!(matches!(read("--data x check"), Ok(ParsedArgs::Subcommand("check", _))));
     }
 
     #[test]
     fn help_and_version_are_answered_wherever_they_stand() {
         for line in ["--help", "-h", "serve --help", "check --data x -h", "--help --nonsense"] {
-            assert!(matches!(read(line), Ok(Line::Help)), "{line}");
+            assert!(matches!(read(line), Ok(ParsedArgs::Help)), "{line}");
         }
         for line in ["--version", "-V", "check --version"] {
-            assert!(matches!(read(line), Ok(Line::Version)), "{line}");
+            assert!(matches!(read(line), Ok(ParsedArgs::Version)), "{line}");
         }
     }
 
@@ -369,28 +373,32 @@ mod tests {
             "SAYSO_PAGE_PREFIX" => Some(" a/, ,b/,".into()),
             _ => None,
         };
-        let args = |line: &'static str| line.split_whitespace().map(OsString::from);
-        let Ok(Line::Command(_, given)) = Line::read(args(""), &env) else { panic!() };
-        let pages = given.one("max-pages").unwrap();
+        let line = |line: &'static str| line.split_whitespace().map(OsString::from);
+        let Ok(ParsedArgs::Subcommand(_, found)) = ParsedArgs::read(line(""), &env) else {
+            panic!()
+        };
+        let pages = found.one("max-pages").unwrap();
         assert_eq!((pages.place.as_str(), pages.text.to_str()), ("SAYSO_MAX_PAGES", Some("7")));
-        assert!(given.one("title").is_none());
-        assert_eq!(texts(given.many("page-prefix")), ["a/", "b/"]);
-        assert!(given.many("allow-origin").is_empty());
+        assert!(found.one("title").is_none());
+        assert_eq!(texts(found.many("page-prefix")), ["a/", "b/"]);
+        assert!(found.many("allow-origin").is_empty());
 
-        let line = args("--max-pages 8 --page-prefix c,d --page-prefix e");
-        let Ok(Line::Command(_, given)) = Line::read(line, &env) else { panic!() };
-        let pages = given.one("max-pages").unwrap();
+        let line = line("--max-pages 8 --page-prefix c,d --page-prefix e");
+        let Ok(ParsedArgs::Subcommand(_, args)) = ParsedArgs::read(line, &env) else { panic!() };
+        let pages = args.one("max-pages").unwrap();
         assert_eq!((pages.place.as_str(), pages.text.to_str()), ("--max-pages", Some("8")));
-        assert_eq!(texts(given.many("page-prefix")), ["c,d", "e"]);
+        assert_eq!(texts(args.many("page-prefix")), ["c,d", "e"]);
     }
 
     #[test]
     fn a_value_that_is_no_utf8_is_refused_only_where_text_is_needed() {
         let raw = OsString::from_vec(vec![b'a', 0xff]);
         let args = ["--data".into(), raw.clone(), "--title".into(), raw.clone()];
-        let Ok(Line::Command(_, given)) = Line::read(args.into_iter(), &none) else { panic!() };
-        assert_eq!(given.one("data").unwrap().text, raw);
-        let refused = given.one("title").unwrap().read(|text| Ok(text.len())).unwrap_err();
+        let Ok(ParsedArgs::Subcommand(_, args)) = ParsedArgs::read(args.into_iter(), &none) else {
+            panic!()
+        };
+        assert_eq!(args.one("data").unwrap().text, raw);
+        let refused = args.one("title").unwrap().read(|text| Ok(text.len())).unwrap_err();
         assert!(
             refused.to_string().contains("--title is \"a\u{fffd}\", but must be UTF-8"),
             "{refused}"

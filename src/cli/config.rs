@@ -1,4 +1,4 @@
-//! What one run is to do: a [`Command`], and a [`Config`] whose values are checked, also against one another.
+//! What one run is to do: a [`Subcommand`], and a [`Config`] whose values are checked, also against one another.
 //!
 //! Opens no file, binds no port, and reads the environment only through what it is handed.
 
@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::cli::args::{Given, Line};
+use crate::cli::args::{Args, ParsedArgs};
 use crate::cli::values;
 use crate::error::Error;
 use crate::http::forwarded::{self, Network};
@@ -63,7 +63,7 @@ repeatable ones separated by commas; an empty variable counts as none. Flags win
 /// What one run of the program is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is one in a run")]
-pub enum Command {
+pub enum Subcommand {
     /// Serve until stopped.
     Serve(Config),
     /// Report on the log in this folder.
@@ -107,7 +107,7 @@ pub struct Config {
     pub base_path: String,
     /// `http` or `https`, ends with `base_path`, without a slash at the end.
     pub public_url: Option<String>,
-    /// As [`origin::normal`] writes them.
+    /// As [`origin::normalize`] writes them.
     pub allow_origin: Vec<String>,
     /// Empty: nobody is believed.
     pub trust_proxy: Vec<Network>,
@@ -164,68 +164,68 @@ impl Default for Config {
 pub fn parse(
     args: impl Iterator<Item = OsString>,
     env: impl Fn(&str) -> Option<OsString>,
-) -> Result<Command, Error> {
-    let (command, given) = match Line::read(args, &env)? {
-        Line::Help => return Ok(Command::Help),
-        Line::Version => return Ok(Command::Version),
-        Line::Command("serve", given) => return config(&given).map(Command::Serve),
-        Line::Command("doctor", given) => return doctor(&given),
-        Line::Command(command, given) => (command, given),
+) -> Result<Subcommand, Error> {
+    let (command, args) = match ParsedArgs::read(args, &env)? {
+        ParsedArgs::Help => return Ok(Subcommand::Help),
+        ParsedArgs::Version => return Ok(Subcommand::Version),
+        ParsedArgs::Subcommand("serve", args) => return config(&args).map(Subcommand::Serve),
+        ParsedArgs::Subcommand("doctor", args) => return doctor(&args),
+        ParsedArgs::Subcommand(command, args) => (command, args),
     };
-    if let Some(flag) = given.flags().find(|flag| *flag != "data") {
+    if let Some(flag) = args.flags().find(|flag| *flag != "data") {
         return Err(Error::Usage(format!(
             "--{flag} means nothing to sayso {command}, which takes --data only"
         )));
     }
-    let data = data(&given);
+    let data = data(&args);
     Ok(match command {
-        "check" => Command::Check { data },
-        "repair" => Command::Repair { data },
-        _ => Command::Compact { data },
+        "check" => Subcommand::Check { data },
+        "repair" => Subcommand::Repair { data },
+        _ => Subcommand::Compact { data },
     })
 }
 
-fn doctor(given: &Given) -> Result<Command, Error> {
-    if let Some(flag) = given.flags().next() {
+fn doctor(args: &Args) -> Result<Subcommand, Error> {
+    if let Some(flag) = args.flags().next() {
         return Err(Error::Usage(format!(
             "--{flag} means nothing to sayso doctor, which takes none"
         )));
     }
-    let [url, site @ ..] = given.words() else {
+    let [url, site @ ..] = args.words() else {
         return Err(Error::Usage("write sayso doctor URL, such as https://talk.example".into()));
     };
     let wrong = |what: &str, word: &str, why| Error::Usage(format!("{what} is {word:?}, {why}"));
-    Ok(Command::Doctor {
+    Ok(Subcommand::Doctor {
         url: values::public_url(url).map_err(|why| wrong("URL", url, why))?,
         site: site
             .first()
-            .map(|site| origin::normal(site).map_err(|why| wrong("SITE", site, why)))
+            .map(|site| origin::normalize(site).map_err(|why| wrong("SITE", site, why)))
             .transpose()?,
     })
 }
 
-fn data(given: &Given) -> PathBuf {
-    given.one("data").map_or(Config::default().data, |value| value.text.into())
+fn data(args: &Args) -> PathBuf {
+    args.one("data").map_or(Config::default().data, |value| value.text.into())
 }
 
-fn config(given: &Given) -> Result<Config, Error> {
-    let mut config = Config { data: data(given), ..Config::default() };
-    set(&mut config.listen, given, "listen", values::listen)?;
-    set(&mut config.sync, given, "sync", values::sync)?;
-    set(&mut config.base_path, given, "base-path", values::base_path)?;
-    set(&mut config.public_url, given, "public-url", |text| values::public_url(text).map(Some))?;
-    set(&mut config.rate, given, "rate", values::rate)?;
-    set(&mut config.challenge, given, "challenge", values::challenge)?;
-    set(&mut config.max_connections, given, "max-connections", values::connections)?;
-    set(&mut config.max_per_address, given, "max-per-address", values::connections)?;
-    set(&mut config.max_pages, given, "max-pages", values::pages)?;
-    set(&mut config.hold, given, "hold", values::hold)?;
-    set(&mut config.title, given, "title", values::title)?;
-    set(&mut config.log_level, given, "log-level", values::log_level)?;
-    config.admin_token_file = given.one("admin-token-file").map(|value| value.text.into());
-    config.allow_origin = all(given, "allow-origin", origin::normal)?;
-    config.page_prefix = all(given, "page-prefix", values::page_prefix)?;
-    let proxies: Vec<Option<Network>> = all(given, "trust-proxy", values::proxy)?;
+fn config(args: &Args) -> Result<Config, Error> {
+    let mut config = Config { data: data(args), ..Config::default() };
+    set(&mut config.listen, args, "listen", values::listen)?;
+    set(&mut config.sync, args, "sync", values::sync)?;
+    set(&mut config.base_path, args, "base-path", values::base_path)?;
+    set(&mut config.public_url, args, "public-url", |text| values::public_url(text).map(Some))?;
+    set(&mut config.rate, args, "rate", values::rate)?;
+    set(&mut config.challenge, args, "challenge", values::challenge)?;
+    set(&mut config.max_connections, args, "max-connections", values::connections)?;
+    set(&mut config.max_per_address, args, "max-per-address", values::connections)?;
+    set(&mut config.max_pages, args, "max-pages", values::pages)?;
+    set(&mut config.hold, args, "hold", values::hold)?;
+    set(&mut config.title, args, "title", values::title)?;
+    set(&mut config.log_level, args, "log-level", values::log_level)?;
+    config.admin_token_file = args.one("admin-token-file").map(|value| value.text.into());
+    config.allow_origin = all(args, "allow-origin", origin::normalize)?;
+    config.page_prefix = all(args, "page-prefix", values::page_prefix)?;
+    let proxies: Vec<Option<Network>> = all(args, "trust-proxy", values::proxy)?;
     if proxies.len() > 1 && proxies.contains(&None) {
         return Err(Error::Usage("--trust-proxy is none and something else; write either".into()));
     }
@@ -238,22 +238,18 @@ fn config(given: &Given) -> Result<Config, Error> {
 
 fn set<T>(
     field: &mut T,
-    given: &Given,
+    args: &Args,
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<(), Error> {
-    if let Some(value) = given.one(flag) {
+    if let Some(value) = args.one(flag) {
         *field = value.read(parse)?;
     }
     Ok(())
 }
 
-fn all<T>(
-    given: &Given,
-    flag: &str,
-    parse: fn(&str) -> Result<T, String>,
-) -> Result<Vec<T>, Error> {
-    given.many(flag).iter().map(|value| value.read(parse)).collect()
+fn all<T>(args: &Args, flag: &str, parse: fn(&str) -> Result<T, String>) -> Result<Vec<T>, Error> {
+    args.many(flag).iter().map(|value| value.read(parse)).collect()
 }
 
 /// Values that are good each by itself may still not go together.

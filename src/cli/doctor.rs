@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    cli::probe::{Address, Answer, Call},
+    cli::probe::{Address, Answer, Probe},
     cli::stdout,
     error::Error,
     http::echo,
@@ -48,17 +48,17 @@ const MIXED: &str = "browsers load nothing from it there; give it a certificate 
 /// [`Error::Other`] with the number of things that are wrong.
 pub fn examine(url: &str, site: Option<&str>) -> Result<(), Error> {
     let (to, wrong, unsaid) = (Address::of(url.to_owned()), Cell::new(0), Cell::new(None));
-    let mut visit = Visit { to, verify: true, wrong, unsaid };
-    visit.look(site);
-    visit.unsaid.take().map_or(Ok(()), Err)?;
-    match visit.wrong.get() {
+    let mut checkup = Checkup { to, verify: true, wrong, unsaid };
+    checkup.look(site);
+    checkup.unsaid.take().map_or(Ok(()), Err)?;
+    match checkup.wrong.get() {
         0 => Ok(()),
         1 => Err(Error::Other(format!("1 thing is wrong with {url}"))),
         n => Err(Error::Other(format!("{n} things are wrong with {url}"))),
     }
 }
 
-struct Visit {
+struct Checkup {
     to: Address,
     /// The certificate is good.
     verify: bool,
@@ -68,12 +68,12 @@ struct Visit {
 
 /// How a WebSocket began.
 enum Begun {
-    Open(Call),
+    Open(Probe),
     Refused(Answer),
     Failed(io::Error),
 }
 
-impl Visit {
+impl Checkup {
     fn look(&mut self, site: Option<&str>) {
         if !self.reach() {
             return;
@@ -106,9 +106,9 @@ impl Visit {
     /// The address leads to sayso, and what the proxy tells it is right.
     fn reach(&mut self) -> bool {
         let headers = format!("X-Forwarded-For: {FORGED}\r\nConnection: close\r\n");
-        let ask = |visit: &Visit| {
-            let mut call = Call::new(&visit.to, echo::PATH, &headers, visit.verify)?;
-            Ok((call.port(), call.answer()?))
+        let ask = |checkup: &Checkup| {
+            let mut probe = Probe::new(&checkup.to, echo::PATH, &headers, checkup.verify)?;
+            Ok((probe.port(), probe.answer()?))
         };
         let mut asked: io::Result<(Option<u16>, Answer)> = ask(self);
         if asked.as_ref().is_err_and(hangs_up) && self.to.is_tls() {
@@ -190,8 +190,8 @@ impl Visit {
 
     /// A WebSocket gets through, and stays.
     fn connect(&self) -> bool {
-        let mut call = match self.begin(&self.to.origin) {
-            Begun::Open(call) => call,
+        let mut probe = match self.begin(&self.to.origin) {
+            Begun::Open(probe) => probe,
             Begun::Refused(answer) => {
                 self.no_websocket(&answer);
                 return false;
@@ -202,7 +202,7 @@ impl Visit {
             }
         };
         let started = Instant::now();
-        match call.frame(started + HELLO_WAIT) {
+        match probe.frame(started + HELLO_WAIT) {
             Ok(Some((1, text))) if text.starts_with(b"{\"hello\"") => {
                 self.good(format_args!("a WebSocket gets through"));
             }
@@ -216,7 +216,7 @@ impl Visit {
         self.say(format_args!("       waiting up to {seconds} s for what a quiet page hears"));
         let is_ping = |frame: &(u8, Vec<u8>)| frame.0 == 9;
         loop {
-            match call.frame(started + QUIET_WAIT) {
+            match probe.frame(started + QUIET_WAIT) {
                 Ok(Some(frame)) if is_ping(&frame) => {
                     self.good(format_args!("a quiet WebSocket stays open"));
                     return true;
@@ -280,8 +280,8 @@ impl Visit {
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
-        let asked = Call::new(&self.to, "/api/comments?limit=1", &headers, self.verify);
-        match asked.and_then(|mut call| call.answer()) {
+        let asked = Probe::new(&self.to, "/api/comments?limit=1", &headers, self.verify);
+        match asked.and_then(|mut probe| probe.answer()) {
             Ok(answer) if answer.header("access-control-allow-origin") == Some(site) => {
                 self.good(format_args!("{site} can embed the comments"));
             }
@@ -297,9 +297,9 @@ impl Visit {
             "Origin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: c2F5c28gZG9jdG9yIDEyMw==\r\nSec-WebSocket-Protocol: sayso.1\r\n"
         );
-        let begun = Call::new(&self.to, "/ws/comments/", &headers, self.verify);
-        match begun.and_then(|mut call| Ok((call.answer()?, call))) {
-            Ok((answer, call)) if answer.status == 101 => Begun::Open(call),
+        let begun = Probe::new(&self.to, "/ws/comments/", &headers, self.verify);
+        match begun.and_then(|mut probe| Ok((probe.answer()?, probe))) {
+            Ok((answer, probe)) if answer.status == 101 => Begun::Open(probe),
             Ok((answer, _)) => Begun::Refused(answer),
             Err(error) => Begun::Failed(error),
         }

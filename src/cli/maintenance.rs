@@ -15,14 +15,14 @@ use crate::{
     cli::config::SyncMode,
     cli::stdout,
     error::Error,
-    log::scan::{Header, Problem, survey},
-    log::storage::{Disk, FileDisk, Lock},
-    log::trailer::Sealed,
-    log::writer::Writer,
+    log::scan::{Header, Problem, scan_all},
+    log::storage::{DirLock, FileStorage, Storage},
+    log::trailer::Trailer,
+    log::writer::LogWriter,
     log::{FILE_NAME, dated},
-    store::Archive,
-    store::compact::Job,
-    store::record::Record,
+    store::Store,
+    store::compact::CompactionJob,
+    store::record::LineSummary,
     web::COMPACT_PATH,
     web::backend,
 };
@@ -38,7 +38,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// [`Error::Other`] with the number of problems if there are any.
 pub fn check(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    let disk = FileDisk::look_at(&path)?;
+    let disk = FileStorage::open_read_only(&path)?;
     let mut lines = 0;
     let (_, mut problems) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
     for _ in 1..LOOKS {
@@ -67,8 +67,8 @@ pub fn check(data: &Path) -> Result<(), Error> {
 /// Where the folder is in use or the disk refuses; then the original is in its place.
 pub fn repair(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    let mut disk = FileDisk::look_at(&path)?;
-    let _lock = Lock::take(data)?;
+    let mut disk = FileStorage::open_read_only(&path)?;
+    let _lock = DirLock::take(data)?;
     let io_error = |what| {
         let path = path.clone();
         move |source| Error::Io { what, path, source }
@@ -76,7 +76,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let (mut open_lines, mut last_seq) = (Vec::new(), 0);
     let (header, problems) = look_through(&disk, &path, &mut |seq, line| {
         last_seq = seq;
-        open_lines.push(Sealed::of(line).expect("a good line is sealed").open.to_vec());
+        open_lines.push(Trailer::of(line).expect("a good line is sealed").open.to_vec());
     })?;
     if problems.is_empty() {
         stdout::line(format_args!("{}: no problems, nothing is changed", path.display()))?;
@@ -85,14 +85,14 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let now = SystemTime::now();
     let next = header.map_or(0, |header| header.next).max(last_seq + 1);
     let header = Header::new(now, next).map_err(io_error("repair"))?;
-    let mut writer = Writer::begin(disk.fresh().map_err(io_error("create"))?, &header);
+    let mut writer = LogWriter::begin(disk.create_sibling().map_err(io_error("create"))?, &header);
     for line in &open_lines {
         writer.line(line, false).map_err(io_error("repair"))?;
     }
     let mut written = writer.finish().map_err(io_error("repair"))?;
     let original = fs::File::open(&path).map_err(io_error("open"))?;
-    let kept = disk.set_aside(&dated(".damaged", now), &mut &original).map_err(io_error("keep"))?;
-    written.disk.take_place().map_err(io_error("replace"))?;
+    let kept = disk.save_copy(&dated(".damaged", now), &mut &original).map_err(io_error("keep"))?;
+    written.disk.replace().map_err(io_error("replace"))?;
     for Problem { line, why } in &problems {
         stdout::line(format_args!("line {line} is left out: {why}"))?;
     }
@@ -111,16 +111,17 @@ pub fn repair(data: &Path) -> Result<(), Error> {
 /// Where the log is damaged, the disk refuses, or the server does; then the original is in its place.
 pub fn compact(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    FileDisk::look_at(&path)?;
-    let _lock = match Lock::take(data) {
+    FileStorage::open_read_only(&path)?;
+    let _lock = match DirLock::take(data) {
         Err(Error::Locked { .. }) => return ask_server(data),
         lock => lock?,
     };
     let io_error = |source| Error::Io { what: "compact", path: path.clone(), source };
-    let Archive { mut log, mut index, likes, .. } = Archive::open(data, SyncMode::Always, false)?;
+    let Store { mut log, mut index, likes, .. } = Store::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = Job::new(&log, &index, &likes).and_then(Job::work).map_err(io_error)?;
-    compacted.adopt(&mut log, &mut index).map_err(io_error)?;
+    let compacted =
+        CompactionJob::new(&log, &index, &likes).and_then(CompactionJob::work).map_err(io_error)?;
+    compacted.replace_with(&mut log, &mut index).map_err(io_error)?;
     stdout::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
 }
@@ -149,15 +150,15 @@ fn ask_server(data: &Path) -> Result<(), Error> {
 
 /// Every good line with its `seq`, in order, and what is wrong with the others.
 fn look_through(
-    disk: &FileDisk,
+    disk: &FileStorage,
     path: &Path,
     each: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<(Option<Header>, Vec<Problem>), Error> {
     let io_error = |source| Error::Io { what: "read", path: path.to_owned(), source };
     let length = disk.length().map_err(io_error)?;
     let mut last_seq = 0;
-    survey(disk.reader(), length, &mut |line, _| {
-        let seq = Record::parse(line)?.seq;
+    scan_all(disk.reader(), length, &mut |line, _| {
+        let seq = LineSummary::parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
             each(seq, line);

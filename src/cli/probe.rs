@@ -66,7 +66,7 @@ impl Address {
 }
 
 /// A connection, and what has come over it so far.
-pub struct Call {
+pub struct Probe {
     line: Line,
     read: Vec<u8>,
 }
@@ -95,20 +95,20 @@ impl Answer {
     }
 }
 
-impl Call {
+impl Probe {
     /// Connects, and sends a request; without `verify`, whatever certificate there is.
     ///
     /// # Errors
     /// Of the network, of the operating system, or that there is no `openssl`.
-    pub fn new(to: &Address, path: &str, headers: &str, verify: bool) -> io::Result<Call> {
+    pub fn new(to: &Address, path: &str, headers: &str, verify: bool) -> io::Result<Probe> {
         let line = if to.is_tls { tls(to, verify)? } else { plain(to)? };
-        let mut call = Call { line, read: Vec::new() };
+        let mut probe = Probe { line, read: Vec::new() };
         let request = format!(
             "GET {}{path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sayso-doctor\r\n{headers}\r\n",
             to.base, to.host
         );
-        call.send(request.as_bytes())?;
-        Ok(call)
+        probe.send(request.as_bytes())?;
+        Ok(probe)
     }
 
     /// The port that this end has; none with TLS.
@@ -203,7 +203,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for Probe {
     fn drop(&mut self) {
         if let Line::Tls(_, child) = &mut self.line {
             let _ = child.kill();

@@ -23,28 +23,28 @@ use signal_hook::{
 use crate::{
     cli::config::{Config, Hold},
     error::Error,
-    fanout::subscribers::Audience,
-    fanout::{INBOX_ORDERS_MAX, Order, Shard},
+    fanout::subscribers::Subscribers,
+    fanout::{SHARD_INBOX_COMMANDS_MAX, Shard, ShardCommand},
     http::origin::Origins,
-    http::upstream::Relay,
+    http::upstream::Upstream,
     http::{
-        request::{Head, Refusal},
-        response::Answer,
+        request::{HttpError, RequestHead},
+        response::Response,
     },
-    hub::command::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
-    hub::rate_limit::Rates,
-    hub::{Keeper, rules::Rules},
-    log::storage::Lock,
-    net::connection::{Guest, Options, Rooms},
-    net::listener::Door,
+    hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Stats},
+    hub::rate_limit::RateLimiter,
+    hub::{Hub, rules::Rules},
+    log::storage::DirLock,
+    net::connection::{Handler, Options, Upgrade},
+    net::listener::Listener,
     net::resource_limits,
-    store::Archive,
+    store::Store,
     util::logger,
     util::threads,
     web,
-    web::Site,
+    web::Router,
     web::backend,
-    ws::{self, Wire},
+    ws::{self, Context},
 };
 
 /// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
@@ -56,23 +56,28 @@ const CORES_A_SHARD: usize = 2;
 const TOKEN_BYTES_MIN: usize = 16;
 
 /// The two ways that a request can go.
-struct Inside {
-    wire: Arc<Wire>,
-    relay: Arc<Relay>,
+struct Routes {
+    context: Arc<Context>,
+    upstream: Arc<Upstream>,
 }
 
-impl Rooms for Inside {
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
-        self.relay.exchange(head, body, client)
+impl Handler for Routes {
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
+        self.upstream.handle(head, body, client)
     }
 
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
-        let Guest { number, stream, rest, client, seats } = guest;
-        ws::upgrade(&self.wire, number, stream, head, rest, client, seats)
+    fn upgrade(&self, head: &RequestHead, guest: Upgrade) -> Result<(), HttpError> {
+        let Upgrade { number, stream, rest, client, permits } = guest;
+        ws::upgrade(&self.context, number, stream, head, rest, client, permits)
     }
 }
 
-type Orders = Sender<Order<Arc<TcpStream>>>;
+type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -86,12 +91,12 @@ pub fn run(config: Config) -> Result<(), Error> {
     signal_hook::flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    if let (_, Some(sentence)) = resource_limits::reachable_connections(config.max_connections) {
-        ::log::warn!("{sentence}");
+    if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
+        ::log::warn!("{message}");
     }
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
     let _lock = prepare(&config.data)?;
-    let archive = Archive::open(&config.data, config.sync, config.hold == Hold::New)?;
+    let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
     let listener = TcpListener::bind(config.listen)
         .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
     let address = listener
@@ -99,8 +104,8 @@ pub fn run(config: Config) -> Result<(), Error> {
         .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, archive, shards.clone())?;
-    let wire = Arc::new(Wire {
+    let (hub, hub_thread) = start_hub(&config, store, shards.clone())?;
+    let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
         origins: Origins::new(config.allow_origin.clone()),
@@ -108,9 +113,12 @@ pub fn run(config: Config) -> Result<(), Error> {
     });
     let (broken, found_broken) = bounded(1);
     let path = backend::socket_path(&config.data)?;
-    let relay =
-        Arc::new(Relay::new(path.clone(), resource_limits::Room::now().exchanges, broken.clone()));
-    let site = Arc::new(Site::new(
+    let upstream = Arc::new(Upstream::new(
+        path.clone(),
+        resource_limits::FdBudget::now().exchanges,
+        broken.clone(),
+    ));
+    let router = Arc::new(Router::new(
         web::Options {
             allow_origin: config.allow_origin.clone(),
             base_path: config.base_path.clone(),
@@ -121,14 +129,14 @@ pub fn run(config: Config) -> Result<(), Error> {
         },
         hub.clone(),
     ));
-    let web = backend::Web::start(path, site, broken, found_broken)?;
+    let web = backend::Web::start(path, router, broken, found_broken)?;
     let options = Options {
         base_path: config.base_path.clone(),
         trust_proxy: config.trust_proxy.clone(),
         max_connections: config.max_connections,
         max_per_address: config.max_per_address,
     };
-    let door = Door::open(listener, options, Box::new(Inside { wire, relay }))?;
+    let listener = Listener::open(listener, options, Box::new(Routes { context, upstream }))?;
 
     let mut stdout = std::io::stdout();
     // Nobody may be reading what we say; that is no reason to stop.
@@ -136,8 +144,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     wait_for(signal);
     ::log::info!("stopping");
     limit_stopping();
-    door.stop();
-    let _ = hub.ask(Request::Stop);
+    listener.stop();
+    let _ = hub.ask(Command::Stop);
     drop(hub);
     web.stop();
     backend::leave(&config.data);
@@ -147,10 +155,10 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 /// The data folder, made if missing, and its lock.
-fn prepare(data: &Path) -> Result<Lock, Error> {
+fn prepare(data: &Path) -> Result<DirLock, Error> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     made.map_err(|source| Error::Io { what: "create", path: data.to_owned(), source })?;
-    Lock::take(data)
+    DirLock::take(data)
 }
 
 fn read_token(path: &Path) -> Result<String, Error> {
@@ -170,14 +178,14 @@ fn read_token(path: &Path) -> Result<String, Error> {
     Ok(token.to_owned())
 }
 
-fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
+fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
     let count = resource_limits::cores().div_ceil(CORES_A_SHARD);
     let waiting = Arc::new(AtomicUsize::new(0));
     let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     for n in 0..count {
-        let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
+        let (sender, inbox) = bounded(SHARD_INBOX_COMMANDS_MAX);
         let shard = Shard::new(waiting.clone());
-        threads.push(spawn(format!("fanout-{n}"), move || vital(|| shard.run(inbox)))?);
+        threads.push(spawn(format!("fanout-{n}"), move || abort_on_panic(|| shard.run(inbox)))?);
         inboxes.push(sender);
     }
     Ok((inboxes, threads))
@@ -185,28 +193,28 @@ fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
 
 fn start_hub(
     config: &Config,
-    archive: Archive,
-    shards: Vec<Orders>,
-) -> Result<(Hub<Arc<TcpStream>>, JoinHandle<()>), Error> {
-    let (requests, inbox): (_, Receiver<Request<Arc<TcpStream>>>) = bounded(INBOX_REQUESTS_MAX);
-    let pulse = Arc::new(Pulse::default());
-    let rates = config.rate.map(Rates::new);
-    let audience = Audience::new(shards);
-    let known = (archive.index, archive.likes);
+    store: Store,
+    shards: Vec<ShardSenders>,
+) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
+    let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
+    let stats = Arc::new(Stats::default());
+    let rates = config.rate.map(RateLimiter::new);
+    let subscribers = Subscribers::new(shards);
+    let known = (store.index, store.likes);
     let rules = Rules {
         hold: config.hold,
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };
-    let mut keeper = Keeper::new(archive.log, known, audience, rates, rules, pulse.clone());
-    archive.approved.into_iter().for_each(|author| keeper.approve(author));
-    let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
-    Ok((Hub { requests, pulse }, thread))
+    let mut hub = Hub::new(store.log, known, subscribers, rates, rules, stats.clone());
+    store.approved.into_iter().for_each(|author| hub.approve(author));
+    let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
+    Ok((HubHandle { commands, stats }, thread))
 }
 
 /// Without the hub or a shard nothing works: better an end that a supervisor sees than a server that only looks alive.
-fn vital(work: impl FnOnce() + 'static) {
-    if !threads::survive(Box::new(work)) {
+fn abort_on_panic(work: impl FnOnce() + 'static) {
+    if !threads::catch_panic(Box::new(work)) {
         ::log::error!("a vital thread has panicked, sayso ends");
         process::exit(1);
     }

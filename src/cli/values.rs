@@ -96,7 +96,7 @@ pub fn public_url(text: &str) -> Result<String, String> {
     }
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    let site = origin::normal(&text[..end]).map_err(|_| EXPECTED)?;
+    let site = origin::normalize(&text[..end]).map_err(|_| EXPECTED)?;
     let path = text[end..].trim_end_matches('/');
     let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
     if text.len() > PUBLIC_URL_BYTES_MAX || !path.bytes().all(byte) {

@@ -27,7 +27,7 @@ impl Tier {
 
 /// Frames for everyone who listens to a topic; an empty side is for nobody.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct Delivery {
     /// To whom.
     pub topic: Topic,
     /// For [`Tier::Plain`].
@@ -37,8 +37,8 @@ pub struct Parcel {
 }
 
 /// What a shard is told. From one sender, orders are carried out in their order.
-pub enum Order<S> {
-    /// A new reader; live frames wait until [`Order::Live`].
+pub enum ShardCommand<S> {
+    /// A new reader; live frames wait until [`ShardCommand::Live`].
     Join {
         /// Its number.
         reader: ReaderId,
@@ -66,7 +66,7 @@ pub enum Order<S> {
         reader: ReaderId,
     },
     /// Frames for everyone.
-    Publish(Vec<Parcel>),
+    Publish(Vec<Delivery>),
     /// Send what is left, this close frame if one is given, and shut the write side.
     Leave {
         /// Who.

@@ -14,29 +14,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use command::{Order, Parcel, ReaderId, Tier, Topic};
+pub use command::{Delivery, ReaderId, ShardCommand, Tier, Topic};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::{
     fanout::frame::{CloseCode, Frames, PING},
-    fanout::outbox::{Backlog, Flow, Sink},
+    fanout::outbox::{Flow, Outbox, Sink},
     util::threads,
 };
 
 /// Server pings keep proxies from closing a quiet connection; they and their pongs are what "nothing heard" is measured by.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// How long a reader that is being closed may take to read what is left and to answer.
-pub const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Likewise, where sayso stops: it must have ended within 5 s.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// When a socket that was full is tried again: a reader on a slow line waits this much longer, at 200 wake-ups a second.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 /// Orders that may wait for a shard. Enough for a turn's joins and posts; the hub waits when it is full, so memory is bounded.
-pub const INBOX_ORDERS_MAX: usize = 4_096;
+pub const SHARD_INBOX_COMMANDS_MAX: usize = 4_096;
 /// Orders taken before anything is sent, so that a flood can't delay sending for ever.
-const TURN_ORDERS_MAX: usize = 1_024;
+const BATCH_COMMANDS_MAX: usize = 1_024;
 /// Bytes joined into one send for everybody, well below a socket's send buffer.
-const TURN_BYTES_MAX: usize = 128 * 1024;
+const BATCH_BYTES_MAX: usize = 128 * 1024;
 
 /// One fan-out thread's state.
 pub struct Shard<S> {
@@ -49,7 +49,7 @@ pub struct Shard<S> {
     /// Readers with something of their own in this turn.
     touched: Vec<usize>,
     /// Readers whose socket was full.
-    late: Vec<usize>,
+    blocked: Vec<usize>,
     closing: Vec<(Instant, ReaderId)>,
     /// Bytes that wait in all shards.
     waiting: Arc<AtomicUsize>,
@@ -63,7 +63,7 @@ struct Reader<S> {
     /// Position in its topic's list.
     listed_at: usize,
     tier: Tier,
-    backlog: Backlog<S>,
+    outbox: Outbox<S>,
     /// How many of the topic's fresh parcels are in the backlog already.
     taken: usize,
     is_late: bool,
@@ -87,7 +87,7 @@ impl<S: Sink> Shard<S> {
             topics: HashMap::new(),
             dirty: Vec::new(),
             touched: Vec::new(),
-            late: Vec::new(),
+            blocked: Vec::new(),
             closing: Vec::new(),
             waiting,
             scratch: Vec::new(),
@@ -96,18 +96,18 @@ impl<S: Sink> Shard<S> {
     }
 
     /// Carries out orders until nobody is left who could give one.
-    pub fn run(mut self, inbox: Receiver<Order<S>>) {
+    pub fn run(mut self, inbox: Receiver<ShardCommand<S>>) {
         let mut next_ping = Instant::now() + PING_INTERVAL;
         loop {
-            let wait = if self.late.is_empty() && self.closing.is_empty() {
+            let wait = if self.blocked.is_empty() && self.closing.is_empty() {
                 next_ping.saturating_duration_since(Instant::now())
             } else {
                 RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
                 Ok(first) => {
-                    let orders = threads::after_others(first, &inbox);
-                    self.turn(&mut orders.take(TURN_ORDERS_MAX));
+                    let orders = threads::drain_after_yield(first, &inbox);
+                    self.turn(&mut orders.take(BATCH_COMMANDS_MAX));
                 }
                 Err(RecvTimeoutError::Timeout) => self.turn(&mut std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -115,7 +115,7 @@ impl<S: Sink> Shard<S> {
             let now = Instant::now();
             if now >= self.next_retry {
                 self.next_retry = now + RETRY_INTERVAL;
-                self.retry_late();
+                self.retry_blocked();
                 self.close_overdue(now);
             }
             if now >= next_ping {
@@ -126,28 +126,28 @@ impl<S: Sink> Shard<S> {
     }
 
     /// Takes orders in, then sends: one send per reader for everything that has queued up.
-    pub fn turn(&mut self, orders: &mut dyn Iterator<Item = Order<S>>) {
+    pub fn turn(&mut self, orders: &mut dyn Iterator<Item = ShardCommand<S>>) {
         for order in orders {
             self.take(order);
         }
         self.deliver();
     }
 
-    fn take(&mut self, order: Order<S>) {
+    fn take(&mut self, order: ShardCommand<S>) {
         match order {
-            Order::Join { reader, sink, greeting, topic, tier } => {
+            ShardCommand::Join { reader, sink, greeting, topic, tier } => {
                 self.join(reader, sink, greeting, topic, tier)
             }
-            Order::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
-            Order::Live { reader } => self.make_live(reader),
-            Order::Publish(parcels) => self.publish(parcels),
-            Order::Leave { reader, close } => self.leave(reader, close, CLOSE_PATIENCE),
-            Order::Gone { reader } => self.forget(reader),
-            Order::Goodbye => {
+            ShardCommand::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
+            ShardCommand::Live { reader } => self.make_live(reader),
+            ShardCommand::Publish(deliveries) => self.publish(deliveries),
+            ShardCommand::Leave { reader, close } => self.leave(reader, close, CLOSE_TIMEOUT),
+            ShardCommand::Gone { reader } => self.forget(reader),
+            ShardCommand::Goodbye => {
                 let everyone: Vec<_> = self.readers.keys().copied().collect();
                 everyone
                     .into_iter()
-                    .for_each(|reader| self.leave(reader, Some(CloseCode::Away), GOODBYE_PATIENCE));
+                    .for_each(|reader| self.leave(reader, Some(CloseCode::Away), STOP_TIMEOUT));
             }
         }
     }
@@ -159,18 +159,10 @@ impl<S: Sink> Shard<S> {
         listeners.slots.push(slot);
         // What is fresh in this turn was published before the reader joined: its history has it.
         let taken = listeners.fresh.len();
-        let mut backlog = Backlog::new(sink, self.waiting.clone());
-        backlog.push(greeting.into());
-        let reader = Reader {
-            id,
-            topic,
-            listed_at,
-            tier,
-            backlog,
-            taken,
-            is_late: false,
-            is_closing: false,
-        };
+        let mut outbox = Outbox::new(sink, self.waiting.clone());
+        outbox.push(greeting.into());
+        let reader =
+            Reader { id, topic, listed_at, tier, outbox, taken, is_late: false, is_closing: false };
         if slot == self.slots.len() {
             self.slots.push(Some(reader));
         } else {
@@ -186,33 +178,33 @@ impl<S: Sink> Shard<S> {
         if reader.is_closing {
             return;
         }
-        reader.backlog.push(frames);
-        reader.backlog.tell_when_sent(sent);
+        reader.outbox.push(frames);
+        reader.outbox.tell_when_sent(sent);
         self.touched.push(slot);
     }
 
     fn make_live(&mut self, id: ReaderId) {
         let Some(slot) = self.catch_up(id) else { return };
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
-        reader.backlog.go_live();
+        reader.outbox.go_live();
         self.touched.push(slot);
     }
 
-    fn publish(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels {
-            let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
-            if listeners.fresh_bytes + parcel.full.len() > TURN_BYTES_MAX
+    fn publish(&mut self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            let Some(listeners) = self.topics.get_mut(&delivery.topic) else { continue };
+            if listeners.fresh_bytes + delivery.full.len() > BATCH_BYTES_MAX
                 && !listeners.fresh.is_empty()
             {
                 self.deliver();
             }
             // Its last listener may have gone in this turn.
-            let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
+            let Some(listeners) = self.topics.get_mut(&delivery.topic) else { continue };
             if listeners.fresh.is_empty() {
-                self.dirty.push(parcel.topic);
+                self.dirty.push(delivery.topic);
             }
-            listeners.fresh_bytes += parcel.full.len();
-            listeners.fresh.push((parcel.plain, parcel.full));
+            listeners.fresh_bytes += delivery.full.len();
+            listeners.fresh.push((delivery.plain, delivery.full));
         }
     }
 
@@ -223,7 +215,7 @@ impl<S: Sink> Shard<S> {
             return;
         }
         if let Some(code) = close {
-            reader.backlog.push_last(frame::close(code).into());
+            reader.outbox.push_last(frame::close(code).into());
         }
         reader.is_closing = true;
         self.closing.push((Instant::now() + patience, id));
@@ -234,7 +226,7 @@ impl<S: Sink> Shard<S> {
         let Some(slot) = self.readers.remove(&id) else { return };
         let Some(mut reader) = self.slots[slot].take() else { return };
         // The answer to a close frame may still be here.
-        reader.backlog.flush(&mut self.scratch);
+        reader.outbox.flush(&mut self.scratch);
         self.free.push(slot);
         let listeners = self.topics.get_mut(&reader.topic).expect("a reader's topic is there");
         listeners.slots.swap_remove(reader.listed_at);
@@ -285,7 +277,7 @@ impl<S: Sink> Shard<S> {
             };
             match reader.pass(rest) {
                 Some(Flow::Clear) => {}
-                Some(Flow::Blocked) => self.late.push(slot),
+                Some(Flow::Blocked) => self.blocked.push(slot),
                 None => {
                     reader.queue(rest);
                     self.flush(slot);
@@ -304,12 +296,12 @@ impl<S: Sink> Shard<S> {
         if !reader.is_late && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked
         {
             reader.is_late = true;
-            self.late.push(slot);
+            self.blocked.push(slot);
         }
     }
 
-    fn retry_late(&mut self) {
-        for slot in std::mem::take(&mut self.late) {
+    fn retry_blocked(&mut self) {
+        for slot in std::mem::take(&mut self.blocked) {
             // A slot that was given to another reader meanwhile may be listed twice.
             if let Some(reader) = self.slots[slot].as_mut().filter(|reader| reader.is_late) {
                 reader.is_late = false;
@@ -318,13 +310,13 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    /// Who has not gone by now is shut out; its reading thread then ends and says [`Order::Gone`].
+    /// Who has not gone by now is shut out; its reading thread then ends and says [`ShardCommand::Gone`].
     fn close_overdue(&mut self, now: Instant) {
         let (readers, slots) = (&self.readers, &mut self.slots);
         self.closing.retain(|&(deadline, id)| {
             let Some(&slot) = readers.get(&id) else { return false };
             if now >= deadline {
-                slots[slot].as_mut().expect("a known reader has a slot").backlog.abort();
+                slots[slot].as_mut().expect("a known reader has a slot").outbox.abort();
             }
             now < deadline
         });
@@ -334,7 +326,7 @@ impl<S: Sink> Shard<S> {
         let ping: Frames = PING.into();
         for slot in 0..self.slots.len() {
             if let Some(reader) = self.slots[slot].as_mut().filter(|reader| !reader.is_closing) {
-                reader.backlog.push(ping.clone());
+                reader.outbox.push(ping.clone());
                 self.flush(slot);
             }
         }
@@ -342,34 +334,34 @@ impl<S: Sink> Shard<S> {
 }
 
 impl<S: Sink> Reader<S> {
-    /// As [`Backlog::pass_live`], where there is one thing to pass.
+    /// As [`Outbox::try_send`], where there is one thing to pass.
     fn pass(&mut self, fresh: &[(Frames, Frames)]) -> Option<Flow> {
         let [both] = fresh else { return None };
-        let flow = if self.is_closing { None } else { self.backlog.pass_live(self.tier.of(both)) };
+        let flow = if self.is_closing { None } else { self.outbox.try_send(self.tier.of(both)) };
         self.is_late |= flow == Some(Flow::Blocked);
         flow
     }
 
     fn queue(&mut self, fresh: &[(Frames, Frames)]) {
         for both in fresh.iter().filter(|_| !self.is_closing) {
-            self.backlog.push_live(self.tier.of(both));
+            self.outbox.push_live(self.tier.of(both));
         }
     }
 
     fn advance(&mut self, scratch: &mut Vec<u8>, closing: &mut Vec<(Instant, ReaderId)>) -> Flow {
-        let gives_up = |reader: &Self| reader.backlog.has_overflown() && !reader.is_closing;
+        let gives_up = |reader: &Self| reader.outbox.has_overflown() && !reader.is_closing;
         let mut flow = Flow::Blocked;
         if !gives_up(self) {
-            flow = self.backlog.flush(scratch);
+            flow = self.outbox.flush(scratch);
         }
         if gives_up(self) {
             self.is_closing = true;
-            closing.push((Instant::now() + CLOSE_PATIENCE, self.id));
-            self.backlog.give_up(frame::close(CloseCode::TryAgain).into());
-            flow = self.backlog.flush(scratch);
+            closing.push((Instant::now() + CLOSE_TIMEOUT, self.id));
+            self.outbox.drop_for_close(frame::close(CloseCode::TryAgain).into());
+            flow = self.outbox.flush(scratch);
         }
         if flow == Flow::Clear && self.is_closing {
-            self.backlog.end();
+            self.outbox.end();
         }
         flow
     }

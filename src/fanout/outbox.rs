@@ -63,7 +63,7 @@ pub enum Flow {
 }
 
 /// See the [module](self).
-pub struct Backlog<S> {
+pub struct Outbox<S> {
     sink: S,
     queue: VecDeque<Frames>,
     /// While the reader joins: live frames that wait behind its history.
@@ -80,10 +80,10 @@ pub struct Backlog<S> {
     ended: bool,
 }
 
-impl<S: Sink> Backlog<S> {
+impl<S: Sink> Outbox<S> {
     /// An empty one that holds live frames back; `waiting_in_all` counts the bytes of all backlogs.
-    pub fn new(sink: S, waiting_in_all: Arc<AtomicUsize>) -> Backlog<S> {
-        Backlog {
+    pub fn new(sink: S, waiting_in_all: Arc<AtomicUsize>) -> Outbox<S> {
+        Outbox {
             sink,
             queue: VecDeque::new(),
             held: Some(Vec::new()),
@@ -99,7 +99,7 @@ impl<S: Sink> Backlog<S> {
 
     /// Adds whole frames that are the reader's own.
     pub fn push(&mut self, frames: Frames) {
-        if self.admits(&frames) {
+        if self.reserve(&frames) {
             self.queue.push_back(frames);
         }
     }
@@ -114,7 +114,7 @@ impl<S: Sink> Backlog<S> {
 
     /// Adds whole frames that everyone gets: behind the history, if that is still to come.
     pub fn push_live(&mut self, frames: &Frames) {
-        if self.admits(frames) {
+        if self.reserve(frames) {
             match &mut self.held {
                 Some(held) => held.push(frames.clone()),
                 None => self.queue.push_back(frames.clone()),
@@ -124,7 +124,7 @@ impl<S: Sink> Backlog<S> {
 
     /// Sends whole frames that everyone gets without putting them into the queue, as can be done for a reader that keeps up: no counting,
     /// no copy of the handle. What the socket does not take waits. `None`: something waits before these or was dropped.
-    pub fn pass_live(&mut self, frames: &Frames) -> Option<Flow> {
+    pub fn try_send(&mut self, frames: &Frames) -> Option<Flow> {
         let waits = !self.queue.is_empty() || self.held.is_some();
         if waits || self.overflown || self.ended || frames.is_empty() {
             return None;
@@ -151,7 +151,7 @@ impl<S: Sink> Backlog<S> {
     }
 
     /// Counts `frames`, unless they are too many. A reader whose socket takes what it is given may get more at once.
-    fn admits(&mut self, frames: &Frames) -> bool {
+    fn reserve(&mut self, frames: &Frames) -> bool {
         let waits = self.blocked || self.held.is_some();
         let is_much = |now: usize, limit| now + frames.len() > limit;
         self.overflown |= waits
@@ -234,7 +234,7 @@ impl<S: Sink> Backlog<S> {
     }
 
     /// Keeps the frame that is sent in part, drops all others, and appends `close`.
-    pub fn give_up(&mut self, close: Frames) {
+    pub fn drop_for_close(&mut self, close: Frames) {
         let rest = self.rest_of_partial_frame();
         self.clear();
         (self.overflown, self.blocked) = (false, false);
@@ -286,7 +286,7 @@ impl<S: Sink> Backlog<S> {
     }
 }
 
-impl<S> Drop for Backlog<S> {
+impl<S> Drop for Outbox<S> {
     fn drop(&mut self) {
         self.waiting_in_all.fetch_sub(self.bytes, Relaxed);
     }

@@ -13,7 +13,7 @@ use crossbeam_channel::Sender;
 use crate::{
     comment::Author,
     fanout::frame::{self, Frames},
-    fanout::{Order, Parcel, ReaderId, Tier, Topic},
+    fanout::{Delivery, ReaderId, ShardCommand, Tier, Topic},
     util::json,
 };
 
@@ -21,12 +21,12 @@ use crate::{
 const LIKES_TOLD_MAX: usize = 1_000;
 
 /// Everyone who listens.
-pub struct Audience<S> {
-    shards: Vec<Sender<Order<S>>>,
+pub struct Subscribers<S> {
+    shards: Vec<Sender<ShardCommand<S>>>,
     readers: HashMap<ReaderId, Reader>,
     pages: HashMap<Box<str>, Page>,
     /// Pages whose number of readers was not told yet.
-    crowds: HashSet<Box<str>>,
+    dirty_pages: HashSet<Box<str>>,
     watchers: HashMap<Box<str>, HashSet<ReaderId>>,
     /// Pages whose number of comments was not told yet.
     counted: HashSet<Box<str>>,
@@ -57,19 +57,19 @@ struct Page {
 }
 
 /// The lines of one batch for one page, framed.
-struct Bundle<'p> {
+struct PageFrames<'p> {
     page: &'p Page,
     full: Vec<u8>,
     /// `None` as long as it is the same.
     plain: Option<Vec<u8>>,
 }
 
-impl<'p> Bundle<'p> {
-    fn of(page: &'p Page, line: &[u8], has_content: bool) -> Bundle<'p> {
-        let mut bundle =
-            Bundle { page, full: Vec::with_capacity(frame::room_for(line.len())), plain: None };
-        bundle.push(line, has_content);
-        bundle
+impl<'p> PageFrames<'p> {
+    fn of(page: &'p Page, line: &[u8], has_content: bool) -> PageFrames<'p> {
+        let mut frames_of_page =
+            PageFrames { page, full: Vec::with_capacity(frame::room_for(line.len())), plain: None };
+        frames_of_page.push(line, has_content);
+        frames_of_page
     }
 
     fn push(&mut self, line: &[u8], has_content: bool) {
@@ -84,7 +84,7 @@ impl<'p> Bundle<'p> {
 }
 
 /// A line that everyone on a page gets.
-pub struct Fresh<'a> {
+pub struct Published<'a> {
     /// Which page.
     pub page: &'a str,
     /// From `{` to `}`.
@@ -93,14 +93,14 @@ pub struct Fresh<'a> {
     pub has_content: bool,
 }
 
-impl<S> Audience<S> {
+impl<S> Subscribers<S> {
     /// Nobody, yet; `shards` take readers by their number.
-    pub fn new(shards: Vec<Sender<Order<S>>>) -> Audience<S> {
-        Audience {
+    pub fn new(shards: Vec<Sender<ShardCommand<S>>>) -> Subscribers<S> {
+        Subscribers {
             shards,
             readers: HashMap::new(),
             pages: HashMap::new(),
-            crowds: HashSet::new(),
+            dirty_pages: HashSet::new(),
             watchers: HashMap::new(),
             counted: HashSet::new(),
             next_topic: 0,
@@ -146,13 +146,13 @@ impl<S> Audience<S> {
         entry.readers += 1;
         entry.per_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
-        self.crowds.insert(page.into());
+        self.dirty_pages.insert(page.into());
         self.readers.insert(reader, Reader { follows: Follows::Page(page.into()), author: None });
-        self.order(shard, Order::Join { reader, sink, greeting, topic, tier });
+        self.order(shard, ShardCommand::Join { reader, sink, greeting, topic, tier });
         readers
     }
 
-    /// Lets a reader follow how many comments `pages` have; [`Audience::tell`] says it first.
+    /// Lets a reader follow how many comments `pages` have; [`Subscribers::send_to`] says it first.
     pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
         let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
         for page in &pages {
@@ -162,7 +162,7 @@ impl<S> Audience<S> {
         let topic = self.new_topic();
         self.order(
             self.shard_of(reader),
-            Order::Join { reader, sink, greeting, topic, tier: Tier::Full },
+            ShardCommand::Join { reader, sink, greeting, topic, tier: Tier::Full },
         );
     }
 
@@ -176,9 +176,9 @@ impl<S> Audience<S> {
                 page.per_shard[shard] -= 1;
                 if page.readers == 0 {
                     self.pages.remove(&name);
-                    self.crowds.remove(&name);
+                    self.dirty_pages.remove(&name);
                 } else {
-                    self.crowds.insert(name);
+                    self.dirty_pages.insert(name);
                 }
             }
             Some(Follows::Counts(pages)) => {
@@ -216,42 +216,43 @@ impl<S> Audience<S> {
     }
 
     /// Sends one message to one reader.
-    pub fn tell(&self, reader: ReaderId, message: &[u8]) {
+    pub fn send_to(&self, reader: ReaderId, message: &[u8]) {
         let mut frames = Vec::with_capacity(frame::room_for(message.len()));
         frame::text(message, &mut frames);
-        self.order(self.shard_of(reader), Order::Send { reader, frames, sent: None });
+        self.order(self.shard_of(reader), ShardCommand::Send { reader, frames, sent: None });
     }
 
     /// Sends a batch's lines to all who follow their pages: each line is framed once, each shard told once.
-    pub fn publish<'a>(&self, lines: impl Iterator<Item = Fresh<'a>>) {
+    pub fn publish<'a>(&self, lines: impl Iterator<Item = Published<'a>>) {
         // A batch has few pages: most often one.
-        let mut bundles: Vec<Bundle> = Vec::new();
-        for Fresh { page, line, has_content } in lines {
+        let mut bundles: Vec<PageFrames> = Vec::new();
+        for Published { page, line, has_content } in lines {
             let Some(page) = self.pages.get(page) else { continue };
-            match bundles.iter_mut().rfind(|bundle| bundle.page.topic == page.topic) {
-                Some(bundle) => bundle.push(&line, has_content),
-                None => bundles.push(Bundle::of(page, &line, has_content)),
+            match bundles.iter_mut().rfind(|frames_of_page| frames_of_page.page.topic == page.topic)
+            {
+                Some(frames_of_page) => frames_of_page.push(&line, has_content),
+                None => bundles.push(PageFrames::of(page, &line, has_content)),
             }
         }
         self.send_bundles(bundles);
     }
 
-    fn send_bundles(&self, bundles: Vec<Bundle>) {
-        let mut parcels: Vec<Vec<Parcel>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for Bundle { page, full, plain } in bundles {
+    fn send_bundles(&self, bundles: Vec<PageFrames>) {
+        let mut deliveries: Vec<Vec<Delivery>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for PageFrames { page, full, plain } in bundles {
             let full: Frames = full.into();
             let plain = plain.map_or_else(|| full.clone(), Frames::from);
-            for (parcels, _) in
-                parcels.iter_mut().zip(&page.per_shard).filter(|(_, readers)| **readers > 0)
+            for (deliveries, _) in
+                deliveries.iter_mut().zip(&page.per_shard).filter(|(_, readers)| **readers > 0)
             {
                 let (plain, full) = (plain.clone(), full.clone());
-                parcels.push(Parcel { topic: page.topic, plain, full });
+                deliveries.push(Delivery { topic: page.topic, plain, full });
             }
         }
-        for (shard, parcels) in
-            parcels.into_iter().enumerate().filter(|(_, parcels)| !parcels.is_empty())
+        for (shard, deliveries) in
+            deliveries.into_iter().enumerate().filter(|(_, deliveries)| !deliveries.is_empty())
         {
-            self.order(shard, Order::Publish(parcels));
+            self.order(shard, ShardCommand::Publish(deliveries));
         }
     }
 
@@ -265,10 +266,10 @@ impl<S> Audience<S> {
         if mem::replace(&mut page.typing_told, true) {
             return;
         }
-        self.crowds.insert(name_of_page.clone());
+        self.dirty_pages.insert(name_of_page.clone());
         let message = format!("{{\"typing\":{}}}", json::text(name.unwrap_or_default()));
         let page = &self.pages[name_of_page];
-        self.notice(page, message.as_bytes());
+        self.broadcast(page, message.as_bytes());
     }
 
     /// A page's number of comments has changed.
@@ -282,13 +283,13 @@ impl<S> Audience<S> {
     pub fn liked(&mut self, page: &str, id: u64) {
         if let Some(entry) = self.pages.get_mut(page) {
             entry.liked.insert(id);
-            self.crowds.insert(page.into());
+            self.dirty_pages.insert(page.into());
         }
     }
 
     /// Once a second: what has changed about readers, counts and hearts.
     pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64, likes: impl Fn(u64) -> u64) {
-        for name in mem::take(&mut self.crowds) {
+        for name in mem::take(&mut self.dirty_pages) {
             let Some(page) = self.pages.get_mut(&name) else { continue };
             page.typing_told = false;
             let ids: Vec<u64> = page.liked.iter().take(LIKES_TOLD_MAX).copied().collect();
@@ -298,15 +299,15 @@ impl<S> Audience<S> {
             let rest = !page.liked.is_empty();
             if mem::replace(&mut page.told, page.readers) != page.readers {
                 let page = &self.pages[&name];
-                self.notice(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
+                self.broadcast(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
                 let message = format!("{{\"likes\":{}}}", json::likes(&counts));
-                self.notice(&self.pages[&name], message.as_bytes());
+                self.broadcast(&self.pages[&name], message.as_bytes());
             }
             if rest {
-                self.crowds.insert(name);
+                self.dirty_pages.insert(name);
             }
         }
         let counted = mem::take(&mut self.counted);
@@ -318,40 +319,40 @@ impl<S> Audience<S> {
             let news = pages.iter().filter(|page| counted.contains(*page));
             let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
             if !counts.is_empty() {
-                self.tell(*id, counts_message(counts.into_iter()).as_bytes());
+                self.send_to(*id, counts_message(counts.into_iter()).as_bytes());
             }
         }
     }
 
-    /// Whether [`Audience::tell_changes`] has something to tell.
+    /// Whether [`Subscribers::tell_changes`] has something to tell.
     pub fn has_changes(&self) -> bool {
-        !self.crowds.is_empty() || !self.counted.is_empty()
+        !self.dirty_pages.is_empty() || !self.counted.is_empty()
     }
 
     /// Tells every page the highest `seq` it has, so that a gap is noticed.
     pub fn tell_seqs(&self, seq: impl Fn(&str) -> u64) {
         for (name, page) in &self.pages {
-            self.notice(page, format!("{{\"seq\":{}}}", seq(name)).as_bytes());
+            self.broadcast(page, format!("{{\"seq\":{}}}", seq(name)).as_bytes());
         }
     }
 
     /// sayso stops.
-    pub fn goodbye(&self) {
+    pub fn close_all(&self) {
         for shard in 0..self.shards.len() {
-            self.order(shard, Order::Goodbye);
+            self.order(shard, ShardCommand::Goodbye);
         }
     }
 
     /// Sends a message of subprotocol `sayso.1` to a page.
-    fn notice(&self, page: &Page, message: &[u8]) {
-        self.send_bundles(vec![Bundle::of(page, message, false)]);
+    fn broadcast(&self, page: &Page, message: &[u8]) {
+        self.send_bundles(vec![PageFrames::of(page, message, false)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {
         (reader % self.shards.len() as u64) as usize
     }
 
-    fn order(&self, shard: usize, order: Order<S>) {
+    fn order(&self, shard: usize, order: ShardCommand<S>) {
         // A shard ends after the hub, unless it panicked; then the process is ending.
         let _ = self.shards[shard].send(order);
     }

@@ -19,7 +19,7 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
-                cut(address.to_canonical(), self.bits) == self.first
+                mask(address.to_canonical(), self.bits) == self.first
             }
             _ => false,
         }
@@ -49,7 +49,7 @@ impl FromStr for Network {
                 bits.ok_or_else(|| format!("but the number after / must be 0 to {width}"))?
             }
         };
-        let first = cut(address, bits);
+        let first = mask(address, bits);
         if first != address {
             return Err(format!("but has bits set after the first {bits}; write {first}/{bits}"));
         }
@@ -71,12 +71,12 @@ impl fmt::Display for Network {
 
 /// The proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trusted(Vec<Network>);
+pub struct TrustedProxies(Vec<Network>);
 
-impl Trusted {
+impl TrustedProxies {
     /// Nobody is trusted where the list is empty.
-    pub fn new(networks: Vec<Network>) -> Trusted {
-        Trusted(networks)
+    pub fn new(networks: Vec<Network>) -> TrustedProxies {
+        TrustedProxies(networks)
     }
 
     /// Whether one of the blocks has the address.
@@ -122,7 +122,7 @@ pub enum Forwarded {
 pub fn client<'h>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
-    trusted: &Trusted,
+    trusted: &TrustedProxies,
 ) -> Client {
     let mut client = Client { address: peer.to_canonical(), forwarded: Forwarded::None };
     let entries = forwarded.rev().flat_map(|value| value.rsplit(',')).map(str::trim);
@@ -142,29 +142,29 @@ pub fn client<'h>(
 /// What caps and rates count: an IPv4 address, or the /64 of an IPv6 one, which is what one household or one rented
 /// server gets, so that its 2^64 addresses are one client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Counted {
+pub enum ClientKey {
     /// The whole address.
     V4([u8; 4]),
     /// The first half of the address.
     V6([u8; 8]),
 }
 
-impl Counted {
+impl ClientKey {
     /// What an address counts as.
-    pub fn of(address: IpAddr) -> Counted {
+    pub fn of(address: IpAddr) -> ClientKey {
         match address.to_canonical() {
-            IpAddr::V4(address) => Counted::V4(address.octets()),
+            IpAddr::V4(address) => ClientKey::V4(address.octets()),
             IpAddr::V6(address) => {
                 let mut half = [0; 8];
                 half.copy_from_slice(&address.octets()[..8]);
-                Counted::V6(half)
+                ClientKey::V6(half)
             }
         }
     }
 }
 
 /// Says nothing, so that no log can have an address by accident.
-impl fmt::Debug for Counted {
+impl fmt::Debug for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Counted(…)")
     }
@@ -178,7 +178,7 @@ impl fmt::Debug for Client {
 }
 
 /// The address with all but the first `bits` bits cleared.
-fn cut(address: IpAddr, bits: u8) -> IpAddr {
+fn mask(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
@@ -215,7 +215,7 @@ mod tests {
 
     /// The client's address, and whether it was forwarded, where 10.0.0.0/8 and loopback are trusted.
     fn found(peer: &str, forwarded: &[&str]) -> (String, bool) {
-        let trusted = Trusted::new([loopback(), vec![network("10.0.0.0/8")]].concat());
+        let trusted = TrustedProxies::new([loopback(), vec![network("10.0.0.0/8")]].concat());
         let client = client(ip(peer), forwarded.iter().copied(), &trusted);
         (client.address.to_string(), client.forwarded == Forwarded::Believed)
     }
@@ -271,11 +271,11 @@ mod tests {
     #[test]
     fn every_length_of_both_families_reads_back() {
         for bits in 0..=32 {
-            let block = Network { first: cut(ip("255.255.255.255"), bits), bits };
+            let block = Network { first: mask(ip("255.255.255.255"), bits), bits };
             assert_eq!(network(&block.to_string()), block);
         }
         for bits in 0..=128 {
-            let block = Network { first: cut(ip("fdff:ffff:ffff::ffff"), bits), bits };
+            let block = Network { first: mask(ip("fdff:ffff:ffff::ffff"), bits), bits };
             assert_eq!(network(&block.to_string()), block);
         }
     }
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn ipv4_counts_by_address_and_ipv6_by_its_first_half() {
-        let counted = |text: &str| Counted::of(ip(text));
+        let counted = |text: &str| ClientKey::of(ip(text));
         assert!(counted("192.0.2.1") != counted("192.0.2.2"));
         assert!(counted("192.0.2.1") == counted("::ffff:192.0.2.1"));
         assert!(counted("2001:db8:1:2::1") == counted("2001:db8:1:2:ffff:ffff:ffff:ffff"));
@@ -378,6 +378,6 @@ mod tests {
     #[test]
     fn no_address_is_printed_for_debugging() {
         let client = Client { address: ip("192.0.2.1"), forwarded: Forwarded::Believed };
-        assert!(!format!("{client:?} {:?}", Counted::of(client.address)).contains("192"));
+        assert!(!format!("{client:?} {:?}", ClientKey::of(client.address)).contains("192"));
     }
 }

@@ -12,10 +12,10 @@ const ECHO_CHARS_MAX: usize = 80;
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// A list of origins as [`normal`] writes them.
+    /// A list of origins as [`normalize`] writes them.
     pub fn new(list: Vec<String>) -> Origins {
         debug_assert!(
-            list.iter().all(|origin| normal(origin).as_ref() == Ok(origin)),
+            list.iter().all(|origin| normalize(origin).as_ref() == Ok(origin)),
             "the list is normal"
         );
         Origins(list)
@@ -24,7 +24,7 @@ impl Origins {
     /// Whether a request with this `Origin` may come to this `Host`: from the same host and port, from a site of the
     /// list, or from no web page at all. The scheme is not compared, since a proxy may end TLS before sayso; so no
     /// port, 80 and 443 are the same port. `null`, which every sandboxed frame and local file sends, is nobody.
-    pub fn admits(&self, origin: Option<&str>, host: &str) -> bool {
+    pub fn allows(&self, origin: Option<&str>, host: &str) -> bool {
         match origin {
             None => true,
             Some(origin) => same(origin, host) || self.lists(origin),
@@ -32,19 +32,19 @@ impl Origins {
     }
 
     /// The value for `Access-Control-Allow-Origin`: the origin, if it is another site and of the list.
-    pub fn cross<'o>(&self, origin: Option<&'o str>, host: &str) -> Option<&'o str> {
+    pub fn cors_origin<'o>(&self, origin: Option<&'o str>, host: &str) -> Option<&'o str> {
         origin.filter(|origin| self.lists(origin) && !same(origin, host))
     }
 
     fn lists(&self, origin: &str) -> bool {
-        normal(origin).is_ok_and(|origin| self.0.contains(&origin))
+        normalize(origin).is_ok_and(|origin| self.0.contains(&origin))
     }
 }
 
 /// The sentence for an origin that is not admitted, with what would admit it. What is no origin is shortened and
 /// cleaned before it is repeated.
 pub fn refusal(origin: &str) -> String {
-    match normal(origin) {
+    match normalize(origin) {
         Ok(origin) => format!("origin {origin} is not allowed; add --allow-origin {origin}"),
         Err(_) if origin == "null" => {
             "origin null is not allowed; a sandboxed frame or a local file can't use these comments"
@@ -68,7 +68,7 @@ pub fn refusal(origin: &str) -> String {
 ///
 /// # Errors
 /// A sentence that goes on after "is …, ", with what to write where that can be told.
-pub fn normal(text: &str) -> Result<String, String> {
+pub fn normalize(text: &str) -> Result<String, String> {
     const EXPECTED: &str = "but must be an origin such as https://blog.example";
     if text == "*" {
         return Err(
@@ -125,7 +125,7 @@ pub fn normal(text: &str) -> Result<String, String> {
 
 /// Whether an `Origin` names the host and port of a `Host`.
 fn same(origin: &str, host: &str) -> bool {
-    let Ok(origin) = normal(origin) else { return false };
+    let Ok(origin) = normalize(origin) else { return false };
     let authority = origin.split_once("://").and_then(|(_, authority)| split(authority));
     let (Some((name, port)), Some((host_name, host_port))) = (authority, split(host)) else {
         return false;
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn who_is_no_browser_passes_and_who_is_nobody_does_not() {
-        assert!(none().admits(None, "a.example"));
+        assert!(none().allows(None, "a.example"));
         for nobody in [
             "null",
             "",
@@ -194,7 +194,7 @@ mod tests {
             "https://",
             "https://a.example, https://a.example",
         ] {
-            assert!(!none().admits(Some(nobody), "a.example"), "{nobody}");
+            assert!(!none().allows(Some(nobody), "a.example"), "{nobody}");
         }
     }
 
@@ -214,8 +214,8 @@ mod tests {
             ("http://[::1]", "[::1]:80"),
             ("http://my_pi.local:8000", "my_pi.local:8000"),
         ] {
-            assert!(none().admits(Some(origin), host), "{origin} {host}");
-            assert_eq!(none().cross(Some(origin), host), None, "{origin} {host}");
+            assert!(none().allows(Some(origin), host), "{origin} {host}");
+            assert_eq!(none().cors_origin(Some(origin), host), None, "{origin} {host}");
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
             ("https://a.example:99999", "a.example:99999"),
             ("https://a.example/", "a.example"),
         ] {
-            assert!(!none().admits(Some(origin), host), "{origin} {host}");
+            assert!(!none().allows(Some(origin), host), "{origin} {host}");
         }
     }
 
@@ -251,8 +251,8 @@ mod tests {
             "HTTPS://Blog.Example",
             "http://localhost:1313",
         ] {
-            assert!(blog().admits(Some(origin), "a.example"), "{origin}");
-            assert_eq!(blog().cross(Some(origin), "a.example"), Some(origin));
+            assert!(blog().allows(Some(origin), "a.example"), "{origin}");
+            assert_eq!(blog().cors_origin(Some(origin), "a.example"), Some(origin));
         }
         for origin in [
             "http://blog.example",
@@ -260,11 +260,11 @@ mod tests {
             "http://localhost",
             "https://x.blog.example",
         ] {
-            assert!(!blog().admits(Some(origin), "a.example"), "{origin}");
-            assert_eq!(blog().cross(Some(origin), "a.example"), None);
+            assert!(!blog().allows(Some(origin), "a.example"), "{origin}");
+            assert_eq!(blog().cors_origin(Some(origin), "a.example"), None);
         }
-        assert_eq!(blog().cross(None, "a.example"), None);
-        assert_eq!(blog().cross(Some("https://blog.example"), "blog.example"), None);
+        assert_eq!(blog().cors_origin(None, "a.example"), None);
+        assert_eq!(blog().cors_origin(Some("https://blog.example"), "blog.example"), None);
     }
 
     #[test]
@@ -278,8 +278,8 @@ mod tests {
             ("HTTP://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
             ("moz-extension://0a1b", "moz-extension://0a1b"),
         ] {
-            assert_eq!(normal(text).as_deref(), Ok(written));
-            assert_eq!(normal(written).as_deref(), Ok(written));
+            assert_eq!(normalize(text).as_deref(), Ok(written));
+            assert_eq!(normalize(written).as_deref(), Ok(written));
         }
     }
 
@@ -301,7 +301,7 @@ mod tests {
             ("https://ada@blog.example", "https://blog.example"),
             ("https://blog.example:x", "https://blog.example"),
         ] {
-            let error = normal(text).unwrap_err();
+            let error = normalize(text).unwrap_err();
             assert!(error.contains(advice), "{text}: {error}");
         }
     }
@@ -330,8 +330,8 @@ mod tests {
     #[test]
     fn the_longest_origin_passes_and_one_byte_more_does_not() {
         let host = "a".repeat(ORIGIN_BYTES_MAX - "https://".len());
-        assert!(none().admits(Some(&format!("https://{host}")), &host));
+        assert!(none().allows(Some(&format!("https://{host}")), &host));
         let host = format!("{host}a");
-        assert!(!none().admits(Some(&format!("https://{host}")), &host));
+        assert!(!none().allows(Some(&format!("https://{host}")), &host));
     }
 }

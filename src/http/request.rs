@@ -26,17 +26,17 @@ const QUOTE_BYTES_MAX: usize = 60;
 
 /// A request that is not done, as its HTTP status and a sentence with the value and the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct HttpError {
     /// RFC 9110 §15, RFC 6585.
     pub status: u16,
     /// Lower case, no full stop.
-    pub sentence: String,
+    pub message: String,
 }
 
-impl Refusal {
+impl HttpError {
     /// A refusal with this status.
-    pub fn new(status: u16, sentence: impl Into<String>) -> Refusal {
-        Refusal { status, sentence: sentence.into() }
+    pub fn new(status: u16, message: impl Into<String>) -> HttpError {
+        HttpError { status, message: message.into() }
     }
 }
 
@@ -45,7 +45,7 @@ impl Refusal {
 /// Header values may have bytes from 0x80, since browsers send cookies and proxies send cities in UTF-8; each is read as
 /// `?`, which no value that means something here has.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub struct RequestHead {
     text: String,
     method: Span,
     target: Span,
@@ -70,7 +70,7 @@ struct Span {
     to: u16,
 }
 
-impl Head {
+impl RequestHead {
     /// As sent: `GET`.
     pub fn method(&self) -> &str {
         self.part(self.method)
@@ -152,8 +152,8 @@ impl Head {
 ///
 /// # Errors
 /// 400 for what is malformed or ambiguous, as soon as it is seen; 431 and 413 for what is too large.
-pub fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
-    parse_on(bytes, &mut 0)
+pub fn parse(bytes: &[u8]) -> Result<Option<(RequestHead, usize)>, HttpError> {
+    parse_partial(bytes, &mut 0)
 }
 
 /// Like [`parse`], for a beginning that grows: `seen` is 0 at first and keeps how far earlier calls have looked, so
@@ -161,14 +161,17 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_on(bytes: &[u8], seen: &mut usize) -> Result<Option<(Head, usize)>, Refusal> {
+pub fn parse_partial(
+    bytes: &[u8],
+    seen: &mut usize,
+) -> Result<Option<(RequestHead, usize)>, HttpError> {
     let Some(end) = find_end(bytes, seen)? else { return Ok(None) };
     Ok(Some((read(&bytes[..end])?, end)))
 }
 
 /// The length of the head with its empty line. Every line feed that is passed has a carriage return before it and the
 /// other way round, so that nobody can see other lines than `httparse` will.
-fn find_end(bytes: &[u8], seen: &mut usize) -> Result<Option<usize>, Refusal> {
+fn find_end(bytes: &[u8], seen: &mut usize) -> Result<Option<usize>, HttpError> {
     let window = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
     for (at, &byte) in window.iter().enumerate().skip(*seen) {
         let after_return = at > 0 && window[at - 1] == b'\r';
@@ -185,23 +188,23 @@ fn find_end(bytes: &[u8], seen: &mut usize) -> Result<Option<usize>, Refusal> {
             }
             b'\r' | b'\n' | b'\t' | b' '..=b'~' | 0x80.. => {}
             _ => {
-                let sentence =
+                let message =
                     format!("byte {at} of the head is the control character 0x{byte:02x}");
-                return Err(malformed(sentence));
+                return Err(malformed(message));
             }
         }
     }
     *seen = window.len();
     if window.len() == HEAD_BYTES_MAX {
-        let sentence =
+        let message =
             format!("the head is longer than {HEAD_BYTES_MAX} bytes, no more are allowed");
-        return Err(Refusal::new(431, sentence));
+        return Err(HttpError::new(431, message));
     }
     Ok(None)
 }
 
 /// Reads a whole head, of which [`find_end`] has looked at every byte.
-fn read(bytes: &[u8]) -> Result<Head, Refusal> {
+fn read(bytes: &[u8]) -> Result<RequestHead, HttpError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
@@ -220,7 +223,7 @@ fn read(bytes: &[u8]) -> Result<Head, Refusal> {
             bytes.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
         }
     };
-    let mut head = Head {
+    let mut head = RequestHead {
         method: span(bytes, method.as_bytes()),
         target: span(bytes, target.as_bytes()),
         headers: request
@@ -233,11 +236,11 @@ fn read(bytes: &[u8]) -> Result<Head, Refusal> {
         text,
     };
     if let Some(value) = head.get("transfer-encoding") {
-        let sentence = format!(
+        let message = format!(
             "Transfer-Encoding {} is not understood, send Content-Length instead",
             quote(value)
         );
-        return Err(malformed(sentence));
+        return Err(malformed(message));
     }
     check_host(&head)?;
     if let Some(name) = ONCE.iter().find(|name| head.get_all(name).nth(1).is_some()) {
@@ -249,8 +252,8 @@ fn read(bytes: &[u8]) -> Result<Head, Refusal> {
     Ok(head)
 }
 
-fn malformed(sentence: impl Into<String>) -> Refusal {
-    Refusal::new(400, sentence)
+fn malformed(message: impl Into<String>) -> HttpError {
+    HttpError::new(400, message)
 }
 
 /// Where in `whole` its slice `part` lies. `httparse` gives slices of what it was given, and one static empty value.
@@ -267,8 +270,8 @@ fn span(whole: &[u8], part: &[u8]) -> Span {
 }
 
 /// Origin form in printable ASCII (RFC 9112 §3.2.1); a fragment never belongs into a request.
-fn check_target(target: &str) -> Result<(), Refusal> {
-    let sentence = if !target.is_ascii() {
+fn check_target(target: &str) -> Result<(), HttpError> {
+    let message = if !target.is_ascii() {
         "has bytes that are not ASCII, percent-encode them"
     } else if !target.starts_with('/') {
         "does not begin with /, only paths are answered here"
@@ -277,11 +280,11 @@ fn check_target(target: &str) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    Err(malformed(format!("the target {} {sentence}", quote(target))))
+    Err(malformed(format!("the target {} {message}", quote(target))))
 }
 
 /// RFC 9112 §3.2: exactly one; HTTP/1.0 may leave it out.
-fn check_host(head: &Head) -> Result<(), Refusal> {
+fn check_host(head: &RequestHead) -> Result<(), HttpError> {
     let count = head.get_all("host").count();
     let host = match (head.get("host"), head.version) {
         (Some(host), _) if count == 1 => host,
@@ -304,7 +307,7 @@ fn check_host(head: &Head) -> Result<(), Refusal> {
 }
 
 /// RFC 9112 §6.2, and nothing of what §6.3 lets a recipient repair: one header, digits only.
-fn content_length(head: &Head) -> Result<usize, Refusal> {
+fn content_length(head: &RequestHead) -> Result<usize, HttpError> {
     let mut lengths = head.get_all("content-length");
     let Some(value) = lengths.next() else { return Ok(0) };
     if lengths.next().is_some() {
@@ -319,24 +322,24 @@ fn content_length(head: &Head) -> Result<usize, Refusal> {
     match value.parse() {
         Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
         _ => {
-            let sentence = format!(
+            let message = format!(
                 "the body is {} bytes, at most {BODY_BYTES_MAX} are allowed",
                 shorten(value)
             );
-            Err(Refusal::new(413, sentence))
+            Err(HttpError::new(413, message))
         }
     }
 }
 
 /// The sentence to what `httparse` refuses.
-fn explain(error: httparse::Error, bytes: &[u8]) -> Refusal {
+fn explain(error: httparse::Error, bytes: &[u8]) -> HttpError {
     let mut lines = bytes.split(|&byte| byte == b'\n').map(|line| line.trim_ascii_end());
     let request_line = lossy(lines.next().unwrap_or_default());
-    let sentence = match error {
+    let message = match error {
         httparse::Error::TooManyHeaders => {
-            let sentence =
+            let message =
                 format!("the head has more than {HEADERS_MAX} headers, no more are allowed");
-            return Refusal::new(431, sentence);
+            return HttpError::new(431, message);
         }
         httparse::Error::Version => {
             format!(
@@ -359,7 +362,7 @@ fn explain(error: httparse::Error, bytes: &[u8]) -> Refusal {
             quote(&request_line)
         ),
     };
-    malformed(sentence)
+    malformed(message)
 }
 
 /// Whether the line begins with a token and a colon (RFC 9110 §5.6.2).

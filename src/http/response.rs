@@ -4,11 +4,11 @@
 
 use std::io::Write;
 
-use crate::http::request::{Head, Refusal, Version};
+use crate::http::request::{HttpError, RequestHead, Version};
 use crate::util::json;
 
 /// An answer of the private server with its head, bytes; a history stops early, with `more`, far below.
-pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 /// `Retry-After` of 429 and 503, seconds: what is full here empties by itself, mostly within moments.
 pub const RETRY_SECONDS: u32 = 2;
 /// What tiny_http's own headers and those of a page come to, twice.
@@ -26,7 +26,7 @@ const NOT_PASSED_ON: [&str; 7] = [
 
 /// A whole answer, not yet tied to a connection.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     status: u16,
     /// Header lines that are passed on, each with its line end.
     fields: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct Answer {
 
 /// The head of an answer whose body may still be coming.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Beginning {
+pub struct ResponseHead {
     status: u16,
     fields: Vec<u8>,
     /// Where the body begins, bytes.
@@ -46,12 +46,12 @@ pub struct Beginning {
     pub length: Option<usize>,
 }
 
-impl Beginning {
+impl ResponseHead {
     /// Reads the head of an answer; `None` while its end has not come.
     ///
     /// # Errors
     /// A sentence on what is wrong, which is a fault of ours.
-    pub fn parse(bytes: &[u8]) -> Result<Option<Beginning>, String> {
+    pub fn parse(bytes: &[u8]) -> Result<Option<ResponseHead>, String> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
         let body = match response.parse(bytes) {
@@ -91,39 +91,39 @@ impl Beginning {
         if !has_body(status) {
             length = Some(0);
         }
-        Ok(Some(Beginning { status, fields, body, length }))
+        Ok(Some(ResponseHead { status, fields, body, length }))
     }
 
     /// The whole answer, once `bytes` has all of it.
-    pub fn complete(self, mut bytes: Vec<u8>) -> Answer {
+    pub fn complete(self, mut bytes: Vec<u8>) -> Response {
         assert!(self.body <= bytes.len(), "the head of an answer is longer than the answer");
         if let Some(length) = self.length {
             bytes.truncate(self.body + length);
         }
-        Answer { status: self.status, fields: self.fields, bytes, body: self.body }
+        Response { status: self.status, fields: self.fields, bytes, body: self.body }
     }
 }
 
-impl Answer {
+impl Response {
     /// JSON that nobody keeps.
-    pub fn json(status: u16, json: String) -> Answer {
+    pub fn json(status: u16, json: String) -> Response {
         let fields = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
             X-Content-Type-Options: nosniff\r\n"
             .to_vec();
-        Answer { status, fields, bytes: json.into_bytes(), body: 0 }
+        Response { status, fields, bytes: json.into_bytes(), body: 0 }
     }
 
     /// What was refused, as `{"error":"…"}`.
-    pub fn refusal(refusal: &Refusal) -> Answer {
-        let error = format!("{{\"error\":{}}}", json::text(&refusal.sentence));
-        let Answer { mut fields, bytes, .. } = Answer::json(refusal.status, error);
+    pub fn refusal(refusal: &HttpError) -> Response {
+        let error = format!("{{\"error\":{}}}", json::text(&refusal.message));
+        let Response { mut fields, bytes, .. } = Response::json(refusal.status, error);
         if matches!(refusal.status, 429 | 503) {
             write_into(&mut fields, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
         }
         if refusal.status == 426 {
             fields.extend_from_slice(b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
         }
-        Answer { status: refusal.status, fields, bytes, body: 0 }
+        Response { status: refusal.status, fields, bytes, body: 0 }
     }
 
     /// The head as this connection needs it, with its empty line; `stays` says whether another request may follow.
@@ -143,7 +143,7 @@ impl Answer {
     }
 
     /// What follows the head for this request: nothing where it was asked for the head only.
-    pub fn body_for(&self, request: &Head) -> &[u8] {
+    pub fn body_for(&self, request: &RequestHead) -> &[u8] {
         if request.method() == "HEAD" || !has_body(self.status) { b"" } else { self.body() }
     }
 
@@ -193,11 +193,11 @@ fn reason(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn answer(text: &str) -> Answer {
-        Beginning::parse(text.as_bytes()).unwrap().unwrap().complete(text.into())
+    fn answer(text: &str) -> Response {
+        ResponseHead::parse(text.as_bytes()).unwrap().unwrap().complete(text.into())
     }
 
-    fn written(answer: &Answer, method: &str, version: Version, stays: bool) -> String {
+    fn written(answer: &Response, method: &str, version: Version, stays: bool) -> String {
         let request = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
         let (request, _) = crate::http::request::parse(request.as_bytes()).unwrap().unwrap();
         let mut bytes = answer.head(version, stays);
@@ -258,7 +258,7 @@ mod tests {
     fn every_part_of_a_head_is_partial_or_a_fault_but_never_an_answer() {
         let end = PAGE.find("page").unwrap();
         for end in 0..end {
-            assert_eq!(Beginning::parse(&PAGE.as_bytes()[..end]), Ok(None));
+            assert_eq!(ResponseHead::parse(&PAGE.as_bytes()[..end]), Ok(None));
         }
     }
 
@@ -272,15 +272,15 @@ mod tests {
             "HTTP/1.1 600 No\r\n\r\n",
             "nonsense\r\n\r\n",
         ] {
-            assert!(Beginning::parse(head.as_bytes()).is_err(), "{head:?}");
+            assert!(ResponseHead::parse(head.as_bytes()).is_err(), "{head:?}");
         }
     }
 
     #[test]
     fn a_refusal_is_json_with_its_sentence_and_says_when_to_come_again() {
         let text = |status| {
-            let refusal = Refusal::new(status, "say \"so\"");
-            written(&Answer::refusal(&refusal), "GET", Version::Http11, false)
+            let refusal = HttpError::new(status, "say \"so\"");
+            written(&Response::refusal(&refusal), "GET", Version::Http11, false)
         };
         assert!(
             text(400).starts_with("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n")

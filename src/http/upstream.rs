@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::http::request::{Head, Refusal};
-use crate::http::response::{ANSWER_BYTES_MAX, Answer, Beginning};
+use crate::http::request::{HttpError, RequestHead};
+use crate::http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead};
 
 /// From the first byte of the request to the last of the answer.
 pub const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long a request waits for one of the exchanges before in turn; each takes a millisecond or so.
-pub const TURN_PATIENCE: Duration = Duration::from_secs(2);
+pub const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The header that names the client, and that no client can send.
 pub const CLIENT_HEADER: &str = "X-Sayso-Client";
 /// What `web` reads. The length and the client are written here, the connection's own headers end at the door.
-const PASSED_ON: [&str; 10] = [
+const FORWARDED_HEADERS: [&str; 10] = [
     "Host",
     "Origin",
     "Accept",
@@ -41,17 +41,17 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 
 /// The way to the private server. Shared by all connections.
 #[derive(Debug)]
-pub struct Relay {
+pub struct Upstream {
     path: PathBuf,
     /// One token for each exchange that may begin; whoever has one gives it back.
-    turns: (Sender<()>, Receiver<()>),
+    permits: (Sender<()>, Receiver<()>),
     /// Told that the private server is gone. Who listens makes a new one, at most once a second.
     broken: Sender<()>,
 }
 
 /// What went wrong between us and ourselves.
 #[derive(Debug)]
-enum Fault {
+enum UpstreamError {
     /// Nobody listens on the private socket.
     Gone(io::Error),
     /// The deadline has passed.
@@ -60,36 +60,41 @@ enum Fault {
     Failed(String),
 }
 
-impl Relay {
+impl Upstream {
     /// To the server on the Unix socket at `path`, with at most `exchanges` at once (1 to [`EXCHANGES_MAX`]).
-    pub fn new(path: PathBuf, exchanges: usize, broken: Sender<()>) -> Relay {
+    pub fn new(path: PathBuf, exchanges: usize, broken: Sender<()>) -> Upstream {
         assert!((1..=EXCHANGES_MAX).contains(&exchanges), "{exchanges} exchanges are not 1 to 64");
-        let turns = crossbeam_channel::bounded(exchanges);
+        let permits = crossbeam_channel::bounded(exchanges);
         for _ in 0..exchanges {
-            turns.0.send(()).expect("the channel takes as many tokens as it is long");
+            permits.0.send(()).expect("the channel takes as many tokens as it is long");
         }
-        Relay { path, turns, broken }
+        Upstream { path, permits, broken }
     }
 
     /// Asks the private server for `client`, and reads its whole answer. Waits neither for the client nor without end.
     ///
     /// # Errors
     /// 503 where all exchanges stay taken, where the private server is gone or too slow, and where it answers nonsense.
-    pub fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
-        let turn = Turn::take(self)?;
+    pub fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
+        let permit = Permit::take(self)?;
         let answer = self.ask(&request(head, body, client));
-        drop(turn);
+        drop(permit);
         answer.map_err(|fault| self.refusal(&fault))
     }
 
-    fn ask(&self, request: &[u8]) -> Result<Answer, Fault> {
+    fn ask(&self, request: &[u8]) -> Result<Response, UpstreamError> {
         let deadline = Instant::now() + EXCHANGE_DEADLINE;
         let mut stream = UnixStream::connect(&self.path).map_err(|error| match error.kind() {
-            ErrorKind::ConnectionRefused | ErrorKind::NotFound => Fault::Gone(error),
-            _ => Fault::Failed(format!("can't connect to the private server: {error}")),
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => UpstreamError::Gone(error),
+            _ => UpstreamError::Failed(format!("can't connect to the private server: {error}")),
         })?;
-        stream.set_write_timeout(Some(EXCHANGE_DEADLINE)).map_err(Fault::of)?;
-        stream.write_all(request).map_err(Fault::of)?;
+        stream.set_write_timeout(Some(EXCHANGE_DEADLINE)).map_err(UpstreamError::of)?;
+        stream.write_all(request).map_err(UpstreamError::of)?;
         read_answer(|buffer| {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -100,61 +105,61 @@ impl Relay {
         })
     }
 
-    fn refusal(&self, fault: &Fault) -> Refusal {
+    fn refusal(&self, fault: &UpstreamError) -> HttpError {
         match fault {
-            Fault::Gone(error) => {
+            UpstreamError::Gone(error) => {
                 if self.broken.try_send(()).is_ok() {
                     log::warn!("the private server is gone, it is made anew: {error}");
                 }
-                Refusal::new(503, "the page is being brought back, try again")
+                HttpError::new(503, "the page is being brought back, try again")
             }
-            Fault::Late => {
+            UpstreamError::Late => {
                 let seconds = EXCHANGE_DEADLINE.as_secs();
                 log::warn!("the private server has not answered within {seconds} s");
-                Refusal::new(503, format!("there was no answer within {seconds} s, try again"))
+                HttpError::new(503, format!("there was no answer within {seconds} s, try again"))
             }
-            Fault::Failed(why) => {
+            UpstreamError::Failed(why) => {
                 log::warn!("{why}");
-                Refusal::new(503, "the answer could not be made, try again")
+                HttpError::new(503, "the answer could not be made, try again")
             }
         }
     }
 }
 
-impl Fault {
-    fn of(error: io::Error) -> Fault {
+impl UpstreamError {
+    fn of(error: io::Error) -> UpstreamError {
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Fault::Late,
-            _ => Fault::Failed(format!("the private server's socket failed: {error}")),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => UpstreamError::Late,
+            _ => UpstreamError::Failed(format!("the private server's socket failed: {error}")),
         }
     }
 }
 
 /// The right to one exchange.
-struct Turn<'r>(&'r Sender<()>);
+struct Permit<'r>(&'r Sender<()>);
 
-impl Turn<'_> {
-    fn take(relay: &Relay) -> Result<Turn<'_>, Refusal> {
-        match relay.turns.1.recv_timeout(TURN_PATIENCE) {
-            Ok(()) => Ok(Turn(&relay.turns.0)),
+impl Permit<'_> {
+    fn take(upstream: &Upstream) -> Result<Permit<'_>, HttpError> {
+        match upstream.permits.1.recv_timeout(PERMIT_TIMEOUT) {
+            Ok(()) => Ok(Permit(&upstream.permits.0)),
             Err(_) => {
-                let most = relay.turns.0.capacity().unwrap_or_default();
-                let sentence =
+                let most = upstream.permits.0.capacity().unwrap_or_default();
+                let message =
                     format!("{most} requests are being answered, no more are allowed at once");
-                Err(Refusal::new(503, sentence))
+                Err(HttpError::new(503, message))
             }
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.try_send(()).expect("the channel has room for the token that was taken from it");
     }
 }
 
 /// The request as the private server gets it. HEAD is asked for as GET: only the door knows that no body follows.
-fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
+fn request(head: &RequestHead, body: &[u8], client: IpAddr) -> Vec<u8> {
     let method = if head.method() == "HEAD" { "GET" } else { head.method() };
     let mut request = Vec::with_capacity(head.target().len() + body.len() + 512);
     let mut line = |parts: &[&str]| {
@@ -167,7 +172,8 @@ fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
     line(&["Connection: close"]);
     line(&[CLIENT_HEADER, ": ", &client.to_string()]);
     for (name, value) in head.headers() {
-        if let Some(name) = PASSED_ON.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        if let Some(name) = FORWARDED_HEADERS.iter().find(|known| known.eq_ignore_ascii_case(name))
+        {
             line(&[name, ": ", value]);
         }
     }
@@ -180,19 +186,21 @@ fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
 }
 
 /// Reads until the answer is whole: by its length, or to the end of the stream.
-fn read_answer(mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Result<Answer, Fault> {
+fn read_answer(
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> Result<Response, UpstreamError> {
     let mut bytes = vec![0; FIRST_READ_BYTES];
     let mut filled = 0;
-    let mut beginning: Option<Beginning> = None;
+    let mut beginning: Option<ResponseHead> = None;
     loop {
         if beginning.is_none() {
-            beginning = Beginning::parse(&bytes[..filled]).map_err(Fault::Failed)?;
+            beginning = ResponseHead::parse(&bytes[..filled]).map_err(UpstreamError::Failed)?;
         }
         let length = beginning.as_ref().and_then(|beginning| beginning.length);
         let end = beginning.as_ref().zip(length).map(|(b, length)| b.body.saturating_add(length));
-        if filled.max(end.unwrap_or(0)) > ANSWER_BYTES_MAX {
-            let why = format!("an answer is longer than {ANSWER_BYTES_MAX} bytes");
-            return Err(Fault::Failed(why));
+        if filled.max(end.unwrap_or(0)) > RESPONSE_BYTES_MAX {
+            let why = format!("an answer is longer than {RESPONSE_BYTES_MAX} bytes");
+            return Err(UpstreamError::Failed(why));
         }
         if end.is_some_and(|end| filled >= end) {
             break;
@@ -203,10 +211,12 @@ fn read_answer(mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Result<A
         bytes.append(&mut vec![0; room - bytes.len()]);
         match read(&mut bytes[filled..]) {
             Ok(0) if beginning.is_some() && end.is_none() => break,
-            Ok(0) => return Err(Fault::Failed(format!("an answer ended after {filled} bytes"))),
+            Ok(0) => {
+                return Err(UpstreamError::Failed(format!("an answer ended after {filled} bytes")));
+            }
             Ok(n) => filled += n,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Fault::of(error)),
+            Err(error) => return Err(UpstreamError::of(error)),
         }
     }
     bytes.truncate(filled);
@@ -223,7 +233,7 @@ mod tests {
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
 
-    fn head(text: &str) -> Head {
+    fn head(text: &str) -> RequestHead {
         crate::http::request::parse(text.as_bytes()).unwrap().unwrap().0
     }
 
@@ -232,23 +242,23 @@ mod tests {
     }
 
     /// A relay to nobody yet, with its socket's path in a folder of its own, and what it reports.
-    fn relay(name: &str, exchanges: usize) -> (Relay, PathBuf, Receiver<()>) {
+    fn upstream(name: &str, exchanges: usize) -> (Upstream, PathBuf, Receiver<()>) {
         let folder =
             std::env::temp_dir().join(format!("sayso-relay-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("s");
         let _ = std::fs::remove_file(&path);
         let (sender, broken) = crossbeam_channel::bounded(1);
-        (Relay::new(path.clone(), exchanges, sender), path, broken)
+        (Upstream::new(path.clone(), exchanges, sender), path, broken)
     }
 
-    fn read_in_parts(bytes: &[u8], part: usize) -> Result<Answer, Fault> {
+    fn read_in_parts(bytes: &[u8], part: usize) -> Result<Response, UpstreamError> {
         let mut left = bytes;
         read_answer(|buffer| left.take(part as u64).read(buffer).inspect(|n| left = &left[*n..]))
     }
 
     /// Every head that is accepted, with a body. What HTTP/1.0 says without a host is no well-formed HTTP/1.1, though tiny_http takes it.
-    fn accepted(stream: &[u8]) -> Vec<(Head, Vec<u8>)> {
+    fn accepted(stream: &[u8]) -> Vec<(RequestHead, Vec<u8>)> {
         let (mut rest, mut accepted) = (stream, Vec::new());
         while let Ok(Some((head, end))) = crate::http::request::parse(rest) {
             let body = vec![b'\n'; head.content_length()];
@@ -275,9 +285,9 @@ mod tests {
             assert_eq!((&bytes[end..], again.content_length()), (&*body, body.len()));
             assert!(again.target() == head.target() && !again.keep_alive());
             let same = |name: &&str| again.get_all(name).eq(head.get_all(name));
-            assert!(PASSED_ON.iter().all(same), "{}", bytes.escape_ascii());
+            assert!(FORWARDED_HEADERS.iter().all(same), "{}", bytes.escape_ascii());
             let passed =
-                |name: &str| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name));
+                |name: &str| FORWARDED_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name));
             let others = again.headers().filter(|(name, _)| !passed(name)).count();
             assert_eq!(others, if body.is_empty() { 2 } else { 3 });
         }
@@ -327,12 +337,13 @@ mod tests {
     fn the_largest_answer_is_read_and_one_byte_more_is_a_fault() {
         for (more, good) in [(0, true), (1, false)] {
             let unmeasured = "HTTP/1.1 200 OK\r\n\r\n".to_string();
-            let text = unmeasured.clone() + &"a".repeat(ANSWER_BYTES_MAX - unmeasured.len() + more);
+            let text =
+                unmeasured.clone() + &"a".repeat(RESPONSE_BYTES_MAX - unmeasured.len() + more);
             assert_eq!(read_in_parts(text.as_bytes(), 8_000).is_ok(), good);
             let measured = "HTTP/1.1 200 OK\r\nContent-Length: 1234567\r\n\r\n".len();
-            let length = format!("{:07}", ANSWER_BYTES_MAX - measured + more);
+            let length = format!("{:07}", RESPONSE_BYTES_MAX - measured + more);
             let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            let text = text + &"a".repeat(ANSWER_BYTES_MAX - measured + more);
+            let text = text + &"a".repeat(RESPONSE_BYTES_MAX - measured + more);
             assert_eq!(read_in_parts(text.as_bytes(), 8_000).is_ok(), good);
         }
         let huge = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", usize::MAX);
@@ -341,20 +352,20 @@ mod tests {
 
     #[test]
     fn a_gone_server_is_503_and_reported_once() {
-        let (relay, path, broken) = relay("gone", 1);
+        let (upstream, path, broken) = upstream("gone", 1);
         let head = head("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         for _ in 0..3 {
-            assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
+            assert_eq!(upstream.handle(&head, b"", client()).unwrap_err().status, 503);
         }
         assert_eq!(broken.try_iter().count(), 1);
         drop(UnixListener::bind(&path).unwrap());
-        assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
+        assert_eq!(upstream.handle(&head, b"", client()).unwrap_err().status, 503);
         assert_eq!(broken.try_iter().count(), 1);
     }
 
     #[test]
     fn a_server_that_hangs_up_or_answers_nonsense_is_503_and_the_next_exchange_is_good() {
-        let (relay, path, broken) = relay("nonsense", 1);
+        let (upstream, path, broken) = upstream("nonsense", 1);
         let listener = UnixListener::bind(&path).unwrap();
         let good = format!("{HEAD}page");
         thread::scope(|scope| {
@@ -367,21 +378,21 @@ mod tests {
             });
             let head = head("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
             for _ in 0..3 {
-                assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
+                assert_eq!(upstream.handle(&head, b"", client()).unwrap_err().status, 503);
             }
-            assert_eq!(relay.exchange(&head, b"", client()).unwrap().body(), b"page");
+            assert_eq!(upstream.handle(&head, b"", client()).unwrap().body(), b"page");
         });
         assert!(broken.is_empty());
     }
 
     #[test]
     fn the_last_exchange_is_had_and_one_more_waits_for_its_turn() {
-        let (relay, _, _broken) = relay("turns", 2);
-        let turns = [Turn::take(&relay).unwrap(), Turn::take(&relay).unwrap()];
-        let refusal = Turn::take(&relay).err().unwrap();
-        let sentence = "2 requests are being answered, no more are allowed at once";
-        assert_eq!(refusal, Refusal::new(503, sentence));
-        drop(turns);
-        assert!(Turn::take(&relay).is_ok());
+        let (upstream, _, _broken) = upstream("turns", 2);
+        let permits = [Permit::take(&upstream).unwrap(), Permit::take(&upstream).unwrap()];
+        let refusal = Permit::take(&upstream).err().unwrap();
+        let message = "2 requests are being answered, no more are allowed at once";
+        assert_eq!(refusal, HttpError::new(503, message));
+        drop(permits);
+        assert!(Permit::take(&upstream).is_ok());
     }
 }

@@ -11,73 +11,73 @@ use crossbeam_channel::Sender;
 
 use crate::{
     comment::draft::{Draft, Text},
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::{Author, Status},
     fanout::{ReaderId, Tier},
-    http::forwarded::Counted,
+    http::forwarded::ClientKey,
     store::history::History,
 };
 
 /// Requests that may wait for the hub. A batch takes them all; more would only mean that senders wait here instead of at their sockets.
-pub const INBOX_REQUESTS_MAX: usize = 1_024;
+pub const INBOX_COMMANDS_MAX: usize = 1_024;
 
 /// One request; `S` is what the fan-out sends to, which the hub only passes on.
-pub enum Request<S> {
+pub enum Command<S> {
     /// A new comment.
     Post {
         /// Already valid.
         draft: Draft,
         /// Whose bucket pays, beside the author's.
-        from: Counted,
+        from: ClientKey,
         /// Who hears of it.
-        reply: Reply,
+        reply: ReplyTo,
     },
     /// A new line for a known comment.
     Change {
         /// Which.
-        asked: Asked,
+        target: Target,
         /// What becomes of it.
         change: Change,
         /// Who asks.
-        by: By,
+        by: Actor,
         /// Whose bucket pays.
-        from: Counted,
+        from: ClientKey,
         /// Who hears of it.
-        reply: Reply,
+        reply: ReplyTo,
     },
     /// A heart, given or taken.
     Like {
         /// To which comment.
-        asked: Asked,
+        target: Target,
         /// Given.
         on: bool,
         /// By whom.
         author: Author,
         /// Whose bucket pays, beside the author's.
-        from: Counted,
+        from: ClientKey,
         /// Who hears of it.
-        reply: Reply,
+        reply: ReplyTo,
     },
     /// A new reader.
     Join(Join<S>),
     /// A reader has gone.
     Leave(ReaderId),
     /// A reader has shown whose it is.
-    Bind(ReaderId, Author),
+    Identify(ReaderId, Author),
     /// A reader is writing.
     Typing(ReaderId, Option<String>),
     /// A part of a page's history, over HTTP.
-    Read(Read),
+    ReadHistory(ReadHistory),
     /// Comments per page.
-    Count(Vec<String>, Call<Vec<(String, u64)>>),
+    Count(Vec<String>, Callback<Vec<(String, u64)>>),
     /// Rewrite the log with only the newest lines; answers how many bytes it had and has, or why not.
-    Compact(Call<Result<(u64, u64), String>>),
+    Compact(Callback<Result<(u64, u64), String>>),
     /// Finish, and say goodbye to all readers.
     Stop,
 }
 
 /// The comment that is to be changed.
-pub struct Asked {
+pub struct Target {
     /// Its id.
     pub id: u64,
     /// It must be on this page, if one is given.
@@ -97,7 +97,7 @@ pub enum Change {
 
 /// Who asks for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct By {
+pub struct Actor {
     /// Whose key was shown.
     pub author: Option<Author>,
     /// The moderator's token was shown.
@@ -105,28 +105,28 @@ pub struct By {
 }
 
 /// Where the outcome of a request goes.
-pub enum Reply {
+pub enum ReplyTo {
     /// To a socket. Its line comes with everyone's; errors carry the nonce.
     Reader(ReaderId, Option<String>),
     /// To whoever made this.
-    Call(Call<Result<Done, Reject>>),
+    Callback(Callback<Result<Written, Rejection>>),
 }
 
 /// Takes an answer somewhere; must not wait, the hub runs it.
-pub type Call<T> = Box<dyn FnOnce(T) + Send>;
+pub type Callback<T> = Box<dyn FnOnce(T) + Send>;
 
 /// What was done: the comment's present line, or how many like it, and how it came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
+pub struct Written {
     /// From `{` to `}`.
     pub line: Vec<u8>,
     /// How.
-    pub what: What,
+    pub what: WriteKind,
 }
 
-/// See [`Done`].
+/// See [`Written`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum WriteKind {
     /// A new public comment.
     Posted,
     /// A new comment that waits for a moderator.
@@ -148,23 +148,23 @@ pub struct Join<S> {
     /// Which frames it gets.
     pub tier: Tier,
     /// What it wants to follow.
-    pub follow: Follow,
+    pub follow: Subscription,
     /// Hears how it went; a channel with room for one.
-    pub welcome: Sender<Welcome>,
+    pub welcome: Sender<Joined>,
 }
 
 /// What a reader follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Follow {
+pub enum Subscription {
     /// A page, from somewhere on.
-    Page(String, From),
+    Page(String, StartAt),
     /// Only how many comments these pages have, each named once.
     Counts(Vec<String>),
 }
 
 /// Where a reader's history begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// Now.
     Live,
     /// The newest so many comments.
@@ -174,7 +174,7 @@ pub enum From {
 }
 
 /// A reader is in: what it is sent first. Live frames wait until it has that.
-pub struct Welcome {
+pub struct Joined {
     /// The lines asked for.
     pub history: History,
     /// Readers of the page, this one included.
@@ -184,22 +184,22 @@ pub struct Welcome {
 }
 
 /// A part of a page's history, over HTTP.
-pub struct Read {
+pub struct ReadHistory {
     /// Which page.
     pub page: String,
     /// Which part.
-    pub part: Part,
+    pub part: Range,
     /// Comments at most.
     pub limit: usize,
     /// Also those that wait for a moderator.
     pub moderator: bool,
     /// Who reads it.
-    pub answer: Call<History>,
+    pub answer: Callback<History>,
 }
 
-/// See [`Read`].
+/// See [`ReadHistory`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Range {
     /// The newest comments, or those before this id.
     Before(Option<u64>),
     /// Lines behind this `seq`.
@@ -208,7 +208,7 @@ pub enum Part {
 
 /// What anybody may look at without asking the hub.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct Stats {
     /// Highest durable `seq` of the log.
     pub seq: AtomicU64,
     /// The last batch found no room.
@@ -222,25 +222,25 @@ pub struct Pulse {
 }
 
 /// What everyone who asks the hub holds.
-pub struct Hub<S> {
+pub struct HubHandle<S> {
     /// The hub's inbox.
-    pub requests: Sender<Request<S>>,
+    pub commands: Sender<Command<S>>,
     /// What the hub lets be seen.
-    pub pulse: Arc<Pulse>,
+    pub stats: Arc<Stats>,
 }
 
-impl<S> Clone for Hub<S> {
-    fn clone(&self) -> Hub<S> {
-        Hub { requests: self.requests.clone(), pulse: self.pulse.clone() }
+impl<S> Clone for HubHandle<S> {
+    fn clone(&self) -> HubHandle<S> {
+        HubHandle { commands: self.commands.clone(), stats: self.stats.clone() }
     }
 }
 
-impl<S> Hub<S> {
+impl<S> HubHandle<S> {
     /// Asks, waiting while the inbox is full.
     ///
     /// # Errors
-    /// [`Reject::Stopping`] once the hub has ended.
-    pub fn ask(&self, request: Request<S>) -> Result<(), Reject> {
-        self.requests.send(request).map_err(|_| Reject::Stopping)
+    /// [`Rejection::Stopping`] once the hub has ended.
+    pub fn ask(&self, request: Command<S>) -> Result<(), Rejection> {
+        self.commands.send(request).map_err(|_| Rejection::Stopping)
     }
 }

@@ -2,18 +2,18 @@
 //!
 //! Like everything else a heart is told only once its line is on disk.
 
-use super::{Keeper, Outcome};
+use super::{Hub, Outcome};
 use crate::{
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::{Author, Comment},
-    http::forwarded::Counted,
-    hub::command::{Asked, Done, Reply, What},
-    hub::rate_limit::{Payer, Rates},
+    http::forwarded::ClientKey,
+    hub::command::{ReplyTo, Target, WriteKind, Written},
+    hub::rate_limit::{BucketKey, RateLimiter},
     limits::LIKED_COMMENTS_MAX,
     limits::Rate,
-    store::index::{Index, Item},
+    store::index::{CommentRef, Index},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
-    store::visibility::Sight,
+    store::visibility::Visibility,
     util::json,
 };
 
@@ -28,43 +28,46 @@ pub(super) struct Liked {
 }
 
 /// The buckets that hearts pay from, beside those of posts.
-pub(super) fn rates(posts: Option<&Rates>) -> Option<Rates> {
+pub(super) fn rates(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
     posts.map(|rates| {
         let Rate { posts, seconds } = rates.rate();
-        Rates::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
+        RateLimiter::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
     })
 }
 
 /// Hearts of a comment as everyone may see them: none of one that is taken away.
 pub(super) fn seen(index: &Index, likes: &Likes, id: u64) -> u64 {
-    let is_public = index.find(id).is_some_and(|item| item.sight == Sight::Public);
+    let is_public = index.find(id).is_some_and(|item| item.visibility == Visibility::Public);
     let page = index.page_of(id).filter(|_| is_public);
     page.map_or(0, |page| likes.count((page, id)))
 }
 
-impl<S> Keeper<S> {
+impl<S> Hub<S> {
     pub(super) fn like(
         &mut self,
-        asked: Asked,
+        target: Target,
         on: bool,
         author: Author,
-        from: Counted,
-    ) -> Result<Outcome, Reject> {
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
         if self.stopping {
-            return Err(Reject::Stopping);
+            return Err(Rejection::Stopping);
         }
-        let id = asked.id;
-        let item = self.index.find(id).filter(|item| item.sight.is_shared());
-        let item = item.ok_or(Reject::UnknownComment(id))?;
-        let number = self.index.page_of(id).ok_or(Reject::UnknownComment(id))?;
-        if asked.page.as_deref().is_some_and(|page| self.index.page_number_of(page) != Some(number))
+        let id = target.id;
+        let item = self.index.find(id).filter(|item| item.visibility.is_shared());
+        let item = item.ok_or(Rejection::UnknownComment(id))?;
+        let number = self.index.page_of(id).ok_or(Rejection::UnknownComment(id))?;
+        if target
+            .page
+            .as_deref()
+            .is_some_and(|page| self.index.page_number_of(page) != Some(number))
         {
-            return Err(Reject::NotOnPage(id));
+            return Err(Rejection::NotOnPage(id));
         }
-        match item.sight {
-            Sight::Public => {}
-            Sight::Hidden => return Err(Reject::Hidden(id)),
-            _ => return Err(Reject::Deleted(id)),
+        match item.visibility {
+            Visibility::Public => {}
+            Visibility::Hidden => return Err(Rejection::Hidden(id)),
+            _ => return Err(Rejection::Deleted(id)),
         }
         let key = (number, id);
         let liked = Outcome::Liked(Liked { key, author, on });
@@ -73,18 +76,18 @@ impl<S> Keeper<S> {
         }
         if on {
             self.likes.check_room(key).map_err(|full| match full {
-                Full::Comment => Reject::LikesFull(LIKES_A_COMMENT_MAX, "this comment"),
-                Full::All => Reject::LikesFull(LIKES_MAX, "this server"),
+                Full::Comment => Rejection::LikesFull(LIKES_A_COMMENT_MAX, "this comment"),
+                Full::All => Rejection::LikesFull(LIKES_MAX, "this server"),
             })?;
         }
-        let page = match asked.page {
+        let page = match target.page {
             Some(page) => page,
             None => self.page_named_in(item)?,
         };
-        let payers = [Payer::Address(from), Payer::Author(author)];
+        let payers = [BucketKey::Address(from), BucketKey::Author(author)];
         if let Some(rates) = &mut self.like_rates {
             let now = self.started.elapsed();
-            rates.take(&payers, now).map_err(|wait| Reject::TooFast {
+            rates.take(&payers, now).map_err(|wait| Rejection::TooFast {
                 wait,
                 rate: rates.rate(),
                 what: "likes",
@@ -96,7 +99,7 @@ impl<S> Keeper<S> {
         Ok(liked)
     }
 
-    fn page_named_in(&self, item: Item) -> Result<Box<str>, Reject> {
+    fn page_named_in(&self, item: CommentRef) -> Result<Box<str>, Rejection> {
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         Ok(comment.page.into())
@@ -108,16 +111,16 @@ impl<S> Keeper<S> {
     }
 
     /// A reader hears of it with everybody else, within a second.
-    pub(super) fn acknowledge_like(&self, reply: Reply, liked: &Liked) {
-        if let Reply::Call(call) = reply {
+    pub(super) fn acknowledge_like(&self, reply: ReplyTo, liked: &Liked) {
+        if let ReplyTo::Callback(call) = reply {
             let counts = json::likes(&[(liked.key.1, self.likes.count(liked.key))]);
             let line = format!("{{\"likes\":{counts}}}");
-            call(Ok(Done { line: line.into_bytes(), what: What::Changed }));
+            call(Ok(Written { line: line.into_bytes(), what: WriteKind::Changed }));
         }
     }
 
     /// Hearts of these comments, those that have any.
-    pub(super) fn likes_of(&self, items: &[Item]) -> Vec<(u64, u64)> {
+    pub(super) fn likes_of(&self, items: &[CommentRef]) -> Vec<(u64, u64)> {
         let counts = items.iter().map(|item| (item.id, seen(&self.index, &self.likes, item.id)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
@@ -125,7 +128,9 @@ impl<S> Keeper<S> {
     /// Hearts of the page's newest comments that have any.
     pub(super) fn likes_on(&self, page: &str) -> Vec<(u64, u64)> {
         let Some(number) = self.index.page_number_of(page) else { return Vec::new() };
-        let seen = |id: &u64| self.index.find(*id).is_some_and(|item| item.sight == Sight::Public);
+        let seen = |id: &u64| {
+            self.index.find(*id).is_some_and(|item| item.visibility == Visibility::Public)
+        };
         let newest = self.likes.newest(number).filter(|(id, _)| seen(id));
         newest.take(LIKED_COMMENTS_MAX).collect()
     }
@@ -133,7 +138,7 @@ impl<S> Keeper<S> {
     /// After the commit: what is told within a second.
     pub(super) fn note_likes(&mut self) {
         for (page, id) in self.batch.liked.drain(..) {
-            self.audience.liked(&page, id);
+            self.subscribers.liked(&page, id);
         }
     }
 }

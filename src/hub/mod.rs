@@ -24,25 +24,25 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
     comment::Author,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     fanout::ReaderId,
-    fanout::subscribers::{Audience, Fresh},
-    hub::command::{Done, Pulse, Reply, Request, What},
-    hub::line_cache::Recent,
-    hub::rate_limit::{Rates, Said},
+    fanout::subscribers::{Published, Subscribers},
+    hub::command::{Command, ReplyTo, Stats, WriteKind, Written},
+    hub::line_cache::LineCache,
+    hub::rate_limit::{DuplicateFilter, RateLimiter},
     hub::rules::{Hold, Rules},
-    log::{Fault, Log},
+    log::{CommitError, Log},
     store::history::redacted,
     store::index::{Entry, Index},
     store::likes::Likes,
-    store::visibility::Sight,
+    store::visibility::Visibility,
     util::threads,
 };
 
 /// Bytes of lines after which a batch is written: a send of it still fits a socket's buffer.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Requests taken into one batch, so that a flood of reads can't keep posts from being written.
-const BATCH_REQUESTS_MAX: usize = 1_024;
+const BATCH_COMMANDS_MAX: usize = 1_024;
 /// Readers and counts are told this often at most.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often each page is told its highest `seq`.
@@ -52,48 +52,48 @@ const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 const COMPACTION_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// See the [module](self). One thread owns it and ends it by dropping.
-pub struct Keeper<S> {
+pub struct Hub<S> {
     log: Log,
     log_id: Arc<str>,
     index: Index,
     likes: Likes,
-    audience: Audience<S>,
-    rates: Option<Rates>,
-    like_rates: Option<Rates>,
+    subscribers: Subscribers<S>,
+    rates: Option<RateLimiter>,
+    like_rates: Option<RateLimiter>,
     /// None where anybody may be as fast as they like.
-    said: Option<Said>,
+    said: Option<DuplicateFilter>,
     rules: Rules,
     /// Authors of a comment that everyone sees; only kept for `--hold new`.
     approved: HashSet<Author>,
-    pulse: Arc<Pulse>,
+    stats: Arc<Stats>,
     batch: Batch<S>,
     /// `created_at` of the batch's lines.
     now: String,
     started: Instant,
     stopping: bool,
-    upkeep: compaction::Upkeep,
-    recent: Recent,
+    compaction: compaction::Compaction,
+    recent: LineCache,
 }
 
 /// What one turn has taken in.
 struct Batch<S> {
-    lines: Vec<Staged>,
+    lines: Vec<StagedLine>,
     /// Page and id of each comment that another number likes.
     liked: Vec<(Box<str>, u64)>,
     /// Public lines one after another.
     bytes: Vec<u8>,
     /// In the order of their requests, each with the number of lines before it.
-    replies: Vec<(usize, Reply, Result<Outcome, Reject>)>,
+    replies: Vec<(usize, ReplyTo, Result<Outcome, Rejection>)>,
     /// Lines that were sent.
     published: usize,
     /// Requests that change nothing, for after the commit.
-    later: Vec<Request<S>>,
+    later: Vec<Command<S>>,
 }
 
 /// What becomes of a draft or a change that is in order.
 enum Outcome {
     /// The batch's line with this number, if the batch becomes durable.
-    Staged(usize, What),
+    StagedLine(usize, WriteKind),
     /// Nothing new: this is the present line; one that was durable before this batch is so whatever becomes of it.
     Known { line: Vec<u8>, durable: bool },
     /// A heart, if the batch becomes durable or it was so before.
@@ -101,41 +101,41 @@ enum Outcome {
 }
 
 /// A line that was just encoded.
-struct Made<'a> {
+struct EncodedLine<'a> {
     id: u64,
     seq: u64,
     page: &'a str,
-    sight: Sight,
-    before: Option<Sight>,
+    visibility: Visibility,
+    before: Option<Visibility>,
     author: Option<Author>,
     nonce: Option<&'a str>,
 }
 
-struct Staged {
+struct StagedLine {
     id: u64,
     page: Box<str>,
     range: std::ops::Range<usize>,
     /// In the log.
     offset: u64,
-    sight: Sight,
+    visibility: Visibility,
     /// What it was before; `None` for a new comment.
-    before: Option<Sight>,
+    before: Option<Visibility>,
     /// Whose comment it is.
     author: Option<Author>,
     /// The reader who asked.
     reader: Option<ReaderId>,
 }
 
-impl<S> Keeper<S> {
+impl<S> Hub<S> {
     /// The state on top of an opened log.
     pub fn new(
         log: Log,
         (index, likes): (Index, Likes),
-        audience: Audience<S>,
-        rates: Option<Rates>,
+        subscribers: Subscribers<S>,
+        rates: Option<RateLimiter>,
         rules: Rules,
-        pulse: Arc<Pulse>,
-    ) -> Keeper<S> {
+        stats: Arc<Stats>,
+    ) -> Hub<S> {
         let log_id = log.id().into();
         let batch = Batch {
             lines: Vec::new(),
@@ -145,27 +145,27 @@ impl<S> Keeper<S> {
             replies: Vec::new(),
             later: Vec::new(),
         };
-        let mut keeper = Keeper {
+        let mut hub = Hub {
             log,
             log_id,
             index,
             likes,
-            audience,
+            subscribers,
             like_rates: likes::rates(rates.as_ref()),
-            said: rates.as_ref().map(|_| Said::default()),
+            said: rates.as_ref().map(|_| DuplicateFilter::default()),
             rates,
             rules,
             approved: HashSet::new(),
-            pulse,
+            stats,
             batch,
             now: String::new(),
             started: Instant::now(),
             stopping: false,
-            upkeep: compaction::Upkeep::default(),
-            recent: Recent::default(),
+            compaction: compaction::Compaction::default(),
+            recent: LineCache::default(),
         };
-        keeper.beat();
-        keeper
+        hub.publish_stats();
+        hub
     }
 
     /// `--hold new` lets these authors through.
@@ -174,65 +174,66 @@ impl<S> Keeper<S> {
     }
 
     /// Serves until nobody is left who could ask.
-    pub fn run(mut self, inbox: Receiver<Request<S>>) {
+    pub fn run(mut self, inbox: Receiver<Command<S>>) {
         let mut tell_at = Instant::now();
         let mut seqs_at = Instant::now() + SEQ_INTERVAL;
         loop {
-            let mut next = if self.audience.has_changes() { tell_at.min(seqs_at) } else { seqs_at };
+            let mut next =
+                if self.subscribers.has_changes() { tell_at.min(seqs_at) } else { seqs_at };
             if self.is_compacting() {
                 next = next.min(Instant::now() + COMPACTION_LOOK_INTERVAL);
             }
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(first) => self.turn(&mut threads::after_others(first, &inbox)),
+                Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.keep_up();
+            self.poll_compaction();
             let now = Instant::now();
-            if now >= tell_at && self.audience.has_changes() {
+            if now >= tell_at && self.subscribers.has_changes() {
                 tell_at = now + TELL_INTERVAL;
-                self.audience.tell_changes(
+                self.subscribers.tell_changes(
                     |page| self.index.count(page),
                     |id| likes::seen(&self.index, &self.likes, id),
                 );
             }
             if now >= seqs_at {
                 seqs_at = now + SEQ_INTERVAL;
-                self.audience.tell_seqs(|page| self.index.seq(page));
+                self.subscribers.tell_seqs(|page| self.index.seq(page));
             }
         }
     }
 
     /// One batch.
-    pub fn turn(&mut self, requests: &mut dyn Iterator<Item = Request<S>>) {
+    pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
         self.now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         self.index.begin();
-        for request in requests.take(BATCH_REQUESTS_MAX) {
+        for request in commands.take(BATCH_COMMANDS_MAX) {
             self.take(request);
             if self.batch.bytes.len() >= BATCH_BYTES_MAX {
                 break;
             }
         }
-        self.finish();
+        self.commit_batch();
         for request in std::mem::take(&mut self.batch.later) {
             self.serve(request);
         }
-        self.beat();
+        self.publish_stats();
     }
 
-    fn take(&mut self, request: Request<S>) {
+    fn take(&mut self, request: Command<S>) {
         let staged_before = self.batch.lines.len();
         let (outcome, reply) = match request {
-            Request::Post { draft, from, reply } => (self.post(draft, from), reply),
-            Request::Change { asked, change, by, from, reply } => {
-                (self.change(asked, change, by, from), reply)
+            Command::Post { draft, from, reply } => (self.post(draft, from), reply),
+            Command::Change { target, change, by, from, reply } => {
+                (self.change(target, change, by, from), reply)
             }
-            Request::Like { asked, on, author, from, reply } => {
-                (self.like(asked, on, author, from), reply)
+            Command::Like { target, on, author, from, reply } => {
+                (self.like(target, on, author, from), reply)
             }
             other => return self.batch.later.push(other),
         };
-        if let (Some(staged), Reply::Reader(reader, _)) =
+        if let (Some(staged), ReplyTo::Reader(reader, _)) =
             (self.batch.lines.get_mut(staged_before), &reply)
         {
             staged.reader = Some(*reader);
@@ -241,17 +242,17 @@ impl<S> Keeper<S> {
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
-    fn stage(&mut self, start: usize, made: Made) -> usize {
-        let Made { id, seq, page, sight, before, author, nonce } = made;
+    fn stage(&mut self, start: usize, made: EncodedLine) -> usize {
+        let EncodedLine { id, seq, page, visibility, before, author, nonce } = made;
         let range = start..self.batch.bytes.len();
         let place = self.log.stage(&self.batch.bytes[range.clone()]);
-        self.index.put(Entry { id, seq, place, sight, page, nonce });
-        self.batch.lines.push(Staged {
+        self.index.put(Entry { id, seq, place, visibility, page, nonce });
+        self.batch.lines.push(StagedLine {
             id,
             page: page.into(),
             range,
             offset: place.offset,
-            sight,
+            visibility,
             before,
             author,
             reader: None,
@@ -260,21 +261,21 @@ impl<S> Keeper<S> {
     }
 
     /// Makes the batch durable, and only then known, in the order of the requests.
-    fn finish(&mut self) {
+    fn commit_batch(&mut self) {
         let is_empty = self.batch.lines.is_empty() && self.batch.liked.is_empty();
         let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
             Ok(()) => {
-                self.index.keep();
-                self.likes.keep();
-                self.pulse.full.fetch_and(is_empty, Relaxed);
+                self.index.commit();
+                self.likes.commit();
+                self.stats.full.fetch_and(is_empty, Relaxed);
                 // Before anybody hears of it, so that nobody is then served an older page.
-                self.pulse.seq.store(self.log.next_seq() - 1, Relaxed);
+                self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
                 None
             }
             Err(fault) => {
                 self.likes.roll_back();
                 self.index.roll_back();
-                self.said.iter_mut().for_each(Said::forget);
+                self.said.iter_mut().for_each(DuplicateFilter::forget);
                 self.batch.liked.clear();
                 Some(self.storage_fault(fault))
             }
@@ -282,8 +283,8 @@ impl<S> Keeper<S> {
         let replies = std::mem::take(&mut self.batch.replies);
         for (lines_before, reply, outcome) in replies {
             // What a reader hears beside the lines keeps its place among them; all else is published at once.
-            let beside = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
-            if beside && fault.is_none() && matches!(reply, Reply::Reader(..)) {
+            let beside = !matches!(outcome, Ok(Outcome::StagedLine(..) | Outcome::Liked(..)));
+            if beside && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
                 self.publish_up_to(lines_before);
             }
             match (outcome, &fault) {
@@ -313,7 +314,7 @@ impl<S> Keeper<S> {
         let mut shared_from = start;
         for at in start..end {
             self.take_note_of(at);
-            if !self.batch.lines[at].sight.is_shared() {
+            if !self.batch.lines[at].visibility.is_shared() {
                 self.publish_shared(shared_from..at);
                 self.tell_owner(at);
                 shared_from = at + 1;
@@ -323,16 +324,17 @@ impl<S> Keeper<S> {
     }
 
     fn take_note_of(&mut self, at: usize) {
-        let Staged { page, range, sight, before, author, offset, .. } = &self.batch.lines[at];
+        let StagedLine { page, range, visibility, before, author, offset, .. } =
+            &self.batch.lines[at];
         self.recent.push(*offset, &self.batch.bytes[range.clone()]);
-        if *before == Some(Sight::Hidden) && *sight == Sight::Public {
-            self.audience.liked(page, self.batch.lines[at].id);
+        if *before == Some(Visibility::Hidden) && *visibility == Visibility::Public {
+            self.subscribers.liked(page, self.batch.lines[at].id);
         }
-        let counted = *before == Some(Sight::Public);
-        if counted != (*sight == Sight::Public) {
-            self.audience.recount(page);
+        let counted = *before == Some(Visibility::Public);
+        if counted != (*visibility == Visibility::Public) {
+            self.subscribers.recount(page);
         }
-        if self.rules.hold == Hold::New && *sight == Sight::Public {
+        if self.rules.hold == Hold::New && *visibility == Visibility::Public {
             self.approved.extend(*author);
         }
     }
@@ -341,60 +343,62 @@ impl<S> Keeper<S> {
         let Batch { lines, bytes, .. } = &self.batch;
         let lines = lines[range].iter().map(|staged| {
             let line = &bytes[staged.range.clone()];
-            let is_hidden = staged.sight == Sight::Hidden;
+            let is_hidden = staged.visibility == Visibility::Hidden;
             let reduced = is_hidden.then(|| redacted(line).expect("a staged line is a comment's"));
-            Fresh {
+            Published {
                 page: &staged.page,
                 line: reduced.map_or(Cow::Borrowed(line), Cow::Owned),
-                has_content: staged.sight == Sight::Public,
+                has_content: staged.visibility == Visibility::Public,
             }
         });
-        self.audience.publish(lines);
+        self.subscribers.publish(lines);
     }
 
     /// A line that is not for everyone goes to its author and to who asked for it.
     fn tell_owner(&self, at: usize) {
-        let Staged { page, author, reader, range, .. } = &self.batch.lines[at];
+        let StagedLine { page, author, reader, range, .. } = &self.batch.lines[at];
         let mut readers =
-            author.map_or(Vec::new(), |author| self.audience.readers_of(page, author));
+            author.map_or(Vec::new(), |author| self.subscribers.readers_of(page, author));
         readers.extend(reader.filter(|reader| !readers.contains(reader)));
         for reader in readers {
-            self.audience.tell(reader, &self.batch.bytes[range.clone()]);
+            self.subscribers.send_to(reader, &self.batch.bytes[range.clone()]);
         }
     }
 
-    fn acknowledge(&self, reply: Reply, outcome: Outcome) {
+    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome) {
         match (reply, outcome) {
-            (Reply::Call(call), Outcome::Staged(at, what)) => {
+            (ReplyTo::Callback(call), Outcome::StagedLine(at, what)) => {
                 let line = self.batch.bytes[self.batch.lines[at].range.clone()].to_vec();
-                call(Ok(Done { line, what }));
+                call(Ok(Written { line, what }));
             }
-            (Reply::Call(call), Outcome::Known { line, .. }) => {
-                call(Ok(Done { line, what: What::Known }));
+            (ReplyTo::Callback(call), Outcome::Known { line, .. }) => {
+                call(Ok(Written { line, what: WriteKind::Known }));
             }
-            (Reply::Reader(reader, _), Outcome::Known { line, .. }) => {
-                self.audience.tell(reader, &line)
+            (ReplyTo::Reader(reader, _), Outcome::Known { line, .. }) => {
+                self.subscribers.send_to(reader, &line)
             }
             (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
             // The line itself, sent by `publish`, is the acknowledgement.
-            (Reply::Reader(..), Outcome::Staged(..)) => {}
+            (ReplyTo::Reader(..), Outcome::StagedLine(..)) => {}
         }
     }
 
-    fn reject(&self, reply: Reply, reject: &Reject) {
+    fn reject(&self, reply: ReplyTo, reject: &Rejection) {
         match reply {
-            Reply::Call(call) => call(Err(reject.clone())),
-            Reply::Reader(reader, nonce) => {
-                self.audience.tell(reader, reject.to_json(nonce.as_deref()).as_bytes())
+            ReplyTo::Callback(call) => call(Err(reject.clone())),
+            ReplyTo::Reader(reader, nonce) => {
+                self.subscribers.send_to(reader, reject.to_json(nonce.as_deref()).as_bytes())
             }
         }
     }
 
-    fn storage_fault(&self, fault: Fault) -> Reject {
+    fn storage_fault(&self, fault: CommitError) -> Rejection {
         let sentence = fault.to_string();
         let (is_new, reject) = match fault {
-            Fault::Full => (!self.pulse.full.swap(true, Relaxed), Reject::StorageFull),
-            Fault::Failed(why) => (self.pulse.failed.set(why).is_ok(), Reject::StorageFailed),
+            CommitError::Full => (!self.stats.full.swap(true, Relaxed), Rejection::StorageFull),
+            CommitError::Failed(why) => {
+                (self.stats.failed.set(why).is_ok(), Rejection::StorageFailed)
+            }
         };
         if is_new {
             log::error!("{sentence}");
@@ -402,14 +406,14 @@ impl<S> Keeper<S> {
         reject
     }
 
-    fn unreadable(&self, error: &std::io::Error) -> Reject {
+    fn unreadable(&self, error: &std::io::Error) -> Rejection {
         log::error!("reading a comment: {error}");
-        Reject::StorageFailed
+        Rejection::StorageFailed
     }
 
-    fn beat(&mut self) {
-        self.pulse.seq.store(self.log.next_seq() - 1, Relaxed);
-        self.pulse.comments.store(self.index.comment_count() as u64, Relaxed);
-        self.pulse.readers.store(self.audience.len() as u64, Relaxed);
+    fn publish_stats(&mut self) {
+        self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
+        self.stats.comments.store(self.index.comment_count() as u64, Relaxed);
+        self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
     }
 }

@@ -8,16 +8,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{comment::Author, http::forwarded::Counted, limits::Rate};
+use crate::{comment::Author, http::forwarded::ClientKey, limits::Rate};
 
 /// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
 const BUCKETS_MAX: usize = 65_536;
 
 /// Whose bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Payer {
+pub enum BucketKey {
     /// An IPv4 address or an IPv6 /64.
-    Address(Counted),
+    Address(ClientKey),
     /// A pseudonym.
     Author(Author),
 }
@@ -25,20 +25,20 @@ pub enum Payer {
 /// The buckets, each one number: the time until which it is used up (GCRA, ITU-T I.371; equal to a token bucket of `posts`
 /// tokens that refills one every `seconds / posts`).
 #[derive(Debug)]
-pub struct Rates {
+pub struct RateLimiter {
     rate: Rate,
     interval: Duration,
     window: Duration,
     /// Two generations of half the buckets: what is used moves to the young one; when that is full, the old one goes.
-    young: HashMap<Payer, Duration>,
-    old: HashMap<Payer, Duration>,
+    young: HashMap<BucketKey, Duration>,
+    old: HashMap<BucketKey, Duration>,
 }
 
-impl Rates {
+impl RateLimiter {
     /// Full buckets for everyone.
-    pub fn new(rate: Rate) -> Rates {
+    pub fn new(rate: Rate) -> RateLimiter {
         let window = Duration::from_secs(u64::from(rate.seconds));
-        Rates {
+        RateLimiter {
             rate,
             interval: window / rate.posts,
             window,
@@ -56,7 +56,7 @@ impl Rates {
     ///
     /// # Errors
     /// The seconds to wait, at least 1, if one of the buckets is empty; then none is touched.
-    pub fn take(&mut self, payers: &[Payer], now: Duration) -> Result<(), u32> {
+    pub fn take(&mut self, payers: &[BucketKey], now: Duration) -> Result<(), u32> {
         let mut wait = Duration::ZERO;
         for payer in payers {
             let after = self.used_until(payer).max(now) + self.interval;
@@ -72,11 +72,11 @@ impl Rates {
         Ok(())
     }
 
-    fn used_until(&self, payer: &Payer) -> Duration {
+    fn used_until(&self, payer: &BucketKey) -> Duration {
         self.young.get(payer).or_else(|| self.old.get(payer)).copied().unwrap_or_default()
     }
 
-    fn remember(&mut self, payer: Payer, until: Duration) {
+    fn remember(&mut self, payer: BucketKey, until: Duration) {
         if self.young.len() >= BUCKETS_MAX / 2 && !self.young.contains_key(&payer) {
             self.old = std::mem::take(&mut self.young);
         }
@@ -92,18 +92,18 @@ const SAID_MAX: usize = 32_768;
 /// Shorter ones may be said as often as anybody likes: "me too" is no spam.
 pub const SAID_BYTES_MIN: usize = 24;
 
-/// What was said in the last minutes: fingerprints, and the second when each was; young and old as in [`Rates`].
+/// What was said in the last minutes: fingerprints, and the second when each was; young and old as in [`RateLimiter`].
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct DuplicateFilter {
     young: HashMap<u64, u32>,
     old: HashMap<u64, u32>,
     turned: Duration,
     hasher: RandomState,
 }
 
-impl Said {
+impl DuplicateFilter {
     /// Remembers what `who` says, where that is not the same as before.
-    pub fn is_new(&mut self, who: Payer, what: &[u8], now: Duration) -> bool {
+    pub fn is_new(&mut self, who: BucketKey, what: &[u8], now: Duration) -> bool {
         if now > self.turned + SAID_WINDOW || self.young.len() >= SAID_MAX {
             self.old = std::mem::take(&mut self.young);
             self.turned = now;
@@ -128,13 +128,13 @@ impl Said {
 mod tests {
     use super::*;
 
-    fn author(n: u32) -> Payer {
-        Payer::Author(Author::of_key(&format!("{n:016}")))
+    fn author(n: u32) -> BucketKey {
+        BucketKey::Author(Author::from_key(&format!("{n:016}")))
     }
 
     #[test]
     fn ten_a_minute_are_ten_at_once_and_then_one_every_six_seconds() {
-        let mut rates = Rates::new(Rate { posts: 10, seconds: 60 });
+        let mut rates = RateLimiter::new(Rate { posts: 10, seconds: 60 });
         let at = Duration::from_secs;
         for _ in 0..10 {
             assert_eq!(rates.take(&[author(1)], at(1000)), Ok(()));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_refused_post_takes_nothing_from_the_other_bucket() {
-        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        let mut rates = RateLimiter::new(Rate { posts: 1, seconds: 60 });
         assert_eq!(rates.take(&[author(1)], Duration::ZERO), Ok(()));
         assert_eq!(rates.take(&[author(1), author(2)], Duration::ZERO), Err(60));
         assert_eq!(rates.take(&[author(2)], Duration::ZERO), Ok(()));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_same_is_the_same_for_five_minutes_and_from_one_alone() {
-        let mut said = Said::default();
+        let mut said = DuplicateFilter::default();
         let at = Duration::from_secs;
         let mut is_new = |n, what: &[u8], now| said.is_new(author(n), what, at(now));
         assert!(is_new(1, b"buy", 0) && is_new(2, b"buy", 0) && is_new(1, b"bye", 0));
@@ -169,11 +169,11 @@ mod tests {
 
     #[test]
     fn no_more_than_the_stated_number_of_buckets_is_kept_and_the_newest_stay() {
-        let mut rates = Rates::new(Rate { posts: 1, seconds: 60 });
+        let mut rates = RateLimiter::new(Rate { posts: 1, seconds: 60 });
         for n in 0..100_000 {
             assert_eq!(rates.take(&[author(n)], Duration::ZERO), Ok(()));
         }
-        let mut said = Said::default();
+        let mut said = DuplicateFilter::default();
         for n in 0..100_000u32 {
             assert!(said.is_new(author(1), &n.to_le_bytes(), Duration::ZERO));
         }

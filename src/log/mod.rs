@@ -20,10 +20,10 @@ use std::{
 
 use crate::{
     error::Error,
-    log::scan::{Header, Place, Scan, Tail, scan},
-    log::storage::{Disk, ReadAt},
-    log::trailer::seal,
-    log::writer::{Writer, Written, copy, header_line},
+    log::scan::{Header, Location, ScanReport, Tail, scan},
+    log::storage::{ReadAt, Storage},
+    log::trailer::append_trailer,
+    log::writer::{FinishedLog, LogWriter, copy, header_line},
 };
 
 /// When a comment counts as stored.
@@ -42,25 +42,25 @@ const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// Why a batch did not become durable. Nothing of it is in the file that will be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum CommitError {
     /// There is no room, for now: the next batch is tried again.
     Full,
     /// The medium failed; no later success is believed until sayso is started anew. The text says how it failed.
     Failed(String),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Full => write!(f, "storage is full"),
-            Fault::Failed(why) => write!(f, "storage has failed: {why}"),
+            CommitError::Full => write!(f, "storage is full"),
+            CommitError::Failed(why) => write!(f, "storage has failed: {why}"),
         }
     }
 }
 
 /// A torn tail that was kept aside when the log was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Torn {
+pub struct TornTail {
     /// Where the bytes are now.
     pub kept: PathBuf,
     /// How many.
@@ -69,29 +69,29 @@ pub struct Torn {
 
 /// A log that another has taken the place of; gone when this and all its readers are dropped.
 pub struct Replaced {
-    _disk: Box<dyn Disk>,
+    _disk: Box<dyn Storage>,
     _reader: Arc<dyn ReadAt>,
 }
 
 /// An open log. One thread has it; any thread may read through [`Log::reader`].
 pub struct Log {
-    disk: Box<dyn Disk>,
+    disk: Box<dyn Storage>,
     reader: Arc<dyn ReadAt>,
     sync: SyncMode,
     header: Header,
     /// Bytes that are written, synced and good.
     end: u64,
     /// The same, for a compaction that catches up with it.
-    seen_end: Arc<AtomicU64>,
+    shared_end: Arc<AtomicU64>,
     next: u64,
     crc: u32,
-    staged: Staged,
+    staged: StagedBytes,
     failed: Option<String>,
 }
 
 /// A batch that is not written yet. Its last line is open: whether it carries `more` is known only when the next one comes.
 #[derive(Default)]
-struct Staged {
+struct StagedBytes {
     bytes: Vec<u8>,
     open_line: Option<usize>,
     lines: u64,
@@ -104,12 +104,12 @@ impl Log {
     /// # Errors
     /// [`Error::Damaged`] and [`Error::NotALog`] leave the file as it is; others come from the medium.
     pub fn open(
-        mut disk: Box<dyn Disk>,
+        mut disk: Box<dyn Storage>,
         path: &Path,
         sync: SyncMode,
         now: SystemTime,
-        mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
-    ) -> Result<(Log, Option<Torn>), Error> {
+        mut each: impl FnMut(&[u8], Location) -> Result<u64, String>,
+    ) -> Result<(Log, Option<TornTail>), Error> {
         let io_error = |what| {
             let path = path.to_owned();
             move |source| Error::Io { what, path, source }
@@ -136,17 +136,17 @@ impl Log {
             sync,
             header: Header::default(),
             end: found.end,
-            seen_end: Arc::default(),
+            shared_end: Arc::default(),
             next: found.last_seq + 1,
             crc: found.crc,
-            staged: Staged::default(),
+            staged: StagedBytes::default(),
             failed: None,
         };
         log.begin(found, now).map_err(io_error("begin"))?;
         Ok((log, torn))
     }
 
-    fn begin(&mut self, found: Scan, now: SystemTime) -> io::Result<()> {
+    fn begin(&mut self, found: ScanReport, now: SystemTime) -> io::Result<()> {
         if let Some(header) = found.header {
             self.next = self.next.max(header.next);
             self.header = header;
@@ -158,7 +158,7 @@ impl Log {
             (self.end, self.crc) = (line.len() as u64, crc);
         }
         self.staged.crc = self.crc;
-        self.seen_end.store(self.end, Release);
+        self.shared_end.store(self.end, Release);
         Ok(())
     }
 
@@ -187,9 +187,9 @@ impl Log {
         self.crc
     }
 
-    /// [`Log::end`], from any thread. Stands still for a handle that was taken before [`Log::adopt`].
-    pub fn seen_end(&self) -> Arc<AtomicU64> {
-        self.seen_end.clone()
+    /// [`Log::end`], from any thread. Stands still for a handle that was taken before [`Log::replace_with`].
+    pub fn shared_end(&self) -> Arc<AtomicU64> {
+        self.shared_end.clone()
     }
 
     /// The first line of a log that takes this one's place: the same id, and no `seq` is ever given out again.
@@ -202,12 +202,12 @@ impl Log {
         self.failed.as_deref()
     }
 
-    /// An empty disk beside the log's, for [`Log::adopt`].
+    /// An empty disk beside the log's, for [`Log::replace_with`].
     ///
     /// # Errors
     /// Of the medium.
-    pub fn fresh(&self) -> io::Result<Box<dyn Disk>> {
-        self.disk.fresh()
+    pub fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
+        self.disk.create_sibling()
     }
 
     /// Lets a log that holds what is wanted of the first `from` bytes, the last line of which has the checksum `crc`, take this one's place, with what was appended since. Returns how far
@@ -216,16 +216,21 @@ impl Log {
     /// # Errors
     /// Of the medium, with the old log still in use; but a log that can't be put in its place for sure fails for good, since nobody
     /// knows which of both a restart would find.
-    pub fn adopt(&mut self, written: Written, from: u64, crc: u32) -> io::Result<(i64, Replaced)> {
+    pub fn replace_with(
+        &mut self,
+        written: FinishedLog,
+        from: u64,
+        crc: u32,
+    ) -> io::Result<(i64, Replaced)> {
         assert!(self.staged.lines == 0, "a log is replaced between two batches");
         let shift = written.end as i64 - from as i64;
         let mut tail = vec![0; (self.end - from) as usize];
         self.reader.read_exact_at(&mut tail, from)?;
-        let mut writer = Writer::reopen(written);
+        let mut writer = LogWriter::reopen(written);
         let copied_to = copy(&tail, crc, &mut writer)?;
         assert!(copied_to == self.crc, "a whole log was copied");
         let mut written = writer.finish()?;
-        if let Err(error) = written.disk.take_place() {
+        if let Err(error) = written.disk.replace() {
             self.fail(format!("replacing the log: {error}"));
             return Err(error);
         }
@@ -234,12 +239,12 @@ impl Log {
         let disk = mem::replace(&mut self.disk, written.disk);
         (self.end, self.crc) = (written.end, written.crc);
         self.staged.crc = self.crc;
-        self.seen_end = Arc::new(AtomicU64::new(self.end));
+        self.shared_end = Arc::new(AtomicU64::new(self.end));
         Ok((shift, Replaced { _disk: disk, _reader: reader }))
     }
 
     /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
-    pub fn stage(&mut self, line: &[u8]) -> Place {
+    pub fn stage(&mut self, line: &[u8]) -> Location {
         assert!(
             line.first() == Some(&b'{') && line.last() == Some(&b'}'),
             "a line is one JSON object"
@@ -250,24 +255,24 @@ impl Log {
         self.staged.bytes.extend_from_slice(&line[..len]);
         self.staged.open_line = Some(start);
         self.staged.lines += 1;
-        Place { offset: self.end + start as u64, len: len as u32 }
+        Location { offset: self.end + start as u64, len: len as u32 }
     }
 
     /// Makes the batch durable with one write and one sync.
     ///
     /// # Errors
     /// Then nothing of the batch is in the log, and its sequence numbers are given out again.
-    pub fn commit(&mut self) -> Result<(), Fault> {
+    pub fn commit(&mut self) -> Result<(), CommitError> {
         self.staged.close(false);
         let written = match &self.failed {
-            Some(why) => Err(Fault::Failed(why.clone())),
+            Some(why) => Err(CommitError::Failed(why.clone())),
             None => self.write(),
         };
         if written.is_ok() {
             self.end += self.staged.bytes.len() as u64;
             self.next += self.staged.lines;
             self.crc = self.staged.crc;
-            self.seen_end.store(self.end, Release);
+            self.shared_end.store(self.end, Release);
         }
         self.abandon();
         written
@@ -280,12 +285,12 @@ impl Log {
         (self.staged.open_line, self.staged.lines, self.staged.crc) = (None, 0, self.crc);
     }
 
-    fn write(&mut self) -> Result<(), Fault> {
+    fn write(&mut self) -> Result<(), CommitError> {
         if let Err(error) = self.disk.append(&self.staged.bytes, self.end) {
             // Synced, so that what the medium has taken of this can't be mixed with the next write.
-            let cut = self.disk.cut(self.end).and_then(|()| self.disk.sync());
+            let cut = self.disk.truncate(self.end).and_then(|()| self.disk.sync());
             return Err(match cut {
-                Ok(()) if is_full(&error) => Fault::Full,
+                Ok(()) if is_full(&error) => CommitError::Full,
                 Ok(()) => self.fail(format!("writing: {error}")),
                 Err(cut) => self.fail(format!("writing: {error}; cutting back: {cut}")),
             });
@@ -293,23 +298,23 @@ impl Log {
         match self.sync {
             SyncMode::Always => self.disk.sync().map_err(|error| {
                 // It is refused, so it should not be there after a restart; what the medium makes of that is its own affair.
-                let _ = self.disk.cut(self.end);
+                let _ = self.disk.truncate(self.end);
                 self.fail(format!("syncing: {error}"))
             }),
             SyncMode::Never => Ok(()),
         }
     }
 
-    fn fail(&mut self, why: String) -> Fault {
+    fn fail(&mut self, why: String) -> CommitError {
         self.failed = Some(why.clone());
-        Fault::Failed(why)
+        CommitError::Failed(why)
     }
 
     /// Reads a line, durable or staged, from `{` to `}`.
     ///
     /// # Errors
     /// Of the medium.
-    pub fn read(&self, place: Place) -> io::Result<Vec<u8>> {
+    pub fn read(&self, place: Location) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         match place.offset.checked_sub(self.end) {
             Some(staged) => {
@@ -323,10 +328,10 @@ impl Log {
     }
 }
 
-impl Staged {
+impl StagedBytes {
     fn close(&mut self, more: bool) {
         if let Some(start) = self.open_line.take() {
-            self.crc = seal(&mut self.bytes, start, more, self.crc);
+            self.crc = append_trailer(&mut self.bytes, start, more, self.crc);
         }
     }
 }
@@ -335,7 +340,7 @@ impl Staged {
 ///
 /// # Errors
 /// Of the medium.
-pub fn read_line(reader: &dyn ReadAt, place: Place, out: &mut Vec<u8>) -> io::Result<()> {
+pub fn read_line(reader: &dyn ReadAt, place: Location, out: &mut Vec<u8>) -> io::Result<()> {
     let start = out.len();
     // Zeros as the allocator has them; optimised for size, `resize` writes byte after byte.
     out.append(&mut vec![0; place.len as usize]);
@@ -350,26 +355,26 @@ pub fn dated(why: &str, now: SystemTime) -> String {
 }
 
 fn set_torn_tail_aside(
-    disk: &mut dyn Disk,
+    disk: &mut dyn Storage,
     from: u64,
     to: u64,
     now: SystemTime,
-) -> io::Result<Torn> {
+) -> io::Result<TornTail> {
     let kept =
-        disk.set_aside(&dated(".torn", now), &mut Range { reader: disk.reader(), from, to })?;
-    disk.cut(from)?;
+        disk.save_copy(&dated(".torn", now), &mut FileRange { reader: disk.reader(), from, to })?;
+    disk.truncate(from)?;
     disk.sync()?;
-    Ok(Torn { kept, bytes: to - from })
+    Ok(TornTail { kept, bytes: to - from })
 }
 
 /// A part of the file as a stream.
-struct Range {
+struct FileRange {
     reader: Arc<dyn ReadAt>,
     from: u64,
     to: u64,
 }
 
-impl io::Read for Range {
+impl io::Read for FileRange {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let count = bytes.len().min((self.to - self.from) as usize);
         self.reader.read_exact_at(&mut bytes[..count], self.from)?;

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
-    log::trailer::{SEALED_EXTRA_MAX, Sealed},
+    log::trailer::{SEALED_EXTRA_MAX, Trailer},
     util::base64,
     util::json,
 };
@@ -23,7 +23,7 @@ const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + SEALED_EXTRA_MAX;
 
 /// Where a public line lies: `len` bytes from `offset` on, and then a `}` which the file does not hold there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Bytes from the beginning of the file.
     pub offset: u64,
     /// Bytes without the closing `}`.
@@ -31,7 +31,7 @@ pub struct Place {
 }
 
 /// Takes a line, whole as in the file, and its place; returns its `seq`, or says in words why it is none.
-pub type Each<'e> = &'e mut dyn FnMut(&[u8], Place) -> Result<u64, String>;
+pub type Each<'e> = &'e mut dyn FnMut(&[u8], Location) -> Result<u64, String>;
 
 /// The first line of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum Tail {
     /// Nothing.
     Clean,
     /// One write that was never acknowledged.
-    Torn,
+    TornTail,
     /// More than one write can explain.
     Damaged {
         /// What is wrong with the first bad line.
@@ -73,7 +73,7 @@ pub enum Tail {
 
 /// What a whole pass found.
 #[derive(Debug)]
-pub struct Scan {
+pub struct ScanReport {
     /// `None`: the file ends within its first line.
     pub header: Option<Header>,
     /// Good lines, header included; the first bad one is `lines + 1`.
@@ -97,26 +97,27 @@ pub fn scan(
     reader: Arc<dyn ReadAt>,
     length: u64,
     each: Each,
-) -> Result<Scan, Result<String, io::Error>> {
+) -> Result<ScanReport, Result<String, io::Error>> {
     let mut lines = Lines::new(reader, length);
-    let mut scan = Scan { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
+    let mut scan =
+        ScanReport { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
     match lines.next().map_err(Err)? {
-        Some(Raw { bytes, ended: true, .. }) => {
+        Some(RawLine { bytes, ended: true, .. }) => {
             let (header, crc) = parse_header(bytes).map_err(Ok)?;
             scan.header = Some(header);
             (scan.lines, scan.crc, scan.end) = (1, crc, bytes.len() as u64 + 1);
         }
-        Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
+        Some(RawLine { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
             return Err(Ok("its first line has no end".into()));
         }
         Some(_) => {
-            scan.tail = Tail::Torn;
+            scan.tail = Tail::TornTail;
             return Ok(scan);
         }
         None => return Ok(scan),
     }
     while let Some(raw) = lines.next().map_err(Err)? {
-        let judged = judge(&raw, Some(scan.crc), scan.last_seq, each);
+        let judged = check_line(&raw, Some(scan.crc), scan.last_seq, each);
         match judged {
             Ok((seq, crc)) => {
                 (scan.last_seq, scan.crc) = (seq, crc);
@@ -125,7 +126,7 @@ pub fn scan(
             }
             Err(why) => {
                 let ended_write = raw.ends_a_write();
-                scan.tail = examine_rest(&mut lines, ended_write, why).map_err(Err)?;
+                scan.tail = classify_tail(&mut lines, ended_write, why).map_err(Err)?;
                 break;
             }
         }
@@ -133,15 +134,20 @@ pub fn scan(
     Ok(scan)
 }
 
-fn judge(raw: &Raw, before: Option<u32>, last_seq: u64, each: Each) -> Result<(u64, u32), String> {
+fn check_line(
+    raw: &RawLine,
+    before: Option<u32>,
+    last_seq: u64,
+    each: Each,
+) -> Result<(u64, u32), String> {
     if !raw.ended {
         return Err("it has no end".into());
     }
-    let sealed = Sealed::of(raw.bytes).ok_or("it does not end with a checksum")?;
-    if before.is_some_and(|before| !sealed.fits(before)) {
+    let sealed = Trailer::of(raw.bytes).ok_or("it does not end with a checksum")?;
+    if before.is_some_and(|before| !sealed.verify(before)) {
         return Err(format!("its checksum is not {:08x}", sealed.crc));
     }
-    let place = Place { offset: raw.offset, len: sealed.open.len() as u32 };
+    let place = Location { offset: raw.offset, len: sealed.open.len() as u32 };
     let seq = each(raw.bytes, place)?;
     if seq <= last_seq {
         return Err(format!("its seq is {seq}, behind {last_seq}"));
@@ -164,7 +170,7 @@ pub struct Problem {
 ///
 /// # Errors
 /// Of the medium.
-pub fn survey(
+pub fn scan_all(
     reader: Arc<dyn ReadAt>,
     length: u64,
     each: Each,
@@ -177,9 +183,9 @@ pub fn survey(
         let judged = if number == 1 {
             parse_header(raw.bytes).map(|(found, _)| header = Some(found))
         } else {
-            judge(&raw, before, last_seq, each).map(|(seq, _)| last_seq = seq)
+            check_line(&raw, before, last_seq, each).map(|(seq, _)| last_seq = seq)
         };
-        before = Sealed::of(raw.bytes).map(|sealed| sealed.crc);
+        before = Trailer::of(raw.bytes).map(|sealed| sealed.crc);
         problems.extend(judged.err().map(|why| Problem { line: number, why }));
     }
     Ok((header, problems))
@@ -187,7 +193,7 @@ pub fn survey(
 
 /// Torn, or damaged? Every write ends with a line without `more`. One write at most was under way when the machine stopped, so
 /// at most one such line may follow the good ones, as the very last. More of them: acknowledged writes are in the bad part.
-fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
+fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
     let mut write_has_ended = bad_line_ended_a_write;
     while let Some(raw) = lines.next()? {
         if write_has_ended && !raw.bytes.is_empty() {
@@ -195,7 +201,7 @@ fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) ->
         }
         write_has_ended |= raw.ends_a_write();
     }
-    Ok(Tail::Torn)
+    Ok(Tail::TornTail)
 }
 
 fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
@@ -206,7 +212,7 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     if format != 1 {
         return Err(format!("it has format {format}, this sayso knows format 1"));
     }
-    let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0));
+    let sealed = Trailer::of(line).filter(|sealed| sealed.verify(0));
     let crc = sealed.ok_or("its first line has a wrong checksum")?.crc;
     let log = field("log").unwrap_or_default().to_owned();
     if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -218,19 +224,19 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
 }
 
 /// One line, or a piece of what is too long for one.
-struct Raw<'a> {
+struct RawLine<'a> {
     offset: u64,
     /// Without `\n`.
     bytes: &'a [u8],
     ended: bool,
 }
 
-impl Raw<'_> {
+impl RawLine<'_> {
     /// Whether the line shows that no other of its write followed. Zeros are pages that did not reach the disk, no JSON has one:
     /// they may have taken the line's `more`.
     fn ends_a_write(&self) -> bool {
         self.ended
-            && Sealed::of(self.bytes).is_some_and(|sealed| !sealed.more)
+            && Trailer::of(self.bytes).is_some_and(|sealed| !sealed.more)
             && !self.bytes.contains(&0)
     }
 }
@@ -251,7 +257,7 @@ impl Lines {
         Lines { reader, length, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
     }
 
-    fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
+    fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
         let mut searched = 0;
         loop {
             let unread = &self.buffer[self.start..self.end];
@@ -272,7 +278,7 @@ impl Lines {
             let used = len + usize::from(ended);
             self.start += used;
             self.offset += used as u64;
-            return Ok(Some(Raw { offset, bytes: &self.buffer[start..start + len], ended }));
+            return Ok(Some(RawLine { offset, bytes: &self.buffer[start..start + len], ended }));
         }
     }
 

@@ -29,9 +29,9 @@ pub trait ReadAt: Send + Sync {
 
 /// One file that is only ever appended to, cut, or replaced as a whole.
 ///
-/// Assumed of the medium: what was written before a successful [`Disk::sync`] survives a crash; of what was written after it, any
-/// part may be there, missing or zero; a successful [`Disk::take_place`] survives as a whole or not at all.
-pub trait Disk: Send {
+/// Assumed of the medium: what was written before a successful [`Storage::sync`] survives a crash; of what was written after it, any
+/// part may be there, missing or zero; a successful [`Storage::replace`] survives as a whole or not at all.
+pub trait Storage: Send {
     /// Bytes in the file.
     ///
     /// # Errors
@@ -57,26 +57,26 @@ pub trait Disk: Send {
     ///
     /// # Errors
     /// Of the medium.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
 
     /// An empty disk beside this one, which may take its place later.
     ///
     /// # Errors
     /// Of the medium.
-    fn fresh(&self) -> io::Result<Box<dyn Disk>>;
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>>;
 
     /// Takes the place of the disk that this one was made beside, durably, all or nothing. What it holds must be synced.
     /// Handles given out by the other still read the other.
     ///
     /// # Errors
     /// Of the medium; then nobody knows which of both a restart finds.
-    fn take_place(&mut self) -> io::Result<()>;
+    fn replace(&mut self) -> io::Result<()>;
 
     /// Keeps `bytes` in a file of its own beside the log, durably, and says where.
     ///
     /// # Errors
     /// Of the medium.
-    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf>;
+    fn save_copy(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf>;
 }
 
 impl ReadAt for File {
@@ -87,14 +87,14 @@ impl ReadAt for File {
 
 /// The folder lock: as long as it lives, no other process uses the data.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] File);
+pub struct DirLock(#[allow(dead_code)] File);
 
-impl Lock {
+impl DirLock {
     /// Takes the lock of `folder`, which must exist.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has it.
-    pub fn take(folder: &Path) -> Result<Lock, Error> {
+    pub fn take(folder: &Path) -> Result<DirLock, Error> {
         let path = folder.join(".lock");
         let io_error = |what| {
             let path = path.clone();
@@ -102,7 +102,7 @@ impl Lock {
         };
         let file = open_options().create(true).open(&path).map_err(io_error("open"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
+            Ok(()) => Ok(DirLock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io_error("lock")(source)),
         }
@@ -111,23 +111,23 @@ impl Lock {
 
 /// The real file.
 #[derive(Debug)]
-pub struct FileDisk {
+pub struct FileStorage {
     path: PathBuf,
     file: Arc<File>,
     /// Up to here room is taken, or was not to be had; 0: nothing was tried yet.
     ahead: u64,
 }
 
-impl FileDisk {
+impl FileStorage {
     /// Opens the file at `path`, making an empty one if there is none.
     ///
     /// # Errors
     /// With the path, where the operating system refuses.
-    pub fn open(path: &Path) -> Result<FileDisk, Error> {
+    pub fn open(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = open_options().create(true).open(path).map_err(io_error)?;
         sync_folder(path).map_err(io_error)?;
-        let disk = FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 };
+        let disk = FileStorage { path: path.to_owned(), file: Arc::new(file), ahead: 0 };
         // What a compaction left that did not come to its end.
         let _ = std::fs::remove_file(disk.beside(NEW_SUFFIX));
         Ok(disk)
@@ -137,14 +137,14 @@ impl FileDisk {
     ///
     /// # Errors
     /// With the path, where the operating system refuses.
-    pub fn look_at(path: &Path) -> Result<FileDisk, Error> {
+    pub fn open_read_only(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = File::open(path).map_err(io_error)?;
-        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 })
+        Ok(FileStorage { path: path.to_owned(), file: Arc::new(file), ahead: 0 })
     }
 
     /// Takes room for the next appends. The file does not become longer by it, so that a copy of it stays a log.
-    fn take_room(&mut self, end: u64) {
+    fn preallocate(&mut self, end: u64) {
         if end <= self.ahead {
             return;
         }
@@ -159,7 +159,7 @@ impl FileDisk {
         );
     }
 
-    fn give_room_back(&mut self) {
+    fn release_preallocated(&mut self) {
         if let Some(length) = self.length().ok().filter(|length| *length < self.ahead) {
             let _ = self.file.set_len(length);
         }
@@ -173,16 +173,16 @@ impl FileDisk {
 }
 
 /// A log that never came to take another's place leaves the room to those that did.
-impl Drop for FileDisk {
+impl Drop for FileStorage {
     fn drop(&mut self) {
-        self.give_room_back();
+        self.release_preallocated();
         if self.path.to_string_lossy().ends_with(NEW_SUFFIX) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-impl Disk for FileDisk {
+impl Storage for FileStorage {
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -192,7 +192,7 @@ impl Disk for FileDisk {
     }
 
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.take_room(offset + bytes.len() as u64);
+        self.preallocate(offset + bytes.len() as u64);
         self.file.write_all_at(bytes, offset)
     }
 
@@ -200,18 +200,18 @@ impl Disk for FileDisk {
         self.file.sync_data()
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.ahead = 0;
         self.file.set_len(length)
     }
 
-    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
         let path = self.beside(NEW_SUFFIX);
         let file = open_options().create(true).truncate(true).open(&path)?;
-        Ok(Box::new(FileDisk { path, file: Arc::new(file), ahead: 0 }))
+        Ok(Box::new(FileStorage { path, file: Arc::new(file), ahead: 0 }))
     }
 
-    fn take_place(&mut self) -> io::Result<()> {
+    fn replace(&mut self) -> io::Result<()> {
         let name = self.path.to_string_lossy();
         let place =
             name.strip_suffix(NEW_SUFFIX).map(PathBuf::from).ok_or(io::ErrorKind::InvalidInput)?;
@@ -220,7 +220,7 @@ impl Disk for FileDisk {
         sync_folder(&self.path)
     }
 
-    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
+    fn save_copy(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
         let path = self.beside(suffix);
         let mut file = open_options().create_new(true).open(&path)?;
         io::copy(bytes, &mut file)?;
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn room_that_is_taken_ahead_is_not_seen_in_the_file_and_given_back() {
         let path = std::env::temp_dir().join(format!("sayso-disk-{}", std::process::id()));
-        let mut disk = FileDisk::open(&path).unwrap();
+        let mut disk = FileStorage::open(&path).unwrap();
         let line = [b'x'; 1000];
         let occupied = |path: &Path| std::fs::metadata(path).unwrap().blocks() * 512;
         for at in 0..100 {
@@ -264,7 +264,7 @@ mod tests {
         disk.sync().unwrap();
         // Nothing more where the file system can't.
         assert!(occupied(&path) < AHEAD_BYTES + (1 << 20));
-        disk.cut(50_000).unwrap();
+        disk.truncate(50_000).unwrap();
         disk.append(&line, 50_000).unwrap();
         disk.sync().unwrap();
         drop(disk);

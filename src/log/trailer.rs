@@ -18,7 +18,7 @@ const SEAL_BYTES: usize = CRC.len() + 8 + 2;
 pub const SEALED_EXTRA_MAX: usize = MORE.len() + SEAL_BYTES;
 
 /// Ends the line that `out` holds from `start` on, which lacks its closing `}`, and returns its checksum.
-pub fn seal(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
+pub fn append_trailer(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
     debug_assert_eq!(out[start], b'{', "a line begins where it is said to");
     if more {
         out.extend_from_slice(MORE);
@@ -30,9 +30,9 @@ pub fn seal(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
     crc
 }
 
-/// A line of the file taken apart; whether it fits is asked with [`Sealed::fits`].
+/// A line of the file taken apart; whether it fits is asked with [`Trailer::verify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed<'a> {
+pub struct Trailer<'a> {
     /// The public line without its closing `}`.
     pub open: &'a [u8],
     /// The write that brought this line goes on with the next one.
@@ -42,9 +42,9 @@ pub struct Sealed<'a> {
     covered: &'a [u8],
 }
 
-impl<'a> Sealed<'a> {
+impl<'a> Trailer<'a> {
     /// Takes a line without its `\n` apart; `None` if it does not end as a sealed line must.
-    pub fn of(line: &'a [u8]) -> Option<Sealed<'a>> {
+    pub fn of(line: &'a [u8]) -> Option<Trailer<'a>> {
         let covered = &line[..line.len().checked_sub(SEAL_BYTES)?];
         let digits = line[covered.len()..].strip_prefix(CRC)?.strip_suffix(b"\"}")?;
         let lower = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
@@ -56,11 +56,11 @@ impl<'a> Sealed<'a> {
             Some(open) => (open, true),
             None => (covered, false),
         };
-        Some(Sealed { open, more, crc, covered })
+        Some(Trailer { open, more, crc, covered })
     }
 
     /// Whether the line is what was written behind a line with the checksum `before`.
-    pub fn fits(&self, before: u32) -> bool {
+    pub fn verify(&self, before: u32) -> bool {
         crc::append(before, self.covered) == self.crc
     }
 }
@@ -73,23 +73,23 @@ mod tests {
     fn a_sealed_line_comes_apart_as_it_was_put_together() {
         for more in [false, true] {
             let mut out = b"before\n{\"seq\":1".to_vec();
-            let crc = seal(&mut out, 7, more, 77);
+            let crc = append_trailer(&mut out, 7, more, 77);
             let line = out[7..].strip_suffix(b"\n").unwrap();
-            let sealed = Sealed::of(line).unwrap();
+            let sealed = Trailer::of(line).unwrap();
             assert_eq!((sealed.open, sealed.more, sealed.crc), (&b"{\"seq\":1"[..], more, crc));
-            assert!(sealed.fits(77) && !sealed.fits(78));
+            assert!(sealed.verify(77) && !sealed.verify(78));
         }
     }
 
     #[test]
     fn every_flipped_bit_of_a_sealed_line_is_noticed() {
         let mut line = b"{\"seq\":1,\"content\":\"hi\"".to_vec();
-        seal(&mut line, 0, true, 5);
+        append_trailer(&mut line, 0, true, 5);
         line.pop();
         for bit in 0..line.len() * 8 {
             let mut flipped = line.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(!Sealed::of(&flipped).is_some_and(|sealed| sealed.fits(5)), "bit {bit}");
+            assert!(!Trailer::of(&flipped).is_some_and(|sealed| sealed.verify(5)), "bit {bit}");
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    log::scan::{Header, Place, Tail, scan},
-    log::storage::{Disk, ReadAt},
-    log::trailer::{Sealed, seal},
+    log::scan::{Header, Location, Tail, scan},
+    log::storage::{ReadAt, Storage},
+    log::trailer::{Trailer, append_trailer},
 };
 
 /// Bytes written at once, and synced: a file system that flushes other files' data with ours (ext4's ordered mode) then never makes
@@ -15,17 +15,17 @@ use crate::{
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// A log in the making.
-pub struct Writer {
-    disk: Box<dyn Disk>,
+pub struct LogWriter {
+    disk: Box<dyn Storage>,
     buffer: Vec<u8>,
     written: u64,
     crc: u32,
 }
 
 /// A log that is written and synced, and not yet in its place.
-pub struct Written {
+pub struct FinishedLog {
     /// Holds it.
-    pub disk: Box<dyn Disk>,
+    pub disk: Box<dyn Storage>,
     /// Its length, bytes.
     pub end: u64,
     /// Checksum of its last line.
@@ -38,20 +38,20 @@ pub fn header_line(header: &Header) -> (Vec<u8>, u32) {
     let mut line =
         format!("{{\"sayso\":1,\"log\":\"{log}\",\"created_at\":\"{created_at}\",\"next\":{next}")
             .into_bytes();
-    let crc = seal(&mut line, 0, false, 0);
+    let crc = append_trailer(&mut line, 0, false, 0);
     (line, crc)
 }
 
-impl Writer {
+impl LogWriter {
     /// Begins a log on an empty disk.
-    pub fn begin(disk: Box<dyn Disk>, header: &Header) -> Writer {
+    pub fn begin(disk: Box<dyn Storage>, header: &Header) -> LogWriter {
         let (buffer, crc) = header_line(header);
-        Writer { disk, buffer, written: 0, crc }
+        LogWriter { disk, buffer, written: 0, crc }
     }
 
     /// Goes on with a log that was finished.
-    pub fn reopen(log: Written) -> Writer {
-        Writer { disk: log.disk, buffer: Vec::new(), written: log.end, crc: log.crc }
+    pub fn reopen(log: FinishedLog) -> LogWriter {
+        LogWriter { disk: log.disk, buffer: Vec::new(), written: log.end, crc: log.crc }
     }
 
     /// Adds a line, given without its closing `}`, and says where it begins.
@@ -62,7 +62,7 @@ impl Writer {
         let start = self.buffer.len();
         let offset = self.written + start as u64;
         self.buffer.extend_from_slice(open);
-        self.crc = seal(&mut self.buffer, start, more, self.crc);
+        self.crc = append_trailer(&mut self.buffer, start, more, self.crc);
         if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
@@ -80,9 +80,9 @@ impl Writer {
     ///
     /// # Errors
     /// Of the medium.
-    pub fn finish(mut self) -> io::Result<Written> {
+    pub fn finish(mut self) -> io::Result<FinishedLog> {
         self.flush()?;
-        Ok(Written { disk: self.disk, end: self.written, crc: self.crc })
+        Ok(FinishedLog { disk: self.disk, end: self.written, crc: self.crc })
     }
 }
 
@@ -94,14 +94,14 @@ impl Writer {
 pub fn rewrite(
     reader: Arc<dyn ReadAt>,
     end: u64,
-    writer: &mut Writer,
-    mut wants: impl FnMut(&[u8], Place) -> bool,
+    writer: &mut LogWriter,
+    mut wants: impl FnMut(&[u8], Location) -> bool,
     mut moved: impl FnMut(u64, u64),
 ) -> io::Result<()> {
     let mut failure = None;
     let found = scan(reader, end, &mut |line, place| {
         if failure.is_none() && wants(line, place) {
-            let open = Sealed::of(line).expect("a scanned line is sealed").open;
+            let open = Trailer::of(line).expect("a scanned line is sealed").open;
             match writer.line(open, false) {
                 Ok(offset) => moved(place.offset, offset),
                 Err(error) => failure = Some(error),
@@ -122,9 +122,9 @@ pub fn rewrite(
 ///
 /// # Errors
 /// Of the medium; `InvalidData` where a line is not as it was written.
-pub fn copy(bytes: &[u8], mut crc: u32, writer: &mut Writer) -> io::Result<u32> {
+pub fn copy(bytes: &[u8], mut crc: u32, writer: &mut LogWriter) -> io::Result<u32> {
     for line in bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-        let sealed = Sealed::of(line).filter(|sealed| sealed.fits(crc));
+        let sealed = Trailer::of(line).filter(|sealed| sealed.verify(crc));
         let sealed = sealed.ok_or(io::ErrorKind::InvalidData)?;
         writer.line(sealed.open, sealed.more)?;
         crc = sealed.crc;
@@ -143,7 +143,7 @@ fn seq_of(line: &[u8]) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::storage::FileDisk;
+    use crate::log::storage::FileStorage;
 
     #[test]
     fn no_flipped_bit_is_copied_as_if_it_were_good() {
@@ -153,10 +153,10 @@ mod tests {
         for (line, more) in [(r#"{"seq":1"#, true), (r#"{"seq":2"#, false)] {
             let start = bytes.len();
             bytes.extend_from_slice(line.as_bytes());
-            crc = seal(&mut bytes, start, more, crc);
+            crc = append_trailer(&mut bytes, start, more, crc);
         }
         let header = Header { log: "0".repeat(16), created_at: String::new(), next: 1 };
-        let mut writer = Writer::begin(Box::new(FileDisk::open(&path).unwrap()), &header);
+        let mut writer = LogWriter::begin(Box::new(FileStorage::open(&path).unwrap()), &header);
         assert_eq!(copy(&bytes, 7, &mut writer).unwrap(), crc);
         assert!(copy(&bytes, 8, &mut writer).is_err(), "these lines stand behind another");
         for bit in 0..bytes.len() * 8 {

@@ -11,33 +11,38 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::http::echo;
-use crate::http::forwarded::{self, Counted, Network, Trusted};
-use crate::http::request::{Head, Refusal, Version};
-use crate::http::response::Answer;
-use crate::http::stream::{Conversation, End, Line};
-use crate::net::connection_limits::{Caps, Seat};
-use crate::util::threads::{self, VISIT_STACK_BYTES};
+use crate::http::forwarded::{self, ClientKey, Network, TrustedProxies};
+use crate::http::request::{HttpError, RequestHead, Version};
+use crate::http::response::Response;
+use crate::http::stream::{Closed, HttpStream, Transport};
+use crate::net::connection_limits::{ConnectionLimits, Permit};
+use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// Where the WebSocket is, below the base path, with or without a slash at the end.
 const WEBSOCKET_PATH: &str = "/ws/comments";
 
 /// Where requests are answered.
-pub trait Rooms: Send + Sync {
+pub trait Handler: Send + Sync {
     /// Answers one request whose whole body has come.
     ///
     /// # Errors
     /// What is answered instead.
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal>;
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError>;
 
     /// Takes over a connection that asks to go on as a WebSocket.
     ///
     /// # Errors
     /// What is answered instead; the connection goes on as it was.
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal>;
+    fn upgrade(&self, head: &RequestHead, guest: Upgrade) -> Result<(), HttpError>;
 }
 
 /// Who wants to go on as a WebSocket.
-pub struct Guest {
+pub struct Upgrade {
     /// The connection, as in its thread's name.
     pub number: u64,
     /// Its only descriptor, with whatever timeouts are set.
@@ -47,7 +52,7 @@ pub struct Guest {
     /// Whom the connection counts for.
     pub client: IpAddr,
     /// To be kept as long as the connection lasts.
-    pub seats: Box<dyn Send>,
+    pub permits: Box<dyn Send>,
 }
 
 /// What of the configuration the public port needs.
@@ -64,40 +69,43 @@ pub struct Options {
 }
 
 /// What all visits share.
-pub struct House {
+pub struct Connections {
     base_path: String,
-    trusted: Trusted,
-    caps: Arc<Caps>,
-    rooms: Box<dyn Rooms>,
+    trusted: TrustedProxies,
+    limits: Arc<ConnectionLimits>,
+    handler: Box<dyn Handler>,
     closed: AtomicBool,
     /// Connections that still speak HTTP, so that closing can reach them.
-    talking: Mutex<HashMap<u64, Weak<TcpStream>>>,
+    active: Mutex<HashMap<u64, Weak<TcpStream>>>,
     /// Notified when one of them is done.
     done: Condvar,
 }
 
 /// Where a connection counts: among all and, where its peer is no proxy, for its peer.
-type Places = (Seat, Option<Seat>);
+type Permits = (Permit, Option<Permit>);
 
 /// One connection.
-struct Visitor {
+struct Connection {
     number: u64,
     stream: Arc<TcpStream>,
     peer: SocketAddr,
     /// Shared with the session, which keeps them when the visit has ended.
-    places: Arc<Places>,
+    permits: Arc<Permits>,
 }
 
-impl House {
+impl Connections {
     /// For at most `reachable` connections, or fewer if the configuration says so.
-    pub fn new(options: Options, reachable: u32, rooms: Box<dyn Rooms>) -> House {
-        House {
+    pub fn new(options: Options, reachable: u32, handler: Box<dyn Handler>) -> Connections {
+        Connections {
             base_path: options.base_path,
-            trusted: Trusted::new(options.trust_proxy),
-            caps: Caps::new(options.max_connections.min(reachable), options.max_per_address),
-            rooms,
+            trusted: TrustedProxies::new(options.trust_proxy),
+            limits: ConnectionLimits::new(
+                options.max_connections.min(reachable),
+                options.max_per_address,
+            ),
+            handler,
             closed: AtomicBool::new(false),
-            talking: Mutex::default(),
+            active: Mutex::default(),
             done: Condvar::new(),
         }
     }
@@ -116,167 +124,171 @@ impl House {
     ///
     /// # Errors
     /// 503 or 429 where a cap is reached, 503 where the thread can't be started.
-    pub fn receive(
-        self: &Arc<House>,
+    pub fn spawn(
+        self: &Arc<Connections>,
         number: u64,
         stream: Arc<TcpStream>,
         peer: SocketAddr,
-    ) -> Result<(), Refusal> {
-        let places = Arc::new(self.places(peer.ip())?);
-        self.talking().insert(number, Arc::downgrade(&stream));
-        let talking = Talking { house: self.clone(), number };
-        let visitor = Visitor { number, stream, peer, places };
-        let started = threads::start_connection(number, VISIT_STACK_BYTES, move || {
-            talking.house.serve(visitor)
+    ) -> Result<(), HttpError> {
+        let permits = Arc::new(self.permits(peer.ip())?);
+        self.active().insert(number, Arc::downgrade(&stream));
+        let active = ActiveGuard { connections: self.clone(), number };
+        let connection = Connection { number, stream, peer, permits };
+        let started = threads::start_connection(number, HTTP_STACK_BYTES, move || {
+            active.connections.serve(connection)
         });
         started.map(drop).map_err(|error| {
-            Refusal::new(503, format!("the server has no thread for another connection: {error}"))
+            HttpError::new(503, format!("the server has no thread for another connection: {error}"))
         })
     }
 
     /// Lets nobody begin another request, waits for those in the making, and then ends them. Only once nobody is
     /// received any more.
-    pub fn empty(&self, patience: Duration) {
-        let mut talking = self.talking();
-        let shut = |talking: &HashMap<u64, Weak<TcpStream>>, how| {
-            for stream in talking.values().filter_map(Weak::upgrade) {
+    pub fn drain(&self, timeout: Duration) {
+        let mut active = self.active();
+        let shut = |active: &HashMap<u64, Weak<TcpStream>>, how| {
+            for stream in active.values().filter_map(Weak::upgrade) {
                 // Who has gone already needs no more.
                 let _ = stream.shutdown(how);
             }
         };
-        shut(&talking, Shutdown::Read);
-        let deadline = Instant::now() + patience;
-        while !talking.is_empty() {
+        shut(&active, Shutdown::Read);
+        let deadline = Instant::now() + timeout;
+        while !active.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                log::info!("{} requests were still in the making", talking.len());
+                log::info!("{} requests were still in the making", active.len());
                 break;
             }
-            let waited = self.done.wait_timeout(talking, left);
-            talking = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.done.wait_timeout(active, left);
+            active = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        shut(&talking, Shutdown::Both);
+        shut(&active, Shutdown::Both);
     }
 
-    fn places(&self, peer: IpAddr) -> Result<Places, Refusal> {
-        let all = self.caps.seat()?;
+    fn permits(&self, peer: IpAddr) -> Result<Permits, HttpError> {
+        let all = self.limits.acquire()?;
         let own = match self.trusted.contains(peer) {
             true => None,
-            false => Some(self.caps.seat_of(Counted::of(peer))?),
+            false => Some(self.limits.acquire_for(ClientKey::of(peer))?),
         };
         Ok((all, own))
     }
 
-    fn serve(&self, visitor: Visitor) {
+    fn serve(&self, connection: Connection) {
         // Answers are whole when they are written, so waiting for more of them only costs time.
-        if visitor.stream.set_nodelay(true).is_err() {
+        if connection.stream.set_nodelay(true).is_err() {
             return;
         }
-        let mut conversation = Conversation::new(Socket::new(visitor.stream.clone()));
-        if let Err(end) = self.converse(&visitor, &mut conversation) {
-            if let End::Refused(refusal) = &end {
-                log::debug!("conn-{}: {} {}", visitor.number, refusal.status, refusal.sentence);
+        let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
+        if let Err(end) = self.serve_requests(&connection, &mut http) {
+            if let Closed::Refused(refusal) = &end {
+                log::debug!("conn-{}: {} {}", connection.number, refusal.status, refusal.message);
             }
-            conversation.end(&end);
+            http.end(&end);
         }
     }
 
     /// Answers request after request; `Ok` where a session has taken the connection over.
-    fn converse<L: Line>(
+    fn serve_requests<L: Transport>(
         &self,
-        visitor: &Visitor,
-        conversation: &mut Conversation<L>,
-    ) -> Result<(), End> {
+        connection: &Connection,
+        http: &mut HttpStream<L>,
+    ) -> Result<(), Closed> {
         loop {
-            let head = conversation.head()?;
+            let head = http.head()?;
             let forwarded = head.get_all("x-forwarded-for");
-            let seen = forwarded::client(visitor.peer.ip(), forwarded, &self.trusted);
+            let seen = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
             let client = seen.address;
-            let answered = if self.is_for_session(&head) {
-                let upgraded = self.upgrade(visitor, &head, conversation.rest(), client);
+            let answered = if self.is_websocket(&head) {
+                let upgraded = self.upgrade(connection, &head, http.buffered(), client);
                 let Err(refusal) = upgraded else { return Ok(()) };
-                conversation.body(&head)?;
+                http.body(&head)?;
                 Err(refusal)
             } else {
-                let body = conversation.body(&head)?;
-                let seat = self.seat_of_client(visitor, client);
+                let body = http.body(&head)?;
+                let permit = self.permit_for_client(connection, client);
                 let is_mirror = self.path(&head) == Some(echo::PATH);
-                seat.and_then(|_seat| match is_mirror {
-                    true => Ok(echo::reflect(&head, visitor.peer.port(), seen)),
-                    false => self.rooms.exchange(&head, &body, client),
+                permit.and_then(|_seat| match is_mirror {
+                    true => Ok(echo::echo(&head, connection.peer.port(), seen)),
+                    false => self.handler.handle(&head, &body, client),
                 })
             };
-            let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal));
-            conversation.answer(&head, &answer, !self.is_closed())?;
+            let answer = answered.unwrap_or_else(|refusal| Response::refusal(&refusal));
+            http.answer(&head, &answer, !self.is_closed())?;
         }
     }
 
-    fn is_for_session(&self, head: &Head) -> bool {
+    fn is_websocket(&self, head: &RequestHead) -> bool {
         let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
         matches!(path, Some("" | "/")) && head.asks_for_websocket()
     }
 
     /// Below the base path.
-    fn path<'h>(&self, head: &'h Head) -> Option<&'h str> {
+    fn path<'h>(&self, head: &'h RequestHead) -> Option<&'h str> {
         head.path().strip_prefix(self.base_path.as_str())
     }
 
     /// Hands the connection over to a session, which counts for as long as it lasts.
     fn upgrade(
         &self,
-        visitor: &Visitor,
-        head: &Head,
+        connection: &Connection,
+        head: &RequestHead,
         rest: &[u8],
         client: IpAddr,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), HttpError> {
         if head.version() == Version::Http10 {
-            let sentence =
+            let message =
                 "a WebSocket needs HTTP/1.1, not HTTP/1.0; nginx wants proxy_http_version 1.1";
-            return Err(Refusal::new(400, sentence));
+            return Err(HttpError::new(400, message));
         }
         let length = head.content_length();
         if length > 0 {
-            let sentence = format!("a WebSocket begins without a body, not with {length} bytes");
-            return Err(Refusal::new(400, sentence));
+            let message = format!("a WebSocket begins without a body, not with {length} bytes");
+            return Err(HttpError::new(400, message));
         }
-        let seat = self.seat_of_client(visitor, client)?;
-        let guest = Guest {
-            number: visitor.number,
-            stream: visitor.stream.clone(),
+        let permit = self.permit_for_client(connection, client)?;
+        let guest = Upgrade {
+            number: connection.number,
+            stream: connection.stream.clone(),
             rest: rest.to_vec(),
             client,
-            seats: Box::new((visitor.places.clone(), seat)),
+            permits: Box::new((connection.permits.clone(), permit)),
         };
         // From here on it is others' to end: a stop must not shut it while it is handed over.
-        self.talking().remove(&visitor.number);
-        self.rooms.upgrade(head, guest).inspect_err(|_| {
-            self.talking().insert(visitor.number, Arc::downgrade(&visitor.stream));
+        self.active().remove(&connection.number);
+        self.handler.upgrade(head, guest).inspect_err(|_| {
+            self.active().insert(connection.number, Arc::downgrade(&connection.stream));
         })
     }
 
     /// A proxy's request counts for whom it is made; anybody else was counted when they came.
-    fn seat_of_client(&self, visitor: &Visitor, client: IpAddr) -> Result<Option<Seat>, Refusal> {
-        match visitor.places.1 {
+    fn permit_for_client(
+        &self,
+        connection: &Connection,
+        client: IpAddr,
+    ) -> Result<Option<Permit>, HttpError> {
+        match connection.permits.1 {
             Some(_) => Ok(None),
-            None => self.caps.seat_of(Counted::of(client)).map(Some),
+            None => self.limits.acquire_for(ClientKey::of(client)).map(Some),
         }
     }
 
-    fn talking(&self) -> MutexGuard<'_, HashMap<u64, Weak<TcpStream>>> {
-        self.talking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn active(&self) -> MutexGuard<'_, HashMap<u64, Weak<TcpStream>>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// That a connection speaks HTTP, until it is dropped.
-struct Talking {
-    house: Arc<House>,
+struct ActiveGuard {
+    connections: Arc<Connections>,
     number: u64,
 }
 
-impl Drop for Talking {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        self.house.talking().remove(&self.number);
-        self.house.done.notify_all();
+        self.connections.active().remove(&self.number);
+        self.connections.done.notify_all();
     }
 }
 
@@ -284,13 +296,13 @@ impl Drop for Talking {
 pub struct Socket {
     stream: Arc<TcpStream>,
     /// What is set for reading and for writing: on a connection in good use neither changes.
-    patience: (Duration, Duration),
+    timeout: (Duration, Duration),
 }
 
 impl Socket {
     /// Sets nothing yet.
     pub fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, patience: (Duration::ZERO, Duration::ZERO) }
+        Socket { stream, timeout: (Duration::ZERO, Duration::ZERO) }
     }
 }
 
@@ -314,19 +326,19 @@ impl Write for Socket {
     }
 }
 
-impl Line for Socket {
-    fn read_within(&mut self, patience: Duration) -> io::Result<()> {
-        if self.patience.0 != patience {
-            self.stream.set_read_timeout(Some(patience))?;
-            self.patience.0 = patience;
+impl Transport for Socket {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.timeout.0 != timeout {
+            self.stream.set_read_timeout(Some(timeout))?;
+            self.timeout.0 = timeout;
         }
         Ok(())
     }
 
-    fn write_within(&mut self, patience: Duration) -> io::Result<()> {
-        if self.patience.1 != patience {
-            self.stream.set_write_timeout(Some(patience))?;
-            self.patience.1 = patience;
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.timeout.1 != timeout {
+            self.stream.set_write_timeout(Some(timeout))?;
+            self.timeout.1 = timeout;
         }
         Ok(())
     }

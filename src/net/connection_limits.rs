@@ -1,17 +1,17 @@
 //! How many connections there are, in all and for each address, and who gets no more.
 //!
-//! Knows no socket. A place is taken by having a [`Seat`] and given back by dropping it, so a panic gives it back too.
+//! Knows no socket. A place is taken by having a [`Permit`] and given back by dropping it, so a panic gives it back too.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::http::forwarded::Counted;
-use crate::http::request::Refusal;
+use crate::http::forwarded::ClientKey;
+use crate::http::request::HttpError;
 
 /// The counts. A mutex is enough: it is held for a few instructions, and never on the way of a comment.
 #[derive(Debug)]
-pub struct Caps {
+pub struct ConnectionLimits {
     all_max: u32,
     per_address_max: u32,
     taken: Mutex<Taken>,
@@ -21,51 +21,54 @@ pub struct Caps {
 struct Taken {
     all: u32,
     /// Only addresses that have a seat, so never more than there are seats.
-    per_address: HashMap<Counted, u32>,
+    per_address: HashMap<ClientKey, u32>,
 }
 
 /// One place, for as long as it lives.
 #[derive(Debug)]
-pub struct Seat {
-    caps: Arc<Caps>,
+pub struct Permit {
+    limits: Arc<ConnectionLimits>,
     /// Whose; none: one of all.
-    address: Option<Counted>,
+    address: Option<ClientKey>,
 }
 
-impl Caps {
+impl ConnectionLimits {
     /// At most so many seats in all, and so many for each address.
-    pub fn new(all_max: u32, per_address_max: u32) -> Arc<Caps> {
-        Arc::new(Caps { all_max, per_address_max, taken: Mutex::default() })
+    pub fn new(all_max: u32, per_address_max: u32) -> Arc<ConnectionLimits> {
+        Arc::new(ConnectionLimits { all_max, per_address_max, taken: Mutex::default() })
     }
 
     /// A place among all.
     ///
     /// # Errors
     /// 503 where all are taken.
-    pub fn seat(self: &Arc<Caps>) -> Result<Seat, Refusal> {
+    pub fn acquire(self: &Arc<ConnectionLimits>) -> Result<Permit, HttpError> {
         let mut taken = self.lock();
         if taken.all >= self.all_max {
-            let sentence = format!("{} connections are open, no more are allowed", taken.all);
-            return Err(Refusal::new(503, sentence));
+            let message = format!("{} connections are open, no more are allowed", taken.all);
+            return Err(HttpError::new(503, message));
         }
         taken.all += 1;
-        Ok(Seat { caps: self.clone(), address: None })
+        Ok(Permit { limits: self.clone(), address: None })
     }
 
     /// One of the places of an address.
     ///
     /// # Errors
     /// 429 where it has taken all of them.
-    pub fn seat_of(self: &Arc<Caps>, address: Counted) -> Result<Seat, Refusal> {
+    pub fn acquire_for(
+        self: &Arc<ConnectionLimits>,
+        address: ClientKey,
+    ) -> Result<Permit, HttpError> {
         let mut taken = self.lock();
         let count = taken.per_address.get(&address).copied().unwrap_or(0);
         if count >= self.per_address_max {
-            let sentence =
+            let message =
                 format!("{count} connections from your address are open, no more are allowed");
-            return Err(Refusal::new(429, sentence));
+            return Err(HttpError::new(429, message));
         }
         taken.per_address.insert(address, count + 1);
-        Ok(Seat { caps: self.clone(), address: Some(address) })
+        Ok(Permit { limits: self.clone(), address: Some(address) })
     }
 
     /// Nothing that holds the lock can panic in the middle of a change.
@@ -74,9 +77,9 @@ impl Caps {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut taken = self.caps.lock();
+        let mut taken = self.limits.lock();
         match self.address {
             None => taken.all -= 1,
             Some(address) => {
@@ -95,41 +98,41 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    fn counted(text: &str) -> Counted {
-        Counted::of(text.parse().unwrap())
+    fn counted(text: &str) -> ClientKey {
+        ClientKey::of(text.parse().unwrap())
     }
 
     #[test]
     fn the_last_place_is_given_and_one_more_is_503_until_one_is_free() {
-        let caps = Caps::new(2, 9);
-        let (first, _second) = (caps.seat().unwrap(), caps.seat().unwrap());
-        let refusal = caps.seat().unwrap_err();
-        assert_eq!(refusal, Refusal::new(503, "2 connections are open, no more are allowed"));
+        let limits = ConnectionLimits::new(2, 9);
+        let (first, _second) = (limits.acquire().unwrap(), limits.acquire().unwrap());
+        let refusal = limits.acquire().unwrap_err();
+        assert_eq!(refusal, HttpError::new(503, "2 connections are open, no more are allowed"));
         drop(first);
-        assert!(caps.seat().is_ok());
+        assert!(limits.acquire().is_ok());
     }
 
     #[test]
     fn an_address_has_its_own_places_and_no_trace_is_left_of_it() {
-        let caps = Caps::new(9, 2);
-        let seats = [0; 2].map(|_| caps.seat_of(counted("2001:db8::1")).unwrap());
-        let refusal = caps.seat_of(counted("2001:db8::2")).unwrap_err();
-        let sentence = "2 connections from your address are open, no more are allowed";
-        assert_eq!(refusal, Refusal::new(429, sentence));
-        assert!(caps.seat_of(counted("2001:db8:0:1::1")).is_ok());
-        drop(seats);
-        assert!(caps.lock().per_address.is_empty());
+        let limits = ConnectionLimits::new(9, 2);
+        let permits = [0; 2].map(|_| limits.acquire_for(counted("2001:db8::1")).unwrap());
+        let refusal = limits.acquire_for(counted("2001:db8::2")).unwrap_err();
+        let message = "2 connections from your address are open, no more are allowed";
+        assert_eq!(refusal, HttpError::new(429, message));
+        assert!(limits.acquire_for(counted("2001:db8:0:1::1")).is_ok());
+        drop(permits);
+        assert!(limits.lock().per_address.is_empty());
     }
 
     #[test]
     fn a_panic_gives_the_place_back() {
-        let caps = Caps::new(1, 1);
-        let seat = caps.seat().unwrap();
+        let limits = ConnectionLimits::new(1, 1);
+        let permit = limits.acquire().unwrap();
         let gone = std::thread::spawn(move || {
-            let _seat = seat;
+            let _seat = permit;
             std::panic::resume_unwind(Box::new(()));
         });
         assert!(gone.join().is_err());
-        assert!(caps.seat().is_ok());
+        assert!(limits.acquire().is_ok());
     }
 }

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::error::Error;
-use crate::http::request::{Refusal, Version};
-use crate::http::response::Answer;
-use crate::http::stream::{Conversation, End};
-use crate::net::connection::{House, Options, Rooms, Socket};
-use crate::net::connection_limits::Caps;
-use crate::net::resource_limits::{Room, reachable_connections};
-use crate::util::threads::{self, VISIT_STACK_BYTES};
+use crate::http::request::{HttpError, Version};
+use crate::http::response::Response;
+use crate::http::stream::{Closed, HttpStream};
+use crate::net::connection::{Connections, Handler, Options, Socket};
+use crate::net::connection_limits::ConnectionLimits;
+use crate::net::resource_limits::{FdBudget, reachable_connections};
+use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// For requests in the making when sayso stops.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
@@ -29,14 +29,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Between two warnings that somebody was turned away.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
-/// The open port. Dropping it leaves it open until the process ends; [`Door::stop`] closes it.
-pub struct Door {
-    house: Arc<House>,
+/// The open port. Dropping it leaves it open until the process ends; [`Listener::stop`] closes it.
+pub struct Listener {
+    connections: Arc<Connections>,
     listener: Arc<TcpListener>,
     thread: JoinHandle<()>,
 }
 
-impl Door {
+impl Listener {
     /// Opens the door: from now on whoever connects is served, as far as the system's limits reach now.
     ///
     /// # Errors
@@ -44,42 +44,42 @@ impl Door {
     pub fn open(
         listener: TcpListener,
         options: Options,
-        rooms: Box<dyn Rooms>,
-    ) -> Result<Door, Error> {
-        let room = Room::now();
+        handler: Box<dyn Handler>,
+    ) -> Result<Listener, Error> {
+        let budget = FdBudget::now();
         let (reachable, _) = reachable_connections(options.max_connections);
-        let house = Arc::new(House::new(options, reachable, rooms));
+        let connections = Arc::new(Connections::new(options, reachable, handler));
         let listener = Arc::new(listener);
-        let keeper = Keeper {
-            house: house.clone(),
+        let accept_loop = AcceptLoop {
+            connections: connections.clone(),
             listener: listener.clone(),
-            spare: spare(),
+            reserve_fd: reserve_fd(),
             number: 0,
-            told: Caps::new(room.turned_away, room.turned_away),
-            turned_away: 0,
+            told: ConnectionLimits::new(budget.refused, budget.refused),
+            refused: 0,
             warned: None,
         };
-        let thread = threads::start("door", move || keeper.keep())
+        let thread = threads::start("door", move || accept_loop.run())
             .map_err(|source| Error::Thread { name: "door".into(), source })?;
-        Ok(Door { house, listener, thread })
+        Ok(Listener { connections, listener, thread })
     }
 
     /// Closes the port, lets requests in the making be answered for [`STOP_PATIENCE`], and ends what still speaks HTTP.
     /// WebSocket connections are others' to end.
     pub fn stop(self) {
-        self.house.close();
+        self.connections.close();
         // Linux wakes the accept; elsewhere somebody has to come.
         if rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).is_err() {
-            self.knock();
+            self.wake_accept();
         }
         if self.thread.join().is_err() {
             log::error!("the thread door has panicked");
         }
         drop(self.listener);
-        self.house.empty(STOP_PATIENCE);
+        self.connections.drain(STOP_PATIENCE);
     }
 
-    fn knock(&self) {
+    fn wake_accept(&self) {
         let Ok(mut address) = self.listener.local_addr() else { return };
         if address.ip().is_unspecified() {
             address.set_ip(match address {
@@ -92,59 +92,59 @@ impl Door {
 }
 
 /// The thread `door`.
-struct Keeper {
-    house: Arc<House>,
+struct AcceptLoop {
+    connections: Arc<Connections>,
     listener: Arc<TcpListener>,
     /// A descriptor that is given up to accept one more where there are no others.
-    spare: Option<File>,
+    reserve_fd: Option<File>,
     /// Of the latest connection; also names its thread.
     number: u64,
     /// Seats for those who get none: each is told so by a thread of its own while there are few.
-    told: Arc<Caps>,
+    told: Arc<ConnectionLimits>,
     /// Since the latest warning.
-    turned_away: u64,
+    refused: u64,
     warned: Option<Instant>,
 }
 
-impl Keeper {
-    fn keep(mut self) {
-        while !self.house.is_closed() {
+impl AcceptLoop {
+    fn run(mut self) {
+        while !self.connections.is_closed() {
             match self.listener.accept() {
-                Ok((stream, peer)) => self.receive(stream, peer),
+                Ok((stream, peer)) => self.spawn(stream, peer),
                 Err(error) => self.recover(&error),
             }
         }
     }
 
-    fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if self.house.is_closed() {
+    fn spawn(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.connections.is_closed() {
             return;
         }
         self.number += 1;
-        if self.spare.is_none() {
-            self.spare = spare();
+        if self.reserve_fd.is_none() {
+            self.reserve_fd = reserve_fd();
         }
         let stream = Arc::new(stream);
-        if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer) {
+        if let Err(refusal) = self.connections.spawn(self.number, stream.clone(), peer) {
             self.warn(&refusal);
-            self.turn_away(stream, refusal);
+            self.refuse(stream, refusal);
         }
     }
 
     /// Says why, with the patience that it takes to be heard while few have to be told.
-    fn turn_away(&self, stream: Arc<TcpStream>, refusal: Refusal) {
-        if let Ok(seat) = self.told.seat() {
+    fn refuse(&self, stream: Arc<TcpStream>, refusal: HttpError) {
+        if let Ok(permit) = self.told.acquire() {
             let socket = Socket::new(stream.clone());
-            let end = End::Refused(refusal.clone());
-            let told = threads::start_connection(self.number, VISIT_STACK_BYTES, move || {
-                let _seat = seat;
-                Conversation::new(socket).end(&end);
+            let end = Closed::Refused(refusal.clone());
+            let told = threads::start_connection(self.number, HTTP_STACK_BYTES, move || {
+                let _seat = permit;
+                HttpStream::new(socket).end(&end);
             });
             if told.is_ok() {
                 return;
             }
         }
-        say_at_once(&stream, &refusal);
+        refuse_without_waiting(&stream, &refusal);
     }
 
     /// Goes on after a failed accept, whatever it was.
@@ -154,9 +154,9 @@ impl Keeper {
             Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::NETDOWN) => {}
             Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::OPNOTSUPP) => {}
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
-                self.accept_with_the_spare(error);
+                self.accept_with_reserve_fd(error);
             }
-            _ if self.house.is_closed() => {}
+            _ if self.connections.is_closed() => {}
             _ => {
                 log::warn!("a connection can't be accepted: {error}");
                 thread::sleep(ACCEPT_PAUSE);
@@ -165,48 +165,48 @@ impl Keeper {
     }
 
     /// Linux looks for a descriptor before it looks for a connection, so the next one may come much later, and find room.
-    fn accept_with_the_spare(&mut self, error: &io::Error) {
-        self.spare = None;
+    fn accept_with_reserve_fd(&mut self, error: &io::Error) {
+        self.reserve_fd = None;
         let accepted = self.listener.accept();
-        self.spare = spare();
+        self.reserve_fd = reserve_fd();
         match accepted {
-            Ok((stream, peer)) if self.spare.is_some() => self.receive(stream, peer),
+            Ok((stream, peer)) if self.reserve_fd.is_some() => self.spawn(stream, peer),
             Ok((stream, _)) => {
                 let why = format!("the server has no room for another connection: {error}");
-                let refusal = Refusal::new(503, why);
+                let refusal = HttpError::new(503, why);
                 self.warn(&refusal);
-                say_at_once(&stream, &refusal);
+                refuse_without_waiting(&stream, &refusal);
                 drop(stream);
-                self.spare = spare();
+                self.reserve_fd = reserve_fd();
             }
             Err(_) => thread::sleep(ACCEPT_PAUSE),
         }
     }
 
     /// Once a minute; one address that wants too much is no reason.
-    fn warn(&mut self, refusal: &Refusal) {
-        self.turned_away += u64::from(refusal.status == 503);
+    fn warn(&mut self, refusal: &HttpError) {
+        self.refused += u64::from(refusal.status == 503);
         let now = Instant::now();
         let due = self.warned.is_none_or(|warned| now - warned >= WARNING_PAUSE);
-        if self.turned_away > 0 && due {
-            log::warn!("{} connections were turned away: {}", self.turned_away, refusal.sentence);
-            (self.turned_away, self.warned) = (0, Some(now));
+        if self.refused > 0 && due {
+            log::warn!("{} connections were turned away: {}", self.refused, refusal.message);
+            (self.refused, self.warned) = (0, Some(now));
         }
     }
 }
 
-fn spare() -> Option<File> {
+fn reserve_fd() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
 /// Says why without waiting for anybody. What has come is taken first, since unread bytes would turn the close into a
 /// reset; who sends more later may miss the sentence.
-fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
+fn refuse_without_waiting(mut stream: &TcpStream, refusal: &HttpError) {
     if stream.set_nonblocking(true).is_err() {
         return;
     }
     let _ = stream.read(&mut [0; 4 * 1024]);
-    let answer = Answer::refusal(refusal);
+    let answer = Response::refusal(refusal);
     let _ = stream.write(&[&answer.head(Version::Http11, false), answer.body()].concat());
     let _ = stream.shutdown(Shutdown::Write);
 }
@@ -214,22 +214,22 @@ fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{http::request::Head, net::connection::Guest};
+    use crate::{http::request::RequestHead, net::connection::Upgrade};
 
     /// Answers everything with a word.
     struct Word;
 
-    impl Rooms for Word {
-        fn exchange(&self, _: &Head, _: &[u8], _: IpAddr) -> Result<Answer, Refusal> {
-            Ok(Answer::refusal(&Refusal::new(200, "word")))
+    impl Handler for Word {
+        fn handle(&self, _: &RequestHead, _: &[u8], _: IpAddr) -> Result<Response, HttpError> {
+            Ok(Response::refusal(&HttpError::new(200, "word")))
         }
 
-        fn upgrade(&self, _: &Head, _: Guest) -> Result<(), Refusal> {
-            Err(Refusal::new(400, "there are no sessions here"))
+        fn upgrade(&self, _: &RequestHead, _: Upgrade) -> Result<(), HttpError> {
+            Err(HttpError::new(400, "there are no sessions here"))
         }
     }
 
-    fn door(max_connections: u32) -> (Door, SocketAddr) {
+    fn door(max_connections: u32) -> (Listener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let options = Options {
@@ -238,7 +238,7 @@ mod tests {
             max_connections,
             max_per_address: 100,
         };
-        (Door::open(listener, options, Box::new(Word)).unwrap(), address)
+        (Listener::open(listener, options, Box::new(Word)).unwrap(), address)
     }
 
     /// What is answered to one request, after which the other side closes.
@@ -278,7 +278,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = connected(listener.local_addr().unwrap());
         let (stream, _) = listener.accept().unwrap();
-        say_at_once(&stream, &Refusal::new(503, "no room"));
+        refuse_without_waiting(&stream, &HttpError::new(503, "no room"));
         drop(stream);
         let mut text = String::new();
         client.read_to_string(&mut text).unwrap();

@@ -16,7 +16,7 @@ const OWN_FILES: u64 = 12;
 /// One end of the private socket here; in tiny_http the other, a copy of it, and one that is still being closed.
 const FILES_PER_EXCHANGE: u64 = 4;
 /// Refused clients that are listened to for a moment.
-const TURNED_AWAY_MAX: u64 = 32;
+const REFUSED_MAX: u64 = 32;
 /// Threads that are no connection's: tiny_http's, the web, the shards, and those who hand over or turn away.
 const OWN_THREADS: u64 = 200;
 
@@ -26,32 +26,32 @@ const MAPS_PER_THREAD: u64 = 4;
 
 /// How the descriptors that are left are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct FdBudget {
     /// Connections that are served.
     pub connections: u32,
     /// Exchanges with the private server at once.
     pub exchanges: usize,
     /// Connections beyond those, which are told so.
-    pub turned_away: u32,
+    pub refused: u32,
 }
 
-impl Room {
+impl FdBudget {
     /// By the present limit and what is open now.
-    pub fn now() -> Room {
+    pub fn now() -> FdBudget {
         let open = fs::read_dir("/proc/self/fd").map_or(32, |entries| entries.count() as u64);
-        Room::of(file_limit(), open)
+        FdBudget::of(file_limit(), open)
     }
 
     /// Where everything is scarce each gets its share, so that a page can be had with a limit of 64, too.
-    fn of(limit: u64, open: u64) -> Room {
+    fn of(limit: u64, open: u64) -> FdBudget {
         let left = limit.saturating_sub(open + OWN_FILES);
         let exchanges = (left / 16).clamp(1, EXCHANGES_MAX as u64);
-        let turned_away = (left / 32).clamp(1, TURNED_AWAY_MAX);
-        let connections = left.saturating_sub(FILES_PER_EXCHANGE * exchanges + turned_away);
-        Room {
+        let refused = (left / 32).clamp(1, REFUSED_MAX);
+        let connections = left.saturating_sub(FILES_PER_EXCHANGE * exchanges + refused);
+        FdBudget {
             connections: connections.clamp(1, u64::from(u32::MAX)) as u32,
             exchanges: exchanges as usize,
-            turned_away: turned_away as u32,
+            refused: refused as u32,
         }
     }
 }
@@ -68,8 +68,8 @@ pub fn raise_file_limit() -> u64 {
 
 /// At most `wish` connections, or fewer with a sentence that names the setting that stands in the way.
 pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
-    let mut ceilings = vec![Ceiling {
-        connections: u64::from(Room::now().connections),
+    let mut limits = vec![Limit {
+        connections: u64::from(FdBudget::now().connections),
         limit: format!("the limit of {} open files", file_limit()),
         help: "raise LimitNOFILE= of the systemd unit, or ulimit -Hn",
     }];
@@ -80,7 +80,7 @@ pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
         ("vm.max_map_count", "/proc/sys/vm/max_map_count", MAPS_PER_THREAD),
     ] {
         let Some(most) = number(Path::new(path)) else { continue };
-        ceilings.push(Ceiling {
+        limits.push(Limit {
             connections: threads_left(most / each, if each == 1 { threads } else { 0 }),
             limit: format!("{setting} = {most}"),
             help: "raise it with sysctl",
@@ -90,7 +90,7 @@ pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
     if !geteuid().is_root()
         && let Some(most) = getrlimit(Resource::Nproc).current
     {
-        ceilings.push(Ceiling {
+        limits.push(Limit {
             connections: threads_left(most, 0),
             limit: format!("the limit of {most} processes of this user"),
             help: "raise LimitNPROC= of the systemd unit, or ulimit -Hu",
@@ -98,13 +98,13 @@ pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
     }
     for group in control_groups(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default()) {
         let Some(most) = number(&group.join("pids.max")) else { continue };
-        ceilings.push(Ceiling {
+        limits.push(Limit {
             connections: threads_left(most, number(&group.join("pids.current")).unwrap_or(0)),
             limit: format!("the control group's pids.max = {most}"),
             help: "raise TasksMax= of the systemd unit, or the container's limit of processes",
         });
     }
-    lowest(wish, &ceilings)
+    lowest(wish, &limits)
 }
 
 /// Cores that this process may use, at least 1: those it is allowed on, and no more than its control group has time for. The
@@ -126,20 +126,20 @@ fn quota(cpu_max: &str) -> Option<u64> {
 
 /// One limit of the system.
 #[derive(Debug)]
-struct Ceiling {
+struct Limit {
     connections: u64,
     limit: String,
     help: &'static str,
 }
 
-fn lowest(wish: u32, ceilings: &[Ceiling]) -> (u32, Option<String>) {
-    let lowest = ceilings.iter().min_by_key(|ceiling| ceiling.connections);
+fn lowest(wish: u32, limits: &[Limit]) -> (u32, Option<String>) {
+    let lowest = limits.iter().min_by_key(|ceiling| ceiling.connections);
     match lowest {
-        Some(Ceiling { connections, limit, help }) if *connections < u64::from(wish) => {
-            let sentence = format!(
+        Some(Limit { connections, limit, help }) if *connections < u64::from(wish) => {
+            let message = format!(
                 "--max-connections is {wish}, but {limit} allows about {connections}; {help}"
             );
-            (*connections as u32, Some(sentence))
+            (*connections as u32, Some(message))
         }
         _ => (wish, None),
     }
@@ -207,29 +207,29 @@ mod tests {
 
     #[test]
     fn a_limit_of_64_files_still_leaves_room_for_each() {
-        let room = Room::of(64, 16);
-        assert_eq!(room, Room { connections: 27, exchanges: 2, turned_away: 1 });
+        let budget = FdBudget::of(64, 16);
+        assert_eq!(budget, FdBudget { connections: 27, exchanges: 2, refused: 1 });
         for limit in 0..2_000 {
-            let room = Room::of(limit, 16);
-            let used = u64::from(room.connections + room.turned_away) + 4 * room.exchanges as u64;
-            assert!(limit < 40 || used + 16 + OWN_FILES <= limit, "{limit}: {room:?}");
+            let budget = FdBudget::of(limit, 16);
+            let used = u64::from(budget.connections + budget.refused) + 4 * budget.exchanges as u64;
+            assert!(limit < 40 || used + 16 + OWN_FILES <= limit, "{limit}: {budget:?}");
         }
-        assert_eq!(Room::of(u64::MAX, 16).connections, u32::MAX);
-        assert_eq!(Room::of(20_000, 16).exchanges, EXCHANGES_MAX);
+        assert_eq!(FdBudget::of(u64::MAX, 16).connections, u32::MAX);
+        assert_eq!(FdBudget::of(20_000, 16).exchanges, EXCHANGES_MAX);
     }
 
     #[test]
     fn the_lowest_ceiling_is_named_with_the_setting_that_helps() {
-        let ceiling = |connections, limit: &str| Ceiling {
+        let ceiling = |connections, limit: &str| Limit {
             connections,
             limit: limit.into(),
             help: "raise it with sysctl",
         };
-        let ceilings = [ceiling(900, "a = 1000"), ceiling(700, "b = 800")];
-        assert_eq!(lowest(700, &ceilings), (700, None));
-        let sentence =
+        let limits = [ceiling(900, "a = 1000"), ceiling(700, "b = 800")];
+        assert_eq!(lowest(700, &limits), (700, None));
+        let message =
             "--max-connections is 701, but b = 800 allows about 700; raise it with sysctl";
-        assert_eq!(lowest(701, &ceilings), (700, Some(sentence.into())));
+        assert_eq!(lowest(701, &limits), (700, Some(message.into())));
         assert_eq!(lowest(9, &[]), (9, None));
     }
 

@@ -14,12 +14,12 @@ use std::{
 use crate::{
     comment::Author,
     log::scan::Header,
-    log::storage::{Disk, ReadAt},
-    log::writer::{Writer, Written, copy, rewrite},
+    log::storage::{ReadAt, Storage},
+    log::writer::{FinishedLog, LogWriter, copy, rewrite},
     log::{Log, Replaced},
     store::index::Index,
-    store::likes::{KIND, Likes, Wanted},
-    store::record::Record,
+    store::likes::{KIND, Likes, LiveLikes},
+    store::record::LineSummary,
 };
 
 /// What is left to be copied while the hub waits, bytes.
@@ -30,24 +30,24 @@ const CATCH_UPS_MAX: u32 = 20;
 const WORTH_BYTES_MIN: u64 = 1 << 20;
 
 /// What the long part works on: taken between two batches, good while the log goes on.
-pub struct Job {
+pub struct CompactionJob {
     reader: Arc<dyn ReadAt>,
     /// Bytes of the log at that moment.
     from: u64,
     /// Checksum of its last line then.
     crc: u32,
     header: Header,
-    fresh: Box<dyn Disk>,
+    fresh: Box<dyn Storage>,
     /// Of each comment's newest line, by number.
     offsets: Vec<u64>,
-    likes: Wanted,
+    likes: LiveLikes,
     /// Where the log ends by now.
     end: Arc<AtomicU64>,
 }
 
 /// What the long part made.
-pub struct Compacted {
-    written: Written,
+pub struct CompactedLog {
+    written: FinishedLog,
     from: u64,
     /// Up to here later lines are copied already.
     caught_up: u64,
@@ -62,19 +62,19 @@ pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes) -> bool {
     log.end() >= WORTH_BYTES_MIN && live * 2 < log.end()
 }
 
-impl Job {
+impl CompactionJob {
     /// # Errors
     /// Where no new file can be made.
-    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<Job> {
-        Ok(Job {
+    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<CompactionJob> {
+        Ok(CompactionJob {
             reader: log.reader(),
             from: log.end(),
             crc: log.crc(),
             header: log.next_header(),
-            fresh: log.fresh()?,
+            fresh: log.create_sibling()?,
             offsets: index.offsets(),
             likes: likes.wanted(),
-            end: log.seen_end(),
+            end: log.shared_end(),
         })
     }
 
@@ -82,21 +82,24 @@ impl Job {
     ///
     /// # Errors
     /// Of the medium; `InvalidData` where the log is not as it was written.
-    pub fn work(self) -> io::Result<Compacted> {
-        let Job { reader, from, mut crc, header, fresh, offsets: old, mut likes, end } = self;
+    pub fn work(self) -> io::Result<CompactedLog> {
+        let CompactionJob { reader, from, mut crc, header, fresh, offsets: old, mut likes, end } =
+            self;
         let mut by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
         by_offset.sort_unstable();
         let mut offsets = vec![u64::MAX; old.len()];
-        let mut writer = Writer::begin(fresh, &header);
+        let mut writer = LogWriter::begin(fresh, &header);
         let find = |offset: u64| by_offset.binary_search_by_key(&offset, |entry| entry.0);
-        let wants = |line: &[u8], place: crate::log::scan::Place| {
+        let wants = |line: &[u8], place: crate::log::scan::Location| {
             find(place.offset).is_ok()
-                || Record::parse(line).is_ok_and(|record| match Author::parse(&record.author) {
-                    Some(author) if record.kind == KIND => {
-                        likes.takes(record.id, author, record.on)
+                || LineSummary::parse(line).is_ok_and(|record| {
+                    match Author::parse(&record.author) {
+                        Some(author) if record.kind == KIND => {
+                            likes.takes(record.id, author, record.on)
+                        }
+                        _ => !record.kind.is_empty(),
                     }
-                    _ => !record.kind.is_empty(),
                 })
         };
         rewrite(reader.clone(), from, &mut writer, wants, |was, is| {
@@ -119,17 +122,17 @@ impl Job {
             crc = copy(&bytes, crc, &mut writer)?;
             caught_up = now;
         }
-        Ok(Compacted { written: writer.finish()?, from, caught_up, crc, offsets })
+        Ok(CompactedLog { written: writer.finish()?, from, caught_up, crc, offsets })
     }
 }
 
-impl Compacted {
+impl CompactedLog {
     /// The short part: puts the new log in the old one's place. Nothing may be staged.
     ///
     /// # Errors
-    /// As [`Log::adopt`].
-    pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
-        let (shift, replaced) = log.adopt(self.written, self.caught_up, self.crc)?;
+    /// As [`Log::replace_with`].
+    pub fn replace_with(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
+        let (shift, replaced) = log.replace_with(self.written, self.caught_up, self.crc)?;
         index.relocate(&self.offsets, self.from, shift);
         Ok(replaced)
     }

@@ -5,8 +5,8 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    comment::Comment, log::read_line, log::storage::ReadAt, store::index::Item,
-    store::visibility::Sight,
+    comment::Comment, log::read_line, log::storage::ReadAt, store::index::CommentRef,
+    store::visibility::Visibility,
 };
 
 /// Lines to read, and what goes with them.
@@ -19,7 +19,7 @@ pub struct History {
     /// Comments on the page that everyone sees.
     pub count: u64,
     /// In the order in which they are sent.
-    pub items: Vec<Item>,
+    pub items: Vec<CommentRef>,
     /// The lines of those items that are in memory.
     pub recent: Vec<Option<Arc<[u8]>>>,
     /// Hearts by id, where there are any: of the items, or, for a new reader and who catches up, of the
@@ -38,7 +38,7 @@ impl History {
     ///
     /// # Errors
     /// Of the medium.
-    pub fn read(&self, mut each: impl FnMut(&Item, &[u8])) -> io::Result<()> {
+    pub fn read(&self, mut each: impl FnMut(&CommentRef, &[u8])) -> io::Result<()> {
         let mut line = Vec::new();
         for (item, recent) in self.items.iter().zip(&self.recent) {
             line.clear();
@@ -46,7 +46,7 @@ impl History {
                 Some(recent) => line.extend_from_slice(recent),
                 None => read_line(&*self.file, item.place, &mut line)?,
             }
-            if item.sight == Sight::Hidden && !self.moderator {
+            if item.visibility == Visibility::Hidden && !self.moderator {
                 line = redacted(&line)?;
             }
             each(item, &line);
@@ -61,7 +61,7 @@ impl History {
 /// `InvalidData` if the line is no comment's.
 pub fn redacted(line: &[u8]) -> io::Result<Vec<u8>> {
     let mut comment = Comment::parse(line)?;
-    comment.bury();
+    comment.make_tombstone();
     let mut out = Vec::new();
     comment.encode(&mut out);
     Ok(out)

@@ -9,22 +9,22 @@ use std::{
 };
 
 use crate::{
-    log::scan::Place,
+    log::scan::Location,
     store::nonces::Nonces,
-    store::visibility::{Packed, Sight},
+    store::visibility::{PackedLocation, Visibility},
 };
 
 /// A comment's newest line, as a history answer lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item {
+pub struct CommentRef {
     /// Of the comment.
     pub id: u64,
     /// Of the line.
     pub seq: u64,
     /// Where the line lies.
-    pub place: Place,
+    pub place: Location,
     /// Who may see it.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// What the index must know of a line.
@@ -35,9 +35,9 @@ pub struct Entry<'a> {
     /// Of the line.
     pub seq: u64,
     /// Where the line lies.
-    pub place: Place,
+    pub place: Location,
     /// Who may see it.
-    pub sight: Sight,
+    pub visibility: Visibility,
     /// What is commented on.
     pub page: &'a str,
     /// The client's mark.
@@ -63,8 +63,8 @@ struct Page {
 #[derive(Default)]
 pub struct Index {
     ids: Vec<u64>,
-    places: Vec<Packed>,
-    rest: Vec<Rest>,
+    places: Vec<PackedLocation>,
+    rest: Vec<Meta>,
     names: HashMap<Box<str>, u32>,
     pages: Vec<Page>,
     nonces: Nonces,
@@ -72,11 +72,11 @@ pub struct Index {
     live_bytes: u64,
     undo: Option<Vec<Undo>>,
     /// While a log is read: comments whose first line is gone, by a compaction.
-    strays: Vec<(u64, Packed, Rest)>,
+    orphans: Vec<(u64, PackedLocation, Meta)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Rest {
+struct Meta {
     /// `seq - id` of the newest line; at 80 bytes a line, 2³² lines behind a comment's first are 344 GB of log.
     lead: u32,
     page: u32,
@@ -86,14 +86,14 @@ struct Rest {
 
 enum Undo {
     Inserted { page_is_new: bool, page_seq: u64 },
-    Changed { number: u32, packed: Packed, lead: u32, page_seq: u64 },
+    Changed { number: u32, packed: PackedLocation, lead: u32, page_seq: u64 },
 }
 
 impl Index {
-    /// Takes in a line while the log is read; [`Index::settle`] must follow before anything is asked.
+    /// Takes in a line while the log is read; [`Index::finish_loading`] must follow before anything is asked.
     pub fn load(&mut self, entry: Entry) {
-        let packed = Packed::new(entry.place, entry.sight);
-        let rest = Rest {
+        let packed = PackedLocation::new(entry.place, entry.visibility);
+        let rest = Meta {
             lead: lead(entry.seq, entry.id),
             page: self.page_number(entry.page),
             fingerprint: self.fingerprint(entry.nonce),
@@ -106,13 +106,13 @@ impl Index {
             self.places[number] = packed;
             self.rest[number].lead = rest.lead;
         } else {
-            self.strays.push((entry.id, packed, rest));
+            self.orphans.push((entry.id, packed, rest));
         }
     }
 
     /// Brings what was loaded into order.
-    pub fn settle(&mut self) {
-        self.merge_strays();
+    pub fn finish_loading(&mut self) {
+        self.merge_orphans();
         self.live_bytes = self.places.iter().map(|packed| packed.bytes()).sum();
         let with_nonce = self.rest.iter().filter(|rest| rest.fingerprint != 0).count();
         self.nonces.reserve(with_nonce, |n| self.rest[n as usize].fingerprint);
@@ -123,8 +123,8 @@ impl Index {
             if item.seq != item.id {
                 page.changed.push((item.seq, number));
             }
-            page.count += u64::from(item.sight == Sight::Public);
-            if item.sight.is_shared() {
+            page.count += u64::from(item.visibility == Visibility::Public);
+            if item.visibility.is_shared() {
                 page.seq = page.seq.max(item.seq);
             }
             self.remember_nonce(number);
@@ -134,13 +134,13 @@ impl Index {
         }
     }
 
-    fn merge_strays(&mut self) {
-        if self.strays.is_empty() {
+    fn merge_orphans(&mut self) {
+        if self.orphans.is_empty() {
             return;
         }
-        let strays = std::mem::take(&mut self.strays);
+        let orphans = std::mem::take(&mut self.orphans);
         let known = (0..self.ids.len()).map(|n| (self.ids[n], self.places[n], self.rest[n]));
-        let all: Vec<_> = known.chain(strays).collect();
+        let all: Vec<_> = known.chain(orphans).collect();
         // Of an id's lines the last that came wins.
         let mut order: Vec<(u64, u32)> =
             (0u32..).zip(&all).map(|(n, entry)| (entry.0, n)).collect();
@@ -160,7 +160,7 @@ impl Index {
     }
 
     /// Keeps what was put since [`Index::begin`].
-    pub fn keep(&mut self) {
+    pub fn commit(&mut self) {
         for undo in self.undo.take().unwrap_or_default() {
             if let Undo::Changed { number, .. } = undo {
                 self.drop_stale(self.rest[number as usize].page);
@@ -192,21 +192,21 @@ impl Index {
         let page = self.page_number(entry.page);
         let fingerprint = self.fingerprint(entry.nonce);
         self.ids.push(entry.id);
-        self.places.push(Packed::new(entry.place, entry.sight));
+        self.places.push(PackedLocation::new(entry.place, entry.visibility));
         self.live_bytes += u64::from(entry.place.len);
-        self.rest.push(Rest { lead: 0, page, fingerprint });
+        self.rest.push(Meta { lead: 0, page, fingerprint });
         self.remember_nonce(number);
         let page = &mut self.pages[page as usize];
         let page_seq = page.seq;
         page.by_id.push(number);
-        page.account(None, entry.sight, entry.seq);
+        page.account(None, entry.visibility, entry.seq);
         self.note(Undo::Inserted { page_is_new, page_seq });
     }
 
     fn change(&mut self, entry: Entry) {
         let number = self.ids.binary_search(&entry.id).expect("only known comments are changed");
         let (old, rest) = (self.places[number], self.rest[number]);
-        self.places[number] = Packed::new(entry.place, entry.sight);
+        self.places[number] = PackedLocation::new(entry.place, entry.visibility);
         self.live_bytes += u64::from(entry.place.len);
         self.live_bytes -= old.bytes();
         self.rest[number].lead = lead(entry.seq, entry.id);
@@ -214,13 +214,13 @@ impl Index {
         let page_seq = page.seq;
         page.changed.push((entry.seq, number as u32));
         page.stale += usize::from(rest.lead != 0);
-        page.account(Some(old.sight()), entry.sight, entry.seq);
+        page.account(Some(old.visibility()), entry.visibility, entry.seq);
         self.note(Undo::Changed { number: number as u32, packed: old, lead: rest.lead, page_seq });
     }
 
     fn remove_last(&mut self, page_is_new: bool, page_seq: u64) {
         let number = self.ids.len() as u32 - 1;
-        let sight = self.places[number as usize].sight();
+        let visibility = self.places[number as usize].visibility();
         self.live_bytes -= self.places[number as usize].bytes();
         self.nonces.remove(number, |n| self.rest[n as usize].fingerprint);
         let page_number = self.rest[number as usize].page;
@@ -229,7 +229,7 @@ impl Index {
         self.rest.pop();
         let page = &mut self.pages[page_number as usize];
         page.by_id.pop();
-        page.count -= u64::from(sight == Sight::Public);
+        page.count -= u64::from(visibility == Visibility::Public);
         page.seq = page_seq;
         if page_is_new {
             assert_eq!(page_number as usize + 1, self.pages.len(), "new pages come last");
@@ -238,8 +238,8 @@ impl Index {
         }
     }
 
-    fn restore(&mut self, number: u32, packed: Packed, lead: u32, page_seq: u64) {
-        let now = self.places[number as usize].sight();
+    fn restore(&mut self, number: u32, packed: PackedLocation, lead: u32, page_seq: u64) {
+        let now = self.places[number as usize].visibility();
         self.live_bytes += packed.bytes();
         self.live_bytes -= self.places[number as usize].bytes();
         self.places[number as usize] = packed;
@@ -247,8 +247,8 @@ impl Index {
         let page = &mut self.pages[self.rest[number as usize].page as usize];
         page.changed.pop();
         page.stale -= usize::from(lead != 0);
-        page.count += u64::from(packed.sight() == Sight::Public);
-        page.count -= u64::from(now == Sight::Public);
+        page.count += u64::from(packed.visibility() == Visibility::Public);
+        page.count -= u64::from(now == Visibility::Public);
         page.seq = page_seq;
     }
 
@@ -282,13 +282,13 @@ impl Index {
     /// The log was written anew: lines before `from` now begin where `offsets` says by number, later ones moved by `shift`.
     pub fn relocate(&mut self, offsets: &[u64], from: u64, shift: i64) {
         for (number, packed) in self.places.iter_mut().enumerate() {
-            let Place { offset, len } = packed.place();
+            let Location { offset, len } = packed.place();
             let offset = if offset < from {
                 offsets[number]
             } else {
                 offset.checked_add_signed(shift).expect("a line lies in the file")
             };
-            *packed = Packed::new(Place { offset, len }, packed.sight());
+            *packed = PackedLocation::new(Location { offset, len }, packed.visibility());
         }
     }
 
@@ -328,18 +328,22 @@ impl Index {
     }
 
     /// The newest line of comment `id`.
-    pub fn find(&self, id: u64) -> Option<Item> {
+    pub fn find(&self, id: u64) -> Option<CommentRef> {
         Some(self.item(self.ids.binary_search(&id).ok()? as u32))
     }
 
     /// The newest line of comment `id`, if that is on `page`.
-    pub fn find_on(&self, page: &str, id: u64) -> Option<Item> {
+    pub fn find_on(&self, page: &str, id: u64) -> Option<CommentRef> {
         let number = self.ids.binary_search(&id).ok()?;
         (self.names.get(page) == Some(&self.rest[number].page)).then(|| self.item(number as u32))
     }
 
     /// The comment whose nonce is `nonce`, as `is` confirms by reading the line.
-    pub fn find_nonce(&self, nonce: &str, mut is: impl FnMut(Item) -> bool) -> Option<Item> {
+    pub fn find_nonce(
+        &self,
+        nonce: &str,
+        mut is: impl FnMut(CommentRef) -> bool,
+    ) -> Option<CommentRef> {
         let fingerprint = self.fingerprint(Some(nonce));
         let hit = self.nonces.find(fingerprint, |number| {
             self.rest[number as usize].fingerprint == fingerprint && is(self.item(number))
@@ -348,7 +352,7 @@ impl Index {
     }
 
     /// The newest comments of `page` with an id below `before`, walked from the newest to the oldest.
-    pub fn newest(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = Item> + '_ {
+    pub fn newest(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = CommentRef> + '_ {
         let numbers = self.page(page).map_or(&[][..], |page| &page.by_id[..]);
         let end = match before {
             Some(id) => numbers.partition_point(|&number| self.ids[number as usize] < id),
@@ -358,7 +362,7 @@ impl Index {
     }
 
     /// The newest lines of `page` with a `seq` above `since`, by rising `seq`.
-    pub fn since(&self, page: &str, since: u64) -> impl Iterator<Item = Item> + '_ {
+    pub fn since(&self, page: &str, since: u64) -> impl Iterator<Item = CommentRef> + '_ {
         let page = self.page(page);
         let numbers = page.map_or(&[][..], |page| &page.by_id[..]);
         let changed = page.map_or(&[][..], |page| &page.changed[..]);
@@ -373,15 +377,15 @@ impl Index {
         merge(unchanged, changed)
     }
 
-    fn item(&self, number: u32) -> Item {
+    fn item(&self, number: u32) -> CommentRef {
         let at = number as usize;
         let packed = self.places[at];
         let id = self.ids[at];
-        Item {
+        CommentRef {
             id,
             seq: id + u64::from(self.rest[at].lead),
             place: packed.place(),
-            sight: packed.sight(),
+            visibility: packed.visibility(),
         }
     }
 
@@ -412,9 +416,9 @@ impl Index {
 }
 
 impl Page {
-    fn account(&mut self, before: Option<Sight>, now: Sight, seq: u64) {
-        self.count += u64::from(now == Sight::Public);
-        self.count -= u64::from(before == Some(Sight::Public));
+    fn account(&mut self, before: Option<Visibility>, now: Visibility, seq: u64) {
+        self.count += u64::from(now == Visibility::Public);
+        self.count -= u64::from(before == Some(Visibility::Public));
         if now.is_shared() {
             self.seq = self.seq.max(seq);
         }
@@ -426,9 +430,9 @@ fn lead(seq: u64, id: u64) -> u32 {
 }
 
 fn merge(
-    a: impl Iterator<Item = Item>,
-    b: impl Iterator<Item = Item>,
-) -> impl Iterator<Item = Item> {
+    a: impl Iterator<Item = CommentRef>,
+    b: impl Iterator<Item = CommentRef>,
+) -> impl Iterator<Item = CommentRef> {
     let (mut a, mut b) = (a.peekable(), b.peekable());
     std::iter::from_fn(move || match (a.peek(), b.peek()) {
         (Some(x), Some(y)) if x.seq < y.seq => a.next(),

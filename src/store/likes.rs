@@ -53,7 +53,7 @@ pub enum Full {
 }
 
 /// Which of a log's lines about hearts are still wanted: one for each heart there is.
-pub struct Wanted {
+pub struct LiveLikes {
     left: HashSet<u64>,
     hasher: RandomState,
 }
@@ -69,13 +69,13 @@ fn fingerprint(hasher: &RandomState, id: u64, author: Author) -> u64 {
 }
 
 impl Likes {
-    /// Takes in a line while the log is read; [`Likes::settle`] must follow before anything is asked.
+    /// Takes in a line while the log is read; [`Likes::finish_loading`] must follow before anything is asked.
     pub fn load(&mut self, id: u64, author: Author, on: bool) {
         self.loaded.push((id, fingerprint(&self.hasher, id, author), on));
     }
 
     /// Brings what was loaded into order: `page_of` says on which page a comment is that can have hearts.
-    pub fn settle(&mut self, page_of: impl Fn(u64) -> Option<u32>) {
+    pub fn finish_loading(&mut self, page_of: impl Fn(u64) -> Option<u32>) {
         let loaded = std::mem::take(&mut self.loaded);
         // By id, so that each comes behind what is there; of a comment in the order of the log.
         let mut order: Vec<(u64, u32)> =
@@ -128,11 +128,11 @@ impl Likes {
     }
 
     /// From here on, [`Likes::roll_back`] can't take back what was done so far.
-    pub fn keep(&mut self) {
+    pub fn commit(&mut self) {
         self.undo.clear();
     }
 
-    /// Takes back what was done since [`Likes::keep`], newest first.
+    /// Takes back what was done since [`Likes::commit`], newest first.
     pub fn roll_back(&mut self) {
         while let Some(undo) = self.undo.pop() {
             match undo {
@@ -165,9 +165,9 @@ impl Likes {
     }
 
     /// For a compaction.
-    pub fn wanted(&self) -> Wanted {
+    pub fn wanted(&self) -> LiveLikes {
         let left = self.pages.iter().flatten().flat_map(|hearts| &hearts.1).copied().collect();
-        Wanted { left, hasher: self.hasher.clone() }
+        LiveLikes { left, hasher: self.hasher.clone() }
     }
 
     /// Returns whether that is a change.
@@ -204,7 +204,7 @@ impl Likes {
     }
 }
 
-impl Wanted {
+impl LiveLikes {
     /// Whether this line is the first about a heart that there is.
     pub fn takes(&mut self, id: u64, author: Author, on: bool) -> bool {
         on && self.left.remove(&fingerprint(&self.hasher, id, author))
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     fn author(n: usize) -> Author {
-        Author::of_key(&format!("{n:016}"))
+        Author::from_key(&format!("{n:016}"))
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         let mut likes = Likes::default();
         likes.set((0, 1), author(1), true);
         likes.set((0, 2), author(1), true);
-        likes.keep();
+        likes.commit();
         let before = likes.pages.clone();
         likes.set((0, 1), author(2), true);
         likes.set((0, 1), author(1), false);
@@ -285,7 +285,7 @@ mod tests {
         {
             likes.load(id, author(by), on);
         }
-        likes.settle(|id| (id == 1).then_some(7));
+        likes.finish_loading(|id| (id == 1).then_some(7));
         assert_eq!((likes.count((7, 1)), likes.count), (1, 1));
     }
 

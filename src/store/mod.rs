@@ -16,17 +16,17 @@ use crate::{
     comment::Author,
     error::Error,
     log::SyncMode,
-    log::scan::Place,
-    log::storage::FileDisk,
+    log::scan::Location,
+    log::storage::FileStorage,
     log::{FILE_NAME, Log},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
-    store::record::Record,
-    store::visibility::Sight,
+    store::record::LineSummary,
+    store::visibility::Visibility,
 };
 
 /// Everything that was ever written, ready for more.
-pub struct Archive {
+pub struct Store {
     /// The file.
     pub log: Log,
     /// Where everything lies in it.
@@ -37,20 +37,20 @@ pub struct Archive {
     pub approved: Vec<Author>,
 }
 
-impl Archive {
+impl Store {
     /// Opens the log in the folder `data`, which must exist and be locked.
     ///
     /// # Errors
     /// As [`Log::open`].
-    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Archive, Error> {
+    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
-        let disk = Box::new(FileDisk::open(&path)?);
+        let disk = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
         let mut approved = Vec::new();
         let mut last_seq = 0;
         let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
-            let record = Record::parse(line)?;
+            let record = LineSummary::parse(line)?;
             // The scan refuses it, so it must not be remembered: it may be cut off.
             if record.seq <= last_seq {
                 return Ok(record.seq);
@@ -58,7 +58,7 @@ impl Archive {
             last_seq = record.seq;
             if let Some(entry) = entry(&record, place) {
                 index.load(entry);
-                if with_authors && entry.sight == Sight::Public {
+                if with_authors && entry.visibility == Visibility::Public {
                     approved.extend(Author::parse(&record.author));
                 }
             }
@@ -76,21 +76,21 @@ impl Archive {
                 torn.bytes
             );
         }
-        index.settle();
-        let is_gone = |id| index.find(id).is_none_or(|item| item.sight.is_deleted());
-        likes.settle(|id| index.page_of(id).filter(|_| !is_gone(id)));
+        index.finish_loading();
+        let is_gone = |id| index.find(id).is_none_or(|item| item.visibility.is_deleted());
+        likes.finish_loading(|id| index.page_of(id).filter(|_| !is_gone(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
-        Ok(Archive { log, index, likes, approved })
+        Ok(Store { log, index, likes, approved })
     }
 }
 
 /// What the index keeps of a line; nothing of lines that are not comments.
-fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
+fn entry<'r>(record: &'r LineSummary<'_>, place: Location) -> Option<Entry<'r>> {
     record.kind.is_empty().then(|| Entry {
         id: record.id,
         seq: record.seq,
         place,
-        sight: Sight::of(record.status, record.deleted),
+        visibility: Visibility::of(record.status, record.deleted),
         page: &record.page,
         nonce: Some(&*record.nonce).filter(|nonce| !nonce.is_empty()),
     })
@@ -99,7 +99,7 @@ fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::trailer::seal;
+    use crate::log::trailer::append_trailer;
 
     #[test]
     fn a_line_whose_seq_does_not_rise_is_kept_aside_and_not_remembered() {
@@ -113,16 +113,16 @@ mod tests {
         ] {
             let start = bytes.len();
             bytes.extend_from_slice(line.as_bytes());
-            crc = seal(&mut bytes, start, false, crc);
+            crc = append_trailer(&mut bytes, start, false, crc);
         }
         std::fs::write(data.join(FILE_NAME), &bytes).unwrap();
         for _ in 0..2 {
-            let archive = Archive::open(&data, SyncMode::Always, false).unwrap();
-            assert_eq!((archive.index.comment_count(), archive.log.next_seq()), (1, 8));
-            let place = archive.index.find(7).unwrap().place;
-            assert!(place.offset < archive.log.end());
+            let store = Store::open(&data, SyncMode::Always, false).unwrap();
+            assert_eq!((store.index.comment_count(), store.log.next_seq()), (1, 8));
+            let place = store.index.find(7).unwrap().place;
+            assert!(place.offset < store.log.end());
             assert!(
-                archive
+                store
                     .log
                     .read(place)
                     .unwrap()

@@ -13,7 +13,7 @@ use crate::{
 
 /// Lines of every kind have a `seq`; the rest is a comment's.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct LineSummary<'a> {
     /// See [`Comment::seq`], and so on.
     pub seq: u64,
     /// 0 if absent.
@@ -34,10 +34,10 @@ pub struct Record<'a> {
     pub kind: Cow<'a, str>,
 }
 
-impl From<Comment> for Record<'_> {
+impl From<Comment> for LineSummary<'_> {
     fn from(line: Comment) -> Self {
         let text = |field: Option<String>| Cow::Owned(field.unwrap_or_default());
-        Record {
+        LineSummary {
             seq: line.seq,
             id: line.id,
             page: Cow::Owned(line.page),
@@ -51,13 +51,13 @@ impl From<Comment> for Record<'_> {
     }
 }
 
-impl<'a> Record<'a> {
+impl<'a> LineSummary<'a> {
     /// Reads a line of the file.
     ///
     /// # Errors
     /// A sentence, where it is none that sayso writes.
-    pub fn parse(line: &'a [u8]) -> Result<Record<'a>, String> {
-        let record = match Reader(line).record() {
+    pub fn parse(line: &'a [u8]) -> Result<LineSummary<'a>, String> {
+        let record = match FastParser(line).record() {
             Some(record) => record,
             None => {
                 // It may quote the line, and is printed.
@@ -71,7 +71,7 @@ impl<'a> Record<'a> {
         record.check()
     }
 
-    fn check(self) -> Result<Record<'a>, String> {
+    fn check(self) -> Result<LineSummary<'a>, String> {
         if self.seq > SEQ_MAX {
             return Err(format!("its seq is {}, at most {SEQ_MAX} is believed", self.seq));
         }
@@ -90,12 +90,12 @@ impl<'a> Record<'a> {
 }
 
 /// What is left of a line. Every method takes what it names off the front, or returns `None`: then the line is not as
-/// [`Line::encode`](crate::comment::Line::encode) writes it.
-struct Reader<'a>(&'a [u8]);
+/// [`LineParts::encode`](crate::comment::Line::encode) writes it.
+struct FastParser<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
-    fn record(mut self) -> Option<Record<'a>> {
-        let mut record = Record::default();
+impl<'a> FastParser<'a> {
+    fn record(mut self) -> Option<LineSummary<'a>> {
+        let mut record = LineSummary::default();
         self.literal(b"{\"seq\":")?;
         record.seq = self.number()?;
         if self.has(b",\"kind\":\"like\",\"id\":") {
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`encode`](crate::store::likes::encode) writes, behind the kind.
-    fn like(mut self, mut record: Record<'a>) -> Option<Record<'a>> {
+    fn like(mut self, mut record: LineSummary<'a>) -> Option<LineSummary<'a>> {
         record.kind = Cow::Borrowed(KIND);
         record.id = self.number()?;
         self.literal(b",\"author\":\"")?;
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::{comment::Author, store::likes::encode};
 
-    fn slowly(line: &[u8]) -> Record<'_> {
+    fn slowly(line: &[u8]) -> LineSummary<'_> {
         Comment::parse(line).unwrap().into()
     }
 
@@ -232,7 +232,7 @@ mod tests {
             page: "blog.example/\u{e9}t\u{e9}".into(),
             parent: Some(7),
             name: Some("Ada \"the\" \\ \u{1f389}".into()),
-            author: Some(Author::of_key("0123456789abcdef").to_string()),
+            author: Some(Author::from_key("0123456789abcdef").to_string()),
             content: "First *indeed* \"so\"\n\tand\\more".into(),
             html: Some("<p>First</p>".into()),
             created_at: "2026-11-22T05:08:00.001Z".into(),
@@ -243,7 +243,7 @@ mod tests {
         };
         let least = Comment { seq: 1, id: 1, page: "/".into(), ..Comment::default() };
         let mut tombstone = Comment { status: Status::Pending, ..full.clone() };
-        tombstone.bury();
+        tombstone.make_tombstone();
         let lines = [full, least, tombstone].map(|comment| {
             let mut line = Vec::new();
             comment.encode(&mut line);
@@ -251,7 +251,7 @@ mod tests {
             line
         });
         let likes = [true, false].map(|on| {
-            let mut line = encode(1_234_567, 12, Author::of_key("0123456789abcdef"), on);
+            let mut line = encode(1_234_567, 12, Author::from_key("0123456789abcdef"), on);
             line.pop();
             line
         });
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_line_as_it_is_written_needs_no_second_reader() {
         for line in lines() {
-            let read = Reader(&line).record().expect("it is as it is written");
+            let read = FastParser(&line).record().expect("it is as it is written");
             assert_eq!(read, slowly(&line));
         }
     }
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn no_changed_line_is_read_in_two_ways() {
         let (mut same, mut left) = (0, 0);
-        let mut check = |line: &[u8]| match Reader(line).record() {
+        let mut check = |line: &[u8]| match FastParser(line).record() {
             Some(read) => match Comment::parse(line) {
                 Ok(comment) => {
                     assert_eq!(read, comment.into(), "{line:?}");
@@ -299,16 +299,20 @@ mod tests {
     #[test]
     fn fields_in_another_order_and_unknown_ones_are_read_too() {
         let line = br#"{"id":3, "seq":4,"new":[{}],"page":"a\"b","crc":"0"}"#;
-        let record = Record::parse(line).unwrap();
+        let record = LineSummary::parse(line).unwrap();
         assert_eq!((record.seq, record.id, &*record.page), (4, 3, "a\"b"));
-        assert!(Record::parse(br#"{"seq":4,"kind":"like"}"#).is_ok(), "other kinds have no page");
-        let raw = Record::parse(b"{\"seq\":1,\"status\":\"a\\n\\u001b[2Jb\"}").unwrap_err();
+        assert!(
+            LineSummary::parse(br#"{"seq":4,"kind":"like"}"#).is_ok(),
+            "other kinds have no page"
+        );
+        let raw = LineSummary::parse(b"{\"seq\":1,\"status\":\"a\\n\\u001b[2Jb\"}").unwrap_err();
         assert!(raw.contains("`a??[2Jb`"), "{raw:?}");
-        assert!(Record::parse(br#"{"seq":4611686018427387904,"kind":"new"}"#).is_ok());
-        let beyond = Record::parse(br#"{"seq":4611686018427387905,"kind":"new"}"#).unwrap_err();
+        assert!(LineSummary::parse(br#"{"seq":4611686018427387904,"kind":"new"}"#).is_ok());
+        let beyond =
+            LineSummary::parse(br#"{"seq":4611686018427387905,"kind":"new"}"#).unwrap_err();
         assert!(beyond.contains("at most 4611686018427387904"), "{beyond}");
         for wrong in ["{\"seq\":4,\"id\":5,\"page\":\"/\"}", "{\"seq\":4,\"id\":4}", "{\"seq\":4"] {
-            assert!(Record::parse(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(LineSummary::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Pure.
 
-use crate::{comment::Status, log::scan::Place};
+use crate::{comment::Status, log::scan::Location};
 
 /// Who sees a comment's newest line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Sight {
+pub enum Visibility {
     /// Everyone, and it counts.
     Public,
     /// Everyone, as a tombstone.
@@ -20,46 +20,46 @@ pub enum Sight {
     PendingDeleted,
 }
 
-impl Sight {
+impl Visibility {
     /// What a line's `status` and `deleted` mean for it.
-    pub fn of(status: Status, deleted: bool) -> Sight {
+    pub fn of(status: Status, deleted: bool) -> Visibility {
         match (status, deleted) {
-            (Status::Pending, true) => Sight::PendingDeleted,
-            (Status::Pending, false) => Sight::Pending,
-            (_, true) => Sight::Deleted,
-            (Status::Hidden, false) => Sight::Hidden,
-            (Status::Public, false) => Sight::Public,
+            (Status::Pending, true) => Visibility::PendingDeleted,
+            (Status::Pending, false) => Visibility::Pending,
+            (_, true) => Visibility::Deleted,
+            (Status::Hidden, false) => Visibility::Hidden,
+            (Status::Public, false) => Visibility::Public,
         }
     }
 
     /// Whether nothing is left to see.
     pub fn is_deleted(self) -> bool {
-        matches!(self, Sight::Deleted | Sight::PendingDeleted)
+        matches!(self, Visibility::Deleted | Visibility::PendingDeleted)
     }
 
     /// Whether everyone gets a line of it, in whatever form.
     pub fn is_shared(self) -> bool {
-        !matches!(self, Sight::Pending | Sight::PendingDeleted)
+        !matches!(self, Visibility::Pending | Visibility::PendingDeleted)
     }
 }
 
 /// Offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and sight (3 bits) of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packed(u64);
+pub struct PackedLocation(u64);
 
-impl Packed {
+impl PackedLocation {
     /// Both in 8 bytes.
-    pub fn new(place: Place, sight: Sight) -> Packed {
+    pub fn new(place: Location, visibility: Visibility) -> PackedLocation {
         assert!(
             place.offset < 1 << 44 && place.len < 1 << 17,
             "a log has at most 16 TiB, a line at most 128 KiB"
         );
-        Packed(place.offset << 20 | u64::from(place.len) << 3 | sight as u64)
+        PackedLocation(place.offset << 20 | u64::from(place.len) << 3 | visibility as u64)
     }
 
     /// Where the line lies.
-    pub fn place(self) -> Place {
-        Place { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
+    pub fn place(self) -> Location {
+        Location { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
     }
 
     /// The line's length.
@@ -68,13 +68,13 @@ impl Packed {
     }
 
     /// Who may see it.
-    pub fn sight(self) -> Sight {
+    pub fn visibility(self) -> Visibility {
         match self.0 & 7 {
-            0 => Sight::Public,
-            1 => Sight::Deleted,
-            2 => Sight::Hidden,
-            3 => Sight::Pending,
-            _ => Sight::PendingDeleted,
+            0 => Visibility::Public,
+            1 => Visibility::Deleted,
+            2 => Visibility::Hidden,
+            3 => Visibility::Pending,
+            _ => Visibility::PendingDeleted,
         }
     }
 }

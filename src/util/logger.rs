@@ -26,7 +26,7 @@ pub fn init(level: LevelFilter) -> Result<(), SetLoggerError> {
 }
 
 /// Whether what a client did wrong may be logged: once a second, or clients could fill the disk.
-pub fn is_time() -> bool {
+pub fn allow_client_warning() -> bool {
     static SECOND: AtomicU64 = AtomicU64::new(0);
     let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     SECOND.swap(second, Relaxed) != second
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_clients_do_wrong_is_logged_once_a_second() {
         let before = SystemTime::now();
-        let told = (0..10_000).filter(|_| is_time()).count() as u64;
+        let told = (0..10_000).filter(|_| allow_client_warning()).count() as u64;
         let seconds = before.elapsed().unwrap().as_secs();
         assert!((1..=seconds + 2).contains(&told), "{told} in {seconds} s");
     }

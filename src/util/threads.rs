@@ -14,7 +14,7 @@ use crossbeam_channel::Receiver;
 pub const READER_STACK_BYTES: usize = 256 * 1024;
 /// The stack of a thread that speaks HTTP. A smaller one, so that the C library, which keeps the stacks of threads that have ended for
 /// later ones with 16 KiB of touched pages on each, never gives one on which a handshake was made to a thread that reads for hours.
-pub const VISIT_STACK_BYTES: usize = 192 * 1024;
+pub const HTTP_STACK_BYTES: usize = 192 * 1024;
 
 /// Starts a thread with the usual stack.
 ///
@@ -46,12 +46,12 @@ fn spawn(builder: Builder, work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHan
 
 /// `first`, and then what else is in the inbox. Whoever is ready to put more there goes before: where cores are scarce batches would
 /// stay small, as nobody else runs while the receiver works. On an idle machine this takes less than a microsecond.
-pub fn after_others<T>(first: T, inbox: &Receiver<T>) -> impl Iterator<Item = T> {
+pub fn drain_after_yield<T>(first: T, inbox: &Receiver<T>) -> impl Iterator<Item = T> {
     thread::yield_now();
     iter::once(first).chain(inbox.try_iter())
 }
 
 /// Does something that may panic without ending the thread; `false` if it did. Who goes on must not rely on what it was changing.
-pub fn survive(work: Box<dyn FnOnce() + '_>) -> bool {
+pub fn catch_panic(work: Box<dyn FnOnce() + '_>) -> bool {
     catch_unwind(AssertUnwindSafe(work)).is_ok()
 }

@@ -4,49 +4,49 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Site;
-use crate::{util::json, web::message::Answer};
+use super::Router;
+use crate::{util::json, web::message::Response};
 
-impl Site {
-    pub(super) fn health(&self) -> Answer {
-        let pulse = &self.hub.pulse;
-        match pulse.failed.get() {
-            Some(why) => Answer::json(
+impl Router {
+    pub(super) fn health(&self) -> Response {
+        let stats = &self.hub.stats;
+        match stats.failed.get() {
+            Some(why) => Response::json(
                 503,
                 format!("{{\"status\":\"failing\",\"reasons\":[{}]}}", json::text(why)),
             ),
-            None if pulse.full.load(Relaxed) => {
+            None if stats.full.load(Relaxed) => {
                 let warning =
                     "{\"status\":\"ok\",\"warnings\":[\"storage was full at the last post\"]}";
-                Answer::json(200, warning)
+                Response::json(200, warning)
             }
-            None => Answer::json(200, "{\"status\":\"ok\"}"),
+            None => Response::json(200, "{\"status\":\"ok\"}"),
         }
         .with("Cache-Control", "no-store")
     }
 
-    pub(super) fn metrics(&self) -> Answer {
-        let pulse = &self.hub.pulse;
+    pub(super) fn metrics(&self) -> Response {
+        let stats = &self.hub.stats;
         let rows = [
             (
                 "sayso_comments",
                 "gauge",
                 "Comments in the log, deleted ones included.",
-                pulse.comments.load(Relaxed),
+                stats.comments.load(Relaxed),
             ),
-            ("sayso_readers", "gauge", "Open WebSockets.", pulse.readers.load(Relaxed)),
-            ("sayso_seq", "counter", "Highest durable sequence number.", pulse.seq.load(Relaxed)),
+            ("sayso_readers", "gauge", "Open WebSockets.", stats.readers.load(Relaxed)),
+            ("sayso_seq", "counter", "Highest durable sequence number.", stats.seq.load(Relaxed)),
             (
                 "sayso_storage_full",
                 "gauge",
                 "1 if the last post found no room.",
-                pulse.full.load(Relaxed).into(),
+                stats.full.load(Relaxed).into(),
             ),
             (
                 "sayso_storage_failed",
                 "gauge",
                 "1 if storage can't be trusted.",
-                pulse.failed.get().is_some().into(),
+                stats.failed.get().is_some().into(),
             ),
         ];
         let text: String = rows
@@ -55,6 +55,6 @@ impl Site {
                 format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
             })
             .collect();
-        Answer::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
+        Response::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
     }
 }

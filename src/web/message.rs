@@ -4,11 +4,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{comment::rejection::Reject, http::forwarded::Counted, util::crc, util::json};
+use crate::{comment::rejection::Rejection, http::forwarded::ClientKey, util::crc, util::json};
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     /// In capitals.
     pub method: String,
     /// Without query.
@@ -23,7 +23,7 @@ pub struct Asked {
     pub client: Option<IpAddr>,
 }
 
-impl Asked {
+impl Request {
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
@@ -48,8 +48,8 @@ impl Asked {
     }
 
     /// Whose bucket pays.
-    pub fn counted(&self) -> Counted {
-        Counted::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    pub fn counted(&self) -> ClientKey {
+        ClientKey::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -75,7 +75,7 @@ impl Asked {
 
 /// What goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// RFC 9110 §15.
     pub status: u16,
     /// Without length and connection, which are the server's.
@@ -84,10 +84,10 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// An answer with a body of this type.
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        Response {
             status,
             headers: vec![("Content-Type", content_type.to_owned())],
             body: body.into(),
@@ -95,24 +95,24 @@ impl Answer {
     }
 
     /// JSON, not to be kept without asking again.
-    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-        Answer::new(status, "application/json", body).with("Cache-Control", "no-cache")
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::new(status, "application/json", body).with("Cache-Control", "no-cache")
     }
 
     /// `{"error":"…"}`
-    pub fn error(status: u16, sentence: &str) -> Answer {
-        Answer::json(status, format!("{{\"error\":{}}}", json::text(sentence)))
+    pub fn error(status: u16, sentence: &str) -> Response {
+        Response::json(status, format!("{{\"error\":{}}}", json::text(sentence)))
             .with("Cache-Control", "no-store")
     }
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.
-    pub fn reject(reject: &Reject, nonce: Option<&str>) -> Answer {
-        let answer = Answer::json(reject.status(), reject.to_json(nonce));
+    pub fn reject(reject: &Rejection, nonce: Option<&str>) -> Response {
+        let answer = Response::json(reject.status(), reject.to_json(nonce));
         answer.with("Cache-Control", "no-store").retrying(reject)
     }
 
     /// Says `Retry-After` where waiting helps.
-    pub fn retrying(self, reject: &Reject) -> Answer {
+    pub fn retrying(self, reject: &Rejection) -> Response {
         match reject.retry_after() {
             Some(seconds) => self.with("Retry-After", seconds.to_string()),
             None => self,
@@ -120,16 +120,16 @@ impl Answer {
     }
 
     /// Sets a header, in place of one of the same name.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
         self.headers.retain(|(n, _)| *n != name);
         self.headers.push((name, value.into()));
         self
     }
 
     /// The answer, or 304 if the client has it already.
-    pub fn tagged(self, etag: &str, asked: &Asked) -> Answer {
+    pub fn with_etag(self, etag: &str, request: &Request) -> Response {
         let mut answer = self.with("ETag", etag);
-        if asked.has(etag) {
+        if request.has(etag) {
             (answer.status, answer.body) = (304, Vec::new());
         }
         answer
@@ -150,10 +150,10 @@ pub fn weak_tag(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn asked(headers: &[(&str, &str)]) -> Asked {
+    fn request(headers: &[(&str, &str)]) -> Request {
         let headers =
             headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Asked {
+        Request {
             method: "GET".into(),
             path: "/".into(),
             query: String::new(),
@@ -172,8 +172,8 @@ mod tests {
             ("*", true),
             ("\"b\"", false),
         ] {
-            let answer =
-                Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
+            let answer = Response::json(200, "x")
+                .with_etag("W/\"a\"", &request(&[("if-none-match", given)]));
             assert_eq!((answer.status == 304, answer.body.is_empty()), (same, same), "{given}");
         }
     }
@@ -194,18 +194,18 @@ mod tests {
             ("br", false),
             ("", false),
         ] {
-            assert_eq!(asked(&[("accept-encoding", given)]).takes_gzip(), takes, "{given}");
+            assert_eq!(request(&[("accept-encoding", given)]).takes_gzip(), takes, "{given}");
         }
-        assert!(asked(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
-        assert!(!asked(&[]).takes_gzip());
+        assert!(request(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
+        assert!(!request(&[]).takes_gzip());
     }
 
     #[test]
     fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
-        let asked = asked(&[
+        let request = request(&[
             ("authorization", "bearer  abc"),
             ("content-type", "Application/JSON; charset=utf-8"),
         ]);
-        assert_eq!((asked.bearer(), &*asked.content_type()), (Some("abc"), "application/json"));
+        assert_eq!((request.bearer(), &*request.content_type()), (Some("abc"), "application/json"));
     }
 }

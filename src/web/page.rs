@@ -8,18 +8,18 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Finish, PAGE_COMMENTS, Site, Turn, form, number, page_of, query, unreadable};
+use super::{Finish, PAGE_COMMENTS, Reply, Router, form, number, page_of, query, unreadable};
 use crate::{
     comment::Comment,
-    comment::draft::{Message, check_page},
-    comment::rejection::Reject,
+    comment::draft::{ClientMessage, check_page},
+    comment::rejection::Rejection,
     http::query::encode,
-    hub::command::{Call, Part, Read, Request},
+    hub::command::{Callback, Command, Range, ReadHistory},
     store::history::History,
     util::crc,
     web::assets,
     web::html::{Rendered, View, render},
-    web::message::{Answer, Asked},
+    web::message::{Request, Response},
 };
 
 /// Bytes of a rendered page: with its headers below the 1 MiB that the relay passes on.
@@ -31,7 +31,7 @@ pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; sty
      form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 /// A page that was rendered, without its form's nonce.
-pub(super) struct Kept {
+pub(super) struct CachedPage {
     page: Rendered,
     seq: u64,
     likes: Vec<(u64, u64)>,
@@ -40,30 +40,30 @@ pub(super) struct Kept {
     etag: String,
 }
 
-impl Site {
-    pub(super) fn page(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let query = query(asked)?;
+impl Router {
+    pub(super) fn page(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        let query = query(request)?;
         if query.get("view") == Some("wall") {
             let wall = assets::find(assets::WALL).expect("the wall is embedded");
-            return Ok(Turn::Now(self.asset(&wall, asked)));
+            return Ok(Reply::Ready(self.asset(&wall, request)));
         }
         let page = page_of(&query)?;
         let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
-        let checked = self.hub.pulse.seq.load(Relaxed);
+        let checked = self.hub.stats.seq.load(Relaxed);
         let kept = before.is_none().then(|| self.kept(&page)).flatten();
         if let Some(kept) = kept.filter(|kept| kept.checked == checked) {
-            return Ok(Turn::Now(kept.answer(asked)));
+            return Ok(Reply::Ready(kept.answer(request)));
         }
-        let (site, asked) = (self.clone(), asked.clone());
-        Ok(self.read(page.clone(), Part::Before(before), PAGE_COMMENTS, false, move |history| {
-            match site.keep(&page, &history, checked, before.is_none()) {
-                Ok(kept) => kept.answer(&asked),
+        let (router, request) = (self.clone(), request.clone());
+        Ok(self.read(page.clone(), Range::Before(before), PAGE_COMMENTS, false, move |history| {
+            match router.keep(&page, &history, checked, before.is_none()) {
+                Ok(kept) => kept.answer(&request),
                 Err(error) => unreadable(&error),
             }
         }))
     }
 
-    fn kept(&self, page: &str) -> Option<Arc<Kept>> {
+    fn kept(&self, page: &str) -> Option<Arc<CachedPage>> {
         let all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().find(|(name, _)| name == page).map(|(_, kept)| kept.clone())
     }
@@ -75,7 +75,7 @@ impl Site {
         history: &History,
         checked: u64,
         is_newest: bool,
-    ) -> io::Result<Arc<Kept>> {
+    ) -> io::Result<Arc<CachedPage>> {
         let old = self
             .kept(page)
             .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
@@ -91,7 +91,7 @@ impl Site {
                 (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
             }
         };
-        let kept = Arc::new(Kept {
+        let kept = Arc::new(CachedPage {
             page: rendered,
             seq: history.seq,
             likes: history.likes.clone(),
@@ -117,7 +117,7 @@ impl Site {
         &self,
         page: &str,
         history: &History,
-        refused: Option<(&Message, &str)>,
+        refused: Option<(&ClientMessage, &str)>,
     ) -> io::Result<Rendered> {
         let mut comments = Vec::new();
         history.read(|_, line| comments.extend(Comment::parse(line)))?;
@@ -150,12 +150,12 @@ impl Site {
 
     /// The page with what was typed and why it was refused. The hub itself may run this, so it asks without waiting; where its inbox
     /// is full, dropping the request answers it.
-    pub(super) fn form_again(
-        self: Arc<Site>,
+    pub(super) fn redisplay_form(
+        self: Arc<Router>,
         page: String,
-        message: Message,
-        reject: Reject,
-        take: Call<Finish>,
+        message: ClientMessage,
+        reject: Rejection,
+        take: Callback<Finish>,
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
         let (hub, asked_page) = (self.hub.clone(), page.clone());
@@ -170,16 +170,16 @@ impl Site {
                 }
             }));
         });
-        let (part, limit, moderator) = (Part::Before(None), PAGE_COMMENTS, false);
-        let read = Read { page: asked_page, part, limit, moderator, answer };
-        let _ = hub.requests.try_send(Request::Read(read));
+        let (part, limit, moderator) = (Range::Before(None), PAGE_COMMENTS, false);
+        let read = ReadHistory { page: asked_page, part, limit, moderator, answer };
+        let _ = hub.commands.try_send(Command::ReadHistory(read));
     }
 }
 
-impl Kept {
-    fn answer(&self, asked: &Asked) -> Answer {
-        if asked.has(&self.etag) {
-            return Answer::new(304, "text/html; charset=utf-8", "")
+impl CachedPage {
+    fn answer(&self, request: &Request) -> Response {
+        if request.has(&self.etag) {
+            return Response::new(304, "text/html; charset=utf-8", "")
                 .with("Cache-Control", "no-cache")
                 .with("ETag", &*self.etag);
         }
@@ -187,16 +187,16 @@ impl Kept {
     }
 }
 
-fn page_answer(status: u16, page: &Rendered) -> Answer {
+fn page_answer(status: u16, page: &Rendered) -> Response {
     let nonce = form::nonce(SystemTime::now());
     let body = [&*page.head, &nonce, &page.tail].concat();
-    Answer::new(status, "text/html; charset=utf-8", body)
+    Response::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", PAGE_POLICY)
 }
 
-pub(super) fn see_page(base: &str, page: &str) -> Answer {
-    Answer::new(303, "text/plain", "")
+pub(super) fn redirect_to_page(base: &str, page: &str) -> Response {
+    Response::new(303, "text/plain", "")
         .with("Location", format!("{base}/?page={}", encode(page)))
         .with("Cache-Control", "no-store")
 }

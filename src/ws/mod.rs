@@ -20,15 +20,17 @@ use tungstenite::{
 };
 
 use crate::{
-    comment::draft::{Intent, Message},
+    comment::draft::{Action, ClientMessage},
     comment::proof_of_work,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     fanout::frame::{self, CloseCode},
-    fanout::{Order, ReaderId, Tier},
-    http::forwarded::Counted,
+    fanout::{ReaderId, ShardCommand, Tier},
+    http::forwarded::ClientKey,
     http::origin::{self, Origins},
-    http::request::{Head, Refusal},
-    hub::command::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
+    http::request::{HttpError, RequestHead},
+    hub::command::{
+        Actor, Change, Command, HubHandle, Join, Joined, ReplyTo, Subscription, Target,
+    },
     limits::MESSAGE_BYTES_MAX,
     util::json,
     util::logger,
@@ -40,9 +42,9 @@ const SUBPROTOCOL: &str = "sayso.1";
 /// Nothing heard for so long, three pings unanswered, ends a connection. The socket's own read timeout: no timer per connection.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// How long a connection that is done is read on, so that its last frames arrive.
-const FAREWELL: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the socket may take for one piece of the history.
-const HISTORY_PATIENCE: Duration = Duration::from_secs(10);
+const HISTORY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A piece of history, well inside a socket's send buffer and a reader's backlog.
 const HISTORY_PIECE_BYTES: usize = 64 * 1024;
 /// The kernel doubles it for its own bookkeeping.
@@ -55,11 +57,11 @@ const MALFORMED_IN_A_ROW_MAX: u32 = 20;
 const FRAMES_A_SECOND_MAX: u32 = 20;
 
 /// What every session needs.
-pub struct Wire {
+pub struct Context {
     /// Where requests go.
-    pub hub: Hub<Arc<TcpStream>>,
+    pub hub: HubHandle<Arc<TcpStream>>,
     /// Reader n belongs to shard n modulo their number.
-    pub shards: Vec<Sender<Order<Arc<TcpStream>>>>,
+    pub shards: Vec<Sender<ShardCommand<Arc<TcpStream>>>>,
     /// Who may connect.
     pub origins: Origins,
     /// Bits of the proof of work that a comment needs.
@@ -67,27 +69,27 @@ pub struct Wire {
 }
 
 /// Takes a connection over whose head asks for a WebSocket: answers the handshake, sends the welcome, and starts the thread that
-/// reads. `rest` is what the client has sent behind the head, `seat` is dropped when the connection has ended.
+/// reads. `rest` is what the client has sent behind the head, `permit` is dropped when the connection has ended.
 ///
 /// # Errors
 /// The HTTP answer that the client gets instead; the socket is untouched then.
 pub fn upgrade(
-    wire: &Arc<Wire>,
+    context: &Arc<Context>,
     number: ReaderId,
     socket: Arc<TcpStream>,
-    head: &Head,
+    head: &RequestHead,
     rest: Vec<u8>,
     client: IpAddr,
-    seat: Box<dyn Send>,
-) -> Result<(), Refusal> {
+    permit: Box<dyn Send>,
+) -> Result<(), HttpError> {
     let accept = accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
-    if !wire.origins.admits(head.get("origin"), host) {
-        let sentence = origin::refusal(head.get("origin").unwrap_or_default());
-        if logger::is_time() {
-            log::warn!("a WebSocket was refused: {sentence}");
+    if !context.origins.allows(head.get("origin"), host) {
+        let message = origin::refusal(head.get("origin").unwrap_or_default());
+        if logger::allow_client_warning() {
+            log::warn!("a WebSocket was refused: {message}");
         }
-        return Err(Refusal::new(403, sentence));
+        return Err(HttpError::new(403, message));
     }
     let offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));
     let tier = if offered.map(str::trim).any(|name| name == SUBPROTOCOL) {
@@ -97,35 +99,48 @@ pub fn upgrade(
     };
     let follow = follow(head.query(), tier)?;
     let page = match &follow {
-        Follow::Page(page, _) => Some(page.as_str().into()),
-        Follow::Counts(_) => None,
+        Subscription::Page(page, _) => Some(page.as_str().into()),
+        Subscription::Counts(_) => None,
     };
     let subprotocol = if tier == Tier::Full { "Sec-WebSocket-Protocol: sayso.1\r\n" } else { "" };
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{subprotocol}\r\n"
     );
-    let shard = wire.shards[(number % wire.shards.len() as u64) as usize].clone();
-    let session =
-        Session { wire: wire.clone(), shard, number, socket, page, from: Counted::of(client) };
-    session.open(answer, follow, tier, rest, seat);
+    let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
+    let session = Session {
+        context: context.clone(),
+        shard,
+        number,
+        socket,
+        page,
+        from: ClientKey::of(client),
+    };
+    session.open(answer, follow, tier, rest, permit);
     Ok(())
 }
 
 /// A connection, as the thread that reads it has it.
 struct Session {
-    wire: Arc<Wire>,
-    shard: Sender<Order<Arc<TcpStream>>>,
+    context: Arc<Context>,
+    shard: Sender<ShardCommand<Arc<TcpStream>>>,
     number: ReaderId,
     socket: Arc<TcpStream>,
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
-    from: Counted,
+    from: ClientKey,
 }
 
 impl Session {
     /// All that touches more than a little stack happens here, in the thread that ends; a fresh one then reads. The answer to the
     /// handshake goes with the join, so that whoever has read it misses nothing from then on.
-    fn open(self, answer: String, follow: Follow, tier: Tier, rest: Vec<u8>, seat: Box<dyn Send>) {
+    fn open(
+        self,
+        answer: String,
+        follow: Subscription,
+        tier: Tier,
+        rest: Vec<u8>,
+        permit: Box<dyn Send>,
+    ) {
         let options =
             rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
                 .map_err(io::Error::from)
@@ -137,7 +152,7 @@ impl Session {
         let (sender, welcome) = bounded(1);
         let (reader, sink, greeting) = (self.number, self.socket.clone(), answer.into_bytes());
         let join = Join { reader, sink, greeting, tier, follow, welcome: sender };
-        if self.wire.hub.ask(Request::Join(join)).is_err() {
+        if self.context.hub.ask(Command::Join(join)).is_err() {
             return;
         }
         let Ok(welcome) = welcome.recv() else { return };
@@ -158,13 +173,13 @@ impl Session {
             match end {
                 // A panic in a connection ends that connection, and properly: its reader must not stay behind.
                 None => {
-                    if !threads::survive(Box::new(|| reading.read_all(rest))) {
+                    if !threads::catch_panic(Box::new(|| reading.read_all(rest))) {
                         reading.finish(None);
                     }
                 }
                 Some(code) => reading.finish(Some(code)),
             }
-            drop(seat);
+            drop(permit);
         });
         if thread.is_err() {
             log::warn!("no thread could be started for a reader");
@@ -172,14 +187,15 @@ impl Session {
         }
     }
 
-    fn send_welcome(&self, welcome: &Welcome, tier: Tier) -> io::Result<()> {
+    fn send_welcome(&self, welcome: &Joined, tier: Tier) -> io::Result<()> {
         let mut frames = Vec::new();
         if tier == Tier::Full && self.page.is_some() {
-            frame::text(hello(welcome, self.wire.challenge).as_bytes(), &mut frames);
+            frame::text(hello(welcome, self.context.challenge).as_bytes(), &mut frames);
         }
         let mut result = Ok(());
         welcome.history.read(|item, line| {
-            if tier == Tier::Full || item.sight == crate::store::visibility::Sight::Public {
+            if tier == Tier::Full || item.visibility == crate::store::visibility::Visibility::Public
+            {
                 frame::text(line, &mut frames);
             }
             if frames.len() >= HISTORY_PIECE_BYTES && result.is_ok() {
@@ -188,17 +204,17 @@ impl Session {
         })?;
         result?;
         if !frames.is_empty() {
-            self.order(Order::Send { reader: self.number, frames, sent: None });
+            self.order(ShardCommand::Send { reader: self.number, frames, sent: None });
         }
-        self.order(Order::Live { reader: self.number });
+        self.order(ShardCommand::Live { reader: self.number });
         Ok(())
     }
 
     /// The socket takes one piece before the next is made, so that a history of any length waits in the log and not in memory.
     fn send_and_wait(&self, frames: Vec<u8>) -> io::Result<()> {
         let (sender, sent) = bounded(1);
-        self.order(Order::Send { reader: self.number, frames, sent: Some(sender) });
-        sent.recv_timeout(HISTORY_PATIENCE).map_err(|_| io::ErrorKind::TimedOut.into())
+        self.order(ShardCommand::Send { reader: self.number, frames, sent: Some(sender) });
+        sent.recv_timeout(HISTORY_TIMEOUT).map_err(|_| io::ErrorKind::TimedOut.into())
     }
 
     fn read_all(&self, rest: Vec<u8>) {
@@ -207,13 +223,13 @@ impl Session {
             .write_buffer_size(0)
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let stream = Ends { socket: &self.socket, shard: &self.shard, reader: self.number };
+        let stream = SplitStream { socket: &self.socket, shard: &self.shard, reader: self.number };
         let mut socket = WebSocket::from_partially_read(stream, rest, Role::Server, Some(config));
-        let mut patience = Patience::default();
+        let mut patience = MessageLimits::default();
         let close = loop {
             match socket.read() {
                 Ok(Received::Text(text)) => {
-                    if !self.heed(&text, &mut patience) {
+                    if !self.handle_message(&text, &mut patience) {
                         break Some(CloseCode::Policy);
                     }
                 }
@@ -222,7 +238,7 @@ impl Session {
                     break Some(CloseCode::Policy);
                 }
                 Ok(_) => {}
-                Err(error) => break farewell_code(&error),
+                Err(error) => break close_code(&error),
             }
         };
         drop(socket);
@@ -230,8 +246,8 @@ impl Session {
     }
 
     /// Does what a message says; `false` if there have been too many bad ones.
-    fn heed(&self, text: &str, patience: &mut Patience) -> bool {
-        let message = Message::parse(text.as_bytes());
+    fn handle_message(&self, text: &str, patience: &mut MessageLimits) -> bool {
+        let message = ClientMessage::parse(text.as_bytes());
         let (done, nonce) = match &message {
             Ok(message) => (self.request(message, patience), message.nonce.as_deref()),
             // What is no message because of another field can still be told apart by its client.
@@ -239,54 +255,58 @@ impl Session {
         };
         patience.judge(done.as_ref().err());
         if let Err(reject) = done {
-            self.tell(&reject.to_json(nonce));
+            self.send_to(&reject.to_json(nonce));
         }
         patience.is_left()
     }
 
-    fn request(&self, message: &Message, patience: &mut Patience) -> Result<(), Reject> {
+    fn request(
+        &self,
+        message: &ClientMessage,
+        patience: &mut MessageLimits,
+    ) -> Result<(), Rejection> {
         let page = self
             .page
             .as_deref()
-            .ok_or_else(|| Reject::Malformed("a socket with count only listens".into()))?;
-        let intent = message.intent(page)?;
-        if !matches!(intent, Intent::Post(_)) && !patience.allows_frame() {
-            return Err(Reject::TooManyFrames(FRAMES_A_SECOND_MAX));
+            .ok_or_else(|| Rejection::Malformed("a socket with count only listens".into()))?;
+        let intent = message.action(page)?;
+        if !matches!(intent, Action::Post(_)) && !patience.allows_frame() {
+            return Err(Rejection::TooManyFrames(FRAMES_A_SECOND_MAX));
         }
-        let reply = || Reply::Reader(self.number, message.nonce.clone());
+        let reply = || ReplyTo::Reader(self.number, message.nonce.clone());
         let from = self.from;
         let change = |id, change, author| {
-            let by = By { author, moderator: false };
-            let asked = Asked { id, page: self.page.clone() };
-            Request::Change { asked, change, by, from, reply: reply() }
+            let by = Actor { author, moderator: false };
+            let target = Target { id, page: self.page.clone() };
+            Command::Change { target, change, by, from, reply: reply() }
         };
-        self.wire.hub.ask(match intent {
-            Intent::Post(draft) => {
-                proof_of_work::check(self.wire.challenge, message)?;
-                Request::Post { draft, from, reply: reply() }
+        self.context.hub.ask(match intent {
+            Action::Post(draft) => {
+                proof_of_work::check(self.context.challenge, message)?;
+                Command::Post { draft, from, reply: reply() }
             }
-            Intent::Edit(id, text, author) => change(id, Change::Text(text), author),
-            Intent::Delete(id, author) => change(id, Change::Delete, author),
-            Intent::Like(id, on, author) => {
-                let asked = Asked { id, page: self.page.clone() };
-                Request::Like { asked, on, author, from, reply: reply() }
+            Action::Edit(id, text, author) => change(id, Change::Text(text), author),
+            Action::Delete(id, author) => change(id, Change::Delete, author),
+            Action::Like(id, on, author) => {
+                let target = Target { id, page: self.page.clone() };
+                Command::Like { target, on, author, from, reply: reply() }
             }
-            Intent::Bind(author) => Request::Bind(self.number, author),
-            Intent::Typing(name) => Request::Typing(self.number, name),
-            Intent::Nothing => return Ok(()),
+            Action::Identify(author) => Command::Identify(self.number, author),
+            Action::Typing(name) => Command::Typing(self.number, name),
+            Action::Nothing => return Ok(()),
         })
     }
 
-    fn tell(&self, message: &str) {
+    fn send_to(&self, message: &str) {
         let mut frames = Vec::new();
         frame::text(message.as_bytes(), &mut frames);
-        self.order(Order::Send { reader: self.number, frames, sent: None });
+        self.order(ShardCommand::Send { reader: self.number, frames, sent: None });
     }
 
     /// Asks the shard to end the connection and reads on until the peer has ended it too.
     fn finish(&self, close: Option<CloseCode>) {
-        self.order(Order::Leave { reader: self.number, close });
-        let deadline = Instant::now() + FAREWELL;
+        self.order(ShardCommand::Leave { reader: self.number, close });
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
         let mut unread = [0; 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -298,18 +318,18 @@ impl Session {
                 Ok(_) => {}
             }
         }
-        self.order(Order::Gone { reader: self.number });
+        self.order(ShardCommand::Gone { reader: self.number });
         // The hub may have ended before: then nobody counts readers any more.
-        let _ = self.wire.hub.ask(Request::Leave(self.number));
+        let _ = self.context.hub.ask(Command::Leave(self.number));
     }
 
-    fn order(&self, order: Order<Arc<TcpStream>>) {
+    fn order(&self, order: ShardCommand<Arc<TcpStream>>) {
         // Shards end last; if one is gone, the process is ending.
         let _ = self.shard.send(order);
     }
 }
 
-fn hello(welcome: &Welcome, challenge: Option<u8>) -> String {
+fn hello(welcome: &Joined, challenge: Option<u8>) -> String {
     let history = &welcome.history;
     let resumed =
         welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
@@ -324,7 +344,7 @@ fn hello(welcome: &Welcome, challenge: Option<u8>) -> String {
 }
 
 /// What the client hears when reading has ended with `error`; `None` if nothing, or if tungstenite has answered it.
-fn farewell_code(error: &Error) -> Option<CloseCode> {
+fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Capacity(_) => Some(CloseCode::TooBig),
         Error::Utf8(_) => Some(CloseCode::Invalid),
@@ -335,19 +355,19 @@ fn farewell_code(error: &Error) -> Option<CloseCode> {
 }
 
 /// How much nonsense a client may still say.
-struct Patience {
+struct MessageLimits {
     malformed: u32,
     second: Instant,
     frames: u32,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience { malformed: 0, second: Instant::now(), frames: 0 }
+impl Default for MessageLimits {
+    fn default() -> MessageLimits {
+        MessageLimits { malformed: 0, second: Instant::now(), frames: 0 }
     }
 }
 
-impl Patience {
+impl MessageLimits {
     fn allows_frame(&mut self) -> bool {
         if self.second.elapsed() >= Duration::from_secs(1) {
             (self.second, self.frames) = (Instant::now(), 0);
@@ -356,10 +376,10 @@ impl Patience {
         self.frames <= FRAMES_A_SECOND_MAX
     }
 
-    fn judge(&mut self, reject: Option<&Reject>) {
+    fn judge(&mut self, reject: Option<&Rejection>) {
         match reject {
-            Some(Reject::Malformed(_)) => self.malformed += 1,
-            Some(Reject::TooManyFrames(_)) => {}
+            Some(Rejection::Malformed(_)) => self.malformed += 1,
+            Some(Rejection::TooManyFrames(_)) => {}
             _ => self.malformed = 0,
         }
     }
@@ -370,22 +390,22 @@ impl Patience {
 }
 
 /// Reads from the socket, writes to the shard.
-struct Ends<'s> {
+struct SplitStream<'s> {
     socket: &'s TcpStream,
-    shard: &'s Sender<Order<Arc<TcpStream>>>,
+    shard: &'s Sender<ShardCommand<Arc<TcpStream>>>,
     reader: ReaderId,
 }
 
-impl Read for Ends<'_> {
+impl Read for SplitStream<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.socket.read(bytes)
     }
 }
 
 /// tungstenite writes whole frames: pongs, and the answer to a close frame.
-impl Write for Ends<'_> {
+impl Write for SplitStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let order = Order::Send { reader: self.reader, frames: bytes.to_vec(), sent: None };
+        let order = ShardCommand::Send { reader: self.reader, frames: bytes.to_vec(), sent: None };
         self.shard.send(order).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }

@@ -38,7 +38,7 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
         "bytes",
         "close 1013",
     ),
-    ("time to take a farewell", "fanout/mod.rs CLOSE_PATIENCE", "s", "closed"),
+    ("time to take a farewell", "fanout/mod.rs CLOSE_TIMEOUT", "s", "closed"),
     ("hearts of a comment", "store/likes.rs LIKES_A_COMMENT_MAX", "hearts", "409"),
     ("hearts in all", "store/likes.rs LIKES_MAX", "hearts", "409"),
     ("hearts, for each post that --rate allows", "hub/likes.rs LIKES_PER_POST", "hearts", "429"),
@@ -48,8 +48,8 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
     ("a form, sooner than", "web/form.rs FILLED_IN_SECONDS_MIN", "s", "429"),
     ("proof of work", "limits.rs CHALLENGE_BITS_MAX", "bits", "wrong usage"),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
-    ("comments of one write", "hub/mod.rs BATCH_REQUESTS_MAX", "requests", "the next write"),
-    ("requests that wait for the hub", "hub/command.rs INBOX_REQUESTS_MAX", "requests", "wait"),
+    ("comments of one write", "hub/mod.rs BATCH_COMMANDS_MAX", "requests", "the next write"),
+    ("requests that wait for the hub", "hub/command.rs INBOX_COMMANDS_MAX", "requests", "wait"),
     ("time to stop", "cli/serve.rs STOP_DEADLINE", "s", "ended"),
 ];
 const BEGIN: &str = "<!-- limits: made by tests/it/limits.rs -->\n";

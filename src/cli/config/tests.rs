@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Command, Error> {
+fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Subcommand, Error> {
     let value =
         |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
     parse(line.split_whitespace().map(OsString::from), value)
@@ -10,7 +10,7 @@ fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Command, Error> {
 
 fn served(line: &str, env: &[(&str, &str)]) -> Config {
     match with_env(line, env) {
-        Ok(Command::Serve(config)) => config,
+        Ok(Subcommand::Serve(config)) => config,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -115,12 +115,12 @@ fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
 #[test]
 fn subcommands_take_a_folder_and_nothing_else() {
     let data = || PathBuf::from("x");
-    assert_eq!(with_env("check --data x", &[]).unwrap(), Command::Check { data: data() });
-    assert_eq!(with_env("repair --data x", &[]).unwrap(), Command::Repair { data: data() });
-    assert_eq!(with_env("--data x compact", &[]).unwrap(), Command::Compact { data: data() });
+    assert_eq!(with_env("check --data x", &[]).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(with_env("repair --data x", &[]).unwrap(), Subcommand::Repair { data: data() });
+    assert_eq!(with_env("--data x compact", &[]).unwrap(), Subcommand::Compact { data: data() });
     let env = [("SAYSO_DATA", "x"), ("SAYSO_LISTEN", "not even an address")];
-    assert_eq!(with_env("check", &env).unwrap(), Command::Check { data: data() });
-    assert_eq!(with_env("check", &[]).unwrap(), Command::Check { data: "./data".into() });
+    assert_eq!(with_env("check", &env).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(with_env("check", &[]).unwrap(), Subcommand::Check { data: "./data".into() });
     assert!(error("check --listen 127.0.0.1:1").contains("--listen means nothing to sayso check"));
 }
 
@@ -128,9 +128,9 @@ fn subcommands_take_a_folder_and_nothing_else() {
 fn the_doctor_is_told_where_and_for_whom() {
     let doctor = |line: &str| with_env(line, &[("SAYSO_SYNC", "maybe")]);
     let (url, site) = ("https://a.example/talk".to_string(), "https://b.example".to_string());
-    let alone = Command::Doctor { url: url.clone(), site: None };
+    let alone = Subcommand::Doctor { url: url.clone(), site: None };
     assert_eq!(doctor("doctor https://A.example:443/talk/").unwrap(), alone);
-    let both = Command::Doctor { url, site: Some(site) };
+    let both = Subcommand::Doctor { url, site: Some(site) };
     assert_eq!(doctor("doctor https://a.example/talk https://B.example").unwrap(), both);
     for (line, why) in [
         ("doctor", "write sayso doctor URL"),
@@ -146,8 +146,8 @@ fn the_doctor_is_told_where_and_for_whom() {
 
 #[test]
 fn help_and_version_need_nothing_else_to_be_right() {
-    assert_eq!(with_env("--sync maybe --help", &[]).unwrap(), Command::Help);
-    assert_eq!(with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(), Command::Version);
+    assert_eq!(with_env("--sync maybe --help", &[]).unwrap(), Subcommand::Help);
+    assert_eq!(with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(), Subcommand::Version);
 }
 
 #[test]

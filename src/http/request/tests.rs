@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn head(text: &str) -> Head {
+fn head(text: &str) -> RequestHead {
     let (head, end) = parse(text.as_bytes()).unwrap().unwrap();
     assert_eq!(end, text.len());
     head
 }
 
-fn refused(bytes: &[u8]) -> Refusal {
+fn refused(bytes: &[u8]) -> HttpError {
     parse(bytes).expect_err(&format!("{} is refused", bytes.escape_ascii()))
 }
 
@@ -39,10 +39,10 @@ fn a_head_that_comes_byte_by_byte_is_the_same_one() {
     let mut seen = 0;
     for end in 0..text.len() - 4 {
         assert!(parse(&text[..end]).unwrap().is_none());
-        assert!(parse_on(&text[..end], &mut seen).unwrap().is_none());
+        assert!(parse_partial(&text[..end], &mut seen).unwrap().is_none());
         assert_eq!(seen, end);
     }
-    let (head, end) = parse_on(text, &mut seen).unwrap().unwrap();
+    let (head, end) = parse_partial(text, &mut seen).unwrap().unwrap();
     assert_eq!((head.target(), end), ("/x?y", text.len() - 4));
 }
 
@@ -55,7 +55,7 @@ fn the_largest_head_is_read_and_one_byte_more_is_431() {
     assert!(parse(&larger.as_bytes()[..HEAD_BYTES_MAX - 1]).unwrap().is_none());
     for part in [&larger.as_bytes()[..HEAD_BYTES_MAX], larger.as_bytes()] {
         assert_eq!(refused(part).status, 431);
-        assert!(refused(part).sentence.contains("16384"));
+        assert!(refused(part).message.contains("16384"));
     }
 }
 
@@ -65,7 +65,7 @@ fn the_last_header_is_read_and_one_more_is_431() {
     let refusal = refused(with(&["X: y"; HEADERS_MAX].join("\r\n")).as_bytes());
     assert_eq!(
         refusal,
-        Refusal::new(431, "the head has more than 64 headers, no more are allowed")
+        HttpError::new(431, "the head has more than 64 headers, no more are allowed")
     );
 }
 
@@ -76,7 +76,7 @@ fn the_largest_body_is_read_and_one_byte_more_is_413() {
     for length in ["65537", "4611686018427387904", "18446744073709551616", &"9".repeat(500)] {
         let refusal = refused(with(&format!("Content-Length: {length}")).as_bytes());
         assert_eq!(refusal.status, 413);
-        assert!(refusal.sentence.contains("at most 65536 are allowed"), "{refusal:?}");
+        assert!(refusal.message.contains("at most 65536 are allowed"), "{refusal:?}");
     }
 }
 
@@ -172,7 +172,7 @@ fn a_host_is_one_name_with_or_without_a_port() {
     assert_eq!(head("GET / HTTP/1.0\r\n\r\n").get("host"), None);
     assert_eq!(refused(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n").status, 400);
     let refusal = refused(b"GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(refusal, Refusal::new(400, "the head has no Host header, 1 is needed"));
+    assert_eq!(refusal, HttpError::new(400, "the head has no Host header, 1 is needed"));
 }
 
 #[test]
@@ -192,15 +192,15 @@ fn nonsense_is_refused_as_soon_as_it_is_seen() {
 fn sentences_quote_what_was_sent_in_part() {
     let refusal = refused(with("X: y\r\n folded").as_bytes());
     assert_eq!(
-        refusal.sentence,
+        refusal.message,
         r#"the header line " folded" goes on with the one before, write it as one"#
     );
     let refusal =
         refused(format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9_000)).as_bytes());
-    assert!(refusal.sentence.len() < 200, "{refusal:?}");
+    assert!(refusal.message.len() < 200, "{refusal:?}");
     let refusal = refused(b"GET / HTTP/3\r\n\r\n");
     assert!(
-        refusal.sentence.starts_with(r#"the request line "GET / HTTP/3" has another version"#),
+        refusal.message.starts_with(r#"the request line "GET / HTTP/3" has another version"#),
         "{refusal:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Tests of `conversation.rs`.
+//! Tests of `http.rs`.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ struct Script {
     comes: VecDeque<(Duration, Vec<u8>)>,
     silence: bool,
     now: Instant,
-    patience: Duration,
+    timeout: Duration,
     /// Bytes taken in one write, and how long that takes.
     takes: (usize, Duration),
     written: Vec<u8>,
@@ -23,7 +23,7 @@ impl Script {
             comes: parts.into_iter().map(|part| (every, part.as_ref().to_vec())).collect(),
             silence: false,
             now: Instant::now(),
-            patience: Duration::MAX,
+            timeout: Duration::MAX,
             takes: (usize::MAX, Duration::ZERO),
             written: Vec::new(),
             writes: 0,
@@ -38,12 +38,12 @@ impl Read for Script {
             if !self.silence {
                 return Ok(0);
             }
-            self.now += self.patience;
+            self.now += self.timeout;
             return Err(ErrorKind::WouldBlock.into());
         };
-        if wait > self.patience {
-            self.now += self.patience;
-            self.comes.push_front((wait - self.patience, part));
+        if wait > self.timeout {
+            self.now += self.timeout;
+            self.comes.push_front((wait - self.timeout, part));
             return Err(ErrorKind::WouldBlock.into());
         }
         self.now += wait;
@@ -63,7 +63,7 @@ impl Write for Script {
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let all = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
-        if self.takes.1 > self.patience {
+        if self.takes.1 > self.timeout {
             return Err(ErrorKind::WouldBlock.into());
         }
         self.now += self.takes.1;
@@ -78,15 +78,15 @@ impl Write for Script {
     }
 }
 
-impl Line for &mut Script {
-    fn read_within(&mut self, patience: Duration) -> io::Result<()> {
-        assert!(!patience.is_zero());
-        self.patience = patience;
+impl Transport for &mut Script {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        assert!(!timeout.is_zero());
+        self.timeout = timeout;
         Ok(())
     }
 
-    fn write_within(&mut self, patience: Duration) -> io::Result<()> {
-        self.read_within(patience)
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(timeout)
     }
 
     fn finish(&mut self) {
@@ -99,22 +99,22 @@ impl Line for &mut Script {
 }
 
 /// Answers every request with its method, target and body.
-fn echo(script: &mut Script) -> (String, End) {
-    let mut conversation = Conversation::new(script);
+fn echo(script: &mut Script) -> (String, Closed) {
+    let mut http = HttpStream::new(script);
     let end = loop {
         let mut next = || {
-            let head = conversation.head()?;
-            let body = String::from_utf8(conversation.body(&head)?).unwrap();
+            let head = http.head()?;
+            let body = String::from_utf8(http.body(&head)?).unwrap();
             let said = format!("[{} {} {body}]", head.method(), head.target());
-            conversation.answer(&head, &Answer::refusal(&Refusal::new(200, said)), true)
+            http.answer(&head, &Response::refusal(&HttpError::new(200, said)), true)
         };
         if let Err(end) = next() {
             break end;
         }
     };
-    let script = &mut *conversation.line;
+    let script = &mut *http.line;
     let written = String::from_utf8(std::mem::take(&mut script.written)).unwrap();
-    conversation.end(&end);
+    http.end(&end);
     (written, end)
 }
 
@@ -132,7 +132,7 @@ fn requests_sent_ahead_are_answered_in_order_wherever_they_are_cut() {
     let all = [GET, POST, GET].concat();
     let whole = echo(&mut Script::of([&all], MOMENT));
     assert_eq!(answers(&whole.0), ["GET /a ", "POST /b body", "GET /a "]);
-    assert_eq!(whole.1, End::Gone);
+    assert_eq!(whole.1, Closed::Gone);
     for cut in 1..all.len() {
         assert_eq!(echo(&mut Script::of([&all[..cut], &all[cut..]], MOMENT)), whole, "{cut}");
     }
@@ -154,8 +154,8 @@ fn a_head_has_ten_seconds_in_all_however_many_parts_it_comes_in() {
     let drip = |n: usize| Script::of(GET.as_bytes()[..n].chunks(1), SECOND);
     let mut slow = Script { silence: true, ..drip(11) };
     let (_, end) = echo(&mut slow);
-    let sentence = "only 10 bytes of the head came within 10 s";
-    assert_eq!(end, End::Refused(Refusal::new(408, sentence)));
+    let message = "only 10 bytes of the head came within 10 s";
+    assert_eq!(end, Closed::Refused(HttpError::new(408, message)));
     assert!(String::from_utf8_lossy(&slow.written).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     let quarter = GET.len().div_ceil(4);
     let (written, _) = echo(&mut Script::of(GET.as_bytes().chunks(quarter), 2 * SECOND));
@@ -175,10 +175,10 @@ fn a_later_head_has_its_ten_seconds_from_its_first_byte() {
 fn who_says_nothing_is_let_go_without_a_word() {
     let mut fresh = Script { silence: true, ..Script::of([""; 0], MOMENT) };
     let start = fresh.now;
-    assert_eq!(echo(&mut fresh), (String::new(), End::Gone));
+    assert_eq!(echo(&mut fresh), (String::new(), Closed::Gone));
     assert_eq!((fresh.now - start, fresh.finished, fresh.written.len()), (HEAD_DEADLINE, false, 0));
     let mut idle = Script { silence: true, ..Script::of([GET], Duration::ZERO) };
-    assert_eq!(echo(&mut idle).1, End::Gone);
+    assert_eq!(echo(&mut idle).1, Closed::Gone);
     assert_eq!((idle.now - start).as_secs(), KEEP_ALIVE_IDLE.as_secs());
 }
 
@@ -187,8 +187,8 @@ fn a_body_has_ten_seconds_in_all() {
     let (head, body) = POST.split_at(POST.len() - 4);
     let mut script = Script { silence: true, ..Script::of([head], MOMENT) };
     script.comes.extend(body[..3].bytes().map(|byte| (4 * SECOND, vec![byte])));
-    let sentence = "only 2 bytes of 4 of the body came within 10 s";
-    assert_eq!(echo(&mut script).1, End::Refused(Refusal::new(408, sentence)));
+    let message = "only 2 bytes of 4 of the body came within 10 s";
+    assert_eq!(echo(&mut script).1, Closed::Refused(HttpError::new(408, message)));
     let mut script = Script::of([head], MOMENT);
     script.comes.extend(body.bytes().map(|byte| (2 * SECOND, vec![byte])));
     assert_eq!(answers(&echo(&mut script).0), ["POST /b body"]);
@@ -198,9 +198,9 @@ fn a_body_has_ten_seconds_in_all() {
 fn an_answer_that_is_not_taken_in_twenty_seconds_ends_the_connection() {
     let slowly = |seconds| Script { takes: (80, seconds * SECOND), ..Script::of([GET], MOMENT) };
     let (written, end) = echo(&mut slowly(2));
-    assert_eq!((answers(&written).len(), end), (1, End::Gone));
+    assert_eq!((answers(&written).len(), end), (1, Closed::Gone));
     let (written, end) = echo(&mut slowly(15));
-    assert_eq!((written.len(), end), (80, End::Gone));
+    assert_eq!((written.len(), end), (80, Closed::Gone));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn who_waits_for_100_continue_gets_it_once_and_only_if_a_body_is_to_come() {
     }
     let too_large = head.replace("Length: 4", "Length: 65537");
     let mut script = Script::of([&too_large], MOMENT);
-    assert!(matches!(echo(&mut script).1, End::Refused(refusal) if refusal.status == 413));
+    assert!(matches!(echo(&mut script).1, Closed::Refused(refusal) if refusal.status == 413));
     assert!(String::from_utf8_lossy(&script.written).starts_with("HTTP/1.1 413 "));
 }
 
@@ -230,7 +230,7 @@ fn the_last_answer_says_so_and_nothing_after_it_is_read_as_a_request() {
     {
         let mut script = Script::of([last, GET], MOMENT);
         let (written, end) = echo(&mut script);
-        assert_eq!((answers(&written).len(), end), (1, End::Done));
+        assert_eq!((answers(&written).len(), end), (1, Closed::Done));
         assert!(written.contains("\r\nConnection: close\r\n"));
         assert!(script.finished && script.comes.is_empty());
     }
@@ -246,19 +246,19 @@ fn the_last_answer_says_so_and_nothing_after_it_is_read_as_a_request() {
 fn a_refused_client_is_listened_to_for_a_while_so_that_it_reads_why() {
     let mut flood = Script::of(["\n"], MOMENT);
     flood.comes.extend(vec![(MOMENT, vec![b'x'; READ_BYTES]); 100]);
-    assert!(matches!(echo(&mut flood).1, End::Refused(_)));
+    assert!(matches!(echo(&mut flood).1, Closed::Refused(_)));
     assert!(flood.finished);
     assert_eq!(flood.comes.len(), 100 - DISCARD_BYTES_MAX / READ_BYTES);
     let mut drip = Script::of(["\n"; 9], SECOND);
     let start = drip.now;
-    assert!(matches!(echo(&mut drip).1, End::Refused(_)));
+    assert!(matches!(echo(&mut drip).1, Closed::Refused(_)));
     assert_eq!(drip.now - start, SECOND + DISCARD_DEADLINE);
 }
 
 #[test]
 fn what_was_sent_behind_a_head_is_there_for_another_protocol() {
     let mut script = Script::of([format!("{GET}frames")], MOMENT);
-    let mut conversation = Conversation::new(&mut script);
-    conversation.head().unwrap();
-    assert_eq!(conversation.rest(), b"frames");
+    let mut http = HttpStream::new(&mut script);
+    http.head().unwrap();
+    assert_eq!(http.buffered(), b"frames");
 }

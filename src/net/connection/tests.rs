@@ -10,21 +10,26 @@ use super::*;
 /// Answers with whom it is for, goes on as an echo, and panics on demand.
 struct Echo;
 
-impl Rooms for Echo {
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
+impl Handler for Echo {
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
         match head.path() {
             "/panic" => std::panic::resume_unwind(Box::new(())),
             "/slow" => thread::sleep(Duration::from_millis(100)),
             _ => {}
         }
         let body = String::from_utf8_lossy(body);
-        let sentence = format!("[{} {} {body} {client}]", head.method(), head.target());
-        Ok(Answer::refusal(&Refusal::new(200, sentence)))
+        let message = format!("[{} {} {body} {client}]", head.method(), head.target());
+        Ok(Response::refusal(&HttpError::new(200, message)))
     }
 
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
+    fn upgrade(&self, head: &RequestHead, guest: Upgrade) -> Result<(), HttpError> {
         if head.query() == "no" {
-            return Err(Refusal::new(403, "[not allowed]"));
+            return Err(HttpError::new(403, "[not allowed]"));
         }
         let written = format!("[session for {}]", guest.client);
         (&*guest.stream).write_all(&[written.as_bytes(), &guest.rest].concat()).unwrap();
@@ -40,7 +45,7 @@ impl Rooms for Echo {
 }
 
 /// A house for so many, of which so many of one address.
-fn house(all: u32, per_address: u32, trust_loopback: bool) -> Arc<House> {
+fn connections(all: u32, per_address: u32, trust_loopback: bool) -> Arc<Connections> {
     let trusted: Vec<Network> = if trust_loopback { forwarded::loopback() } else { Vec::new() };
     let options = Options {
         base_path: "/base".into(),
@@ -48,7 +53,7 @@ fn house(all: u32, per_address: u32, trust_loopback: bool) -> Arc<House> {
         max_per_address: per_address,
         trust_proxy: trusted,
     };
-    Arc::new(House::new(options, u32::MAX, Box::new(Echo)))
+    Arc::new(Connections::new(options, u32::MAX, Box::new(Echo)))
 }
 
 /// A client of the house.
@@ -58,12 +63,12 @@ struct Client {
 }
 
 impl Client {
-    fn of(house: &Arc<House>, number: u64) -> Result<Client, Refusal> {
+    fn of(connections: &Arc<Connections>, number: u64) -> Result<Client, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
-        house.receive(number, Arc::new(accepted), peer)?;
+        connections.spawn(number, Arc::new(accepted), peer)?;
         Ok(Client { stream, unread: String::new() })
     }
 
@@ -113,10 +118,10 @@ fn soon(mut is_so: impl FnMut() -> bool) -> bool {
 
 #[test]
 fn a_websocket_begins_on_the_first_request_as_on_a_later_one() {
-    let house = house(9, 9, true);
+    let connections = connections(9, 9, true);
     for target in ["/base/ws/comments", "/base/ws/comments/", "/base/ws/comments/?page=a"] {
         for before in [0, 1, 2] {
-            let mut client = Client::of(&house, 1).unwrap();
+            let mut client = Client::of(&connections, 1).unwrap();
             for _ in 0..before {
                 assert!(client.send(&get("/x", "")).until("}").contains("[GET /x "));
             }
@@ -129,8 +134,8 @@ fn a_websocket_begins_on_the_first_request_as_on_a_later_one() {
 
 #[test]
 fn what_is_no_websocket_is_answered_as_a_request() {
-    let house = house(9, 9, true);
-    let mut client = Client::of(&house, 1).unwrap();
+    let connections = connections(9, 9, true);
+    let mut client = Client::of(&connections, 1).unwrap();
     for text in [
         get("/base/ws/comments/", ""),
         get("/base/ws/comments/", "Upgrade: websocket\r\n"),
@@ -145,43 +150,43 @@ fn what_is_no_websocket_is_answered_as_a_request() {
 
 #[test]
 fn a_refused_websocket_leaves_the_connection_as_it_was() {
-    let house = house(9, 9, true);
-    let mut client = Client::of(&house, 1).unwrap();
+    let connections = connections(9, 9, true);
+    let mut client = Client::of(&connections, 1).unwrap();
     assert!(client.send(&websocket("/base/ws/comments?no", "")).until("}").contains(" 403 "));
     let with_body = websocket("/base/ws/comments", "Content-Length: 3\r\n") + "abc";
     assert!(client.send(&with_body).until("}").contains("not with 3 bytes"));
     assert!(client.send(&websocket("/base/ws/comments", "")).until("]").contains("[session"));
-    let mut old = Client::of(&house, 2).unwrap();
+    let mut old = Client::of(&connections, 2).unwrap();
     let text = websocket("/base/ws/comments", "").replace("HTTP/1.1", "HTTP/1.0");
     assert!(old.send(&text).until("}").contains("needs HTTP/1.1"));
 }
 
 #[test]
 fn the_house_takes_as_many_as_fit_and_one_more_is_503_until_one_goes() {
-    let house = house(2, 9, true);
-    let first = Client::of(&house, 1).unwrap();
-    let _second = Client::of(&house, 2).unwrap();
-    assert_eq!(Client::of(&house, 3).err().unwrap().status, 503);
+    let connections = connections(2, 9, true);
+    let first = Client::of(&connections, 1).unwrap();
+    let _second = Client::of(&connections, 2).unwrap();
+    assert_eq!(Client::of(&connections, 3).err().unwrap().status, 503);
     drop(first);
-    assert!(soon(|| Client::of(&house, 4).is_ok()));
+    assert!(soon(|| Client::of(&connections, 4).is_ok()));
 }
 
 #[test]
 fn an_untrusted_peer_counts_from_its_coming_whatever_it_says() {
-    let house = house(9, 2, false);
-    let mut first = Client::of(&house, 1).unwrap();
-    let _second = Client::of(&house, 2).unwrap();
-    let refusal = Client::of(&house, 3).err().unwrap();
+    let connections = connections(9, 2, false);
+    let mut first = Client::of(&connections, 1).unwrap();
+    let _second = Client::of(&connections, 2).unwrap();
+    let refusal = Client::of(&connections, 3).err().unwrap();
     assert_eq!(refusal.status, 429, "{refusal:?}");
-    assert!(house.caps.seat().is_ok());
+    assert!(connections.limits.acquire().is_ok());
     let text = get("/", "X-Forwarded-For: 192.0.2.1\r\n");
     assert!(first.send(&text).until("}").contains("127.0.0.1]"));
 }
 
 #[test]
 fn a_proxy_has_no_cap_and_those_it_speaks_for_have_theirs() {
-    let house = house(9, 1, true);
-    let mut clients: Vec<_> = (0..4).map(|n| Client::of(&house, n).unwrap()).collect();
+    let connections = connections(9, 1, true);
+    let mut clients: Vec<_> = (0..4).map(|n| Client::of(&connections, n).unwrap()).collect();
     let one = "X-Forwarded-For: 192.0.2.1\r\n";
     assert!(clients[0].send(&websocket("/base/ws/comments", one)).until("]").contains("192.0.2.1"));
     for text in [websocket("/base/ws/comments", one), get("/", one)] {
@@ -198,31 +203,31 @@ fn a_proxy_has_no_cap_and_those_it_speaks_for_have_theirs() {
 
 #[test]
 fn a_panic_ends_its_connection_and_nothing_else() {
-    let house = house(2, 9, true);
-    let mut other = Client::of(&house, 1).unwrap();
-    let mut client = Client::of(&house, 2).unwrap();
+    let connections = connections(2, 9, true);
+    let mut other = Client::of(&connections, 1).unwrap();
+    let mut client = Client::of(&connections, 2).unwrap();
     assert!(client.send(&get("/panic", "")).is_over());
     assert!(other.send(&get("/", "")).until("}").contains("[GET / "));
-    assert!(soon(|| Client::of(&house, 3).is_ok()));
-    assert!(soon(|| house.talking().len() == 1));
+    assert!(soon(|| Client::of(&connections, 3).is_ok()));
+    assert!(soon(|| connections.active().len() == 1));
 }
 
 #[test]
 fn a_closed_house_finishes_what_it_has_begun_and_leaves_sessions_alone() {
-    let house = house(9, 9, true);
-    let mut session = Client::of(&house, 1).unwrap();
+    let connections = connections(9, 9, true);
+    let mut session = Client::of(&connections, 1).unwrap();
     session.send(&websocket("/base/ws/comments", "")).until("]");
-    assert!(soon(|| house.talking().is_empty()));
-    let mut idle = Client::of(&house, 2).unwrap();
+    assert!(soon(|| connections.active().is_empty()));
+    let mut idle = Client::of(&connections, 2).unwrap();
     idle.send(&get("/", "")).until("}");
-    let mut slow = Client::of(&house, 3).unwrap();
+    let mut slow = Client::of(&connections, 3).unwrap();
     slow.send(&get("/slow", ""));
     thread::sleep(Duration::from_millis(50));
-    house.close();
+    connections.close();
     let start = Instant::now();
-    house.empty(Duration::from_secs(5));
+    connections.drain(Duration::from_secs(5));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    assert!(house.talking().is_empty() && idle.is_over());
+    assert!(connections.active().is_empty() && idle.is_over());
     assert!(slow.until("}").contains("\r\nConnection: close\r\n"));
     assert_eq!(session.send("still ").until("still "), "still ");
 }

@@ -19,7 +19,7 @@ use sayso::{
     fanout::frame::{self, Frames},
     fanout::{Delivery, Shard, ShardCommand, Tier},
     http::forwarded::ClientKey,
-    hub::command::{Command, ReplyTo},
+    hub::command::{Command, Operation, ReplyTo, Write},
     store::record::LineSummary,
 };
 
@@ -61,7 +61,11 @@ fn batches(c: &mut Criterion) {
             number += 1;
             let draft = draft(&message(CONTENT, number));
             let from = ClientKey::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            Command::Post { draft, from, reply: ReplyTo::Reader(1, None) }
+            Command::Write(Write {
+                operation: Operation::Post(draft),
+                from,
+                reply: ReplyTo::Reader(1, None),
+            })
         };
         (0..BATCH).map(post).collect()
     };

@@ -31,7 +31,7 @@ use crate::{
         request::{HttpError, RequestHead},
         response::Response,
     },
-    hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Stats},
+    hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules},
     log::storage::DirLock,
@@ -145,7 +145,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     ::log::info!("stopping");
     limit_stopping();
     listener.stop();
-    let _ = hub.ask(Command::Stop);
+    let _ = hub.query(Query::Stop);
     drop(hub);
     web.stop();
     backend::leave(&config.data);

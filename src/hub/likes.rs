@@ -2,7 +2,7 @@
 //!
 //! Like everything else a heart is told only once its line is on disk.
 
-use super::{Hub, Outcome};
+use super::{Hub, batch::Outcome};
 use crate::{
     comment::rejection::Rejection,
     comment::{Author, Comment},
@@ -28,7 +28,7 @@ pub(super) struct Liked {
 }
 
 /// The buckets that hearts pay from, beside those of posts.
-pub(super) fn rates(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
+pub(super) fn limiter(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
     posts.map(|rates| {
         let Rate { posts, seconds } = rates.rate();
         RateLimiter::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
@@ -36,7 +36,7 @@ pub(super) fn rates(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
 }
 
 /// Hearts of a comment as everyone may see them: none of one that is taken away.
-pub(super) fn seen(index: &Index, likes: &Likes, id: u64) -> u64 {
+pub(super) fn public_count(index: &Index, likes: &Likes, id: u64) -> u64 {
     let is_public = index.find(id).is_some_and(|item| item.visibility == Visibility::Public);
     let page = index.page_of(id).filter(|_| is_public);
     page.map_or(0, |page| likes.count((page, id)))
@@ -85,7 +85,7 @@ impl<S> Hub<S> {
             None => self.page_named_in(item)?,
         };
         let payers = [BucketKey::Address(from), BucketKey::Author(author)];
-        if let Some(rates) = &mut self.like_rates {
+        if let Some(rates) = &mut self.like_limiter {
             let now = self.started.elapsed();
             rates.take(&payers, now).map_err(|wait| Rejection::TooFast {
                 wait,
@@ -121,7 +121,8 @@ impl<S> Hub<S> {
 
     /// Hearts of these comments, those that have any.
     pub(super) fn likes_of(&self, items: &[CommentRef]) -> Vec<(u64, u64)> {
-        let counts = items.iter().map(|item| (item.id, seen(&self.index, &self.likes, item.id)));
+        let counts =
+            items.iter().map(|item| (item.id, public_count(&self.index, &self.likes, item.id)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 

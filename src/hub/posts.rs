@@ -2,7 +2,10 @@
 //!
 //! Only stages; whether it becomes true is the batch's to say.
 
-use super::{EncodedLine, Hub, Outcome};
+use super::{
+    Hub,
+    batch::{EncodedLine, Outcome},
+};
 use crate::{
     comment::draft::{Draft, Text},
     comment::rejection::Rejection,
@@ -61,7 +64,7 @@ impl<S> Hub<S> {
             EncodedLine { id: seq, seq, page, visibility, before: None, author, nonce },
         );
         let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
-        Ok(Outcome::StagedLine(at, what))
+        Ok(Outcome::Staged(at, what))
     }
 
     pub(super) fn change(
@@ -128,7 +131,7 @@ impl<S> Hub<S> {
         let (seq, page, before) = (comment.seq, &*comment.page, Some(item.visibility));
         let at = self
             .stage(start, EncodedLine { id, seq, page, visibility, before, author, nonce: None });
-        Ok(Outcome::StagedLine(at, WriteKind::Changed))
+        Ok(Outcome::Staged(at, WriteKind::Changed))
     }
 
     fn edit(&self, comment: &mut Comment, text: Text, by: Actor) {
@@ -156,7 +159,7 @@ impl<S> Hub<S> {
     }
 
     fn charge(&mut self, from: ClientKey, author: Option<Author>) -> Result<(), Rejection> {
-        let Some(rates) = &mut self.rates else { return Ok(()) };
+        let Some(rates) = &mut self.post_limiter else { return Ok(()) };
         let address = BucketKey::Address(from);
         // Whoever has no key pays with the address alone.
         let payers = [address, author.map_or(address, BucketKey::Author)];
@@ -167,7 +170,7 @@ impl<S> Hub<S> {
 
     /// The same page, text, author and so on: all that the body has.
     fn check_is_new(&mut self, from: ClientKey, draft: &Draft) -> Result<(), Rejection> {
-        let Some(said) = self.said.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
+        let Some(said) = self.duplicates.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
             return Ok(());
         };
         let who = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);

@@ -7,7 +7,7 @@ use crate::{
     comment::{Author, Comment},
     fanout::ReaderId,
     fanout::subscribers::counts_message,
-    hub::command::{Command, Join, Joined, Range, ReadHistory, StartAt, Subscription},
+    hub::command::{Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
@@ -24,24 +24,21 @@ const OWN_PENDING_MAX: usize = 50;
 const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
 impl<S> Hub<S> {
-    pub(super) fn serve(&mut self, request: Command<S>) {
-        match request {
-            Command::Join(join) => self.join(join),
-            Command::Leave(reader) => self.subscribers.leave(reader),
-            Command::Identify(reader, author) => self.bind(reader, author),
-            Command::Typing(reader, name) => self.subscribers.typing(reader, name.as_deref()),
-            Command::ReadHistory(read) => self.read(read),
-            Command::Count(pages, answer) => {
+    pub(super) fn serve(&mut self, query: Query<S>) {
+        match query {
+            Query::Join(join) => self.join(join),
+            Query::Leave(reader) => self.subscribers.leave(reader),
+            Query::Identify(reader, author) => self.identify(reader, author),
+            Query::Typing(reader, name) => self.subscribers.typing(reader, name.as_deref()),
+            Query::ReadHistory(read) => self.read(read),
+            Query::Count(pages, answer) => {
                 let counts = pages.into_iter().map(|page| (self.index.count(&page), page));
                 answer(counts.map(|(count, page)| (page, count)).collect());
             }
-            Command::Compact(listener) => self.compact(listener),
-            Command::Stop => {
+            Query::Compact(callback) => self.compact(callback),
+            Query::Stop => {
                 self.stopping = true;
                 self.subscribers.close_all();
-            }
-            Command::Post { .. } | Command::Change { .. } | Command::Like { .. } => {
-                unreachable!("these are in the batch")
             }
         }
     }
@@ -50,8 +47,8 @@ impl<S> Hub<S> {
         if self.stopping {
             return;
         }
-        let Join { reader, sink, greeting, tier, follow, welcome } = join;
-        let welcome_message = match follow {
+        let Join { reader, sink, greeting, tier, subscription, joined } = join;
+        let first = match subscription {
             Subscription::Page(page, from) => {
                 let (items, resumed) = self.first_items(&page, &from);
                 let likes = self.likes_on(&page);
@@ -71,7 +68,7 @@ impl<S> Hub<S> {
                 }
             }
         };
-        let _ = welcome.try_send(welcome_message);
+        let _ = joined.try_send(first);
     }
 
     /// What a new reader gets first, and whether that begins at its cursor.
@@ -97,7 +94,7 @@ impl<S> Hub<S> {
         }
     }
 
-    fn bind(&mut self, reader: ReaderId, author: Author) {
+    fn identify(&mut self, reader: ReaderId, author: Author) {
         let Some(page) = self.subscribers.bind(reader, author) else { return };
         let searched = self.index.newest(page, None).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
@@ -141,7 +138,7 @@ impl<S> Hub<S> {
             log: self.log_id.clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
-            recent: items.iter().map(|item| self.recent.get(item.place.offset)).collect(),
+            recent: items.iter().map(|item| self.line_cache.get(item.place.offset)).collect(),
             likes: self.likes_of(&items),
             items,
             more,

@@ -9,7 +9,7 @@ use crate::{
     comment::Status,
     comment::draft::{ClientMessage, Text, author},
     comment::rejection::Rejection,
-    hub::command::{Actor, Callback, Change, Command, ReplyTo, Target, Written},
+    hub::command::{Actor, Callback, Change, Operation, ReplyTo, Target, Write, Written},
     web::message::{Request, Response},
 };
 
@@ -43,10 +43,8 @@ impl Router {
                     Err(reject) => Response::reject(&reject, None),
                 }));
             });
-            let _ = hub.ask(Command::Change {
-                target,
-                change,
-                by,
+            let _ = hub.write(Write {
+                operation: Operation::Change { target, change, by },
                 from,
                 reply: ReplyTo::Callback(answer),
             });

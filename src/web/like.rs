@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Reply, Router, check_method, comments::comment_of};
 use crate::{
     comment::rejection::Rejection,
-    hub::command::{Callback, Command, ReplyTo, Written},
+    hub::command::{Callback, Operation, ReplyTo, Write, Written},
     web::message::{Request, Response},
 };
 
@@ -31,7 +31,8 @@ impl Router {
                 }));
             });
             let reply = ReplyTo::Callback(answer);
-            let _ = hub.ask(Command::Like { target, on, author, from, reply });
+            let _ =
+                hub.write(Write { operation: Operation::Like { target, on, author }, from, reply });
         })))
     }
 }

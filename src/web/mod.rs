@@ -30,7 +30,10 @@ use crate::{
     comment::rejection::Rejection,
     http::origin::{self, Origins},
     http::query::{Query, distinct},
-    hub::command::{Callback, Command, HubHandle, Range, ReadHistory, ReplyTo, WriteKind, Written},
+    hub::command::{
+        Callback, HubHandle, Operation, Query as HubQuery, Range, ReadHistory, ReplyTo, Write,
+        WriteKind, Written,
+    },
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     store::history::History,
     util::json,
@@ -214,7 +217,7 @@ impl Router {
                     Err(why) => Response::error(503, &why),
                 }));
             });
-            let _ = hub.ask(Command::Compact(answer));
+            let _ = hub.query(HubQuery::Compact(answer));
         }))
     }
 
@@ -269,7 +272,7 @@ impl Router {
                 }));
             };
             // An ended hub drops the request, which answers it.
-            let _ = hub.ask(Command::Count(pages, Box::new(answer)));
+            let _ = hub.query(HubQuery::Count(pages, Box::new(answer)));
         })))
     }
 
@@ -297,9 +300,11 @@ impl Router {
                     })),
                 });
             match draft {
-                Ok(draft) => {
-                    drop(hub.ask(Command::Post { draft, from, reply: ReplyTo::Callback(answer) }))
-                }
+                Ok(draft) => drop(hub.write(Write {
+                    operation: Operation::Post(draft),
+                    from,
+                    reply: ReplyTo::Callback(answer),
+                })),
                 Err(reject) => answer(Err(reject)),
             }
         })))
@@ -316,8 +321,13 @@ impl Router {
         let hub = self.hub.clone();
         Reply::Deferred(Box::new(move |take| {
             let answer = Box::new(move |history| take(Box::new(move || then(history))));
-            let _ =
-                hub.ask(Command::ReadHistory(ReadHistory { page, part, limit, moderator, answer }));
+            let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
+                page,
+                part,
+                limit,
+                moderator,
+                answer,
+            }));
         }))
     }
 

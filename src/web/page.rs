@@ -14,7 +14,7 @@ use crate::{
     comment::draft::{ClientMessage, check_page},
     comment::rejection::Rejection,
     http::query::encode,
-    hub::command::{Callback, Command, Range, ReadHistory},
+    hub::command::{Callback, Command, Query as HubQuery, Range, ReadHistory},
     store::history::History,
     util::crc,
     web::assets,
@@ -172,7 +172,7 @@ impl Router {
         });
         let (part, limit, moderator) = (Range::Before(None), PAGE_COMMENTS, false);
         let read = ReadHistory { page: asked_page, part, limit, moderator, answer };
-        let _ = hub.commands.try_send(Command::ReadHistory(read));
+        let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
     }
 }
 

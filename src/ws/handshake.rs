@@ -1,6 +1,4 @@
-//! The beginning of a WebSocket: is it one (RFC 6455 §4.2), and what does its address ask for.
-//!
-//! Pure.
+//! The handshake of a WebSocket (RFC 6455 §4.2), and what its address asks for. Pure.
 
 use sha1::{Digest, Sha1};
 
@@ -15,7 +13,11 @@ use crate::{
     util::base64,
 };
 
-/// RFC 6455 §4.2.1 and §4.2.2, item 5.4. The visit has seen that it is GET and HTTP/1.1.
+/// The subprotocol of clients that want more than lines.
+const SUBPROTOCOL: &str = "sayso.1";
+
+/// The value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.1 and §4.2.2, item 5.4). The caller has checked that the request is a GET
+/// of HTTP/1.1.
 pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
     if head.get("sec-websocket-version") != Some("13") {
         return Err(HttpError::new(426, "only WebSocket version 13 is spoken here"));
@@ -35,8 +37,25 @@ pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
     Ok(base64::standard(&digest))
 }
 
-/// What the address asks for.
-pub(super) fn follow(query: &str, tier: Tier) -> Result<Subscription, HttpError> {
+/// Whether the client offers `sayso.1` or is a plain one.
+pub(super) fn tier(head: &RequestHead) -> Tier {
+    let mut offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));
+    if offered.any(|name| name.trim() == SUBPROTOCOL) { Tier::Full } else { Tier::Plain }
+}
+
+/// The response that accepts the handshake (RFC 6455 §4.2.2, item 5).
+pub(super) fn response(accept: &str, tier: Tier) -> String {
+    let subprotocol = match tier {
+        Tier::Full => "Sec-WebSocket-Protocol: sayso.1\r\n",
+        Tier::Plain => "",
+    };
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{subprotocol}\r\n"
+    )
+}
+
+/// What the address asks to follow.
+pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, HttpError> {
     let bad = |reject: Rejection| HttpError::new(reject.status(), reject.to_string());
     let query = Query::parse(query).map_err(|why| HttpError::new(400, why))?;
     let counted: Vec<String> = query.all("count").map(str::to_owned).collect();
@@ -111,11 +130,14 @@ mod tests {
     #[test]
     fn an_address_says_what_is_followed() {
         let page = |from| Ok(Subscription::Page("/".to_owned(), from));
-        assert_eq!(follow("", Tier::Plain), page(StartAt::Live));
-        assert_eq!(follow("last=200", Tier::Plain), page(StartAt::Last(200)));
-        assert_eq!(follow("since=7&log=ab", Tier::Full), page(StartAt::Since(7, "ab".into())));
+        assert_eq!(subscription("", Tier::Plain), page(StartAt::Live));
+        assert_eq!(subscription("last=200", Tier::Plain), page(StartAt::Last(200)));
         assert_eq!(
-            follow("count=a&count=b", Tier::Plain),
+            subscription("since=7&log=ab", Tier::Full),
+            page(StartAt::Since(7, "ab".into()))
+        );
+        assert_eq!(
+            subscription("count=a&count=b", Tier::Plain),
             Ok(Subscription::Counts(vec!["a".into(), "b".into()]))
         );
         for wrong in [
@@ -128,10 +150,10 @@ mod tests {
             "page=",
             "count=%ff",
         ] {
-            assert_eq!(follow(wrong, Tier::Full).unwrap_err().status, 400, "{wrong}");
+            assert_eq!(subscription(wrong, Tier::Full).unwrap_err().status, 400, "{wrong}");
         }
-        assert!(follow("since=7&log=ab", Tier::Plain).is_err());
-        assert!(follow(&"count=a&".repeat(100), Tier::Plain).is_ok());
-        assert!(follow(&"count=a&".repeat(101), Tier::Plain).is_err());
+        assert!(subscription("since=7&log=ab", Tier::Plain).is_err());
+        assert!(subscription(&"count=a&".repeat(100), Tier::Plain).is_ok());
+        assert!(subscription(&"count=a&".repeat(101), Tier::Plain).is_err());
     }
 }

@@ -28,8 +28,13 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
     ("counted pages of a socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
-    ("messages that are no posts", "ws/mod.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
-    ("malformed messages in a row", "ws/mod.rs MALFORMED_IN_A_ROW_MAX", "messages", "close 1008"),
+    ("messages that are no posts", "ws/reader.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
+    (
+        "malformed messages in a row",
+        "ws/reader.rs MALFORMED_IN_A_ROW_MAX",
+        "messages",
+        "close 1008",
+    ),
     ("silence of a reader", "ws/mod.rs SILENCE_MAX", "s", "closed"),
     ("what a slow reader is owed", "fanout/outbox.rs OUTBOX_BYTES_MAX", "bytes", "close 1013"),
     (
@@ -48,7 +53,7 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
     ("a form, sooner than", "web/form.rs FILLED_IN_SECONDS_MIN", "s", "429"),
     ("proof of work", "limits.rs CHALLENGE_BITS_MAX", "bits", "wrong usage"),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
-    ("comments of one write", "hub/mod.rs BATCH_COMMANDS_MAX", "requests", "the next write"),
+    ("comments of one write", "hub/batch.rs BATCH_COMMANDS_MAX", "requests", "the next write"),
     ("requests that wait for the hub", "hub/command.rs INBOX_COMMANDS_MAX", "requests", "wait"),
     ("time to stop", "cli/serve.rs STOP_DEADLINE", "s", "ended"),
 ];

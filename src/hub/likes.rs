@@ -1,6 +1,6 @@
-//! What the hub does with hearts: may it be, the line, and who hears of it.
+//! Hearts: decides whether one may be given or taken back, stages its line, and counts them for readers.
 //!
-//! Like everything else a heart is told only once its line is on disk.
+//! Like a comment, a heart is published only once its line is on disk.
 
 use super::{Hub, batch::Outcome};
 use crate::{
@@ -17,25 +17,25 @@ use crate::{
     util::json,
 };
 
-/// Hearts that may be given or taken where one comment may be posted: they are one tap each, and a line of 90 bytes.
+/// Hearts that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
 const LIKES_PER_POST: u32 = 6;
 
-/// A heart that was given or taken, or was so already.
+/// A heart that was given or taken back, or was so already.
 pub(super) struct Liked {
     key: Key,
     author: Author,
     on: bool,
 }
 
-/// The buckets that hearts pay from, beside those of posts.
+/// The rate limiter of hearts, beside that of posts.
 pub(super) fn limiter(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
-    posts.map(|rates| {
-        let Rate { posts, seconds } = rates.rate();
+    posts.map(|limiter| {
+        let Rate { posts, seconds } = limiter.rate();
         RateLimiter::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
     })
 }
 
-/// Hearts of a comment as everyone may see them: none of one that is taken away.
+/// A comment's number of hearts as everyone may see it: 0 unless the comment is public.
 pub(super) fn public_count(index: &Index, likes: &Likes, id: u64) -> u64 {
     let is_public = index.find(id).is_some_and(|item| item.visibility == Visibility::Public);
     let page = index.page_of(id).filter(|_| is_public);
@@ -84,12 +84,12 @@ impl<S> Hub<S> {
             Some(page) => page,
             None => self.page_named_in(item)?,
         };
-        let payers = [BucketKey::Address(from), BucketKey::Author(author)];
-        if let Some(rates) = &mut self.like_limiter {
+        let keys = [BucketKey::Address(from), BucketKey::Author(author)];
+        if let Some(limiter) = &mut self.like_limiter {
             let now = self.started.elapsed();
-            rates.take(&payers, now).map_err(|wait| Rejection::TooFast {
+            limiter.take(&keys, now).map_err(|wait| Rejection::TooFast {
                 wait,
-                rate: rates.rate(),
+                rate: limiter.rate(),
                 what: "likes",
             })?;
         }
@@ -105,12 +105,12 @@ impl<S> Hub<S> {
         Ok(comment.page.into())
     }
 
-    /// Whether it is as was asked for, whatever became of the batch.
+    /// Whether the heart is as was asked for, whatever became of the batch.
     pub(super) fn is_as_asked(&self, liked: &Liked) -> bool {
         self.likes.has(liked.key, liked.author) == liked.on
     }
 
-    /// A reader hears of it with everybody else, within a second.
+    /// Answers a callback; a reader is told together with everybody else, within a second.
     pub(super) fn acknowledge_like(&self, reply: ReplyTo, liked: &Liked) {
         if let ReplyTo::Callback(call) = reply {
             let counts = json::likes(&[(liked.key.1, self.likes.count(liked.key))]);
@@ -119,14 +119,14 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Hearts of these comments, those that have any.
+    /// Ids and hearts of those of these comments that have any.
     pub(super) fn likes_of(&self, items: &[CommentRef]) -> Vec<(u64, u64)> {
         let counts =
             items.iter().map(|item| (item.id, public_count(&self.index, &self.likes, item.id)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Hearts of the page's newest comments that have any.
+    /// Ids and hearts of the page's newest comments that have any.
     pub(super) fn likes_on(&self, page: &str) -> Vec<(u64, u64)> {
         let Some(number) = self.index.page_number_of(page) else { return Vec::new() };
         let seen = |id: &u64| {
@@ -136,7 +136,7 @@ impl<S> Hub<S> {
         newest.take(LIKED_COMMENTS_MAX).collect()
     }
 
-    /// After the commit: what is told within a second.
+    /// After the commit: notes which comments' hearts are to be told within a second.
     pub(super) fn note_likes(&mut self) {
         for (page, id) in self.batch.liked.drain(..) {
             self.subscribers.liked(&page, id);

@@ -1,6 +1,6 @@
-//! What the hub does with a draft or a change: may it be, and what line does it make.
+//! Posts, edits, deletions and changes of status: decides whether each is allowed, and stages the line it makes.
 //!
-//! Only stages; whether it becomes true is the batch's to say.
+//! Only stages: the line becomes true when its batch is committed.
 
 use super::{
     Hub,
@@ -12,7 +12,7 @@ use crate::{
     comment::{Author, Comment, LineParts, Status},
     http::forwarded::ClientKey,
     hub::command::{Actor, Change, Target, WriteKind},
-    hub::rate_limit::{BucketKey, SAID_BYTES_MIN, SAID_WINDOW},
+    hub::rate_limit::{BucketKey, DUPLICATE_BYTES_MIN, DUPLICATE_WINDOW},
     hub::rules::Hold,
     store::history::redacted,
     store::index::CommentRef,
@@ -31,8 +31,8 @@ impl<S> Hub<S> {
         }
         self.check_page(&draft.page)?;
         if let Some(parent) = draft.parent {
-            let parent_item = self.index.find_on(&draft.page, parent);
-            parent_item
+            self.index
+                .find_on(&draft.page, parent)
                 .filter(|item| item.visibility == Visibility::Public)
                 .ok_or(Rejection::UnknownParent(parent))?;
         }
@@ -82,15 +82,11 @@ impl<S> Hub<S> {
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
-            let gone = if change == Change::Delete {
-                Ok(self.known(item, line))
-            } else {
-                Err(Rejection::Deleted(id))
-            };
-            return if item.visibility.is_shared() || by.moderator {
-                gone
-            } else {
-                Err(Rejection::UnknownComment(id))
+            let may_know = item.visibility.is_shared() || by.moderator;
+            return match change {
+                _ if !may_know => Err(Rejection::UnknownComment(id)),
+                Change::Delete => Ok(self.known(item, line)),
+                _ => Err(Rejection::Deleted(id)),
             };
         }
         let author = comment.author.as_deref().and_then(Author::parse);
@@ -115,7 +111,7 @@ impl<S> Hub<S> {
             Change::Status(status) if status == comment.status => {
                 return Ok(self.known(item, line));
             }
-            // Its tombstone would be the first that everyone hears of it.
+            // To everybody else a hidden comment is a tombstone, and that would be the first they hear of this one.
             Change::Status(Status::Hidden) if comment.status == Status::Pending => {
                 return Err(Rejection::NotYetPublic(id));
             }
@@ -135,7 +131,7 @@ impl<S> Hub<S> {
     }
 
     fn edit(&self, comment: &mut Comment, text: Text, by: Actor) {
-        // What would have had to wait as a new comment doesn't get in by an edit.
+        // An edit must not publish what would have been held as a new comment.
         if !by.moderator
             && comment.status == Status::Public
             && self.needs_moderation(text.has_links(), by.author)
@@ -159,23 +155,25 @@ impl<S> Hub<S> {
     }
 
     fn charge(&mut self, from: ClientKey, author: Option<Author>) -> Result<(), Rejection> {
-        let Some(rates) = &mut self.post_limiter else { return Ok(()) };
+        let Some(limiter) = &mut self.post_limiter else { return Ok(()) };
         let address = BucketKey::Address(from);
-        // Whoever has no key pays with the address alone.
-        let payers = [address, author.map_or(address, BucketKey::Author)];
-        rates
-            .take(&payers[..1 + usize::from(author.is_some())], self.started.elapsed())
-            .map_err(|wait| Rejection::TooFast { wait, rate: rates.rate(), what: "comments" })
+        // Without a key, the address alone is charged.
+        let keys = [address, author.map_or(address, BucketKey::Author)];
+        limiter
+            .take(&keys[..1 + usize::from(author.is_some())], self.started.elapsed())
+            .map_err(|wait| Rejection::TooFast { wait, rate: limiter.rate(), what: "comments" })
     }
 
-    /// The same page, text, author and so on: all that the body has.
+    /// Refuses what the same author, or without a key the same address, has posted in the last minutes: page, text and name alike.
     fn check_is_new(&mut self, from: ClientKey, draft: &Draft) -> Result<(), Rejection> {
-        let Some(said) = self.duplicates.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
+        let Some(duplicates) =
+            self.duplicates.as_mut().filter(|_| draft.length >= DUPLICATE_BYTES_MIN)
+        else {
             return Ok(());
         };
-        let who = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);
-        let is_new = said.is_new(who, &draft.body, self.started.elapsed());
-        if is_new { Ok(()) } else { Err(Rejection::Duplicate(SAID_WINDOW.as_secs())) }
+        let key = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);
+        let is_new = duplicates.is_new(key, &draft.body, self.started.elapsed());
+        if is_new { Ok(()) } else { Err(Rejection::Duplicate(DUPLICATE_WINDOW.as_secs())) }
     }
 
     fn needs_moderation(&self, links: bool, author: Option<Author>) -> bool {
@@ -187,8 +185,8 @@ impl<S> Hub<S> {
         }
     }
 
-    /// The present line of the comment that was posted with this nonce, as `author` may see it: nonces are public once a
-    /// comment is, and a waiting comment's is known to its author alone.
+    /// The present line of the comment that was posted with this nonce, as `author` may see it. A nonce is as public as its
+    /// comment: of one that waits only its author may learn that it exists.
     fn known_nonce(
         &self,
         nonce: &str,
@@ -198,10 +196,10 @@ impl<S> Hub<S> {
         let item = self.index.find_nonce(nonce, |item| {
             let line = self.log.read(item.place).ok();
             let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
-            let is =
+            let has_nonce =
                 comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
-            found = line.zip(comment).filter(|_| is);
-            is
+            found = line.zip(comment).filter(|_| has_nonce);
+            has_nonce
         });
         let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
         let owner = comment.author.as_deref().and_then(Author::parse);

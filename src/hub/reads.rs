@@ -1,6 +1,4 @@
-//! What the hub does for those who only read: after the batch, so that nobody sees what is not on disk.
-//!
-//! Changes nothing but who listens.
+//! Queries, served after the batch so that nobody sees what is not on disk. Changes nothing but who is subscribed.
 
 use super::Hub;
 use crate::{
@@ -14,13 +12,13 @@ use crate::{
     store::visibility::Visibility,
 };
 
-/// Bytes of an HTTP answer's lines; with the rest of it below the relay's 1 MiB.
+/// Bytes of the lines in an HTTP response; with the rest of it, it stays below the upstream's 1 MiB.
 const ANSWER_BYTES_MAX: usize = 900 * 1024;
-/// How far back an author's own waiting comments are looked for when a socket says whose it is.
+/// How many comments back an author's own pending ones are looked for when a socket shows its key.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
-/// How many of them are looked at: the hub reads them itself, which few posts may cost.
+/// How many pending ones are read: the hub does it itself, and posts wait meanwhile.
 const OWN_PENDING_MAX: usize = 50;
-/// Likewise, bytes.
+/// How many bytes of them.
 const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
 impl<S> Hub<S> {
@@ -71,7 +69,7 @@ impl<S> Hub<S> {
         let _ = joined.try_send(first);
     }
 
-    /// What a new reader gets first, and whether that begins at its cursor.
+    /// The comments that a new reader is sent first, and whether they begin at its cursor.
     fn first_items(&self, page: &str, from: &StartAt) -> (Vec<CommentRef>, Option<bool>) {
         match from {
             StartAt::Live => (Vec::new(), None),
@@ -113,7 +111,7 @@ impl<S> Hub<S> {
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, part, limit, moderator, answer } = read;
         let seen = |item: &CommentRef| moderator || item.visibility.is_shared();
-        // Who catches up wants to know of what has changed, and a heart changes no line.
+        // A client that catches up wants to know what has changed, and a heart changes no line.
         let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
         let (items, more) = match part {
             Range::Before(before) => {
@@ -148,7 +146,7 @@ impl<S> Hub<S> {
     }
 }
 
-/// As many items as fit, and whether there are more.
+/// As many items as fit into `count` and `bytes`, at least one, and whether there are more.
 fn bounded(
     items: impl Iterator<Item = CommentRef>,
     count: usize,

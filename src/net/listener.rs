@@ -37,10 +37,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens the door: from now on whoever connects is served, as far as the system's limits reach now.
+    /// Opens the port: from now on whoever connects is served, as far as the system's limits reach now.
     ///
     /// # Errors
-    /// Where the thread `door` can't be started.
+    /// Where the thread `listener` can't be started.
     pub fn open(
         listener: TcpListener,
         options: Options,
@@ -59,8 +59,8 @@ impl Listener {
             refused: 0,
             warned: None,
         };
-        let thread = threads::start("door", move || accept_loop.run())
-            .map_err(|source| Error::Thread { name: "door".into(), source })?;
+        let thread = threads::start("listener", move || accept_loop.run())
+            .map_err(|source| Error::Thread { name: "listener".into(), source })?;
         Ok(Listener { connections, listener, thread })
     }
 
@@ -73,7 +73,7 @@ impl Listener {
             self.wake_accept();
         }
         if self.thread.join().is_err() {
-            log::error!("the thread door has panicked");
+            log::error!("the thread listener has panicked");
         }
         drop(self.listener);
         self.connections.drain(STOP_PATIENCE);
@@ -91,7 +91,7 @@ impl Listener {
     }
 }
 
-/// The thread `door`.
+/// The thread `listener`.
 struct AcceptLoop {
     connections: Arc<Connections>,
     listener: Arc<TcpListener>,

@@ -1,4 +1,5 @@
 //! What can be typed: parses it and runs it.
+#![doc = include_str!("README.md")]
 
 pub mod args;
 pub mod config;

@@ -1,6 +1,7 @@
 //! What each path does: from a request to an answer, or to a question for the hub and what to answer when it is done.
 //!
 //! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Reply::Deferred`] and goes on.
+#![doc = include_str!("README.md")]
 
 pub mod assets;
 pub mod backend;

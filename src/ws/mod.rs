@@ -1,6 +1,7 @@
 //! One WebSocket connection's read side: the handshake (RFC 6455 §4.2), the welcome, and then a thread that reads.
 //!
 //! tungstenite reads frames. What it wants to write goes to the shard, which alone writes to the socket and ends it. Knows no files.
+#![doc = include_str!("README.md")]
 
 mod handshake;
 mod reader;

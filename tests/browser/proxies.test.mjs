@@ -1,4 +1,4 @@
-/** The README's Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
+/** The READMEs' Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
 
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ const LARGE = { page: '/large', lines: 220, bytes: 4_700 };
 
 const toSayso = (port) => ['127.0.0.1:8000', `127.0.0.1:${port}`];
 
-/** The site of the README's Caddyfile, before this sayso. */
+/** The site of the first Caddyfile, before this sayso. */
 function caddy(port) {
   return Caddy.start(replaced(CADDY[0], [toSayso(port), ['comments.example {', 'localhost {']]));
 }
@@ -85,7 +85,7 @@ function holdBack(free) {
   };
 }
 
-/** What people get wrong: the README's snippets with one fault each, how it shows (`symptom`), and what doctor says to it. */
+/** What people get wrong: the READMEs' snippets with one fault each, how it shows (`symptom`), and what doctor says to it. */
 const FAULTS = {
   'nginx that passes on no upgrade': {
     proxies: async (port) => [await nginx(port, [
@@ -481,6 +481,10 @@ describe('the page', { concurrency: 3 }, () => {
       });
     });
   }
+});
+
+test('the flags of these set-ups are those of the READMEs', () => {
+  for (const flags of [`sayso ${BELOW.join(' ')}`, CHAIN_FLAGS]) assert.ok(says(flags), flags);
 });
 
 describe('as a systemd service', () => {

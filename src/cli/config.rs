@@ -119,7 +119,7 @@ pub struct Config {
     pub max_connections: u32,
     /// At least 1.
     pub max_per_address: u32,
-    /// Empty: every page. Each 1 to [`PAGE_BYTES_MAX`] bytes.
+    /// Empty: every page. Each 1 to [`PAGE_BYTES_MAX`](crate::limits::PAGE_BYTES_MAX) bytes.
     pub page_prefix: Vec<String>,
     /// At least 1.
     pub max_pages: u32,

@@ -1,6 +1,6 @@
 //! One HTTP exchange with the private tiny_http: a request rebuilt from what is known to be good, its whole answer read.
 //!
-//! Knows no client's socket and no comment. tiny_http 0.12 can't face the open network (see the crate documentation), so
+//! Knows no client's socket and no comment. tiny_http 0.12 can't face the open network (see [`crate::http`]), so
 //! nothing reaches it that was not written here: one request a connection, headers from a list, a true length.
 
 use std::io::{self, ErrorKind, Read, Write};

@@ -99,7 +99,7 @@ struct StagedBytes {
 }
 
 impl Log {
-    /// Opens the log on `disk`, or begins one. Every good line goes to `each`, see [`scan`]; a torn tail is kept aside and cut.
+    /// Opens the log on `disk`, or begins one. Every good line goes to `each`, see [`mod@scan`]; a torn tail is kept aside and cut.
     ///
     /// # Errors
     /// [`Error::Damaged`] and [`Error::NotALog`] leave the file as it is; others come from the medium.

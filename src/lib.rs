@@ -78,14 +78,7 @@
 //!
 //! # The log
 //!
-//! A header, and two comments of which the first was edited. The checksums are right; a test serves these lines.
-//!
-//! ```text
-//! {"sayso":1,"log":"9c41f0aa53d7e6b2","created_at":"2026-11-22T05:07:13.123Z","next":1,"crc":"e8d10d96"}
-//! {"seq":1,"id":1,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"First!","created_at":"2026-11-22T05:08:00.001Z","nonce":"4f1c6d0be2a94f07","crc":"a7123ee8"}
-//! {"seq":2,"id":2,"page":"/","parent":1,"content":"Second.","created_at":"2026-11-22T05:08:00.001Z","nonce":"77ab03c1d95e4a12","more":1,"crc":"32ea09ad"}
-//! {"seq":3,"id":1,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"First *indeed*","html":"<p>First <em>indeed</em></p>","created_at":"2026-11-22T05:08:00.001Z","edited_at":"2026-11-22T05:09:30.250Z","nonce":"4f1c6d0be2a94f07","crc":"bb1f3057"}
-//! ```
+//! The file format is described in [`log`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -12,8 +12,14 @@ use crate::{
 /// What a newcomer reads in one go.
 const README_LINES_MAX: usize = 180;
 /// The README and those of folders, from the root.
-const READMES: [&str; 5] =
-    ["README.md", "src/web/README.md", "src/ws/README.md", "src/cli/README.md", "tests/README.md"];
+const READMES: [&str; 6] = [
+    "README.md",
+    "src/web/README.md",
+    "src/ws/README.md",
+    "src/cli/README.md",
+    "src/log/README.md",
+    "tests/README.md",
+];
 
 fn read(readme: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(readme)).expect(readme)

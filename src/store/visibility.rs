@@ -1,27 +1,27 @@
-//! Who sees a comment's newest line, and where that lies: 8 bytes a comment.
+//! Who may see a comment, and both that and the location of its newest line packed into 8 bytes.
 //!
-//! Pure.
+//! Pure: knows neither files nor who is asking.
 
 use crate::{comment::Status, log::scan::Location};
 
-/// Who sees a comment's newest line.
+/// Who may see a comment's newest line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Visibility {
-    /// Everyone, and it counts.
+    /// Everyone sees the comment, and it counts.
     Public,
-    /// Everyone, as a tombstone.
+    /// Everyone sees its tombstone.
     Deleted,
-    /// Moderators; a tombstone for everyone else.
+    /// Moderators see the comment, everyone else its tombstone.
     Hidden,
-    /// Its author and moderators.
+    /// Only its author and moderators see the comment.
     Pending,
-    /// The tombstone of a comment that never was public: its author and moderators.
+    /// Only its author and moderators see its tombstone, because it never was public.
     PendingDeleted,
 }
 
 impl Visibility {
-    /// What a line's `status` and `deleted` mean for it.
+    /// Returns what the fields `status` and `deleted` of a line mean.
     pub fn of(status: Status, deleted: bool) -> Visibility {
         match (status, deleted) {
             (Status::Pending, true) => Visibility::PendingDeleted,
@@ -32,42 +32,42 @@ impl Visibility {
         }
     }
 
-    /// Whether nothing is left to see.
+    /// Whether only a tombstone is left.
     pub fn is_deleted(self) -> bool {
         matches!(self, Visibility::Deleted | Visibility::PendingDeleted)
     }
 
-    /// Whether everyone gets a line of it, in whatever form.
+    /// Whether everyone gets a line about the comment, be it a tombstone.
     pub fn is_shared(self) -> bool {
         !matches!(self, Visibility::Pending | Visibility::PendingDeleted)
     }
 }
 
-/// Offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and sight (3 bits) of a line.
+/// A line's offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and visibility (3 bits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackedLocation(u64);
 
 impl PackedLocation {
-    /// Both in 8 bytes.
-    pub fn new(place: Location, visibility: Visibility) -> PackedLocation {
+    /// Packs a location and a visibility.
+    pub fn new(location: Location, visibility: Visibility) -> PackedLocation {
         assert!(
-            place.offset < 1 << 44 && place.len < 1 << 17,
+            location.offset < 1 << 44 && location.len < 1 << 17,
             "a log has at most 16 TiB, a line at most 128 KiB"
         );
-        PackedLocation(place.offset << 20 | u64::from(place.len) << 3 | visibility as u64)
+        PackedLocation(location.offset << 20 | u64::from(location.len) << 3 | visibility as u64)
     }
 
-    /// Where the line lies.
-    pub fn place(self) -> Location {
+    /// Returns where the line lies.
+    pub fn location(self) -> Location {
         Location { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
     }
 
-    /// The line's length.
+    /// Returns the line's length, in bytes.
     pub fn bytes(self) -> u64 {
-        u64::from(self.place().len)
+        u64::from(self.location().len)
     }
 
-    /// Who may see it.
+    /// Returns who may see the line.
     pub fn visibility(self) -> Visibility {
         match self.0 & 7 {
             0 => Visibility::Public,

@@ -1,6 +1,6 @@
-//! What of a request reaches sayso, told to whoever sent it: `sayso doctor` compares it with what it sent.
+//! Responds with what sayso sees of a request; `sayso doctor` compares that with what it sent.
 //!
-//! Pure. Tells an address only to whom it belongs: where no trusted proxy names the client, none at all.
+//! Pure. Reveals an address only to the client that it belongs to, and only if a trusted proxy named it.
 
 use crate::{
     http::forwarded::{Client, Forwarded},
@@ -9,11 +9,11 @@ use crate::{
     util::json,
 };
 
-/// Below the base path.
+/// The path of the endpoint below the base path.
 pub const PATH: &str = "/api/doctor";
 
-/// `{"sayso":"0.1.0","host":…,"port":…,"named":…,"forwarded":"believed"|"ignored"|"none","client":…}`: the request's `Host`, the port
-/// it came from, how many addresses its `X-Forwarded-For` names, what became of them, and the address that is believed.
+/// Responds with `{"sayso":"0.1.0","host":…,"port":…,"named":…,"forwarded":"believed"|"ignored"|"none","client":…}`: the request's
+/// `Host`, the peer's port, how many addresses `X-Forwarded-For` names, whether they are believed, and the client's address if so.
 pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
     let (forwarded, address) = match client.forwarded {
         Forwarded::Believed => ("believed", format!(",\"client\":\"{}\"", client.address)),

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the wire. Knows no route.
+//! HTTP/1.1 on the wire: requests, responses, and the exchange with the private server. Knows no route.
 //!
 //! # Why tiny_http is private
 //!

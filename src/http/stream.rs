@@ -1,6 +1,7 @@
-//! One HTTP connection: requests in, answers out, each within its deadline, in order, however they are cut into packets.
+//! Reads requests from one connection and writes their responses, in order and each within a deadline, however the bytes are
+//! split into packets.
 //!
-//! Generic over the line, clock included, so that its tests need neither socket nor patience. Knows no route.
+//! Generic over the transport, including its clock, so that its tests need no socket and do not wait. Knows no route.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
@@ -8,109 +9,109 @@ use std::time::{Duration, Instant};
 use crate::http::request::{self, HttpError, RequestHead};
 use crate::http::response::Response;
 
-/// For a head to come, in all: from the connection's first moment or, later, from the head's first byte.
+/// The time for a whole head: from the accept for the first one, from its first byte for later ones.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// For a body to come, in all, from the end of its head.
+/// The time for a whole body, from the end of its head.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// Between an answer and the next request; browsers let go after a minute or two by themselves.
+/// The time between a response and the next request. Browsers close idle connections themselves after a minute or two.
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-/// For an answer to be taken, in all: 1 MiB at 50 KB/s.
+/// The time for the client to take a whole response: 1 MiB at 50 KB/s.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(20);
-/// How long what a refused client still sends is taken off it, so that it reads why instead of a reset.
+/// How long the rest of a refused client's bytes is read and discarded, so that the client gets the response instead of a reset.
 pub const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
-/// How much of it, bytes.
+/// How many of those bytes are read.
 pub const DISCARD_BYTES_MAX: usize = 256 * 1024;
 
-/// One read: most requests fit, and it lies on the stack, so an idle connection keeps no buffer.
+/// Bytes per read. Most requests fit, and the buffer is on the stack, so an idle connection has none.
 const READ_BYTES: usize = 4 * 1024;
 
-/// A stream that gives up when it is told to, and the clock that it goes by.
+/// A byte stream with timeouts, and the clock that they are measured by.
 pub trait Transport: Read + Write {
-    /// No later read blocks longer; a longer wait is [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
+    /// Sets the longest time that a read blocks; it then fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Returns the operating system's error.
     fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()>;
 
-    /// Likewise for writes.
+    /// Sets the longest time that a write blocks.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Returns the operating system's error.
     fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()>;
 
-    /// Tells the other side that nothing more is written.
-    fn finish(&mut self);
+    /// Closes the sending direction.
+    fn shutdown_write(&mut self);
 
-    /// The time.
+    /// The present time.
     fn now(&self) -> Instant;
 }
 
-/// Why no further request is answered.
+/// Why the connection serves no further request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// The other side went away, was idle for long, or does not take its answer.
+    /// The client left, was idle for too long, or did not take its response.
     Gone,
-    /// The last answer is written.
+    /// The last response is written.
     Done,
-    /// What came can't be answered otherwise, and what follows it could be anything.
+    /// The request is refused with this error, and where the next one would begin is unknown.
     Refused(HttpError),
 }
 
-/// One connection between two requests, or in one.
+/// The server's side of one HTTP connection.
 #[derive(Debug)]
-pub struct HttpStream<L> {
-    line: L,
-    /// What was read and is not used yet: a beginning, a body, or requests sent ahead.
+pub struct HttpStream<T> {
+    transport: T,
+    /// Bytes read and not used yet: part of a head, a body, or pipelined requests.
     input: Vec<u8>,
-    /// How much of a beginning [`request::parse_partial`] has looked at.
-    seen: usize,
-    /// When the first head must have come; none once it has.
-    first: Option<Instant>,
+    /// How much of `input` [`request::parse_partial`] has scanned.
+    scanned: usize,
+    /// The deadline of the first head; `None` once that has been asked for.
+    first_deadline: Option<Instant>,
 }
 
-impl<L: Transport> HttpStream<L> {
-    /// With somebody who has just come.
-    pub fn new(line: L) -> HttpStream<L> {
-        let first = Some(line.now() + HEAD_DEADLINE);
-        HttpStream { line, input: Vec::new(), seen: 0, first }
+impl<T: Transport> HttpStream<T> {
+    /// Begins with a connection that has just been accepted.
+    pub fn new(transport: T) -> HttpStream<T> {
+        let first_deadline = Some(transport.now() + HEAD_DEADLINE);
+        HttpStream { transport, input: Vec::new(), scanned: 0, first_deadline }
     }
 
-    /// The next request's head.
+    /// Reads the next request's head.
     ///
     /// # Errors
-    /// [`Closed::Gone`] where nothing comes, [`Closed::Refused`] where it is too slow, too large or malformed.
-    pub fn head(&mut self) -> Result<RequestHead, Closed> {
-        let mut deadline = self.first.take();
+    /// [`Closed::Gone`] if nothing arrives, [`Closed::Refused`] if the head is too slow, too large or malformed.
+    pub fn read_head(&mut self) -> Result<RequestHead, Closed> {
+        let mut deadline = self.first_deadline.take();
         if self.input.is_empty() {
             self.input = Vec::new();
-            let timeout = deadline.map_or(KEEP_ALIVE_IDLE, |first| self.left(first));
+            let timeout = deadline.map_or(KEEP_ALIVE_IDLE, |deadline| self.remaining(deadline));
             match self.read(timeout) {
                 Ok(()) => {}
-                Err(ReadError::Late | ReadError::Gone) => return Err(Closed::Gone),
+                Err(ReadError::TimedOut | ReadError::Gone) => return Err(Closed::Gone),
             }
         }
-        let deadline = *deadline.get_or_insert(self.line.now() + HEAD_DEADLINE);
+        let deadline = *deadline.get_or_insert(self.transport.now() + HEAD_DEADLINE);
         loop {
             if let Some((head, end)) =
-                request::parse_partial(&self.input, &mut self.seen).map_err(Closed::Refused)?
+                request::parse_partial(&self.input, &mut self.scanned).map_err(Closed::Refused)?
             {
                 self.input.drain(..end);
-                self.seen = 0;
+                self.scanned = 0;
                 return Ok(head);
             }
-            let timeout = self.left(deadline);
-            self.read(timeout).map_err(|missed| {
+            let timeout = self.remaining(deadline);
+            self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), HEAD_DEADLINE.as_secs());
-                missed.end(|| format!("only {n} bytes of the head came within {seconds} s"))
+                error.close(|| format!("only {n} bytes of the head arrived within {seconds} s"))
             })?;
         }
     }
 
-    /// The body that the head announced, after `100 Continue` where the client waits for that.
+    /// Reads the request's body. Sends `100 Continue` first if the client waits for it.
     ///
     /// # Errors
-    /// [`Closed::Refused`] where it is too slow.
-    pub fn body(&mut self, head: &RequestHead) -> Result<Vec<u8>, Closed> {
+    /// [`Closed::Refused`] if the body is too slow, [`Closed::Gone`] if the client leaves.
+    pub fn read_body(&mut self, head: &RequestHead) -> Result<Vec<u8>, Closed> {
         let length = head.content_length();
         if length == 0 {
             return Ok(Vec::new());
@@ -118,13 +119,13 @@ impl<L: Transport> HttpStream<L> {
         if head.expects_continue() && self.input.is_empty() {
             self.write(&mut [IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")])?;
         }
-        let deadline = self.line.now() + BODY_DEADLINE;
+        let deadline = self.transport.now() + BODY_DEADLINE;
         while self.input.len() < length {
-            let timeout = self.left(deadline);
-            self.read(timeout).map_err(|missed| {
+            let timeout = self.remaining(deadline);
+            self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), BODY_DEADLINE.as_secs());
-                missed.end(|| {
-                    format!("only {n} bytes of {length} of the body came within {seconds} s")
+                error.close(|| {
+                    format!("only {n} of {length} bytes of the body arrived within {seconds} s")
                 })
             })?;
         }
@@ -132,49 +133,49 @@ impl<L: Transport> HttpStream<L> {
         Ok(std::mem::replace(&mut self.input, rest))
     }
 
-    /// Writes the answer to a request whose body has been read, head and body at once; `stays` is whether this side is
-    /// willing to go on.
+    /// Writes the response to a request whose body has been read. The connection stays open if `keep_alive` is set and the
+    /// client wants it, too.
     ///
     /// # Errors
-    /// [`Closed::Done`] where it was the last, [`Closed::Gone`] where it is not taken in time.
-    pub fn answer(
+    /// [`Closed::Done`] if this was the last response, [`Closed::Gone`] if the client does not take it in time.
+    pub fn respond(
         &mut self,
         head: &RequestHead,
-        answer: &Response,
-        stays: bool,
+        response: &Response,
+        keep_alive: bool,
     ) -> Result<(), Closed> {
-        let stays = stays && head.keep_alive();
-        let beginning = answer.head(head.version(), stays);
-        self.write(&mut [IoSlice::new(&beginning), IoSlice::new(answer.body_for(head))])?;
-        if stays { Ok(()) } else { Err(Closed::Done) }
+        let keep_alive = keep_alive && head.keep_alive();
+        let response_head = response.head(head.version(), keep_alive);
+        self.write(&mut [IoSlice::new(&response_head), IoSlice::new(response.body_for(head))])?;
+        if keep_alive { Ok(()) } else { Err(Closed::Done) }
     }
 
-    /// What was read behind the last head, for whoever goes on in another protocol.
+    /// The bytes read after the last head, for a connection that switches to another protocol.
     pub fn buffered(&self) -> &[u8] {
         &self.input
     }
 
-    /// Says the last word, if there is one to say, and sees to it that it arrives: a socket that is closed while unread
-    /// bytes lie in it sends a reset, which may overtake the answer.
-    pub fn end(mut self, why: &Closed) {
-        match why {
+    /// Writes the error, if there is one, and reads on for a while before closing: closing a socket with unread bytes sends a
+    /// reset, which may overtake the response.
+    pub fn close(mut self, reason: &Closed) {
+        match reason {
             Closed::Gone => return,
             Closed::Done => {}
-            Closed::Refused(refusal) => {
-                let answer = Response::refusal(refusal);
-                let beginning = answer.head(request::Version::Http11, false);
-                let parts = &mut [IoSlice::new(&beginning), IoSlice::new(answer.body())];
+            Closed::Refused(error) => {
+                let response = Response::from_error(error);
+                let head = response.head(request::Version::Http11, false);
+                let parts = &mut [IoSlice::new(&head), IoSlice::new(response.body())];
                 if self.write(parts).is_err() {
                     return;
                 }
             }
         }
-        self.line.finish();
-        let deadline = self.line.now() + DISCARD_DEADLINE;
+        self.transport.shutdown_write();
+        let deadline = self.transport.now() + DISCARD_DEADLINE;
         let mut discarded = 0;
         while discarded < DISCARD_BYTES_MAX {
             self.input.clear();
-            let timeout = self.left(deadline);
+            let timeout = self.remaining(deadline);
             if self.read(timeout).is_err() {
                 return;
             }
@@ -182,19 +183,19 @@ impl<L: Transport> HttpStream<L> {
         }
     }
 
-    fn left(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(self.line.now())
+    fn remaining(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(self.transport.now())
     }
 
-    /// Appends what comes next to the input.
+    /// Reads once and appends the bytes to the input.
     fn read(&mut self, timeout: Duration) -> Result<(), ReadError> {
         if timeout.is_zero() {
-            return Err(ReadError::Late);
+            return Err(ReadError::TimedOut);
         }
-        self.line.set_read_timeout(timeout).map_err(|_| ReadError::Gone)?;
+        self.transport.set_read_timeout(timeout).map_err(|_| ReadError::Gone)?;
         let mut bytes = [0; READ_BYTES];
         loop {
-            match self.line.read(&mut bytes) {
+            match self.transport.read(&mut bytes) {
                 Ok(0) => return Err(ReadError::Gone),
                 Ok(n) => {
                     self.input.extend_from_slice(&bytes[..n]);
@@ -206,48 +207,50 @@ impl<L: Transport> HttpStream<L> {
         }
     }
 
-    /// Writes all parts, with one system call where the other side keeps up.
+    /// Writes all parts, with one system call if the client keeps up.
     fn write(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), Closed> {
-        let deadline = self.line.now() + WRITE_DEADLINE;
+        let deadline = self.transport.now() + WRITE_DEADLINE;
         let mut timeout = WRITE_DEADLINE;
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
-            if timeout.is_zero() || self.line.set_write_timeout(timeout).is_err() {
+            if timeout.is_zero() || self.transport.set_write_timeout(timeout).is_err() {
                 return Err(Closed::Gone);
             }
-            match self.line.write_vectored(parts) {
+            match self.transport.write_vectored(parts) {
                 Ok(0) => return Err(Closed::Gone),
                 Ok(n) => IoSlice::advance_slices(&mut parts, n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Closed::Gone),
             }
             if !parts.is_empty() {
-                timeout = self.left(deadline);
+                timeout = self.remaining(deadline);
             }
         }
         Ok(())
     }
 }
 
-/// Why a read brought nothing.
+/// Why a read returned no bytes.
 #[derive(Debug)]
 enum ReadError {
-    Late,
+    /// Nothing arrived in time.
+    TimedOut,
+    /// The connection is broken or closed.
     Gone,
 }
 
 impl ReadError {
     fn of(error: &io::Error) -> ReadError {
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => ReadError::Late,
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => ReadError::TimedOut,
             _ => ReadError::Gone,
         }
     }
 
-    /// Who is late is told so; who is gone is not.
-    fn end(self, message: impl FnOnce() -> String) -> Closed {
+    /// Turns a timeout into a 408 with this message.
+    fn close(self, message: impl FnOnce() -> String) -> Closed {
         match self {
-            ReadError::Late => Closed::Refused(HttpError::new(408, message())),
+            ReadError::TimedOut => Closed::Refused(HttpError::new(408, message())),
             ReadError::Gone => Closed::Gone,
         }
     }

@@ -1,7 +1,7 @@
-//! A connection from its first request to its last: whom it counts for, and which way each request goes.
+//! Serves each HTTP connection in its own thread: counts it against the limits and passes its requests to a [`Handler`].
 //!
-//! Knows nothing of comments, and neither where requests are answered nor where connections come from. A panic in one
-//! visit ends that one: its seats and its place in the list are given back by being dropped.
+//! Knows nothing of comments, of how requests are handled, or of how connections are accepted. A panic ends only its own
+//! connection: dropping the permits and the guard releases whatever the connection held.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, Read, Write};
@@ -18,15 +18,15 @@ use crate::http::stream::{Closed, HttpStream, Transport};
 use crate::net::connection_limits::{ConnectionLimits, Permit};
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
-/// Where the WebSocket is, below the base path, with or without a slash at the end.
+/// The path of the WebSocket below the base path; a trailing slash is optional.
 const WEBSOCKET_PATH: &str = "/ws/comments";
 
-/// Where requests are answered.
+/// Handles the requests of all connections.
 pub trait Handler: Send + Sync {
-    /// Answers one request whose whole body has come.
+    /// Handles one request whose body has been read.
     ///
     /// # Errors
-    /// What is answered instead.
+    /// Returns the error that is sent to the client.
     fn handle(
         &self,
         head: &RequestHead,
@@ -34,67 +34,66 @@ pub trait Handler: Send + Sync {
         client: IpAddr,
     ) -> Result<Response, HttpError>;
 
-    /// Takes over a connection that asks to go on as a WebSocket.
+    /// Takes over a connection that requests a WebSocket.
     ///
     /// # Errors
-    /// What is answered instead; the connection goes on as it was.
-    fn upgrade(&self, head: &RequestHead, guest: Upgrade) -> Result<(), HttpError>;
+    /// Returns the error that is sent to the client; the connection then stays an HTTP connection.
+    fn upgrade(&self, head: &RequestHead, upgrade: Upgrade) -> Result<(), HttpError>;
 }
 
-/// Who wants to go on as a WebSocket.
+/// A connection that requests a WebSocket.
 pub struct Upgrade {
-    /// The connection, as in its thread's name.
+    /// The connection's number, as in its thread's name.
     pub number: u64,
-    /// Its only descriptor, with whatever timeouts are set.
+    /// The connection's only descriptor. Timeouts may be set on it.
     pub stream: Arc<TcpStream>,
-    /// What was read already behind the head.
-    pub rest: Vec<u8>,
-    /// Whom the connection counts for.
+    /// Bytes that were read after the head.
+    pub buffered: Vec<u8>,
+    /// The address that the connection counts for.
     pub client: IpAddr,
-    /// To be kept as long as the connection lasts.
+    /// To be dropped when the connection ends.
     pub permits: Box<dyn Send>,
 }
 
-/// What of the configuration the public port needs.
+/// The settings of the public port.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    /// The prefix of every path: empty, or `/x` or `/x/y`.
     pub base_path: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trust_proxy: Vec<Network>,
-    /// At least 1.
+    /// Connections at once, at least 1.
     pub max_connections: u32,
-    /// At least 1.
+    /// Connections at once from one address, at least 1.
     pub max_per_address: u32,
 }
 
-/// What all visits share.
+/// The state that all connections share.
 pub struct Connections {
     base_path: String,
     trusted: TrustedProxies,
     limits: Arc<ConnectionLimits>,
     handler: Box<dyn Handler>,
     closed: AtomicBool,
-    /// Connections that still speak HTTP, so that closing can reach them.
+    /// Connections that still speak HTTP, by number, so that [`drain`](Self::drain) can shut them down.
     active: Mutex<HashMap<u64, Weak<TcpStream>>>,
-    /// Notified when one of them is done.
-    done: Condvar,
+    /// Notified when one of them ends.
+    ended: Condvar,
 }
 
-/// Where a connection counts: among all and, where its peer is no proxy, for its peer.
+/// The permits of a connection: one of all and, unless its peer is a trusted proxy, one of its peer's.
 type Permits = (Permit, Option<Permit>);
 
-/// One connection.
 struct Connection {
     number: u64,
     stream: Arc<TcpStream>,
     peer: SocketAddr,
-    /// Shared with the session, which keeps them when the visit has ended.
+    /// Shared with the WebSocket after an upgrade, which outlives this connection's thread.
     permits: Arc<Permits>,
 }
 
 impl Connections {
-    /// For at most `reachable` connections, or fewer if the configuration says so.
+    /// Accepts at most `reachable` connections, or fewer if `options` say so.
     pub fn new(options: Options, reachable: u32, handler: Box<dyn Handler>) -> Connections {
         Connections {
             base_path: options.base_path,
@@ -106,31 +105,31 @@ impl Connections {
             handler,
             closed: AtomicBool::new(false),
             active: Mutex::default(),
-            done: Condvar::new(),
+            ended: Condvar::new(),
         }
     }
 
-    /// Whether visits end with the request that they are at.
+    /// Whether [`close`](Self::close) has been called.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// From now on every answer is its connection's last.
+    /// Makes every connection end after its current request.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Serves the connection in a thread of its own, `conn-<number>`.
+    /// Serves a connection in a thread of its own, named `conn-<number>`.
     ///
     /// # Errors
-    /// 503 or 429 where a cap is reached, 503 where the thread can't be started.
+    /// 503 or 429 if a limit is reached, 503 if the thread can't be started.
     pub fn spawn(
         self: &Arc<Connections>,
         number: u64,
         stream: Arc<TcpStream>,
         peer: SocketAddr,
     ) -> Result<(), HttpError> {
-        let permits = Arc::new(self.permits(peer.ip())?);
+        let permits = Arc::new(self.acquire(peer.ip())?);
         self.active().insert(number, Arc::downgrade(&stream));
         let active = ActiveGuard { connections: self.clone(), number };
         let connection = Connection { number, stream, peer, permits };
@@ -138,35 +137,38 @@ impl Connections {
             active.connections.serve(connection)
         });
         started.map(drop).map_err(|error| {
-            HttpError::new(503, format!("the server has no thread for another connection: {error}"))
+            HttpError::new(
+                503,
+                format!("the server can't start a thread for another connection: {error}"),
+            )
         })
     }
 
-    /// Lets nobody begin another request, waits for those in the making, and then ends them. Only once nobody is
-    /// received any more.
+    /// Stops reading from all HTTP connections, waits for their current requests until `timeout`, and then shuts them down.
+    /// Must be called after the last [`spawn`](Self::spawn).
     pub fn drain(&self, timeout: Duration) {
         let mut active = self.active();
-        let shut = |active: &HashMap<u64, Weak<TcpStream>>, how| {
+        let shutdown_all = |active: &HashMap<u64, Weak<TcpStream>>, how| {
             for stream in active.values().filter_map(Weak::upgrade) {
-                // Who has gone already needs no more.
+                // Fails if the peer has gone already.
                 let _ = stream.shutdown(how);
             }
         };
-        shut(&active, Shutdown::Read);
+        shutdown_all(&active, Shutdown::Read);
         let deadline = Instant::now() + timeout;
         while !active.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                log::info!("{} requests were still in the making", active.len());
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                log::info!("{} requests were unfinished at shutdown", active.len());
                 break;
             }
-            let waited = self.done.wait_timeout(active, left);
+            let waited = self.ended.wait_timeout(active, remaining);
             active = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        shut(&active, Shutdown::Both);
+        shutdown_all(&active, Shutdown::Both);
     }
 
-    fn permits(&self, peer: IpAddr) -> Result<Permits, HttpError> {
+    fn acquire(&self, peer: IpAddr) -> Result<Permits, HttpError> {
         let all = self.limits.acquire()?;
         let own = match self.trusted.contains(peer) {
             true => None,
@@ -176,94 +178,94 @@ impl Connections {
     }
 
     fn serve(&self, connection: Connection) {
-        // Answers are whole when they are written, so waiting for more of them only costs time.
+        // Each response is written at once, so delaying it to merge writes (Nagle) would only cost time.
         if connection.stream.set_nodelay(true).is_err() {
             return;
         }
         let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
-        if let Err(end) = self.serve_requests(&connection, &mut http) {
-            if let Closed::Refused(refusal) = &end {
-                log::debug!("conn-{}: {} {}", connection.number, refusal.status, refusal.message);
+        if let Err(reason) = self.serve_requests(&connection, &mut http) {
+            if let Closed::Refused(error) = &reason {
+                log::debug!("conn-{}: {} {}", connection.number, error.status, error.message);
             }
-            http.end(&end);
+            http.close(&reason);
         }
     }
 
-    /// Answers request after request; `Ok` where a session has taken the connection over.
-    fn serve_requests<L: Transport>(
+    /// Serves requests until the connection ends. Returns `Ok` if a WebSocket has taken it over.
+    fn serve_requests<T: Transport>(
         &self,
         connection: &Connection,
-        http: &mut HttpStream<L>,
+        http: &mut HttpStream<T>,
     ) -> Result<(), Closed> {
         loop {
-            let head = http.head()?;
+            let head = http.read_head()?;
             let forwarded = head.get_all("x-forwarded-for");
-            let seen = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
-            let client = seen.address;
-            let answered = if self.is_websocket(&head) {
-                let upgraded = self.upgrade(connection, &head, http.buffered(), client);
-                let Err(refusal) = upgraded else { return Ok(()) };
-                http.body(&head)?;
-                Err(refusal)
+            let client = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
+            let result = if self.is_websocket(&head) {
+                let upgraded = self.upgrade(connection, &head, http.buffered(), client.address);
+                let Err(error) = upgraded else { return Ok(()) };
+                http.read_body(&head)?;
+                Err(error)
             } else {
-                let body = http.body(&head)?;
-                let permit = self.permit_for_client(connection, client);
-                let is_mirror = self.path(&head) == Some(echo::PATH);
-                permit.and_then(|_seat| match is_mirror {
-                    true => Ok(echo::echo(&head, connection.peer.port(), seen)),
-                    false => self.handler.handle(&head, &body, client),
+                let body = http.read_body(&head)?;
+                let permit = self.acquire_for_client(connection, client.address);
+                let is_echo = self.path(&head) == Some(echo::PATH);
+                permit.and_then(|_permit| match is_echo {
+                    true => Ok(echo::echo(&head, connection.peer.port(), client)),
+                    false => self.handler.handle(&head, &body, client.address),
                 })
             };
-            let answer = answered.unwrap_or_else(|refusal| Response::refusal(&refusal));
-            http.answer(&head, &answer, !self.is_closed())?;
+            let response = result.unwrap_or_else(|error| Response::from_error(&error));
+            http.respond(&head, &response, !self.is_closed())?;
         }
     }
 
     fn is_websocket(&self, head: &RequestHead) -> bool {
         let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
-        matches!(path, Some("" | "/")) && head.asks_for_websocket()
+        matches!(path, Some("" | "/")) && head.is_websocket_upgrade()
     }
 
-    /// Below the base path.
+    /// The request's path below the base path.
     fn path<'h>(&self, head: &'h RequestHead) -> Option<&'h str> {
         head.path().strip_prefix(self.base_path.as_str())
     }
 
-    /// Hands the connection over to a session, which counts for as long as it lasts.
+    /// Hands the connection and its permits over to a WebSocket.
     fn upgrade(
         &self,
         connection: &Connection,
         head: &RequestHead,
-        rest: &[u8],
+        buffered: &[u8],
         client: IpAddr,
     ) -> Result<(), HttpError> {
         if head.version() == Version::Http10 {
             let message =
-                "a WebSocket needs HTTP/1.1, not HTTP/1.0; nginx wants proxy_http_version 1.1";
+                "a WebSocket needs HTTP/1.1, not HTTP/1.0; nginx: proxy_http_version 1.1;";
             return Err(HttpError::new(400, message));
         }
         let length = head.content_length();
         if length > 0 {
-            let message = format!("a WebSocket begins without a body, not with {length} bytes");
+            let message =
+                format!("a WebSocket handshake must have no body, but has one of {length} bytes");
             return Err(HttpError::new(400, message));
         }
-        let permit = self.permit_for_client(connection, client)?;
-        let guest = Upgrade {
+        let permit = self.acquire_for_client(connection, client)?;
+        let upgrade = Upgrade {
             number: connection.number,
             stream: connection.stream.clone(),
-            rest: rest.to_vec(),
+            buffered: buffered.to_vec(),
             client,
             permits: Box::new((connection.permits.clone(), permit)),
         };
-        // From here on it is others' to end: a stop must not shut it while it is handed over.
+        // A WebSocket is closed by its shard, so `drain` must not shut it down from here on.
         self.active().remove(&connection.number);
-        self.handler.upgrade(head, guest).inspect_err(|_| {
+        self.handler.upgrade(head, upgrade).inspect_err(|_| {
             self.active().insert(connection.number, Arc::downgrade(&connection.stream));
         })
     }
 
-    /// A proxy's request counts for whom it is made; anybody else was counted when they came.
-    fn permit_for_client(
+    /// Acquires a permit for the client of a trusted proxy's request. Any other peer got its permit with the connection.
+    fn acquire_for_client(
         &self,
         connection: &Connection,
         client: IpAddr,
@@ -279,7 +281,7 @@ impl Connections {
     }
 }
 
-/// That a connection speaks HTTP, until it is dropped.
+/// Removes a connection from the active ones when it is dropped.
 struct ActiveGuard {
     connections: Arc<Connections>,
     number: u64,
@@ -288,21 +290,22 @@ struct ActiveGuard {
 impl Drop for ActiveGuard {
     fn drop(&mut self) {
         self.connections.active().remove(&self.number);
-        self.connections.done.notify_all();
+        self.connections.ended.notify_all();
     }
 }
 
-/// A client's socket. Its one descriptor is shared, so that a session can take it over.
+/// A client's socket. Its only descriptor is shared, so that a WebSocket can take it over.
 pub struct Socket {
     stream: Arc<TcpStream>,
-    /// What is set for reading and for writing: on a connection in good use neither changes.
-    timeout: (Duration, Duration),
+    /// The timeouts that are set, zero if none is. Remembering them saves system calls, since they rarely change.
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl Socket {
-    /// Sets nothing yet.
+    /// Wraps a stream on which no timeouts are set.
     pub fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, timeout: (Duration::ZERO, Duration::ZERO) }
+        Socket { stream, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO }
     }
 }
 
@@ -328,23 +331,23 @@ impl Write for Socket {
 
 impl Transport for Socket {
     fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.timeout.0 != timeout {
+        if self.read_timeout != timeout {
             self.stream.set_read_timeout(Some(timeout))?;
-            self.timeout.0 = timeout;
+            self.read_timeout = timeout;
         }
         Ok(())
     }
 
     fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.timeout.1 != timeout {
+        if self.write_timeout != timeout {
             self.stream.set_write_timeout(Some(timeout))?;
-            self.timeout.1 = timeout;
+            self.write_timeout = timeout;
         }
         Ok(())
     }
 
-    fn finish(&mut self) {
-        // Who has gone already can't be told.
+    fn shutdown_write(&mut self) {
+        // Fails if the peer has gone already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 

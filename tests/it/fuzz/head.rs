@@ -98,7 +98,7 @@ fn check_head(head: &RequestHead, bytes: &[u8]) {
     assert_eq!((Request::of(&again, &[]), end), (request, rebuilt.len()));
     assert_eq!(rebuild(&again), rebuilt);
     let said = |head: &RequestHead| {
-        let ways = [head.keep_alive(), head.expects_continue(), head.asks_for_websocket()];
+        let ways = [head.keep_alive(), head.expects_continue(), head.is_websocket_upgrade()];
         (ways, head.content_length())
     };
     assert_eq!(said(&again), said(head));
@@ -316,7 +316,7 @@ impl Transport for &mut Peer {
         Ok(())
     }
 
-    fn finish(&mut self) {}
+    fn shutdown_write(&mut self) {}
 
     fn now(&self) -> Instant {
         self.now
@@ -328,19 +328,19 @@ fn converse(parts: VecDeque<Vec<u8>>) -> (Vec<Request>, Closed) {
     let mut peer = Peer { parts, now: Instant::now(), written: Vec::new() };
     let mut http = HttpStream::new(&mut peer);
     let mut requests = Vec::new();
-    let answer = Response::refusal(&HttpError::new(200, "read"));
+    let response = Response::from_error(&HttpError::new(200, "read"));
     let end = loop {
         let mut one = || {
-            let head = http.head()?;
-            let body = http.body(&head)?;
+            let head = http.read_head()?;
+            let body = http.read_body(&head)?;
             requests.push(Request::of(&head, &body));
-            http.answer(&head, &answer, true)
+            http.respond(&head, &response, true)
         };
         if let Err(end) = one() {
             break end;
         }
     };
-    http.end(&end);
+    http.close(&end);
     let written = String::from_utf8(peer.written).expect("answers are text");
     let answered = written.matches("HTTP/1.1 200 OK\r\n").count();
     assert_eq!(answered, requests.len(), "{written}");

@@ -1,4 +1,4 @@
-//! A peer's server, started by its own script, with all the processes that it starts. Knows nothing of what is said to it.
+//! A peer's server, started by its own script, with all the processes that it starts. Knows nothing of what is sent to it.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks whether it does.
 const START_LOOK: Duration = Duration::from_millis(20);
 
-/// A running peer; ended with its value.
+/// A running peer; dropping it kills its processes.
 pub struct Server {
     child: Child,
     address: SocketAddr,
@@ -48,10 +48,10 @@ impl Server {
         }
     }
 
-    /// Starts it on a free port and waits until it accepts. Fails with its complaint; `words` is the file for all of them.
-    pub fn start(name: &str, words: &Path) -> Result<Server, String> {
+    /// Starts it on a free port and waits until it accepts. Fails with its complaint; `log` is the file for all of them.
+    pub fn start(name: &str, log: &Path) -> Result<Server, String> {
         let address = free_address();
-        let file = fs::File::create(words).expect("a file can be made in the bench's folder");
+        let file = fs::File::create(log).expect("a file can be made in the bench's folder");
         let child = Command::new(script(name))
             .arg(address.port().to_string())
             .stdin(Stdio::null())
@@ -64,8 +64,8 @@ impl Server {
         while TcpStream::connect(address).is_err() {
             let ended = server.child.try_wait().expect("a child can be waited for");
             if ended.is_some() || Instant::now() > deadline {
-                let words = fs::read(words).expect("the bench's own file can be read");
-                return Err(complaint(name, &words));
+                let log = fs::read(log).expect("the bench's own file can be read");
+                return Err(complaint(name, &log));
             }
             thread::sleep(START_LOOK);
         }
@@ -141,9 +141,9 @@ fn free_address() -> SocketAddr {
 }
 
 /// Of all that was said, the sentence that says why: the script's own, or the first about an error, or the last.
-fn complaint(name: &str, words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words);
-    let lines = || words.lines().map(str::trim).filter(|line| !line.is_empty());
+fn complaint(name: &str, log: &[u8]) -> String {
+    let log = String::from_utf8_lossy(log);
+    let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
     let own = || lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let about_error = |line: &&str| {
         let line = line.to_lowercase();

@@ -1,4 +1,4 @@
-//! What a process has used and holds, from `/proc`. Knows nothing of who it is.
+//! What a process has used and holds, from `/proc`.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ pub struct Process(pub u32);
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Held {
+pub struct Resources {
     pub threads: u64,
     pub files: u64,
     /// Bytes resident now.
@@ -73,14 +73,14 @@ impl Process {
         Duration::from_secs_f64(ticks as f64 / TICKS_A_SECOND)
     }
 
-    pub fn held(self) -> Held {
+    pub fn resources(self) -> Resources {
         let status = self.read("status");
         let number = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
             let number = line.split_whitespace().next().and_then(|number| number.parse().ok());
             number.unwrap_or(0)
         };
-        Held {
+        Resources {
             threads: number("Threads:"),
             files: self.files(),
             rss: number("VmRSS:") * 1024,
@@ -96,10 +96,10 @@ impl Process {
     }
 
     /// Waits until it has at most so many open files; `false` if that takes too long.
-    pub fn settles(self, files: u64, patience: Duration) -> bool {
+    pub fn wait_for_files(self, files: u64, timeout: Duration) -> bool {
         let start = Instant::now();
         while self.files() > files {
-            if start.elapsed() > patience {
+            if start.elapsed() > timeout {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use rig::{
     crowd::{Crowd, Outcome, Pace, Size},
-    place::Place,
+    endpoint::Endpoint,
+    messages::Format,
     process::{Process, machine},
-    speech::Tongue,
     table::median,
 };
 
-use crate::{Plan, server::Serves, sheet::Measured};
+use super::{Plan, results::Measured, server::Serves};
 
 /// Where sayso speaks WebSocket; the peers ignore the page.
 const TARGET: &str = "/ws/comments/?page={page}";
@@ -27,7 +27,7 @@ struct Rounds {
     /// Seconds: p50, p99, p99.9, longest.
     latencies: [Vec<f64>; 4],
     /// Deliveries that there were to be.
-    owed: u64,
+    outstanding: u64,
     lost: u64,
     deliveries: u64,
     bytes: u64,
@@ -64,7 +64,7 @@ impl Contender {
     pub fn round<S: Serves>(
         &mut self,
         plan: &Plan,
-        tongue: Tongue,
+        format: Format,
         start: impl Fn() -> Result<S, String>,
     ) {
         if self.failed.is_some() {
@@ -72,9 +72,9 @@ impl Contender {
         }
         let every = Pace::Every(Duration::from_secs(1) / plan.pace);
         let paces =
-            [(Pace::OnTheWay(plan.on_the_way), &mut self.saturated), (every, &mut self.paced)];
+            [(Pace::InFlight(plan.in_flight), &mut self.saturated), (every, &mut self.paced)];
         for (pace, rounds) in paces {
-            match start().and_then(|server| turn(plan, tongue, pace, &server)) {
+            match start().and_then(|server| turn(plan, format, pace, &server)) {
                 Ok(turn) => {
                     eprintln!("{}, {}", self.name, turn.told(pace));
                     rounds.add(plan, turn);
@@ -102,10 +102,10 @@ impl Contender {
         Ok(Measured {
             bytes: usize::try_from(bytes).expect("a text fits in memory"),
             rate: middle(&saturated.rates),
-            lost_saturated: saturated.lost as f64 / saturated.owed as f64,
+            lost_saturated: saturated.lost as f64 / saturated.outstanding as f64,
             cpu: [saturated, paced].map(|rounds| Duration::from_secs_f64(middle(&rounds.cpu))),
             latencies: latencies.map(Duration::from_secs_f64),
-            lost_paced: paced.lost as f64 / paced.owed as f64,
+            lost_paced: paced.lost as f64 / paced.outstanding as f64,
             others: others / (saturated.others.len() + paced.others.len()) as f64,
         })
     }
@@ -115,15 +115,15 @@ fn middle(values: &[f64]) -> f64 {
     median(&mut values.to_vec())
 }
 
-fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Turn, String> {
-    let place = Place { address: server.address(), target: TARGET.into() };
+fn turn(plan: &Plan, format: Format, pace: Pace, server: &impl Serves) -> Result<Turn, String> {
+    let endpoint = Endpoint { address: server.address(), target: TARGET.into() };
     let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
-    let mut crowd = Crowd::join(&place, tongue, size)?;
+    let mut crowd = Crowd::join(&endpoint, format, size)?;
     let processes = server.processes();
     let server = || processes.iter().map(|process| process.cpu()).sum();
     let all = || [machine(), server(), Process::own().cpu()];
     let (begin, before) = (Instant::now(), all());
-    let outcome = crowd.turn(pace, plan.spell, &processes)?;
+    let outcome = crowd.round(pace, plan.timing, &processes)?;
     let after = all();
     let [machine, server, own] = std::array::from_fn(|at| after[at].saturating_sub(before[at]));
     let others = machine.saturating_sub(server + own).as_secs_f64() / begin.elapsed().as_secs_f64();
@@ -140,10 +140,10 @@ impl Turn {
         let rate = self.outcome.counts.deliveries as f64 / seconds;
         let cores = [self.outcome.cpu, self.outcome.own_cpu];
         let [server, crowd] = cores.map(|time| time.as_secs_f64() / seconds);
-        let pace = if matches!(pace, Pace::OnTheWay(_)) { "saturated" } else { "paced" };
-        let (others, gone) = (self.others, self.outcome.gone);
+        let pace = if matches!(pace, Pace::InFlight(_)) { "saturated" } else { "paced" };
+        let (others, closed) = (self.others, self.outcome.closed);
         format!(
-            "{pace}: {rate:.0} deliveries/s; cores: {server:.2}, crowd {crowd:.2}, others {others:.2}; {gone} connections ended"
+            "{pace}: {rate:.0} deliveries/s; cores: {server:.2}, crowd {crowd:.2}, others {others:.2}; {closed} connections ended"
         )
     }
 }
@@ -161,7 +161,7 @@ impl Rounds {
         for (all, latency) in self.latencies.iter_mut().zip(latencies) {
             all.push(latency.as_secs_f64());
         }
-        self.owed += outcome.posts * (plan.readers + plan.authors) as u64;
+        self.outstanding += outcome.posts * (plan.readers + plan.authors) as u64;
         self.lost += outcome.lost;
         self.deliveries += outcome.counts.deliveries;
         self.bytes += outcome.counts.bytes;

@@ -1,0 +1,45 @@
+//! Finds the rate at which the bare loop uses about 40 % of its core, on whatever machine this is.
+//!
+//! At a fixed rate one machine may be near saturation and another idle, and the same build then shows quite different ratios of p99.
+
+use std::time::Duration;
+
+use rig::crowd::{Crowd, Pace, Timing};
+
+use super::matrix::Server;
+
+/// The part of a core that the bare loop is to use.
+const TARGET_LOAD: f64 = 0.4;
+/// Near enough.
+const TOLERANCE: f64 = 0.04;
+const ROUNDS_MAX: usize = 5;
+const TIMING: Timing =
+    Timing { warm_up: Duration::from_millis(150), window: Duration::from_millis(700) };
+/// Deliveries a second that any machine can do.
+const FIRST_GUESS: usize = 50_000;
+/// One measurement may not change the rate by more than this factor, or its inverse.
+const STEP_MAX: f64 = 4.0;
+
+/// Comments a second, in all, for so many readers of each page.
+pub fn paced_rate(
+    bare_loop: &Server,
+    crowd: &mut Crowd,
+    readers_per_page: usize,
+) -> Result<usize, String> {
+    let mut rate = (FIRST_GUESS / readers_per_page).max(1);
+    for _ in 0..ROUNDS_MAX {
+        let outcome = crowd.round(pace(rate), TIMING, &[bare_loop.process])?;
+        let load = outcome.cpu.as_secs_f64() / outcome.window.as_secs_f64();
+        if (load - TARGET_LOAD).abs() <= TOLERANCE {
+            break;
+        }
+        let step = (TARGET_LOAD / load).clamp(1.0 / STEP_MAX, STEP_MAX);
+        rate = ((rate as f64 * step).round() as usize).max(1);
+    }
+    Ok(rate)
+}
+
+/// So many comments a second.
+pub fn pace(rate: usize) -> Pace {
+    Pace::Every(Duration::from_secs(1) / rate as u32)
+}

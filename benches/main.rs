@@ -19,7 +19,7 @@ use std::{process::ExitCode, time::Instant};
 use program::Folder;
 use rig::{bare_loop, idle, table};
 
-/// What is measured at once, by name.
+/// A named part of the benches.
 struct Part {
     name: &'static str,
     run: fn(&Arguments, &Folder) -> Result<(), String>,
@@ -27,11 +27,11 @@ struct Part {
     is_in_full: bool,
 }
 
-/// What a part is told.
+/// The arguments of one part.
 pub struct Arguments {
     /// False where numbers are tiny and say nothing.
     pub measures: bool,
-    /// What stands behind the part's name.
+    /// The arguments behind the part's name.
     pub rest: Vec<String>,
 }
 

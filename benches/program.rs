@@ -95,11 +95,11 @@ impl Program {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout is piped"))
             .read_line(&mut line)
-            .expect("sayso says where it listens");
+            .expect("sayso prints where it listens");
         let took = start.elapsed();
         let address = line.trim_end().strip_prefix("sayso listening on http://");
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("sayso said {line:?}"));
+        let address = address.unwrap_or_else(|| panic!("sayso printed {line:?}"));
         Program { child, address, took }
     }
 

@@ -23,7 +23,7 @@ use round::{Cost, Server};
 /// On x86-64 with pages of 4 KB; a thread's kernel stack, its bookkeeping and the socket take 25 KB of it.
 const BYTES_EACH_MAX: f64 = 36.0 * 1024.0;
 
-/// How much is done.
+/// How much is measured.
 pub struct Plan {
     /// Connections at once.
     counts: &'static [usize],

@@ -1,4 +1,4 @@
-//! Comments to a crowd, from each server in turn, and which of the results are compared with a bar.
+//! Sends comments to a crowd from each server in turn, and compares some of the results with a bar.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -251,12 +251,13 @@ impl Results {
             Some((self.rows[at].0.mode.name(), &self.rows[at].2, &self.rows[at + 1].2))
         };
         if let Some((_, bare, sayso)) = pair(true) {
-            let what = format!("deliveries/s, saturated, {readers} readers of one page");
+            let what =
+                format!("deliveries/s, saturated, {} readers of one page", digits(readers as f64));
             table.ratio(&what, sayso.rate, "bare loop", bare.rate, Bar::AtLeast(0.95));
         }
         let Some((rate, bare, sayso)) = pair(false) else { return };
         let load = bare.server_load * 100.0;
-        let what = format!("CPU µs a delivery, {rate} comments/s (bare loop {load:.0} % busy)");
+        let what = format!("CPU of a delivery, µs, {rate} comments/s (bare loop {load:.0} % busy)");
         table.ratio(&what, sayso.cpu, "bare loop", bare.cpu, Bar::AtMost(1.1));
         let (what, p99) = (format!("push latency p99, ms, {rate} comments/s"), bare.latencies[1]);
         let limit = 1.2 * p99 + sync;

@@ -254,10 +254,10 @@ fn page(address: SocketAddr, slow: &mut SlowReader) -> Result<bool, String> {
     let bytes = read().map_err(|error| format!("{target}: {error}"))?;
     let body = wire::head_end(&bytes).map(|end| &bytes[end..]).unwrap_or_default();
     let body: Value = serde_json::from_slice(body).map_err(|error| format!("{target}: {error}"))?;
-    for line in body["comments"].as_array().ok_or("an answer without comments")? {
+    for line in body["comments"].as_array().ok_or("a response without comments")? {
         slow.follow(line["seq"].as_u64().ok_or("a comment without seq")?)?;
     }
-    body["more"].as_bool().ok_or_else(|| "an answer that does not say whether there is more".into())
+    body["more"].as_bool().ok_or_else(|| "a response without `more`".into())
 }
 
 /// The first frame of `sayso.1`.

@@ -131,7 +131,7 @@ impl Inbox {
         Inbox { bytes: vec![0; 64 * 1024], end: 0, taken: 0 }
     }
 
-    /// Waits for `count` bytes and takes them. What was taken before is gone.
+    /// Waits for `count` bytes and consumes them; what was consumed before may be overwritten.
     fn take(&mut self, stream: &mut TcpStream, count: usize) -> Range<usize> {
         while self.end - self.taken < count {
             self.fill(stream);

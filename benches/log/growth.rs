@@ -41,7 +41,7 @@ pub fn measure(plan: &Plan, few: &Path, many: &Path, table: &mut Table) {
             .each_mut()
             .map(|pair| [median(&mut pair.posts) * 1e6, median(&mut pair.pushes) * 1e6]);
         for (at, what) in ["post", "push"].into_iter().enumerate() {
-            let what = format!("  a {what}, {name}, µs at {stored}");
+            let what = format!("  a {what}, {name}, µs with {} stored", digits(stored as f64));
             table.ratio(&what, many[at], &beside, few[at], Bar::None);
         }
         let sums = [many, few].map(|times| times.iter().sum());
@@ -53,7 +53,7 @@ pub fn measure(plan: &Plan, few: &Path, many: &Path, table: &mut Table) {
     }
     pages(plan, &programs, table);
     let [few, many] = programs.each_ref().map(|program| program.memory().rss as f64);
-    let what = "memory per comment after that, bytes";
+    let what = "memory of a comment after that, bytes";
     table.limit(what, (many - few) / stored as f64, Bar::AtMost(40.0));
     let posts = 2 * plan.posts + plan.fresh_gets;
     table.note(what, &format!("{posts} more posts to both, {} page loads", plan.gets));
@@ -80,9 +80,9 @@ fn pages(plan: &Plan, programs: &[Program; 2], table: &mut Table) {
         }
     }
     for (what, [few, many]) in [("unchanged", &mut times), ("after a post", &mut fresh)] {
-        let what = format!("GET /, {what}, µs at {}", plan.comments);
+        let what = format!("GET /, {what}, µs with {} stored", digits(plan.comments as f64));
         let (few, many) = (median(few) * 1e6, median(many) * 1e6);
-        table.ratio(&what, many, &format!("at {SHOWN}"), few, MOST);
+        table.ratio(&what, many, &format!("with {SHOWN} stored"), few, MOST);
     }
     let loads = 2 * plan.fresh_gets;
     let text = format!("{stale} of {loads} lack the comment whose line its author has; 0 is right");

@@ -10,14 +10,14 @@ pub mod posts;
 
 use std::time::Duration;
 
-use rig::table::{Bar, Rows, Table};
+use rig::table::{Bar, Rows, Table, digits};
 
 use crate::{
     Arguments, log_file,
     program::{Folder, Program},
 };
 
-/// How much is done.
+/// How much is measured.
 pub struct Plan {
     /// Comments in the large logs.
     pub comments: u64,
@@ -80,6 +80,14 @@ pub const TINY: Plan = Plan {
     ..FULL
 };
 
+impl Plan {
+    /// Names one of the large logs.
+    fn stored_on(&self, pages: u64) -> String {
+        let noun = if pages == 1 { "page" } else { "pages" };
+        format!("{} comments on {pages} {noun}", digits(self.comments as f64))
+    }
+}
+
 /// # Errors
 /// Where an argument is neither `posts` nor `stored`.
 pub fn run(arguments: &Arguments, folder: &Folder) -> Result<(), String> {
@@ -112,7 +120,7 @@ pub fn stored(plan: &Plan, folder: &Folder, table: &mut Table) {
     let none = Program::start(&folder.join("none")).memory();
     for (pages, data) in &stored {
         let memory = opening::measure(plan, data, *pages, table);
-        let what = format!("memory per comment, bytes; {} on {pages} pages", plan.comments);
+        let what = format!("memory of a comment, bytes ({})", plan.stored_on(*pages));
         let each = (memory.rss as f64 - none.rss as f64) / plan.comments as f64;
         let peak = (memory.peak as f64 - none.peak as f64) / plan.comments as f64;
         table.limit(&what, each, Bar::AtMost(40.0));

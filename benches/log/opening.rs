@@ -23,7 +23,7 @@ pub fn measure(plan: &Plan, data: &Path, pages: u64, table: &mut Table) -> Memor
         ours.push(program.took.as_secs_f64());
         memory = Some(program.memory());
     }
-    let what = format!("opening {} comments on {pages} pages, s", plan.comments);
+    let what = format!("opening a log, s ({})", plan.stored_on(pages));
     let (ours, theirs) = (median(&mut ours), median(&mut theirs));
     table.ratio(&what, ours, "wc -l", theirs, Bar::AtMost(20.0));
     let rate = bytes as f64 / ours / 1e6;

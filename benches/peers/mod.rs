@@ -30,7 +30,7 @@ struct Peer {
     bar: Option<f64>,
 }
 
-/// How much is done.
+/// How much is measured.
 struct Plan {
     readers: usize,
     authors: usize,

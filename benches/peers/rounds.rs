@@ -33,10 +33,10 @@ struct Rounds {
     bytes: u64,
 }
 
-/// One server's turn at one pace.
-struct Turn {
+/// One round of a server at one pace.
+struct Round {
     outcome: Outcome,
-    /// Cores that neither the server nor the crowd used: what troubled them.
+    /// Cores that other programs used meanwhile.
     others: f64,
 }
 
@@ -74,10 +74,10 @@ impl Contender {
         let paces =
             [(Pace::InFlight(plan.in_flight), &mut self.saturated), (every, &mut self.paced)];
         for (pace, rounds) in paces {
-            match start().and_then(|server| turn(plan, format, pace, &server)) {
-                Ok(turn) => {
-                    eprintln!("{}, {}", self.name, turn.told(pace));
-                    rounds.add(plan, turn);
+            match start().and_then(|server| run(plan, format, pace, &server)) {
+                Ok(round) => {
+                    eprintln!("{}, {}", self.name, round.progress(pace));
+                    rounds.add(plan, round);
                 }
                 Err(why) => {
                     eprintln!("{} failed: {why}", self.name);
@@ -115,7 +115,7 @@ fn middle(values: &[f64]) -> f64 {
     median(&mut values.to_vec())
 }
 
-fn turn(plan: &Plan, format: Format, pace: Pace, server: &impl Serves) -> Result<Turn, String> {
+fn run(plan: &Plan, format: Format, pace: Pace, server: &impl Serves) -> Result<Round, String> {
     let endpoint = Endpoint { address: server.address(), target: TARGET.into() };
     let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
     let mut crowd = Crowd::join(&endpoint, format, size)?;
@@ -128,14 +128,14 @@ fn turn(plan: &Plan, format: Format, pace: Pace, server: &impl Serves) -> Result
     let [machine, server, own] = std::array::from_fn(|at| after[at].saturating_sub(before[at]));
     let others = machine.saturating_sub(server + own).as_secs_f64() / begin.elapsed().as_secs_f64();
     match outcome.counts.deliveries {
-        0 => Err("nothing that was said was delivered".into()),
-        _ => Ok(Turn { outcome, others }),
+        0 => Err("nothing that was sent was delivered".into()),
+        _ => Ok(Round { outcome, others }),
     }
 }
 
-impl Turn {
-    /// For whoever waits for the table or wonders about it.
-    fn told(&self, pace: Pace) -> String {
+impl Round {
+    /// A line of progress, printed before the table.
+    fn progress(&self, pace: Pace) -> String {
         let seconds = self.outcome.window.as_secs_f64();
         let rate = self.outcome.counts.deliveries as f64 / seconds;
         let cores = [self.outcome.cpu, self.outcome.own_cpu];
@@ -149,8 +149,8 @@ impl Turn {
 }
 
 impl Rounds {
-    fn add(&mut self, plan: &Plan, turn: Turn) {
-        let Turn { outcome, others } = turn;
+    fn add(&mut self, plan: &Plan, round: Round) {
+        let Round { outcome, others } = round;
         self.others.push(others);
         let deliveries = outcome.counts.deliveries as f64;
         self.rates.push(deliveries / outcome.window.as_secs_f64());

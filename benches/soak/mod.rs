@@ -27,7 +27,7 @@ use crate::{
 
 const SECONDS: u64 = 60;
 const SECONDS_TINY: u64 = 3;
-/// So often the server is started; it is stopped and killed in turn.
+/// The server is started so often; it is stopped and killed alternately.
 const STARTS: u32 = 8;
 const WRITERS: u64 = 8;
 const READERS: u64 = 40;

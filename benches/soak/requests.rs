@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub fn connect(shared: &Shared) -> Option<TcpStream> {
     let port = shared.port.load(Relaxed) as u16;
     let stream = TcpStream::connect(("127.0.0.1", port)).ok();
-    shared.count(if stream.is_some() { "connections" } else { "connections: nobody there" });
+    shared.count(if stream.is_some() { "connections" } else { "connections: refused" });
     let stream = stream?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     stream.set_write_timeout(Some(TIMEOUT)).ok()?;

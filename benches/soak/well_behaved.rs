@@ -33,12 +33,12 @@ pub fn write(shared: &Shared, n: u64) {
         }
         let nonce = format!("soak-nonce-{n:03}-{count:08}");
         let content = format!("comment {count} of *writer* {n}, see https://example.org/{count}");
-        let said =
+        let draft =
             json!({"page": PAGE, "content": content, "key": key, "nonce": nonce, "name": "W"});
         let id = loop {
             let id = match count % 10 {
-                0 => post(shared, &from, &said),
-                _ => send(shared, &mut socket, &from, &said),
+                0 => post(shared, &from, &draft),
+                _ => send(shared, &mut socket, &from, &draft),
             };
             match id {
                 Some(id) => break id,
@@ -61,23 +61,23 @@ pub fn write(shared: &Shared, n: u64) {
     }
 }
 
-fn post(shared: &Shared, from: &str, said: &Value) -> Option<u64> {
-    let (status, body) = ask(shared, "POST", "/api/comments", from, &said.to_string())?;
+fn post(shared: &Shared, from: &str, draft: &Value) -> Option<u64> {
+    let (status, body) = ask(shared, "POST", "/api/comments", from, &draft.to_string())?;
     let line: Value = serde_json::from_str(&body).ok()?;
     line["id"].as_u64().filter(|_| matches!(status, 200 | 201))
 }
 
 type Socket = tungstenite::WebSocket<TcpStream>;
 
-fn send(shared: &Shared, socket: &mut Option<Socket>, from: &str, said: &Value) -> Option<u64> {
+fn send(shared: &Shared, socket: &mut Option<Socket>, from: &str, draft: &Value) -> Option<u64> {
     if socket.is_none() {
         *socket = open(shared, &format!("page={PAGE}"), from);
     }
     let open = socket.as_mut()?;
-    let id = open.send(Message::text(said.to_string())).ok().and_then(|()| {
+    let id = open.send(Message::text(draft.to_string())).ok().and_then(|()| {
         for _ in 0..2_000 {
             let Ok(line) = serde_json::from_str::<Value>(&text(shared, open)?) else { continue };
-            if line["nonce"] == said["nonce"] {
+            if line["nonce"] == draft["nonce"] {
                 if line["error"].is_string() {
                     shared
                         .count(format!("refused: {}", line["error"].as_str().unwrap_or_default()));

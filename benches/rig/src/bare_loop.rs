@@ -48,8 +48,8 @@ impl BareLoop {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout is piped"))
             .read_line(&mut line)
-            .expect("the bare loop says where it listens");
-        let address = line.trim_end().parse().expect("it says an address");
+            .expect("the bare loop prints its address");
+        let address = line.trim_end().parse().expect("it prints an address");
         BareLoop { child, address }
     }
 
@@ -105,7 +105,7 @@ struct Loop {
 struct Page {
     name: String,
     sockets: Vec<usize>,
-    /// Frames that have come in this turn.
+    /// Frames that came in this iteration.
     fresh: Vec<u8>,
 }
 
@@ -167,7 +167,7 @@ impl Loop {
 
     /// `None`: the peer has closed the connection, or speaks no WebSocket.
     fn read(&mut self, slot: usize) -> Option<()> {
-        // An earlier event of this turn may have ended it.
+        // An earlier event of this iteration may have closed it.
         let Some(socket) = self.sockets[slot].as_mut() else { return Some(()) };
         let carried = socket.partial.len();
         self.buffer[..carried].copy_from_slice(&socket.partial);
@@ -195,7 +195,7 @@ impl Loop {
         while let Some((frame, mask)) = wire::masked_frame(&self.buffer[..count], at) {
             at = frame.payload.end;
             if frame.kind != wire::TEXT {
-                // Nothing else but the end is said here.
+                // Clients send nothing else here but the close frame.
                 return None;
             }
             let text = &mut self.buffer[frame.payload];

@@ -5,7 +5,7 @@ use crate::{
     messages::{Format, Messages},
 };
 
-/// Texts of one author that may be on their way at once.
+/// Texts of one author that may be in flight at once.
 const IN_FLIGHT_MAX: usize = 16_384;
 
 /// What is counted in a window.

@@ -83,10 +83,10 @@ impl Drop for IdleConnections {
 /// Holds idle connections until the parent wants them closed or has ended.
 pub fn run() {
     let mut arguments = std::env::args().skip_while(|argument| argument != ARGUMENT).skip(1);
-    let mut next = || arguments.next().expect("the parent says where, and how many");
-    let address = next().parse().expect("the parent says an address");
+    let mut next = || arguments.next().expect("the parent passes all arguments");
+    let address = next().parse().expect("the parent passes an address");
     let endpoint = Endpoint { address, target: next() };
-    let count = next().parse().expect("the parent says a number");
+    let count = next().parse().expect("the parent passes a number");
     let start = Instant::now();
     let mut streams = match connect(&endpoint, count, 1) {
         Ok(streams) => streams,
@@ -102,8 +102,8 @@ pub fn run() {
             at = frame.payload.end;
         }
         if end != Err(io::ErrorKind::WouldBlock) || at < bytes.len() {
-            let said = String::from_utf8_lossy(&bytes[at..]);
-            return println!("idle connection {number} has heard {said:?}, then {end:?}");
+            let received = String::from_utf8_lossy(&bytes[at..]);
+            return println!("idle connection {number} received {received:?}, then {end:?}");
         }
     }
     println!("{ALL_OPEN}");

@@ -64,12 +64,22 @@ impl Process {
         }
     }
 
+    /// Its processor time so far and that of its children which have ended and were waited for, to the tick.
+    pub fn cpu_with_children(self) -> Duration {
+        self.stat_ticks(4)
+    }
+
     fn ticks(self) -> Duration {
+        self.stat_ticks(2)
+    }
+
+    /// The first of these times: user, system, children's user, children's system.
+    fn stat_ticks(self, count: usize) -> Duration {
         let text = self.read("stat");
         // The name, in parentheses, may hold anything.
         let fields = text.rsplit_once(')').expect("it has a name").1.split_whitespace();
         let ticks: u64 =
-            fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+            fields.skip(11).take(count).filter_map(|field| field.parse::<u64>().ok()).sum();
         Duration::from_secs_f64(ticks as f64 / TICKS_A_SECOND)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rig::{
     bare_loop::BareLoop,
     process::Resources,
-    table::{Bar, Rows, Table, median},
+    table::{Bar, Rows, Table, digits, median},
 };
 
 use crate::{
@@ -78,7 +78,7 @@ fn show(count: usize, first: Resources, ours: &[Cost], theirs: &[Cost], table: &
     let each = |costs, part| middle(costs, part) / count as f64;
     // A connection has two sockets; the bare loop shows what one costs.
     let other_end = each(theirs, |cost| cost.slab) / 2.0;
-    let what = format!("memory of an idle connection, bytes, the kernel's included ({count})");
+    let what = format!("memory of an idle connection, bytes ({})", digits(count as f64));
     let memory = |costs| {
         let own = each(costs, |cost| cost.rss + cost.tables + cost.stacks);
         own + each(costs, |cost| cost.slab) - other_end
@@ -116,7 +116,7 @@ fn show(count: usize, first: Resources, ours: &[Cost], theirs: &[Cost], table: &
     table.note(
         &what,
         &format!(
-            "before anybody came {} KiB; threads {} as before, open files {} as before",
+            "before the first connection {} KiB; threads {} as before, open files {} as before",
             first.rss >> 10,
             last.threads,
             last.files

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use rig::crowd::{Crowd, Pace, Timing};
+use rig::{
+    bare_loop::BareLoop,
+    crowd::{Crowd, Pace, Size, Timing},
+};
 
 use super::matrix::Server;
 
@@ -22,8 +25,15 @@ const FIRST_GUESS: usize = 50_000;
 const FIRST_STEP_MAX: f64 = 4.0;
 const STEP_MAX: f64 = 1.25;
 
+/// Comments a second for such a crowd, from a bare loop of its own.
+pub fn rate_for(size: Size) -> Result<usize, String> {
+    let bare_loop = BareLoop::start();
+    let server = Server::new("bare loop", bare_loop.address, bare_loop.process());
+    find_rate(&server, &mut server.join(size)?, size.readers.div_ceil(size.pages))
+}
+
 /// Comments a second, in all, for so many readers of each page.
-pub fn paced_rate(
+pub fn find_rate(
     bare_loop: &Server,
     crowd: &mut Crowd,
     readers_per_page: usize,

@@ -149,7 +149,7 @@ pub fn measure(
     let mut modes = options.modes.clone();
     if options.measures && modes.contains(&Mode::Calibrated) {
         let mut crowd = servers[0].join(size)?;
-        let rate = calibration::paced_rate(&servers[0], &mut crowd, readers.div_ceil(pages))?;
+        let rate = calibration::find_rate(&servers[0], &mut crowd, readers.div_ceil(pages))?;
         modes.iter_mut().filter(|mode| **mode == Mode::Calibrated).for_each(|mode| {
             *mode = Mode::Paced(rate);
         });

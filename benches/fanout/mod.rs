@@ -4,7 +4,7 @@
 //! of it. The servers are processes of their own and take turns; the crowd is this process and has a core to itself. A frame that is
 //! missing, doubled or out of order is an error.
 
-mod calibration;
+pub mod calibration;
 mod matrix;
 mod options;
 mod slow_readers;

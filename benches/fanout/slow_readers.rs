@@ -13,7 +13,6 @@ use std::{
 use serde_json::Value;
 
 use rig::{
-    bare_loop::BareLoop,
     crowd::{Crowd, Pace, Size, Timing},
     endpoint::{Endpoint, read_upgrade, request_upgrade},
     messages::{self, Format},
@@ -21,7 +20,7 @@ use rig::{
     wire,
 };
 
-use super::{Options, calibration, matrix::Server};
+use super::{Options, calibration};
 use crate::{log_file, program::Program};
 
 const AUTHORS: usize = 8;
@@ -74,22 +73,25 @@ pub fn measure(options: &Options, data: &Path, table: &mut Table) -> Result<(), 
         Endpoint { address: program.address, target: "/ws/comments/?page={page}".into() };
     let [quick, slow] = options.slow_readers;
     let size = Size { readers: quick, authors: AUTHORS, pages: 1 };
-    let rate = if options.measures { calibrate(size)? } else { RATE_TINY };
+    let rate = if options.measures { calibration::rate_for(size)? } else { RATE_TINY };
     let load = Load { size, pace: calibration::pace(rate) };
     let mut p99s = [const { Vec::new() }; 2];
     let (mut peaks, mut kernel) = ([0; 2], 0);
     let (mut lines, mut returns) = (0, Returns::default());
-    for _ in 0..options.slow_rounds {
+    for number in 0..options.slow_rounds {
         for (with, p99s) in p99s.iter_mut().enumerate() {
             let stalled = connect_stalled(&endpoint, slow * with)?;
             let before = kernel_bytes();
             let (p99, posts) = round(options, &endpoint, &load, &program)?;
             kernel = kernel.max(kernel_bytes().saturating_sub(before));
             p99s.push(p99);
-            peaks[with] = peaks[with].max(program.memory().peak);
-            for (number, slow) in read_all(stalled, posts)?.into_iter().enumerate() {
+            // A peak lasts for the process's life: without slow readers, only the first one counts.
+            if with == 1 || number == 0 {
+                peaks[with] = peaks[with].max(program.memory().peak);
+            }
+            for (at, slow) in read_all(stalled, posts)?.into_iter().enumerate() {
                 lines += slow.lines;
-                returns.add(come_back(&endpoint, slow, number % 2 == 1)?);
+                returns.add(come_back(&endpoint, slow, at % 2 == 1)?);
             }
         }
     }
@@ -137,12 +139,6 @@ fn round(
     let last = run(fill, OVERFLOW_TIME, Duration::ZERO)?;
     let p99 = outcome.latency.percentile(0.99).as_secs_f64() * 1e3;
     Ok((p99, first.posts + outcome.posts + last.posts))
-}
-
-fn calibrate(size: Size) -> Result<usize, String> {
-    let bare_loop = BareLoop::start();
-    let server = Server::new("bare loop", bare_loop.address, bare_loop.process());
-    calibration::paced_rate(&server, &mut server.join(size)?, size.readers)
 }
 
 /// Connects readers that read nothing so far.

@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use rig::{
     cores,
-    crowd::{DRAIN_TIMEOUT_LOSSY, Timing},
+    crowd::{DRAIN_TIMEOUT_LOSSY, Size, Timing},
     messages::Format,
 };
 
 use crate::{
-    Arguments, log_file,
+    Arguments,
+    fanout::calibration,
+    log_file,
     program::{Folder, Program},
 };
 use results::Results;
@@ -36,8 +38,8 @@ struct Plan {
     authors: usize,
     /// Of each author, saturated.
     in_flight: u64,
-    /// Comments a second, paced.
-    pace: u32,
+    /// Comments a second, paced; the bare loop uses about 40 % of its core then.
+    rate: usize,
     rounds: usize,
     timing: Timing,
 }
@@ -54,7 +56,7 @@ const FULL: Plan = Plan {
     readers: 1_000,
     authors: 8,
     in_flight: 16,
-    pace: 100,
+    rate: 100,
     rounds: 3,
     timing: Timing { warm_up: Duration::from_millis(400), window: Duration::from_secs(2) },
 };
@@ -71,9 +73,9 @@ const TINY: Plan = Plan {
 /// Where an unknown peer is named, or sayso itself does not run.
 pub fn run(arguments: &Arguments, folder: &Folder) -> Result<(), String> {
     if arguments.measures {
-        return measure(&FULL, &chosen(&arguments.rest)?, folder);
+        return measure(FULL, &chosen(&arguments.rest)?, folder);
     }
-    measure(&TINY, &[], folder)?;
+    measure(TINY, &[], folder)?;
     println!("tiny numbers, which say nothing: `benches/peers/run` measures, beside the peers");
     Ok(())
 }
@@ -89,8 +91,12 @@ fn chosen(named: &[String]) -> Result<Vec<Peer>, String> {
     Ok(PEERS.into_iter().filter(is_chosen).collect())
 }
 
-fn measure(plan: &Plan, peers: &[Peer], folder: &Folder) -> Result<(), String> {
+fn measure(mut plan: Plan, peers: &[Peer], folder: &Folder) -> Result<(), String> {
     let _pinned = cores::keep_off_last();
+    if !peers.is_empty() {
+        let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
+        plan.rate = calibration::rate_for(size)?;
+    }
     let data = folder.join("data");
     log_file::write_empty(&data);
     let sayso = || Ok(Program::start(&data));
@@ -99,13 +105,13 @@ fn measure(plan: &Plan, peers: &[Peer], folder: &Folder) -> Result<(), String> {
     let mut last = Contender::new("sayso, again".into());
     // Round by round, so that other work on the machine disturbs all alike.
     for _ in 0..plan.rounds {
-        first.round(plan, Format::Lines, sayso);
+        first.round(&plan, Format::Lines, sayso);
         let bytes = first.measured()?.bytes;
         for (peer, other) in peers.iter().zip(&mut others) {
             let logged = folder.0.join(peer.folder);
-            other.round(plan, Format::Echo(bytes), || Server::start(peer.folder, &logged));
+            other.round(&plan, Format::Echo(bytes), || Server::start(peer.folder, &logged));
         }
-        last.round(plan, Format::Lines, sayso);
+        last.round(&plan, Format::Lines, sayso);
     }
     let (first, last) = (first.measured()?, last.measured()?);
 
@@ -140,7 +146,7 @@ impl Plan {
             self.timing.window.as_secs_f64(),
             self.authors,
             self.in_flight,
-            self.pace,
+            self.rate,
             DRAIN_TIMEOUT_LOSSY.as_secs(),
         )
     }

@@ -11,6 +11,8 @@ use rig::{
     table::median,
 };
 
+use crate::fanout::calibration;
+
 use super::{Plan, results::Measured, server::Serves};
 
 /// Where sayso speaks WebSocket; the peers ignore the page.
@@ -70,7 +72,7 @@ impl Contender {
         if self.failed.is_some() {
             return;
         }
-        let every = Pace::Every(Duration::from_secs(1) / plan.pace);
+        let every = calibration::pace(plan.rate);
         let paces =
             [(Pace::InFlight(plan.in_flight), &mut self.saturated), (every, &mut self.paced)];
         for (pace, rounds) in paces {

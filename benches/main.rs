@@ -17,7 +17,7 @@ mod summary;
 use std::{process::ExitCode, time::Instant};
 
 use program::Folder;
-use rig::{bare_loop, idle, table};
+use rig::{bare_loop, idle};
 
 /// A named part of the benches.
 struct Part {
@@ -103,6 +103,6 @@ fn try_out() -> Result<(), String> {
 
 fn run(part: &Part, arguments: &Arguments) -> Result<(), String> {
     let folder = Folder::new();
-    println!("\n{}: {}\n", part.name, table::machine(&folder.0));
+    println!("\n{}: {}\n", part.name, program::caption(&folder));
     (part.run)(arguments, &folder)
 }

@@ -49,6 +49,7 @@ pub fn measure(
         author.post();
     }
     let timing = Timing { warm_up: window / 5, window };
+    let mut page_rate = 0.0;
     for (target, bar) in targets {
         let (mut rates, mut p99s, mut bytes) = (Vec::new(), Vec::new(), 0);
         for _ in 0..ROUNDS {
@@ -60,11 +61,13 @@ pub fn measure(
             bytes = outcome.bytes;
         }
         let what = format!("page loads/s, GET {target} over keep-alive");
+        let rate = median(&mut rates);
         match bar {
-            Bar::None => {
-                table.ratio(&what, median(&mut rates), "limit", LOADS_PER_SECOND_MIN, Bar::None)
+            Bar::None => table.ratio(&what, rate, "GET /", page_rate, Bar::None),
+            bar => {
+                page_rate = rate;
+                table.limit(&what, rate, *bar);
             }
-            bar => table.limit(&what, median(&mut rates), *bar),
         }
         if !p99s.is_empty() {
             let p99 = median(&mut p99s);

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rig::process::Process;
+use rig::{process::Process, table};
 
 /// Longest wait for any response.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +45,15 @@ impl Drop for Folder {
 /// The program under test: `SAYSO_BIN`, so that an old and a new build can be measured in the same hour, or the one just built.
 pub fn binary() -> OsString {
     std::env::var_os("SAYSO_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sayso").into())
+}
+
+/// The machine, the file system of `folder`, and the program under test where it is another.
+pub fn caption(folder: &Folder) -> String {
+    let machine = table::machine(&folder.0);
+    match std::env::var("SAYSO_BIN") {
+        Ok(binary) => format!("{machine} · {binary}"),
+        Err(_) => machine,
+    }
 }
 
 /// A process's memory, bytes.
@@ -91,7 +100,7 @@ impl Program {
 
     fn spawn(mut command: Command) -> Program {
         let start = Instant::now();
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso can be started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout is piped"))
             .read_line(&mut line)

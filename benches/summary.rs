@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use rig::{
     process::{self, Process},
-    table::{self, Rows, Table},
+    table::{Rows, Table},
 };
 
-use crate::{connections, fanout, log, page_loads, program::Folder};
+use crate::{
+    connections, fanout, log, page_loads,
+    program::{self, Folder},
+};
 
 /// Other programs that use more cores than this falsify the numbers.
 const OTHERS_CORES_MAX: f64 = 0.1;
@@ -17,7 +20,7 @@ const OTHERS_CORES_MAX: f64 = 0.1;
 pub fn run(measures: bool) -> Result<(), String> {
     let (start, others) = (Instant::now(), others_cpu());
     let folder = Folder::new();
-    println!("{}\n", table::machine(&folder.0));
+    println!("{}\n", program::caption(&folder));
     let mut table = Table::new(Rows::WithBar, measures);
     let log_plan = if measures { &log::BRIEF } else { &log::TINY };
     log::posts::measure(log_plan, &folder.join("posts"), &mut table);

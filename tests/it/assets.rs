@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use flate2::read::GzDecoder;
 
 use crate::{
-    client::request,
-    program::{Folder, Program},
+    support::client::request,
+    support::server::{Folder, Program},
 };
 
 const FILES: [&str; 4] = ["embed.js", "embed.css", "demo.html", "lang/ar.json"];

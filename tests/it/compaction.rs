@@ -11,8 +11,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, get, post, posted, request},
-    program::{Folder, PATIENCE, Program, command},
+    support::client::{Client, get, post, posted, request},
+    support::server::{Folder, PATIENCE, Program, command},
 };
 
 const KEY: &str = "0123456789abcdef";

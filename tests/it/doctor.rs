@@ -10,8 +10,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::get,
-    program::{Folder, PATIENCE, Program, run},
+    support::client::get,
+    support::server::{Folder, PATIENCE, Program, run},
 };
 
 /// A quiet WebSocket is listened to for up to 35 s.

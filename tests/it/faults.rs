@@ -14,9 +14,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, get, post, posted, request},
     model::Chance,
-    program::{Folder, PATIENCE, Program, command},
+    support::client::{Answer, Client, get, post, posted, request},
+    support::server::{Folder, PATIENCE, Program, command},
 };
 
 /// A small disk of its own, gone with the test. Only root can have one.

@@ -5,8 +5,8 @@ use std::{fs, process::Command};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, get, posted, request},
-    program::{Folder, Program, command},
+    support::client::{Answer, Client, get, posted, request},
+    support::server::{Folder, Program, command},
 };
 
 const ADA: &str = "ada-ada-ada-ada-";

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, get, post, posted},
-    program::{Folder, Program},
+    support::client::{Client, get, post, posted},
+    support::server::{Folder, Program},
 };
 
 #[test]

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::{
-    client::{get, post, posted},
-    program::{Folder, Program, command},
+    support::client::{get, post, posted},
+    support::server::{Folder, Program, command},
 };
 
 /// The example of the crate documentation, byte for byte.

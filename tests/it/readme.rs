@@ -5,8 +5,8 @@ use std::{fs, process::Command};
 use serde_json::json;
 
 use crate::{
-    client::{get, posted},
-    program::{Folder, Program, command},
+    support::client::{get, posted},
+    support::server::{Folder, Program, command},
 };
 
 fn readme() -> String {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    client::{Answer, Client, get, post, request},
-    program::{Folder, Program},
+    support::client::{Answer, Client, get, post, request},
+    support::server::{Folder, Program},
 };
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";

@@ -12,8 +12,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, get},
-    program::{Folder, PATIENCE, Program},
+    support::client::{Client, get},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 const AUTHORS: usize = 8;

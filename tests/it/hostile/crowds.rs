@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::{Calm, LOOK_INTERVAL, eventually, reset, status, turn};
 use crate::{
-    client::{Client, upgrade},
-    program::{Folder, PATIENCE, Program},
+    support::client::{Client, upgrade},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 /// What may wait for all readers (DESIGN.md, the ideas), KiB.

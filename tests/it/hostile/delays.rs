@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{Calm, status};
 use crate::{
-    client::{Client, exchange, get, posted},
-    program::{Folder, PATIENCE, Program},
+    support::client::{Client, exchange, get, posted},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 /// The pace of who wants to stay as long as possible.

@@ -10,8 +10,8 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::{Calm, files, start_after, told};
 use crate::{
-    client::{Client, posted},
-    program::{Folder, PATIENCE, Program},
+    support::client::{Client, posted},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";

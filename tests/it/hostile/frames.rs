@@ -7,9 +7,9 @@ use tungstenite::Message;
 
 use super::Calm;
 use crate::{
-    client::{Client, request},
-    program::{Folder, PATIENCE, Program},
-    wire::{BINARY, CONTINUE, FIN, PING, TEXT, frame, frame_head},
+    support::client::{Client, request},
+    support::frames::{BINARY, CONTINUE, FIN, PING, TEXT, frame, frame_head},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 const PONG: u8 = 10;

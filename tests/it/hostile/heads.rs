@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use super::{Answers, Calm};
 use crate::{
-    client::{UPGRADE, get, header},
-    program::{Folder, Program},
+    support::client::{UPGRADE, get, header},
+    support::server::{Folder, Program},
 };
 
 /// What would be answered if a body were taken for a request.

@@ -6,8 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Calm, crowds::connect_from, eventually, status, turn};
 use crate::{
-    client::exchange,
-    program::{Folder, Program},
+    support::client::exchange,
+    support::server::{Folder, Program},
 };
 
 /// As many files as this user may open: one crowd is on this side, too.

@@ -10,8 +10,8 @@ use super::{
     status, turn,
 };
 use crate::{
-    client::Client,
-    program::{Folder, Program},
+    support::client::Client,
+    support::server::{Folder, Program},
 };
 
 #[test]

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::{Answers, Calm, reset, start_after, told};
 use crate::{
-    client::{Client, get, posted, read_head, upgrade},
-    program::{Folder, Program},
-    wire::{FIN, TEXT, frame},
+    support::client::{Client, get, posted, read_head, upgrade},
+    support::frames::{FIN, TEXT, frame},
+    support::server::{Folder, Program},
 };
 
 /// The ways to go.

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{Answers, Calm};
 use crate::{
-    client::{Client, upgrade},
-    program::{Folder, Program},
-    wire::{FIN, TEXT, frame},
+    support::client::{Client, upgrade},
+    support::frames::{FIN, TEXT, frame},
+    support::server::{Folder, Program},
 };
 
 /// What has been sent elsewhere so far is most probably read when this is answered: a cut is a cut only if the server sees it.

@@ -11,15 +11,15 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    client::{Client, exchange, get, post, posted, request},
-    program::{self, Folder, PATIENCE, Program, command, wait},
+    support::client::{Client, exchange, get, post, posted, request},
+    support::server::{self, Folder, PATIENCE, Program, command, wait},
 };
 
 /// A stop takes at most this long, whoever is connected.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    program::run(arguments, environment, PATIENCE)
+    server::run(arguments, environment, PATIENCE)
 }
 
 /// Checks that a command line ends with this code, nothing on stdout, and these parts on stderr.
@@ -212,7 +212,7 @@ fn the_environment_is_taken_as_flags_are_and_flags_win() {
     assert!(folder.0.join("data/comments.jsonl").exists());
     assert!(program.stop().success());
 
-    let mut command = crate::program::command();
+    let mut command = crate::support::server::command();
     command
         .env("SAYSO_LISTEN", "nonsense")
         .env("SAYSO_DATA", &file)
@@ -550,7 +550,7 @@ fn ipv6_and_every_address_are_listened_on() {
         assert_eq!(get(&program, "/").status, 200);
         assert!(program.stop().success());
     }
-    let mut command = crate::program::command();
+    let mut command = crate::support::server::command();
     command.args(["--listen", "0.0.0.0:0", "--data"]).arg(folder.0.join("all"));
     let mut program = Program::spawn(&mut command);
     program.address.set_ip("127.0.0.1".parse().unwrap());

@@ -22,8 +22,8 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    client::{Answer, Client, get, header},
-    program::{Folder, PATIENCE, Program, command},
+    support::client::{Answer, Client, get, header},
+    support::server::{Folder, PATIENCE, Program, command},
 };
 
 /// What may stay of the memory that a crowd took, KiB. sayso keeps nothing for who has gone, but the C library does: 40 MiB of ended

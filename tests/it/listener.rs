@@ -10,8 +10,8 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    client::{Client, exchange, get, header, posted, read_head},
-    program::{Folder, PATIENCE, Program},
+    support::client::{Client, exchange, get, header, posted, read_head},
+    support::server::{Folder, PATIENCE, Program},
 };
 
 fn request_bytes(program: &Program, line: &str, headers: &str) -> Vec<u8> {

@@ -10,39 +10,16 @@ use std::{
 use serde_json::{Value, json};
 use tungstenite::{Error, Message};
 
-use crate::{
+use crate::support::{
     client::{Answer, Client, exchange, get, header, post, posted, read_head, request},
-    program::{Folder, PATIENCE, Program},
+    frames::{BINARY, CLOSE, CONTINUE, FIN, PING, TEXT, frame, frame_head},
+    server::{Folder, PATIENCE, Program},
 };
 
 const KEY: &str = "0123456789abcdef";
 const OTHER_KEY: &str = "fedcba9876543210";
 const TOKEN: &str = "a-moderator-token-of-more-than-32-bytes";
 const FULL: &str = "Sec-WebSocket-Protocol: sayso.1\r\n";
-
-pub const FIN: u8 = 0x80;
-pub const CONTINUE: u8 = 0;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-
-/// A client's frame (RFC 6455 §5.2), masked.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [0x37, 0xfa, 0x21, 0x3d];
-    let mut bytes = frame_head(first, 0x80, payload.len() as u64);
-    bytes.extend_from_slice(&mask);
-    bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
-    bytes
-}
-
-pub fn frame_head(first: u8, mask_bit: u8, length: u64) -> Vec<u8> {
-    match length {
-        0..=125 => vec![first, mask_bit | length as u8],
-        126..=0xffff => [&[first, mask_bit | 126][..], &(length as u16).to_be_bytes()].concat(),
-        _ => [&[first, mask_bit | 127][..], &length.to_be_bytes()].concat(),
-    }
-}
 
 /// Puts bytes on a client's socket past its WebSocket.
 fn raw(client: &mut Client, bytes: &[u8]) {

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, exchange, get, post, posted, read_head, request},
-    program::{Folder, Program},
+    support::client::{Answer, Client, exchange, get, post, posted, read_head, request},
+    support::server::{Folder, Program},
 };
 
 const KEY: &str = "0123456789abcdef";

@@ -12,7 +12,7 @@ use tungstenite::{
     protocol::{Role, WebSocketConfig},
 };
 
-use crate::program::{PATIENCE, Program};
+use crate::support::server::{PATIENCE, Program};
 
 /// The header lines that ask for a WebSocket, with the key of RFC 6455 §1.3.
 pub const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\

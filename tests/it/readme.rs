@@ -4,9 +4,9 @@ use std::{fs, process::Command};
 
 use serde_json::json;
 
-use crate::{
-    support::client::{get, posted},
-    support::server::{Folder, Program, command},
+use crate::support::{
+    client::{get, posted},
+    server::{Server, TIMEOUT, output, sayso},
 };
 
 fn readme() -> String {
@@ -25,7 +25,7 @@ fn blocks(language: &str) -> Vec<String> {
 
 #[test]
 fn the_readme_quotes_the_help_word_for_word() {
-    let help = String::from_utf8(command().arg("--help").output().unwrap().stdout).unwrap();
+    let help = String::from_utf8(sayso(&["--help"]).stdout).unwrap();
     assert!(blocks("text").contains(&help), "run sayso --help and copy it");
 }
 
@@ -46,8 +46,7 @@ fn the_curl_commands_of_the_readme_work() {
         eprintln!("curl is not here: its commands are not run");
         return;
     }
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let commands: Vec<String> = blocks("sh")
         .iter()
         .flat_map(|block| block.lines())
@@ -56,11 +55,11 @@ fn the_curl_commands_of_the_readme_work() {
         .collect();
     assert_eq!(commands.len(), 2);
     for line in commands {
-        let line = line.replace("127.0.0.1:8000", &program.address.to_string());
-        let output = Command::new("sh")
-            .args(["-c", &format!("{line} --fail --silent --max-time 20")])
-            .output()
-            .unwrap();
+        let line = line.replace("127.0.0.1:8000", &server.address.to_string());
+        let output = output(
+            Command::new("sh").args(["-c", &format!("{line} --fail --silent --max-time 20")]),
+            TIMEOUT,
+        );
         assert!(output.status.success(), "{line}: {output:?}");
         assert!(String::from_utf8(output.stdout).unwrap().contains("Hello from curl"), "{line}");
     }
@@ -68,14 +67,13 @@ fn the_curl_commands_of_the_readme_work() {
 
 #[test]
 fn every_route_and_file_that_the_readme_names_is_there() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    posted(&program, "hi");
+    let server = Server::start(&[]);
+    posted(&server, "hi");
     for path in ["/", "/embed.js", "/embed.css", "/api/comments", "/healthz", "/metrics"] {
         assert!(readme().contains(path));
-        assert_eq!(get(&program, path).status, 200, "{path}");
+        assert_eq!(get(&server, path).status, 200, "{path}");
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
     for picture in ["light.png", "dark.png"] {
         let path = format!("tests/browser/pictures/{picture}");
         assert!(readme().contains(&path));

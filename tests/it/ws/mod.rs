@@ -11,21 +11,13 @@ use serde_json::{Value, json};
 use tungstenite::{Error, Message};
 
 use crate::support::{
-    client::{Answer, Client, exchange, get, header, post, posted, read_head, request},
-    frames::{BINARY, CLOSE, CONTINUE, FIN, PING, TEXT, frame, frame_head},
-    server::{Folder, PATIENCE, Program},
+    client::{JSON, KEY, OTHER_KEY, Response, TOKEN, bearer, encoded, get, post, posted, request},
+    frames::{
+        BINARY, CLOSE, CONTINUE, Client, FIN, PING, SUBPROTOCOL, TEXT, UPGRADE, frame, frame_head,
+        upgrade,
+    },
+    server::Server,
 };
-
-const KEY: &str = "0123456789abcdef";
-const OTHER_KEY: &str = "fedcba9876543210";
-const TOKEN: &str = "a-moderator-token-of-more-than-32-bytes";
-const FULL: &str = "Sec-WebSocket-Protocol: sayso.1\r\n";
-
-/// Puts bytes on a client's socket past its WebSocket.
-fn raw(client: &mut Client, bytes: &[u8]) {
-    // The server may close before it has read everything.
-    let _ = client.socket.get_mut().write_all(bytes);
-}
 
 /// Checks that an error is one sentence with these parts, and gives its nonce.
 fn says(error: &Value, parts: &[&str]) -> Value {
@@ -56,60 +48,23 @@ fn works(client: &mut Client) {
     assert_eq!(client.line()["content"], "still here");
 }
 
-/// Passes over messages up to `wanted`. The server says something every 25 s, so the socket's time limit alone is no end.
-fn until(client: &mut Client, wanted: &Value) {
-    let started = Instant::now();
-    loop {
-        let message = client.json();
-        if message == *wanted {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "{wanted} does not come, but {message}");
-    }
-}
-
 /// Asks for a WebSocket in a way that must be refused.
-fn refused_upgrade(program: &Program, target: &str, headers: &str) -> Answer {
-    let answer = Client::open(program, target, headers)
-        .err()
-        .unwrap_or_else(|| panic!("{target} is upgraded"));
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+fn refused_upgrade(server: &Server, target: &str, headers: &str) -> Response {
+    Client::open(server, target, headers).err().unwrap_or_else(|| panic!("{target} is upgraded"))
 }
 
-/// A handshake head without the lines that start with `without`, and with `with`.
-fn handshake(program: &Program, target: &str, without: &str, with: &str) -> Answer {
-    let lines = [
-        format!("GET {target} HTTP/1.1\r\n"),
-        format!("Host: {}\r\n", program.address),
-        "Upgrade: websocket\r\n".to_owned(),
-        "Connection: Upgrade\r\n".to_owned(),
-        "Sec-WebSocket-Version: 13\r\n".to_owned(),
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n".to_owned(),
-    ];
-    let head: String =
-        lines.into_iter().filter(|line| without.is_empty() || !line.starts_with(without)).collect();
-    let head = head + with + "\r\n";
-    let mut stream = program.connect();
-    stream.write_all(head.as_bytes()).unwrap();
-    let (head, mut body) = read_head(&mut stream);
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    if status != 101 {
-        let length: usize = header(&head, "content-length").unwrap().parse().unwrap();
-        let mut rest = vec![0; length - body.len()];
-        stream.read_exact(&mut rest).unwrap();
-        body.extend(rest);
-        return Answer { status, head, body: String::from_utf8(body).unwrap() };
-    }
-    Answer { status, head, body: String::new() }
+/// A handshake without the header lines that start with `without`, and with `with`.
+fn handshake(server: &Server, without: &str, with: &str) -> Response {
+    let lines = format!("Host: {}\r\n{UPGRADE}", server.address);
+    let is_kept = |line: &&str| without.is_empty() || !line.starts_with(without);
+    let kept: String = lines.split_inclusive('\n').filter(is_kept).collect();
+    server.connection().exchange(format!("GET /ws/comments/ HTTP/1.1\r\n{kept}{with}\r\n"))
 }
 
 #[test]
 fn content_of_8192_bytes_passes_and_one_byte_more_is_refused() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for longest in ["x".repeat(8192), "ü".repeat(4096), "\u{1F600}".repeat(2048)] {
         client.send(&json!({ "content": longest }));
         assert_eq!(client.line()["content"], *longest);
@@ -135,9 +90,8 @@ fn content_of_8192_bytes_passes_and_one_byte_more_is_refused() {
 
 #[test]
 fn names_have_64_characters_and_not_65() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for name in ["n".repeat(64), "ß".repeat(64), "\u{1F600}".repeat(64), "A".into()] {
         client.send(&json!({"content": "x", "name": format!("  {name}\t")}));
         assert_eq!(client.line()["name"], *name);
@@ -153,9 +107,8 @@ fn names_have_64_characters_and_not_65() {
 
 #[test]
 fn keys_have_16_to_128_bytes() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for key in ["k".repeat(16), "k".repeat(128), "ü".repeat(8), "ü".repeat(64)] {
         client.send(&json!({"content": "x", "key": key}));
         let line = client.line();
@@ -182,18 +135,16 @@ fn keys_have_16_to_128_bytes() {
 
 #[test]
 fn the_author_is_the_hash_that_the_contract_says() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     // python3: base64.urlsafe_b64encode(hashlib.sha256(b'sayso author\0' + key).digest()[:16])
-    let line = post(&program, &json!({"content": "x", "key": KEY})).json();
+    let line = post(&server, &json!({"content": "x", "key": KEY})).json();
     assert_eq!(line["author"], "iBDu8sWvp_EC_okWlvSH0Q");
 }
 
 #[test]
 fn nonces_have_16_to_64_bytes() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for nonce in ["n".repeat(16), "n".repeat(64), "ü".repeat(8), "ü".repeat(32)] {
         client.send(&json!({"content": "x", "nonce": nonce}));
         assert_eq!(client.line()["nonce"], *nonce);
@@ -213,12 +164,10 @@ fn nonces_have_16_to_64_bytes() {
 
 #[test]
 fn pages_have_1_to_512_bytes_and_no_control_characters() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let encoded = |page: &str| page.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let server = Server::start(&[]);
     for page in ["p".repeat(512), "ü".repeat(256), "a".into(), "host/path ?&=#%+\"<>".into()] {
         let target = format!("/ws/comments/?page={}", encoded(&page));
-        let mut client = Client::open(&program, &target, "").unwrap();
+        let mut client = Client::open(&server, &target, "").unwrap();
         client.send(&json!({"content": "x"}));
         assert_eq!(client.line()["page"], *page);
     }
@@ -232,13 +181,14 @@ fn pages_have_1_to_512_bytes_and_no_control_characters() {
         ("\u{85}".into(), vec!["page"]),
     ] {
         for path in ["/ws/comments/?page=", "/ws/comments/?count="] {
-            let answer = refused_upgrade(&program, &format!("{path}{}", encoded(&page)), FULL);
+            let answer =
+                refused_upgrade(&server, &format!("{path}{}", encoded(&page)), SUBPROTOCOL);
             assert_eq!(answer.status, 400, "{path}{page:?}");
             says(&answer.json(), &parts);
         }
     }
     for broken in ["%", "%4", "%zz", "%ff", "%c3", "%ed%a0%80"] {
-        let answer = refused_upgrade(&program, &format!("/ws/comments/?page=a{broken}"), "");
+        let answer = refused_upgrade(&server, &format!("/ws/comments/?page=a{broken}"), "");
         assert_eq!(answer.status, 400, "{broken}");
         says(&answer.json(), &[]);
     }
@@ -246,42 +196,40 @@ fn pages_have_1_to_512_bytes_and_no_control_characters() {
 
 #[test]
 fn last_takes_200_and_not_201() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut writer = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut writer = Client::plain(&server);
     for n in 1..=201 {
         writer.send(&json!({"content": format!("c{n}")}));
     }
     for _ in 1..=201 {
         writer.line();
     }
-    let mut reader = Client::full(&program, "last=200");
+    let mut reader = Client::full(&server, "last=200");
     assert_eq!(reader.json()["hello"]["seq"], 201);
     for id in 2..=201 {
         assert_eq!(reader.line()["id"], id);
     }
     for query in ["last=201", "last=18446744073709551616", "last=-1", "last=x", "last=", "last=1.5"]
     {
-        let answer = refused_upgrade(&program, &format!("/ws/comments/?{query}"), FULL);
+        let answer = refused_upgrade(&server, &format!("/ws/comments/?{query}"), SUBPROTOCOL);
         assert_eq!(answer.status, 400, "{query}");
         says(&answer.json(), &["last"]);
     }
-    let answer = refused_upgrade(&program, "/ws/comments/?last=201", "");
+    let answer = refused_upgrade(&server, "/ws/comments/?last=201", "");
     says(&answer.json(), &["201", "200"]);
 }
 
 #[test]
 fn counts_of_100_pages_are_told_and_not_of_101() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let pages = |count: usize| (0..count).map(|n| format!("&count=p{n}")).collect::<String>();
     let mut counter =
-        Client::open(&program, &format!("/ws/comments/?{}", &pages(100)[1..]), FULL).unwrap();
+        Client::open(&server, &format!("/ws/comments/?{}", &pages(100)[1..]), SUBPROTOCOL).unwrap();
     let first = counter.json();
     assert_eq!(first["counts"].as_object().map(serde_json::Map::len), Some(100));
     assert!(first["counts"].as_object().unwrap().values().all(|count| *count == 0), "{first}");
     for n in 0..100 {
-        post(&program, &json!({"content": "x", "page": format!("p{n}")}));
+        post(&server, &json!({"content": "x", "page": format!("p{n}")}));
     }
     let started = Instant::now();
     let (mut told, mut messages) = (0, 0);
@@ -297,53 +245,52 @@ fn counts_of_100_pages_are_told_and_not_of_101() {
         "{messages} messages in {:?}",
         started.elapsed()
     );
-    let answer = refused_upgrade(&program, &format!("/ws/comments/?{}", &pages(101)[1..]), FULL);
+    let answer =
+        refused_upgrade(&server, &format!("/ws/comments/?{}", &pages(101)[1..]), SUBPROTOCOL);
     assert_eq!(answer.status, 400);
     says(&answer.json(), &["101", "100"]);
 }
 
 #[test]
 fn a_frame_of_65536_bytes_passes_and_one_byte_more_ends_with_1009() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let padded = |length: usize| {
         let mut message = json!({"content": "padded"}).to_string();
         message.push_str(&" ".repeat(length - message.len()));
         message.into_bytes()
     };
-    let mut client = Client::plain(&program);
-    raw(&mut client, &frame(FIN | TEXT, &padded(65_536)));
+    let mut client = Client::plain(&server);
+    client.send_bytes(&frame(FIN | TEXT, &padded(65_536)));
     assert_eq!(client.line()["content"], "padded");
     // The same in three fragments.
     let message = padded(65_536);
-    raw(&mut client, &frame(TEXT, &message[..10]));
-    raw(&mut client, &frame(CONTINUE, &message[10..40_000]));
-    raw(&mut client, &frame(FIN | CONTINUE, &message[40_000..]));
+    client.send_bytes(&frame(TEXT, &message[..10]));
+    client.send_bytes(&frame(CONTINUE, &message[10..40_000]));
+    client.send_bytes(&frame(FIN | CONTINUE, &message[40_000..]));
     assert_eq!(client.line()["content"], "padded");
-    raw(&mut client, &frame(FIN | TEXT, &padded(65_537)));
+    client.send_bytes(&frame(FIN | TEXT, &padded(65_537)));
     assert_eq!(client.close_code(), Some(1009));
 
-    let mut client = Client::plain(&program);
-    raw(&mut client, &frame(TEXT, &padded(65_536)));
-    raw(&mut client, &frame(FIN | CONTINUE, b" "));
+    let mut client = Client::plain(&server);
+    client.send_bytes(&frame(TEXT, &padded(65_536)));
+    client.send_bytes(&frame(FIN | CONTINUE, b" "));
     assert_eq!(client.close_code(), Some(1009), "fragments count together");
 
     // Lengths that are only claimed: nobody waits for, or makes room for, what is too long anyway.
     for length in [65_537, 1 << 32, 1 << 62, (1 << 63) - 1] {
-        let mut client = Client::plain(&program);
-        raw(&mut client, &frame_head(FIN | TEXT, 0x80, length));
-        raw(&mut client, &[1, 2, 3, 4]);
+        let mut client = Client::plain(&server);
+        client.send_bytes(&frame_head(FIN | TEXT, 0x80, length));
+        client.send_bytes(&[1, 2, 3, 4]);
         assert_eq!(client.close_code(), Some(1009), "{length}");
     }
 }
 
 #[test]
 fn every_refusal_echoes_the_nonce_and_leaves_the_connection_open() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let keyless = posted(&program, "without key")["id"].clone();
-    let mine = post(&program, &json!({"content": "mine", "key": KEY})).json()["id"].clone();
-    let mut client = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let keyless = posted(&server, "without key")["id"].clone();
+    let mine = post(&server, &json!({"content": "mine", "key": KEY})).json()["id"].clone();
+    let mut client = Client::full(&server, "");
     for (message, parts) in [
         (json!({"content": "x", "parent": 77}), &["77"][..]),
         (json!({"content": "x", "parent": 0}), &["0"]),
@@ -373,7 +320,7 @@ fn every_refusal_echoes_the_nonce_and_leaves_the_connection_open() {
     ] {
         refused(&mut client, message, parts);
     }
-    let history = get(&program, "/api/comments").json();
+    let history = get(&server, "/api/comments").json();
     for comment in history["comments"].as_array().unwrap() {
         assert!(
             comment.get("edited_at").is_none() && comment.get("deleted").is_none(),
@@ -384,9 +331,8 @@ fn every_refusal_echoes_the_nonce_and_leaves_the_connection_open() {
 
 #[test]
 fn an_error_stays_a_sentence_however_long_what_it_is_about() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     // Six bytes each where it is quoted, and where JSON has to escape it.
     let (quoted, escaped) = ("\u{7f}".repeat(60_000), "\u{1}".repeat(60_000));
     for (message, part) in [
@@ -404,8 +350,7 @@ fn an_error_stays_a_sentence_however_long_what_it_is_about() {
 
 #[test]
 fn twenty_malformed_frames_in_a_row_end_with_1008_and_nineteen_do_not() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let malformed: [&[u8]; 10] = [
         b"",
         b"x",
@@ -418,21 +363,21 @@ fn twenty_malformed_frames_in_a_row_end_with_1008_and_nineteen_do_not() {
         b"{\"content\":\"x\"}}",
         b"{'content':'x'}",
     ];
-    let mut client = Client::plain(&program);
+    let mut client = Client::plain(&server);
     for _round in 0..3 {
         for bytes in malformed.iter().chain(&malformed[1..]) {
-            raw(&mut client, &frame(FIN | TEXT, bytes));
+            client.send_bytes(&frame(FIN | TEXT, bytes));
             says(&client.line(), &[]);
         }
         works(&mut client);
     }
     for bytes in malformed.iter().chain(&malformed) {
-        raw(&mut client, &frame(FIN | TEXT, bytes));
+        client.send_bytes(&frame(FIN | TEXT, bytes));
     }
     assert_eq!(client.close_code(), Some(1008));
 
     // What is well formed and only too long is no reason to go.
-    let mut client = Client::plain(&program);
+    let mut client = Client::plain(&server);
     for _ in 0..25 {
         client.send(&json!({"content": "x".repeat(8193)}));
         says(&client.line(), &["8193"]);
@@ -442,17 +387,16 @@ fn twenty_malformed_frames_in_a_row_end_with_1008_and_nineteen_do_not() {
 
 #[test]
 fn binary_frames_end_with_1003_and_bad_utf8_with_1007() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for bytes in [
         frame(FIN | BINARY, b"{\"content\":\"x\"}"),
         frame(FIN | BINARY, b""),
         frame(BINARY, b"part"),
     ] {
-        let mut client = Client::plain(&program);
-        raw(&mut client, &bytes);
+        let mut client = Client::plain(&server);
+        client.send_bytes(&bytes);
         // A fragmented one may be judged when it is whole.
-        raw(&mut client, &frame(FIN | CONTINUE, b"rest"));
+        client.send_bytes(&frame(FIN | CONTINUE, b"rest"));
         assert_eq!(client.close_code(), Some(1003));
     }
     let bad: [&[u8]; 6] = [
@@ -464,25 +408,24 @@ fn binary_frames_end_with_1003_and_bad_utf8_with_1007() {
         b"{\"content\":\"x\"}\xe2\x82",
     ];
     for bytes in bad {
-        let mut client = Client::plain(&program);
-        raw(&mut client, &frame(FIN | TEXT, bytes));
+        let mut client = Client::plain(&server);
+        client.send_bytes(&frame(FIN | TEXT, bytes));
         assert_eq!(client.close_code(), Some(1007), "{bytes:x?}");
-        let mut client = Client::plain(&program);
-        raw(&mut client, &frame(TEXT, bytes));
-        raw(&mut client, &frame(FIN | CONTINUE, b""));
+        let mut client = Client::plain(&server);
+        client.send_bytes(&frame(TEXT, bytes));
+        client.send_bytes(&frame(FIN | CONTINUE, b""));
         assert_eq!(client.close_code(), Some(1007), "in fragments: {bytes:x?}");
     }
     // A character that is cut in two by fragments is whole.
-    let mut client = Client::plain(&program);
-    raw(&mut client, &frame(TEXT, b"{\"content\":\"\xe2\x82"));
-    raw(&mut client, &frame(FIN | CONTINUE, b"\xac\"}"));
+    let mut client = Client::plain(&server);
+    client.send_bytes(&frame(TEXT, b"{\"content\":\"\xe2\x82"));
+    client.send_bytes(&frame(FIN | CONTINUE, b"\xac\"}"));
     assert_eq!(client.line()["content"], "€");
 }
 
 #[test]
 fn what_breaks_the_protocol_ends_with_1002() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let text = b"{\"content\":\"x\"}";
     let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
     cases.push(("unmasked".into(), [frame_head(FIN | TEXT, 0, 15), text.to_vec()].concat()));
@@ -507,12 +450,12 @@ fn what_breaks_the_protocol_ends_with_1002() {
         cases.push((format!("close code {code}"), frame(FIN | CLOSE, &code.to_be_bytes())));
     }
     for (what, bytes) in cases {
-        let mut client = Client::plain(&program);
-        raw(&mut client, &bytes);
+        let mut client = Client::plain(&server);
+        client.send_bytes(&bytes);
         assert_eq!(client.close_code(), Some(1002), "{what}");
     }
     assert_eq!(
-        get(&program, "/api/comments").json()["comments"],
+        get(&server, "/api/comments").json()["comments"],
         json!([]),
         "none of them was a comment"
     );
@@ -520,45 +463,43 @@ fn what_breaks_the_protocol_ends_with_1002() {
 
 #[test]
 fn fragments_make_one_comment_with_pings_answered_between_them() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     let text = "{\"content\":\"in many pieces: \u{1F600}\"}".as_bytes();
-    raw(&mut client, &frame(TEXT, b""));
+    client.send_bytes(&frame(TEXT, b""));
     for (at, byte) in text.iter().enumerate() {
-        raw(&mut client, &frame(CONTINUE, &[*byte]));
+        client.send_bytes(&frame(CONTINUE, &[*byte]));
         // Not more than the 20 a second that are allowed.
         if at % 4 == 0 {
-            raw(&mut client, &frame(FIN | PING, &[*byte]));
+            client.send_bytes(&frame(FIN | PING, &[*byte]));
             assert_eq!(client.socket.read().unwrap(), Message::Pong(vec![*byte].into()));
         }
     }
-    raw(&mut client, &frame(FIN | CONTINUE, b""));
+    client.send_bytes(&frame(FIN | CONTINUE, b""));
     assert_eq!(client.line()["content"], "in many pieces: \u{1F600}");
     for payload in [vec![], vec![0xff; 125]] {
-        raw(&mut client, &frame(FIN | PING, &payload));
+        client.send_bytes(&frame(FIN | PING, &payload));
         assert_eq!(client.socket.read().unwrap(), Message::Pong(payload.into()));
     }
     // A pong that nobody asked for says nothing.
-    raw(&mut client, &frame(FIN | 10, b"unasked"));
+    client.send_bytes(&frame(FIN | 10, b"unasked"));
     works(&mut client);
 }
 
 #[test]
 fn one_byte_at_a_time_is_as_good_as_all_at_once() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     let bytes =
         frame(FIN | TEXT, json!({"content": "drop by drop ".repeat(20)}).to_string().as_bytes());
     for byte in bytes {
-        raw(&mut client, &[byte]);
+        client.send_bytes(&[byte]);
     }
     assert!(client.line()["content"].as_str().unwrap().starts_with("drop by drop"));
     let many: Vec<u8> = (0..50)
         .flat_map(|n| frame(FIN | TEXT, json!({"content": format!("c{n}")}).to_string().as_bytes()))
         .collect();
-    raw(&mut client, &many);
+    client.send_bytes(&many);
     for n in 0..50 {
         assert_eq!(client.line()["content"], format!("c{n}"));
     }
@@ -566,14 +507,13 @@ fn one_byte_at_a_time_is_as_good_as_all_at_once() {
 
 #[test]
 fn a_close_is_echoed_and_the_connection_ended() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for payload in [&b""[..], b"\x03\xe8", b"\x03\xe9going away", b"\x0b\xb8", b"\x13\x87"] {
-        let mut client = Client::plain(&program);
+        let mut client = Client::plain(&server);
         // Comments behind the close are none.
         let bytes =
             [frame(FIN | CLOSE, payload), frame(FIN | TEXT, b"{\"content\":\"late\"}")].concat();
-        raw(&mut client, &bytes);
+        client.send_bytes(&bytes);
         let mut answer = Vec::new();
         client.socket.get_mut().read_to_end(&mut answer).unwrap();
         let code = &payload[..payload.len().min(2)];
@@ -581,31 +521,30 @@ fn a_close_is_echoed_and_the_connection_ended() {
         assert_eq!(usize::from(answer[1]), answer.len() - 2, "one frame, unmasked: {answer:x?}");
         assert_eq!(&answer[2..answer.len().min(2 + code.len())], code, "{answer:x?}");
     }
-    let mut client = Client::plain(&program);
-    raw(&mut client, &frame(FIN | CLOSE, b"\x03\xe8\xff"));
+    let mut client = Client::plain(&server);
+    client.send_bytes(&frame(FIN | CLOSE, b"\x03\xe8\xff"));
     assert_eq!(client.close_code(), Some(1007), "the reason is UTF-8");
-    let mut client = Client::plain(&program);
+    let mut client = Client::plain(&server);
     client.socket.close(None).unwrap();
     client.close_code();
     assert!(matches!(client.socket.read(), Err(Error::ConnectionClosed | Error::AlreadyClosed)));
-    assert_eq!(get(&program, "/api/comments").json()["comments"], json!([]));
+    assert_eq!(get(&server, "/api/comments").json()["comments"], json!([]));
 }
 
 #[test]
 fn who_goes_in_the_middle_of_a_frame_is_a_reader_less() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut stays = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let mut stays = Client::full(&server, "");
     assert_eq!(stays.json()["hello"]["readers"], 1);
     let whole = frame(FIN | TEXT, b"{\"content\":\"half a comment\"}");
     let mut gone = Vec::new();
     for (cut, before) in [1, 2, 4, 6, 20, whole.len() - 1].into_iter().zip(1..) {
-        let mut goes = Client::full(&program, "");
+        let mut goes = Client::full(&server, "");
         assert_eq!(goes.json()["hello"]["readers"], before + 1);
-        raw(&mut goes, &whole[..cut]);
+        goes.send_bytes(&whole[..cut]);
         gone.push(goes);
     }
-    until(&mut stays, &json!({"readers": 7}));
+    stays.until(&json!({"readers": 7}));
     for (number, mut goes) in gone.into_iter().enumerate() {
         if number % 2 == 0 {
             // Only the write side: the server ends the rest.
@@ -613,45 +552,41 @@ fn who_goes_in_the_middle_of_a_frame_is_a_reader_less() {
             let _ = goes.socket.get_mut().read_to_end(&mut Vec::new());
         }
     }
-    until(&mut stays, &json!({"readers": 1}));
+    stays.until(&json!({"readers": 1}));
     works(&mut stays);
-    assert_eq!(get(&program, "/api/comments").json()["comments"].as_array().unwrap().len(), 1);
+    assert_eq!(get(&server, "/api/comments").json()["comments"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn json_nested_100_000_deep_is_a_sentence_or_too_long_and_never_a_crash() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for opening in ["[", "{\"a\":", "{\"content\":[", "{\"content\":\"x\",\"other\":["] {
         let tail = if opening.ends_with('[') { "[" } else { "{\"a\":" };
         let open = opening.to_owned() + &tail.repeat((65_000 - opening.len()) / tail.len());
-        raw(&mut client, &frame(FIN | TEXT, open.as_bytes()));
+        client.send_bytes(&frame(FIN | TEXT, open.as_bytes()));
         says(&client.line(), &[]);
         works(&mut client);
-        let answer =
-            request(&program, "POST", "/api/comments", "Content-Type: application/json\r\n", &open);
+        let answer = request(&server, "POST", "/api/comments", JSON, &open);
         assert_eq!(answer.status, 400, "{opening}");
         assert!(answer.error().len() < 300, "{}", answer.error().len());
     }
     let closed = "[".repeat(30_000) + &"]".repeat(30_000);
     let message = format!("{{\"content\":\"x\",\"other\":{closed}}}");
-    raw(&mut client, &frame(FIN | TEXT, message.as_bytes()));
+    client.send_bytes(&frame(FIN | TEXT, message.as_bytes()));
     client.line();
     works(&mut client);
-    raw(&mut client, &frame(FIN | TEXT, "[".repeat(100_000).as_bytes()));
+    client.send_bytes(&frame(FIN | TEXT, "[".repeat(100_000).as_bytes()));
     assert_eq!(client.close_code(), Some(1009));
     let deep = "[".repeat(100_000);
-    let answer =
-        request(&program, "POST", "/api/comments", "Content-Type: application/json\r\n", &deep);
+    let answer = request(&server, "POST", "/api/comments", JSON, &deep);
     assert_eq!(answer.status, 413);
 }
 
 #[test]
 fn deep_markup_is_stored_as_it_was_written_and_the_server_goes_on() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     for part in [
         "> ", "- ", "*", "**a ", "[", "![", "(", "`", "<", "&", "[a](", "1. ", "_a", "\\", "|",
         "~", "[^1]", "\n#", "    ",
@@ -676,13 +611,12 @@ fn deep_markup_is_stored_as_it_was_written_and_the_server_goes_on() {
 
 #[test]
 fn more_than_20_other_frames_a_second_are_refused_and_comments_still_pass() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     let started = Instant::now();
     let frames: Vec<u8> =
         (0..100).flat_map(|_| frame(FIN | TEXT, br#"{"typing":true,"name":"Ada"}"#)).collect();
-    raw(&mut client, &frames);
+    client.send_bytes(&frames);
     client.send(&json!({"content": "after all of them"}));
     let mut errors = 0;
     loop {
@@ -701,38 +635,31 @@ fn more_than_20_other_frames_a_second_are_refused_and_comments_still_pass() {
 
 #[test]
 fn resuming_needs_the_subprotocol_and_the_log() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let log = Client::full(&program, "").json()["hello"]["log"].as_str().unwrap().to_owned();
+    let server = Server::start(&[]);
+    let log = Client::full(&server, "").json()["hello"]["log"].as_str().unwrap().to_owned();
     for (query, headers, part) in [
         (format!("since=0&log={log}"), "", "sayso.1"),
-        ("since=0".into(), FULL, "log"),
-        (format!("since=x&log={log}"), FULL, "since"),
-        (format!("since=-1&log={log}"), FULL, "since"),
-        (format!("since=&log={log}"), FULL, "since"),
-        (format!("since=18446744073709551616&log={log}"), FULL, "since"),
+        ("since=0".into(), SUBPROTOCOL, "log"),
+        (format!("since=x&log={log}"), SUBPROTOCOL, "since"),
+        (format!("since=-1&log={log}"), SUBPROTOCOL, "since"),
+        (format!("since=&log={log}"), SUBPROTOCOL, "since"),
+        (format!("since=18446744073709551616&log={log}"), SUBPROTOCOL, "since"),
     ] {
-        let answer = refused_upgrade(&program, &format!("/ws/comments/?{query}"), headers);
+        let answer = refused_upgrade(&server, &format!("/ws/comments/?{query}"), headers);
         assert_eq!(answer.status, 400, "{query}");
         says(&answer.json(), &[part]);
     }
-    let mut resumed = Client::full(&program, &format!("since=0&log={log}"));
+    let mut resumed = Client::full(&server, &format!("since=0&log={log}"));
     assert_eq!(resumed.json()["hello"]["resumed"], true);
 }
 
 #[test]
 fn only_the_subprotocol_that_is_known_is_spoken() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for offered in
         ["sayso.1", "chat, sayso.1", "sayso.1,chat", "chat\r\nSec-WebSocket-Protocol: sayso.1"]
     {
-        let answer = handshake(
-            &program,
-            "/ws/comments/",
-            "",
-            &format!("Sec-WebSocket-Protocol: {offered}\r\n"),
-        );
+        let answer = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
         assert_eq!(
             (answer.status, answer.header("sec-websocket-protocol").as_deref()),
             (101, Some("sayso.1")),
@@ -740,31 +667,20 @@ fn only_the_subprotocol_that_is_known_is_spoken() {
         );
     }
     for offered in ["chat", "sayso.2", "sayso.10", "Sayso.1", "graphql-ws, sayso"] {
-        let answer = handshake(
-            &program,
-            "/ws/comments/",
-            "",
-            &format!("Sec-WebSocket-Protocol: {offered}\r\n"),
-        );
+        let answer = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
         assert_eq!(
             (answer.status, answer.header("sec-websocket-protocol")),
             (101, None),
             "{offered}"
         );
     }
-    let answer = handshake(
-        &program,
-        "/ws/comments/",
-        "",
-        "Sec-WebSocket-Extensions: permessage-deflate\r\n",
-    );
+    let answer = handshake(&server, "", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
     assert_eq!((answer.status, answer.header("sec-websocket-extensions")), (101, None));
 }
 
 #[test]
 fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for (without, with) in [
         ("Upgrade", "upgrade: WebSocket\r\n"),
         ("Upgrade", "UPGRADE: h2c, websocket\r\n"),
@@ -773,12 +689,11 @@ fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
         ("Sec-WebSocket-Version", "sec-websocket-version:13\r\n"),
         ("", "Content-Length: 0\r\n"),
     ] {
-        assert_eq!(handshake(&program, "/ws/comments/", without, with).status, 101, "{with:?}");
+        assert_eq!(handshake(&server, without, with).status, 101, "{with:?}");
     }
     for version in ["12", "8", "130", "x", ""] {
         let answer = handshake(
-            &program,
-            "/ws/comments/",
+            &server,
             "Sec-WebSocket-Version",
             &format!("Sec-WebSocket-Version: {version}\r\n"),
         );
@@ -796,65 +711,47 @@ fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
         "not base64, not at all!!",
         "dGhlIHNhbXBsZSBub25jZQ==,x",
     ] {
-        let answer = handshake(
-            &program,
-            "/ws/comments/",
-            "Sec-WebSocket-Key",
-            &format!("Sec-WebSocket-Key: {key}\r\n"),
-        );
+        let answer =
+            handshake(&server, "Sec-WebSocket-Key", &format!("Sec-WebSocket-Key: {key}\r\n"));
         assert_eq!(answer.status, 400, "{key:?}");
         says(&answer.json(), &[]);
     }
-    assert_eq!(handshake(&program, "/ws/comments/", "Sec-WebSocket-Key", "").status, 400);
+    assert_eq!(handshake(&server, "Sec-WebSocket-Key", "").status, 400);
     let twice = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    assert_eq!(handshake(&program, "/ws/comments/", "", twice).status, 400, "two keys");
+    assert_eq!(handshake(&server, "", twice).status, 400, "two keys");
     for path in
         ["/ws/", "/ws/nothing/", "/ws/comments/more", "/ws/commentsx", "/WS/comments/", "/nothing"]
     {
-        let answer = refused_upgrade(&program, path, FULL);
+        let answer = refused_upgrade(&server, path, SUBPROTOCOL);
         assert_eq!(answer.status, 404, "{path}");
         says(&answer.json(), &[]);
     }
-    let answer = get(&program, "/ws/comments/");
+    let answer = get(&server, "/ws/comments/");
     assert!(matches!(answer.status, 400 | 426), "{answer:?}");
 }
 
 #[test]
 fn the_connection_of_a_refused_handshake_can_be_used_again() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut stream = program.connect();
-    let host = program.address;
-    let wrong = format!(
-        "GET /ws/comments/?last=201 HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    let answer = exchange(&mut stream, wrong.as_bytes(), true);
+    let server = Server::start(&[]);
+    let mut connection = server.connection();
+    let host = server.address;
+    let wrong = upgrade("last=201");
+    let answer = connection.exchange(wrong);
     assert_eq!(answer.status, 400);
     if answer.header("connection").as_deref() != Some("close") {
-        let page = exchange(
-            &mut stream,
-            format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes(),
-            true,
-        );
+        let page = connection.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         assert_eq!(page.status, 200);
-        let mut client = Client::open_on(stream, "/ws/comments/", "").unwrap();
+        let mut client = Client::open_on(connection, "/ws/comments/", "").unwrap();
         works(&mut client);
     }
 }
 
 #[test]
 fn frames_sent_together_with_the_handshake_are_not_lost() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut reader = Client::plain(&program);
-    let mut eager = program.connect();
-    let mut bytes = format!(
-        "GET /ws/comments/ HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        program.address
-    )
-    .into_bytes();
+    let server = Server::start(&[]);
+    let mut reader = Client::plain(&server);
+    let mut eager = server.connect();
+    let mut bytes = upgrade("").into_bytes();
     for n in 0..20 {
         bytes.extend(frame(
             FIN | TEXT,
@@ -869,32 +766,30 @@ fn frames_sent_together_with_the_handshake_are_not_lost() {
 
 #[test]
 fn readers_are_counted_per_page_and_counters_are_none() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let readers = |page: &str| {
-        let mut client = Client::full(&program, &format!("page={page}"));
+        let mut client = Client::full(&server, &format!("page={page}"));
         let count = client.json()["hello"]["readers"].clone();
         (client, count)
     };
     let (mut first, one) = readers("a");
-    let mut counter = Client::full(&program, "count=a");
+    let mut counter = Client::full(&server, "count=a");
     counter.json();
     let (_elsewhere, alone) = readers("b");
     let (second, two) = readers("a");
-    let plain = Client::open(&program, "/ws/comments/?page=a", "").unwrap();
-    until(&mut first, &json!({"readers": 3}));
+    let plain = Client::open(&server, "/ws/comments/?page=a", "").unwrap();
+    first.until(&json!({"readers": 3}));
     assert_eq!((one, alone, two), (json!(1), json!(1), json!(2)));
     drop((second, plain));
-    until(&mut first, &json!({"readers": 1}));
+    first.until(&json!({"readers": 1}));
 }
 
 #[test]
 fn typing_is_told_at_most_once_a_second() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut reader = Client::full(&program, "");
-    let mut elsewhere = Client::full(&program, "page=b");
-    let mut writers = [Client::plain(&program), Client::plain(&program)];
+    let server = Server::start(&[]);
+    let mut reader = Client::full(&server, "");
+    let mut elsewhere = Client::full(&server, "page=b");
+    let mut writers = [Client::plain(&server), Client::plain(&server)];
     let started = Instant::now();
     for _ in 0..8 {
         for writer in &mut writers {
@@ -928,15 +823,14 @@ fn typing_is_told_at_most_once_a_second() {
 
 #[test]
 fn plain_clients_get_nothing_but_lines_with_content_and_errors() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for n in 0..3 {
-        post(&program, &json!({"content": format!("old {n}"), "key": KEY}));
+        post(&server, &json!({"content": format!("old {n}"), "key": KEY}));
     }
-    request(&program, "DELETE", "/api/comments/2", &format!("Authorization: Bearer {KEY}\r\n"), "");
-    let mut plain = Client::open(&program, "/ws/comments/?last=200", "").unwrap();
-    let mut counter = Client::full(&program, "count=/");
-    let mut full = Client::full(&program, "");
+    request(&server, "DELETE", "/api/comments/2", &bearer(KEY), "");
+    let mut plain = Client::open(&server, "/ws/comments/?last=200", "").unwrap();
+    let mut counter = Client::full(&server, "count=/");
+    let mut full = Client::full(&server, "");
     counter.json();
     full.json();
     full.send(&json!({"typing": true, "name": "Ada"}));
@@ -946,8 +840,8 @@ fn plain_clients_get_nothing_but_lines_with_content_and_errors() {
     full.send(&json!({"delete": typed, "key": KEY}));
     // By the time a count is told, and a reader less, a plain client would have been told too.
     counter.json();
-    let mut other = Client::full(&program, "");
-    until(&mut full, &json!({"readers": 3}));
+    let mut other = Client::full(&server, "");
+    full.until(&json!({"readers": 3}));
     other.send(&json!({"content": "last"}));
     plain.send(&json!({"content": ""}));
     let mut contents = Vec::new();
@@ -967,9 +861,8 @@ fn plain_clients_get_nothing_but_lines_with_content_and_errors() {
 
 #[test]
 fn odd_unicode_comes_back_as_it_was_and_control_characters_are_refused() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut client = Client::plain(&program);
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
     let content = "a\u{200b}\u{202e}\u{feff}\u{fffd}\u{10ffff}\u{2028}\u{2029}\n\n\tz";
     client.send(&json!({ "content": content }));
     let text = client.text();
@@ -982,7 +875,7 @@ fn odd_unicode_comes_back_as_it_was_and_control_characters_are_refused() {
     refused(&mut client, json!({"content": "x", "name": "a\nb"}), &["name"]);
     // Escapes that are no characters.
     for escape in [r"\ud800", r"\udfff\ud800", r"\u12", r"\x41"] {
-        raw(&mut client, &frame(FIN | TEXT, format!("{{\"content\":\"{escape}\"}}").as_bytes()));
+        client.send_bytes(&frame(FIN | TEXT, format!("{{\"content\":\"{escape}\"}}").as_bytes()));
         says(&client.line(), &[]);
     }
     works(&mut client);
@@ -990,10 +883,9 @@ fn odd_unicode_comes_back_as_it_was_and_control_characters_are_refused() {
 
 #[test]
 fn a_known_nonce_is_answered_to_its_sender_only_with_the_present_line() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut author = Client::full(&program, "");
-    let mut reader = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let mut author = Client::full(&server, "");
+    let mut reader = Client::full(&server, "");
     let first = json!({"content": "once", "key": KEY, "nonce": "nonce-of-a-comment"});
     author.send(&first);
     let line = author.line();
@@ -1010,30 +902,26 @@ fn a_known_nonce_is_answered_to_its_sender_only_with_the_present_line() {
     assert_eq!(reader.line(), tombstone, "nothing between them");
     author.send(&first);
     assert_eq!(author.line(), tombstone);
-    assert_eq!(post(&program, &first).json(), tombstone);
+    assert_eq!(post(&server, &first).json(), tombstone);
     // Two of one nonce in one write, from two connections: one comment.
     let twin = json!({"content": "twin", "nonce": "nonce-of-the-twins"});
     let both = frame(FIN | TEXT, twin.to_string().as_bytes()).repeat(2);
-    raw(&mut author, &both);
-    raw(&mut reader, &both);
+    author.send_bytes(&both);
+    reader.send_bytes(&both);
     let twins: Vec<Value> = (0..2).map(|_| author.line()).collect();
     assert_eq!(twins[0], twins[1]);
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
 }
 
-/// A program that holds, and the headers that let a moderator in.
-fn moderated(folder: &Folder, hold: &str) -> (Program, String) {
-    let file = folder.0.join("token");
-    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    let data = folder.0.join("data");
-    let program =
-        Program::start(&data, &["--hold", hold, "--admin-token-file", file.to_str().unwrap()]);
-    (program, format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"))
+/// A server that holds, and the headers that let a moderator in.
+fn moderated(hold: &str) -> (Server, String) {
+    let server = Server::builder().moderator(TOKEN).flags(&["--hold", hold]).start();
+    (server, bearer(TOKEN))
 }
 
-fn moderate(program: &Program, admin: &str, id: &Value, status: &str) -> Answer {
+fn moderate(server: &Server, admin: &str, id: &Value, status: &str) -> Response {
     request(
-        program,
+        server,
         "PATCH",
         &format!("/api/comments/{id}"),
         admin,
@@ -1043,37 +931,36 @@ fn moderate(program: &Program, admin: &str, id: &Value, status: &str) -> Answer 
 
 #[test]
 fn a_held_comment_is_its_authors_alone_until_it_is_released() {
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "all");
-    let mut author = Client::full(&program, "");
-    let mut reader = Client::full(&program, "");
-    let mut plain = Client::plain(&program);
+    let (server, admin) = moderated("all");
+    let mut author = Client::full(&server, "");
+    let mut reader = Client::full(&server, "");
+    let mut plain = Client::plain(&server);
     let log = author.json()["hello"]["log"].as_str().unwrap().to_owned();
     let post_one =
         json!({"content": "held words", "key": KEY, "name": "Ada", "nonce": "nonce-of-held-one"});
     author.send(&post_one);
     let line = author.line();
     assert_eq!((&line["status"], &line["content"]), (&json!("pending"), &json!("held words")));
-    let over_http = post(&program, &json!({"content": "held too", "key": KEY}));
+    let over_http = post(&server, &json!({"content": "held too", "key": KEY}));
     assert_eq!(
         (over_http.status, over_http.json()["status"].clone()),
         (202, json!("pending")),
         "{over_http:?}"
     );
-    assert_eq!(post(&program, &json!({"content": "held and nobody's"})).status, 202);
+    assert_eq!(post(&server, &json!({"content": "held and nobody's"})).status, 202);
 
     // Not in history, counts, the page, by last or by since.
     for target in ["/api/comments", "/api/comments?since=0", "/api/comments?before=99", "/"] {
-        let body = get(&program, target).body;
+        let body = get(&server, target).body;
         assert!(!body.contains("held") && !body.contains("Ada"), "{target}: {body}");
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 0}));
-    let mut last = Client::full(&program, "last=200");
-    let mut since = Client::full(&program, &format!("since=0&log={log}"));
-    let mut stranger = Client::full(&program, "");
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 0}));
+    let mut last = Client::full(&server, "last=200");
+    let mut since = Client::full(&server, &format!("since=0&log={log}"));
+    let mut stranger = Client::full(&server, "");
     stranger.send(&json!({ "key": OTHER_KEY }));
     // Its author sees it on another connection after saying the key.
-    let mut again = Client::full(&program, "");
+    let mut again = Client::full(&server, "");
     again.send(&json!({ "key": KEY }));
     assert_eq!(
         (again.line()["content"].clone(), again.line()["content"].clone()),
@@ -1081,17 +968,12 @@ fn a_held_comment_is_its_authors_alone_until_it_is_released() {
     );
 
     // Nobody but a moderator releases it.
-    for headers in [
-        "",
-        &format!("Authorization: Bearer {KEY}\r\n"),
-        "Authorization: Bearer wrong-token-wrong-token\r\n",
-    ] {
-        let headers = format!("{headers}Content-Type: application/json\r\n");
-        let answer = moderate(&program, &headers, &line["id"], "public");
+    for headers in [JSON, &bearer(KEY), &bearer("wrong-token-wrong-token")] {
+        let answer = moderate(&server, headers, &line["id"], "public");
         // 404 is as good: that there is something to release is nobody else's business.
         assert!(matches!(answer.status, 403 | 404), "{answer:?}");
     }
-    let released = moderate(&program, &admin, &line["id"], "public");
+    let released = moderate(&server, &admin, &line["id"], "public");
     assert_eq!(released.status, 200, "{released:?}");
     let public = released.json();
     assert!(
@@ -1109,17 +991,16 @@ fn a_held_comment_is_its_authors_alone_until_it_is_released() {
         }
         assert_eq!(seen, public, "the first that anybody else hears of it");
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
-    assert_eq!(get(&program, "/api/comments").json()["comments"], json!([public]));
-    assert_eq!(post(&program, &post_one).json(), public, "the nonce is known");
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
+    assert_eq!(get(&server, "/api/comments").json()["comments"], json!([public]));
+    assert_eq!(post(&server, &post_one).json(), public, "the nonce is known");
 }
 
 #[test]
 fn the_tombstone_of_a_pending_comment_is_nobody_elses() {
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "all");
-    let mut author = Client::full(&program, "");
-    let mut reader = Client::full(&program, "");
+    let (server, admin) = moderated("all");
+    let mut author = Client::full(&server, "");
+    let mut reader = Client::full(&server, "");
     let log = reader.json()["hello"]["log"].as_str().unwrap().to_owned();
     author.send(&json!({"content": "regretted", "key": KEY}));
     let pending = author.line();
@@ -1128,40 +1009,36 @@ fn the_tombstone_of_a_pending_comment_is_nobody_elses() {
     assert_eq!((&tombstone["deleted"], &tombstone["status"]), (&json!(true), &json!("pending")));
     author.send(&json!({"content": "kept", "key": KEY}));
     let kept = author.line();
-    let kept = moderate(&program, &admin, &kept["id"], "public").json();
+    let kept = moderate(&server, &admin, &kept["id"], "public").json();
     assert_eq!(reader.line(), kept, "no tombstone before it");
     for target in ["/api/comments", "/api/comments?since=0"] {
-        assert_eq!(get(&program, target).json()["comments"], json!([kept]), "{target}");
+        assert_eq!(get(&server, target).json()["comments"], json!([kept]), "{target}");
     }
     for query in ["last=200".to_owned(), format!("since=0&log={log}")] {
-        assert_eq!(Client::full(&program, &query).line(), kept, "{query}");
+        assert_eq!(Client::full(&server, &query).line(), kept, "{query}");
     }
 }
 
 #[test]
 fn a_hidden_comment_is_a_tombstone_for_everyone_else() {
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "none");
-    let mut reader = Client::full(&program, "");
+    let (server, admin) = moderated("none");
+    let mut reader = Client::full(&server, "");
     let log = reader.json()["hello"]["log"].as_str().unwrap().to_owned();
     let first = json!({"content": "outrageous *words*", "key": KEY, "name": "Mallory", "nonce": "nonce-of-the-words"});
-    let line = post(&program, &first).json();
+    let line = post(&server, &first).json();
     assert_eq!(reader.line(), line);
-    assert_eq!(
-        moderate(&program, "Content-Type: application/json\r\n", &line["id"], "hidden").status,
-        403
-    );
-    assert_eq!(moderate(&program, &admin, &line["id"], "hidden").status, 200);
-    let form = |line: &Value| {
+    assert_eq!(moderate(&server, JSON, &line["id"], "hidden").status, 403);
+    assert_eq!(moderate(&server, &admin, &line["id"], "hidden").status, 200);
+    let is_tombstone = |line: &Value| {
         assert_eq!((&line["id"], &line["deleted"]), (&json!(1), &json!(true)), "{line}");
         for gone in ["content", "html", "name", "author"] {
             assert!(line.get(gone).is_none(), "{gone} in {line}");
         }
     };
-    form(&reader.line());
+    is_tombstone(&reader.line());
     for query in ["last=200".to_owned(), format!("since=0&log={log}"), format!("since=1&log={log}")]
     {
-        form(&Client::full(&program, &query).line());
+        is_tombstone(&Client::full(&server, &query).line());
     }
     for target in [
         "/api/comments",
@@ -1169,104 +1046,99 @@ fn a_hidden_comment_is_a_tombstone_for_everyone_else() {
         "/api/comments?since=1",
         "/api/comments?before=2",
     ] {
-        let comments = get(&program, target).json()["comments"].clone();
-        form(&comments[0]);
+        let comments = get(&server, target).json()["comments"].clone();
+        is_tombstone(&comments[0]);
     }
     for target in ["/", "/api/comments"] {
-        let body = get(&program, target).body;
+        let body = get(&server, target).body;
         assert!(!body.contains("outrageous") && !body.contains("Mallory"), "{target}: {body}");
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 0}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 0}));
     // Its nonce is public: whoever repeats it learns nothing.
-    let repeated = post(&program, &json!({"content": "let me see", "nonce": "nonce-of-the-words"}));
+    let repeated = post(&server, &json!({"content": "let me see", "nonce": "nonce-of-the-words"}));
     assert!(
         !repeated.body.contains("outrageous") && !repeated.body.contains("Mallory"),
         "{repeated:?}"
     );
     reader.send(&json!({"content": "let me see", "nonce": "nonce-of-the-words"}));
-    form(&reader.line());
-    let shown = moderate(&program, &admin, &line["id"], "public").json();
+    is_tombstone(&reader.line());
+    let shown = moderate(&server, &admin, &line["id"], "public").json();
     assert_eq!(shown["content"], "outrageous *words*");
     assert_eq!(reader.line(), shown);
 }
 
 #[test]
 fn what_is_held_stays_held_when_it_is_edited_answered_or_asked_for_by_nonce() {
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "all");
-    let mut author = Client::full(&program, "");
+    let (server, admin) = moderated("all");
+    let mut author = Client::full(&server, "");
     author.send(&json!({"content": "held", "key": KEY, "nonce": "nonce-that-is-held"}));
     let held = author.line();
     author.send(&json!({"edit": held["id"], "content": "held and edited", "key": KEY}));
     assert_eq!(author.line()["status"], "pending");
     // A stranger who guesses the nonce, or the number, learns nothing.
     let repeated =
-        post(&program, &json!({"content": "x", "key": OTHER_KEY, "nonce": "nonce-that-is-held"}));
+        post(&server, &json!({"content": "x", "key": OTHER_KEY, "nonce": "nonce-that-is-held"}));
     assert!(!repeated.body.contains("held and edited"), "{repeated:?}");
-    let answer = post(&program, &json!({"content": "x", "parent": held["id"], "key": OTHER_KEY}));
-    let unknown = post(&program, &json!({"content": "x", "parent": 9_999, "key": OTHER_KEY}));
+    let answer = post(&server, &json!({"content": "x", "parent": held["id"], "key": OTHER_KEY}));
+    let unknown = post(&server, &json!({"content": "x", "parent": 9_999, "key": OTHER_KEY}));
     assert_eq!(answer.status, unknown.status, "{answer:?}");
-    let strange =
-        format!("Authorization: Bearer {OTHER_KEY}\r\nContent-Type: application/json\r\n");
+    let strange = bearer(OTHER_KEY);
     for (method, body) in [("PATCH", "{\"content\":\"x\"}"), ("DELETE", "")] {
         let answer =
-            request(&program, method, &format!("/api/comments/{}", held["id"]), &strange, body);
+            request(&server, method, &format!("/api/comments/{}", held["id"]), &strange, body);
         assert!(matches!(answer.status, 403 | 404), "{answer:?}");
         assert!(!answer.body.contains("held and edited"), "{answer:?}");
     }
-    let released = moderate(&program, &admin, &held["id"], "public").json();
+    let released = moderate(&server, &admin, &held["id"], "public").json();
     assert_eq!(released["content"], "held and edited");
 }
 
 #[test]
 fn links_and_newcomers_can_be_held_alone() {
-    let folder = Folder::new();
-    let (program, _) = moderated(&folder, "links");
+    let (server, _) = moderated("links");
     for (content, status) in [
         ("no link here", 201),
         ("see https://spam.example/", 202),
         ("see [this](http://spam.example)", 202),
         ("see <https://spam.example>", 202),
     ] {
-        assert_eq!(post(&program, &json!({ "content": content })).status, status, "{content}");
+        assert_eq!(post(&server, &json!({ "content": content })).status, status, "{content}");
     }
-    let mine = post(&program, &json!({"content": "harmless", "key": KEY})).json();
-    let headers = format!("Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n");
+    let mine = post(&server, &json!({"content": "harmless", "key": KEY})).json();
+    let headers = bearer(KEY);
     let target = format!("/api/comments/{}", mine["id"]);
     let edited = request(
-        &program,
+        &server,
         "PATCH",
         &target,
         &headers,
         &json!({"content": "https://spam.example/"}).to_string(),
     );
-    let shown = get(&program, "/api/comments").body;
+    let shown = get(&server, "/api/comments").body;
     assert!(
         !shown.contains("spam.example"),
         "a link that is edited in is held too: {edited:?} {shown}"
     );
 
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "new");
-    let first = post(&program, &json!({"content": "hello", "key": KEY}));
+    let (server, admin) = moderated("new");
+    let first = post(&server, &json!({"content": "hello", "key": KEY}));
     assert_eq!(first.status, 202);
     assert_eq!(
-        post(&program, &json!({"content": "me again", "key": KEY})).status,
+        post(&server, &json!({"content": "me again", "key": KEY})).status,
         202,
         "nothing of it was released yet"
     );
-    assert_eq!(moderate(&program, &admin, &first.json()["id"], "public").status, 200);
-    assert_eq!(post(&program, &json!({"content": "now I am known", "key": KEY})).status, 201);
-    assert_eq!(post(&program, &json!({"content": "I am not", "key": OTHER_KEY})).status, 202);
-    assert_eq!(post(&program, &json!({"content": "nobody is"})).status, 202);
+    assert_eq!(moderate(&server, &admin, &first.json()["id"], "public").status, 200);
+    assert_eq!(post(&server, &json!({"content": "now I am known", "key": KEY})).status, 201);
+    assert_eq!(post(&server, &json!({"content": "I am not", "key": OTHER_KEY})).status, 202);
+    assert_eq!(post(&server, &json!({"content": "nobody is"})).status, 202);
 }
 
 #[test]
 fn a_change_is_acknowledged_or_refused_from_whichever_page_it_comes() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let line = post(&program, &json!({"content": "first", "key": KEY, "page": "a"})).json();
-    let mut elsewhere = Client::full(&program, "page=b");
+    let server = Server::start(&[]);
+    let line = post(&server, &json!({"content": "first", "key": KEY, "page": "a"})).json();
+    let mut elsewhere = Client::full(&server, "page=b");
     elsewhere.send(&json!({"edit": line["id"], "content": "second", "key": KEY}));
     elsewhere.send(&json!({"content": "on b"}));
     let first = elsewhere.line();
@@ -1277,11 +1149,10 @@ fn a_change_is_acknowledged_or_refused_from_whichever_page_it_comes() {
 
 #[test]
 fn a_moderators_change_of_two_things_is_done_whole_or_refused() {
-    let folder = Folder::new();
-    let (program, admin) = moderated(&folder, "none");
-    let id = posted(&program, "first")["id"].clone();
+    let (server, admin) = moderated("none");
+    let id = posted(&server, "first")["id"].clone();
     let both = json!({"content": "second", "status": "hidden"}).to_string();
-    let answer = request(&program, "PATCH", &format!("/api/comments/{id}"), &admin, &both);
+    let answer = request(&server, "PATCH", &format!("/api/comments/{id}"), &admin, &both);
     let done = answer.status == 200 && answer.json()["content"] == "second";
     assert!(done || answer.status == 400, "half of it is dropped in silence: {answer:?}");
 }

@@ -114,7 +114,7 @@ fn requests_that_come_byte_by_byte_are_answered_in_order() {
             .concat();
     let mut connection = server.connection();
     for byte in text.bytes().chain(comment("and frames")) {
-        connection.send(&[byte]);
+        connection.send([byte]);
     }
     assert_eq!(connection.receive().json(), json!({"first": 0}));
     assert_eq!(connection.receive().json()["content"], "one by one");

@@ -77,6 +77,6 @@ fn each_form_of_a_file_has_its_own_tag() {
             assert_eq!(body.is_empty(), status == 304, "{head}");
         }
     }
-    let answer = request(&server, "GET", "/embed.js", "If-None-Match: *\r\n", "");
-    assert_eq!(answer.status, 304);
+    let response = request(&server, "GET", "/embed.js", "If-None-Match: *\r\n", "");
+    assert_eq!(response.status, 304);
 }

@@ -18,15 +18,15 @@ use crate::support::{
 
 fn edit(server: &Server, id: u64, content: &str) -> Value {
     let headers = bearer(KEY);
-    let answer = request(
+    let response = request(
         server,
         "PATCH",
         &format!("/api/comments/{id}"),
         &headers,
         &json!({ "content": content }).to_string(),
     );
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
 }
 
 /// All lines of the page `/`, by `since`.

@@ -66,11 +66,11 @@ fn post_with(server: &Server, content: &str, nonce: &str) -> Response {
 fn post_until_full(server: &Server, reader: &mut Client) -> String {
     for n in 0..10_000 {
         let nonce = format!("filling-the-disk-{n:05}");
-        let answer = post_with(server, &"x".repeat(6_000), &nonce);
-        if answer.status != 201 {
-            assert_eq!(answer.status, 503, "{answer:?}");
-            assert_eq!(answer.error(), "storage is full, try again");
-            assert_eq!(answer.header("retry-after").as_deref(), Some("5"));
+        let response = post_with(server, &"x".repeat(6_000), &nonce);
+        if response.status != 201 {
+            assert_eq!(response.status, 503, "{response:?}");
+            assert_eq!(response.error(), "storage is full, try again");
+            assert_eq!(response.header("retry-after").as_deref(), Some("5"));
             return nonce;
         }
         assert_eq!(reader.line()["nonce"], nonce.as_str());
@@ -84,8 +84,8 @@ fn a_full_disk(server: &mut Server, fill: &dyn Fn(&Server), make_room: &dyn Fn(&
     let mut author = Client::full(server, "");
     posted(server, "while there is room");
     assert_eq!(reader.line()["content"], "while there is room");
-    let answer = post_with(server, "with a nonce", "before-the-disk-is-full");
-    assert_eq!((answer.status, &reader.line()["content"]), (201, &json!("with a nonce")));
+    let response = post_with(server, "with a nonce", "before-the-disk-is-full");
+    assert_eq!((response.status, &reader.line()["content"]), (201, &json!("with a nonce")));
     fill(server);
     let refused = post_until_full(server, &mut reader);
     author.line();
@@ -109,11 +109,11 @@ fn a_full_disk(server: &mut Server, fill: &dyn Fn(&Server), make_room: &dyn Fn(&
     server.check();
     assert!(server.log_bytes().ends_with(b"\"}\n"), "no half line");
     make_room(server);
-    let answer = post_with(server, &"x".repeat(6_000), &refused);
-    assert_eq!(answer.status, 201, "what was refused is new: {answer:?}");
+    let response = post_with(server, &"x".repeat(6_000), &refused);
+    assert_eq!(response.status, 201, "what was refused is new: {response:?}");
     assert_eq!(reader.line()["nonce"], refused.as_str());
     let last = newest.json()["comments"][0]["seq"].as_u64().unwrap();
-    assert_eq!(answer.json()["seq"], last + 1, "what was refused has used up no seq");
+    assert_eq!(response.json()["seq"], last + 1, "what was refused has used up no seq");
     server.check();
     assert!(server.stop().success());
     server.check();

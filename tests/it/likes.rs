@@ -21,15 +21,15 @@ fn like(server: &Server, id: u64, key: &str, on: bool) -> Response {
 }
 
 fn liked(server: &Server, id: u64, key: &str, on: bool) -> Value {
-    let answer = like(server, id, key, on);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()["likes"][id.to_string()].clone()
+    let response = like(server, id, key, on);
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()["likes"][id.to_string()].clone()
 }
 
 fn by(server: &Server, key: &str, content: &str) -> u64 {
-    let answer = post(server, &json!({ "content": content, "key": key }));
-    assert_eq!(answer.status, 201, "{answer:?}");
-    answer.json()["id"].as_u64().unwrap()
+    let response = post(server, &json!({ "content": content, "key": key }));
+    assert_eq!(response.status, 201, "{response:?}");
+    response.json()["id"].as_u64().unwrap()
 }
 
 fn delete(server: &Server, id: u64, key: &str) {
@@ -171,8 +171,8 @@ fn what_cant_be_liked_is_refused_in_words() {
         (3, 409, "comment 3 is taken away for now"),
         (99, 404, "there is no comment 99"),
     ] {
-        let answer = like(&server, id, BOB, true);
-        assert_eq!((answer.status, &*answer.error()), (status, error));
+        let response = like(&server, id, BOB, true);
+        assert_eq!((response.status, &*response.error()), (status, error));
     }
     let long = "k".repeat(129);
     for (page, message, error) in [
@@ -195,8 +195,8 @@ fn what_cant_be_liked_is_refused_in_words() {
     }
     let path = "/api/comments/1/like";
     let by_bob = bearer(BOB);
-    let answer = request(&server, "POST", path, &by_bob, "{}");
-    assert_eq!((answer.status, &*answer.error()), (400, ON_MISSING));
+    let response = request(&server, "POST", path, &by_bob, "{}");
+    assert_eq!((response.status, &*response.error()), (400, ON_MISSING));
     assert_eq!(request(&server, "POST", path, JSON, "{}").status, 400);
     assert_eq!(request(&server, "POST", path, "", "{}").status, 415);
     assert_eq!(request(&server, "GET", path, "", "").status, 405);
@@ -220,10 +220,10 @@ fn six_hearts_are_allowed_for_each_comment_and_a_repeated_one_costs_nothing() {
         assert_eq!(liked(&server, 1, &key, true), n + 1);
         assert_eq!(liked(&server, 1, &key, true), n + 1);
     }
-    let answer = like(&server, 1, BOB, true);
-    assert_eq!(answer.status, 429);
-    assert!(answer.error().starts_with("at most 12 likes in 600 s are allowed"), "{answer:?}");
-    assert!(answer.header("retry-after").is_some());
+    let response = like(&server, 1, BOB, true);
+    assert_eq!(response.status, 429);
+    assert!(response.error().starts_with("at most 12 likes in 600 s are allowed"), "{response:?}");
+    assert!(response.header("retry-after").is_some());
     by(&server, ADA, "comments pay from another bucket");
 }
 
@@ -279,8 +279,8 @@ fn a_heart_that_found_no_room_is_not_there_and_comes_when_there_is() {
     posted(&server, "hi");
     liked(&server, 1, ADA, true);
     server.limit_file_size(Some(100));
-    let answer = like(&server, 1, BOB, true);
-    assert_eq!((answer.status, &*answer.error()), (503, "storage is full, try again"));
+    let response = like(&server, 1, BOB, true);
+    assert_eq!((response.status, &*response.error()), (503, "storage is full, try again"));
     assert_eq!(like(&server, 1, ADA, false).status, 503);
     assert_eq!(liked(&server, 1, ADA, true), 1, "what is stored is answered as ever");
     assert_eq!((likes(&server), hello(&server)), (json!({"1": 1}), json!({"1": 1})));

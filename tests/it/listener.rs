@@ -52,8 +52,8 @@ fn a_request_split_at_any_byte_and_two_in_one_piece_are_answered() {
     let mut connection = server.connection();
     for at in 1..whole.len() {
         connection.send(&whole[..at]);
-        let answer = connection.exchange(&whole[at..]);
-        assert_eq!(answer.status, 201, "split at {at}: {answer:?}");
+        let response = connection.exchange(&whole[at..]);
+        assert_eq!(response.status, 201, "split at {at}: {response:?}");
     }
     let twice = [&whole[..], &whole[..]].concat();
     assert_eq!(connection.exchange(&twice).status, 201);
@@ -88,11 +88,11 @@ fn what_could_be_read_in_two_ways_is_refused_and_the_connection_ends() {
     ];
     for (bytes, status) in cases {
         let shown: String = bytes.chars().take(90).collect();
-        let answer = server.raw(bytes.as_bytes());
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {answer:?}");
-        assert_eq!(header(&answer, "connection").as_deref(), Some("close"), "{shown:?}");
-        assert_eq!(answer.matches("HTTP/1.1 4").count(), 1, "one answer: {shown:?} {answer:?}");
-        assert!(answer.contains("{\"error\":\""), "{shown:?}: {answer:?}");
+        let response = server.raw(bytes.as_bytes());
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {response:?}");
+        assert_eq!(header(&response, "connection").as_deref(), Some("close"), "{shown:?}");
+        assert_eq!(response.matches("HTTP/1.1 4").count(), 1, "one answer: {shown:?} {response:?}");
+        assert!(response.contains("{\"error\":\""), "{shown:?}: {response:?}");
     }
     posted(&server, "still here");
 }

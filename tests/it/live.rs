@@ -27,12 +27,12 @@ fn frame_log_line_and_history_item_are_the_same_bytes() {
     let server = Server::start(&[]);
     let mut reader = Client::plain(&server);
     let content = "Grüße \"an\" <alle> & 'mich' \\ *Ende*\n\n\ttab \u{1F600}\u{2028}";
-    let answer = post(
+    let response = post(
         &server,
         &json!({"content": content, "name": "Ada", "key": KEY, "nonce": "n".repeat(16)}),
     );
     let frame = reader.text();
-    assert_eq!(answer.body, frame);
+    assert_eq!(response.body, frame);
     let log = server.log_text();
     let stored = log.lines().nth(1).unwrap();
     let (public, crc) = stored.rsplit_once(",\"crc\":\"").unwrap();

@@ -72,8 +72,8 @@ fn the_field_that_nobody_sees_must_stay_empty() {
 fn the_same_text_again_is_refused_to_its_author_alone() {
     let server = Server::start(&["--rate", "100/60"]);
     let said = |body: Value| {
-        let answer = post(&server, &body);
-        (answer.status, answer.json()["error"].as_str().unwrap_or_default().to_owned())
+        let response = post(&server, &body);
+        (response.status, response.json()["error"].as_str().unwrap_or_default().to_owned())
     };
     let ok = (201, String::new());
     let again =
@@ -140,8 +140,8 @@ fn a_comment_costs_what_the_challenge_asks_for() {
         json!({"content": content, "nonce": "fedcba9876543210", "proof": good}),
         json!({"content": content, "nonce": NONCE, "proof": ""}),
     ] {
-        let answer = post(&server, &refused);
-        assert_eq!((answer.status, answer.error()), (403, missing.to_owned()), "{refused}");
+        let response = post(&server, &refused);
+        assert_eq!((response.status, response.error()), (403, missing.to_owned()), "{refused}");
     }
     let paid = json!({"content": content, "nonce": NONCE, "proof": good, "key": key});
     let mut client = Client::plain(&server);

@@ -154,8 +154,9 @@ fn the_environment_is_taken_as_flags_are_and_flags_win() {
         .start();
     assert!(get(&server, "/").body.contains("From outside"));
     for origin in ["https://a.example", "https://b.example"] {
-        let answer = request(&server, "GET", "/api/comments", &format!("Origin: {origin}\r\n"), "");
-        assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some(origin));
+        let response =
+            request(&server, "GET", "/api/comments", &format!("Origin: {origin}\r\n"), "");
+        assert_eq!(response.header("access-control-allow-origin").as_deref(), Some(origin));
     }
     assert!(server.log().exists());
     assert!(server.stop().success());

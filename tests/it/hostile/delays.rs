@@ -88,9 +88,9 @@ fn five_hundred_heads_of_one_byte_a_second_are_ended_and_a_page_comes_meanwhile(
     for (n, mut stream) in streams.iter().enumerate() {
         stream.write_all(&beginning[..cuts[n % cuts.len()]]).unwrap();
     }
-    for answer in one_byte_a_second(&server, streams, b'a') {
-        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-        assert!(answer.contains("of the head came within 10 s"), "{answer}");
+    for response in one_byte_a_second(&server, streams, b'a') {
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+        assert!(response.contains("of the head came within 10 s"), "{response}");
     }
     assert!(start.elapsed() >= Duration::from_secs(10), "only the deadline ends them");
     calm.returns(&server);
@@ -123,9 +123,9 @@ fn sixty_four_slow_bodies_and_as_many_who_never_read_keep_nobody_from_the_page()
             stream
         })
         .collect();
-    for answer in one_byte_a_second(&server, slow, b' ') {
-        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-        assert!(answer.contains("of 65536 of the body came within 10 s"), "{answer}");
+    for response in one_byte_a_second(&server, slow, b' ') {
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+        assert!(response.contains("of 65536 of the body came within 10 s"), "{response}");
     }
     println!("{} KiB while 64 answers wait", status(&server, "VmRSS"));
     // They are ended though they are still there, and have not been answered.

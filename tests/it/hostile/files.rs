@@ -20,7 +20,7 @@ const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const SWEEPS_MAX: usize = 5;
 
 /// The status of what comes on a connection; `None` where it is closed without a word.
-fn answer(stream: &mut TcpStream) -> Option<String> {
+fn status_of(stream: &mut TcpStream) -> Option<String> {
     let mut first = [0; 12];
     stream.read_exact(&mut first).ok()?;
     Some(String::from_utf8_lossy(&first[9..]).into_owned())
@@ -33,7 +33,7 @@ fn page_comes_back(server: &Server) {
         let mut stream = server.connect();
         // Who is turned away may be closed already.
         let _ = stream.write_all(PAGE);
-        if answer(&mut stream).as_deref() == Some("200") {
+        if status_of(&mut stream).as_deref() == Some("200") {
             return;
         }
         assert!(start.elapsed() < TIMEOUT, "the page does not come back");
@@ -53,7 +53,7 @@ fn sixty_four_files_taken_by_who_say_nothing_and_by_who_ask_are_had_again() {
                 let _ = stream.write_all(PAGE);
             }
             // Who asks after the server has said its word may get a reset instead of it.
-            let answers: Vec<_> = streams.iter_mut().map(answer).collect();
+            let answers: Vec<_> = streams.iter_mut().map(status_of).collect();
             let count = |status| answers.iter().filter(|one| one.as_deref() == status).count();
             let (served, refused, silent) = (count(Some("200")), count(Some("503")), count(None));
             println!("{served} served, {refused} refused, {silent} closed");
@@ -116,7 +116,7 @@ fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
                 stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
                 let _ = stream.write_all(PAGE);
             }
-            broken.push((spare, streams.iter_mut().map(answer).collect::<Vec<_>>()));
+            broken.push((spare, streams.iter_mut().map(status_of).collect::<Vec<_>>()));
             drop(streams);
             limit(1_000);
             page_comes_back(&server);

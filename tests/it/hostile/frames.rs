@@ -164,9 +164,9 @@ fn nesting_without_end_is_refused_wherever_json_is_read() {
                         if method == "DELETE" && status == 400 {
                             continue;
                         }
-                        let answer = request(&server, method, path, headers, &body);
-                        assert_eq!(answer.status, status, "{method} {field}: {answer:?}");
-                        assert!(answer.error().len() < 300, "{answer:?}");
+                        let response = request(&server, method, path, headers, &body);
+                        assert_eq!(response.status, status, "{method} {field}: {response:?}");
+                        assert!(response.error().len() < 300, "{response:?}");
                     }
                     if status == 400 {
                         let bytes = frame(FIN | TEXT, body.as_bytes());

@@ -30,12 +30,21 @@ fn refused(server: &Server, lines: &[u8], status: u16) {
             let bytes = [head.as_bytes(), lines, b"\r\n", SMUGGLED.as_bytes()].concat();
             // The server may refuse and close before it has read everything.
             let _ = stream.write_all(&bytes);
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap_or_else(|error| panic!("{error}: {shown:?}"));
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {answer:?}");
-            assert_eq!(header(&answer, "connection").as_deref(), Some("close"), "{shown:?}");
-            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "one answer: {shown:?}: {answer:?}");
-            let body = answer.split_once("\r\n\r\n").unwrap().1;
+            let mut response = String::new();
+            stream
+                .read_to_string(&mut response)
+                .unwrap_or_else(|error| panic!("{error}: {shown:?}"));
+            assert!(
+                response.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{shown:?}: {response:?}"
+            );
+            assert_eq!(header(&response, "connection").as_deref(), Some("close"), "{shown:?}");
+            assert_eq!(
+                response.matches("HTTP/1.1 ").count(),
+                1,
+                "one answer: {shown:?}: {response:?}"
+            );
+            let body = response.split_once("\r\n\r\n").unwrap().1;
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             let sentence = body["error"].as_str().unwrap();
             assert!(
@@ -157,13 +166,13 @@ fn a_transfer_encoding_is_400_in_whatever_spelling() {
     }
     // HTTP/1.0 has none, and must not be a way around.
     let old = format!("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}");
-    let answer = server.raw(old.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 400 ") && !answer.contains(" 404 "), "{answer:?}");
+    let response = server.raw(old.as_bytes());
+    assert!(response.starts_with("HTTP/1.1 400 ") && !response.contains(" 404 "), "{response:?}");
     // Another header than that one; what follows would be a request, and is none.
     let other = "POST / HTTP/1.1\r\nHost: x\r\nTransfer_Encoding: chunked\r\n\r\n0\r\n\r\n";
-    let answer = server.raw(format!("{other}{SMUGGLED}").as_bytes());
-    assert_eq!(answer.matches("HTTP/1.1 400 ").count(), 1, "{answer:?}");
-    assert!(!answer.contains("HTTP/1.1 404 "), "{answer:?}");
+    let response = server.raw(format!("{other}{SMUGGLED}").as_bytes());
+    assert_eq!(response.matches("HTTP/1.1 400 ").count(), 1, "{response:?}");
+    assert!(!response.contains("HTTP/1.1 404 "), "{response:?}");
     calm.returns(&server);
 }
 

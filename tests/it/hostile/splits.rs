@@ -59,9 +59,9 @@ fn a_get_a_post_and_an_upgrade_cut_at_any_byte_are_answered_each_with_its_own() 
         connection.send(first);
         settle(&mut elsewhere);
         connection.send(second);
-        let answer = connection.receive();
-        assert_eq!(answer.status, 201, "cut at {at}: {answer:?}");
-        assert_eq!(answer.json()["content"], format!("post {at:04}"));
+        let response = connection.receive();
+        assert_eq!(response.status, 201, "cut at {at}: {response:?}");
+        assert_eq!(response.json()["content"], format!("post {at:04}"));
     }
     let handshake = upgrade("page=split");
     for at in 1..handshake.len() + comment("0000").len() {

@@ -22,21 +22,21 @@ fn sites_that_are_allowed_may_read_and_write_and_others_not() {
         let header = format!("Origin: {origin}\r\n");
         for path in ["/api/comments", "/api/counts?page=/", "/api/comments?limit=0", "/api/nothing"]
         {
-            let answer = request(&server, "GET", path, &header, "");
+            let response = request(&server, "GET", path, &header, "");
             assert_eq!(
-                answer.header("access-control-allow-origin").as_deref(),
+                response.header("access-control-allow-origin").as_deref(),
                 Some(origin),
-                "{path}: {answer:?}"
+                "{path}: {response:?}"
             );
         }
-        let answer = request(&server, "POST", "/api/comments", &format!("{header}{JSON}"), &body);
+        let response = request(&server, "POST", "/api/comments", &format!("{header}{JSON}"), &body);
         assert_eq!(
-            (answer.status, answer.header("access-control-allow-origin").as_deref()),
+            (response.status, response.header("access-control-allow-origin").as_deref()),
             (201, Some(origin))
         );
-        let answer = request(&server, "POST", "/api/comments", &format!("{header}{JSON}"), "{}");
+        let response = request(&server, "POST", "/api/comments", &format!("{header}{JSON}"), "{}");
         assert_eq!(
-            (answer.status, answer.header("access-control-allow-origin").as_deref()),
+            (response.status, response.header("access-control-allow-origin").as_deref()),
             (400, Some(origin))
         );
         for (path, method) in
@@ -45,12 +45,12 @@ fn sites_that_are_allowed_may_read_and_write_and_others_not() {
             let headers = format!(
                 "{header}Access-Control-Request-Method: {method}\r\nAccess-Control-Request-Headers: authorization,content-type\r\n"
             );
-            let answer = request(&server, "OPTIONS", path, &headers, "");
-            assert!(matches!(answer.status, 200 | 204), "{answer:?}");
-            assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some(origin));
-            let methods = answer.header("access-control-allow-methods").unwrap();
+            let response = request(&server, "OPTIONS", path, &headers, "");
+            assert!(matches!(response.status, 200 | 204), "{response:?}");
+            assert_eq!(response.header("access-control-allow-origin").as_deref(), Some(origin));
+            let methods = response.header("access-control-allow-methods").unwrap();
             assert!(methods.contains(method), "{methods}");
-            let allowed = answer.header("access-control-allow-headers").unwrap().to_lowercase();
+            let allowed = response.header("access-control-allow-headers").unwrap().to_lowercase();
             assert!(
                 allowed.contains("content-type") && allowed.contains("authorization"),
                 "{allowed}"
@@ -77,9 +77,9 @@ fn sites_that_are_allowed_may_read_and_write_and_others_not() {
         format!("http://{}", host.ip()),
     ] {
         let header = format!("Origin: {origin}\r\n");
-        let answer = request(&server, "GET", "/api/comments", &header, "");
+        let response = request(&server, "GET", "/api/comments", &header, "");
         assert_eq!(
-            (answer.status, answer.header("access-control-allow-origin")),
+            (response.status, response.header("access-control-allow-origin")),
             (200, None),
             "{origin:?}"
         );
@@ -88,13 +88,14 @@ fn sites_that_are_allowed_may_read_and_write_and_others_not() {
             ("PATCH", "/api/comments/1", "{\"content\":\"y\"}"),
             ("DELETE", "/api/comments/1", ""),
         ] {
-            let answer = request(&server, method, path, &format!("{header}{}", bearer(KEY)), body);
-            assert!(answer.header("access-control-allow-origin").is_none(), "{origin:?}");
-            says(&answer, 403, &["origin"]);
+            let response =
+                request(&server, method, path, &format!("{header}{}", bearer(KEY)), body);
+            assert!(response.header("access-control-allow-origin").is_none(), "{origin:?}");
+            says(&response, 403, &["origin"]);
         }
-        let answer =
+        let response =
             request(&server, "POST", "/api/comments", &format!("{header}{FORM}"), "content=x");
-        assert_eq!(answer.status, 403, "a form from {origin:?}");
+        assert_eq!(response.status, 403, "a form from {origin:?}");
         let preflight = request(
             &server,
             "OPTIONS",
@@ -142,9 +143,9 @@ fn the_third_post_of_an_address_or_an_author_is_429_with_retry_after() {
         let headers = format!("X-Forwarded-For: {address}\r\n{JSON}");
         request(&server, "POST", "/api/comments", &headers, &body.to_string())
     };
-    let refused = |answer: &Response| {
-        says(answer, 429, &["2", "60"]);
-        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    let refused = |response: &Response| {
+        says(response, 429, &["2", "60"]);
+        let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&seconds), "{seconds}");
     };
     for n in 0..2 {
@@ -194,14 +195,14 @@ fn an_untrusted_peer_can_not_say_who_it_is() {
     let server = Server::start(&["--rate", "1/60", "--trust-proxy", "none"]);
     for (n, status) in [(1, 201), (2, 429), (3, 429)] {
         let headers = format!("X-Forwarded-For: 192.0.2.{n}\r\n{JSON}");
-        let answer = request(
+        let response = request(
             &server,
             "POST",
             "/api/comments",
             &headers,
             &json!({"content": "x"}).to_string(),
         );
-        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(response.status, status, "{response:?}");
     }
 }
 

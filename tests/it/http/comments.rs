@@ -28,14 +28,14 @@ fn a_post_is_201_with_the_line_and_200_when_its_nonce_is_known() {
         ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"]
     {
         let headers = format!("Content-Type: {content_type}\r\n");
-        let answer = request(
+        let response = request(
             &server,
             "POST",
             "/api/comments",
             &headers,
             &json!({"content": "x"}).to_string(),
         );
-        assert_eq!(answer.status, 201, "{content_type}: {answer:?}");
+        assert_eq!(response.status, 201, "{content_type}: {response:?}");
     }
 }
 
@@ -63,10 +63,10 @@ fn bad_posts_are_400_with_a_sentence_that_has_value_and_limit() {
         (json!([]), &[]),
         (json!("content"), &[]),
     ] {
-        let answer = post(&server, &body);
+        let response = post(&server, &body);
         // Too long is too long, by whichever limit.
         says(
-            &answer,
+            &response,
             if parts.iter().any(|part| part.contains("8193")) { 413 } else { 400 },
             parts,
         );
@@ -124,7 +124,7 @@ fn changing_needs_the_authors_key() {
         format!("Authorization: {KEY}\r\n{JSON}"),
     ] {
         for method in ["PATCH", "DELETE"] {
-            let answer = request(
+            let response = request(
                 &server,
                 method,
                 "/api/comments/1",
@@ -132,13 +132,13 @@ fn changing_needs_the_authors_key() {
                 if method == "PATCH" { &body } else { "" },
             );
             // What is no key at all may also be called so.
-            assert!(matches!(answer.status, 400 | 401 | 403), "{method} {headers}: {answer:?}");
+            assert!(matches!(response.status, 400 | 401 | 403), "{method} {headers}: {response:?}");
             assert_eq!(
-                answer.status == 403,
-                answer.status != 400 && answer.status != 401,
-                "{answer:?}"
+                response.status == 403,
+                response.status != 400 && response.status != 401,
+                "{response:?}"
             );
-            answer.error();
+            response.error();
         }
     }
     says(&request(&server, "PATCH", "/api/comments/1", &bearer(OTHER_KEY), &body), 403, &["1"]);
@@ -202,12 +202,12 @@ fn what_can_be_no_comment_is_404_by_any_method() {
     posted(&server, "x");
     for id in ["", "x", "-1", "0", "1/2", "1x", "+1", "99999999999999999999999", "%31"] {
         for (method, body) in [("GET", ""), ("PATCH", "{\"content\":\"y\"}"), ("DELETE", "")] {
-            let answer =
+            let response =
                 request(&server, method, &format!("/api/comments/{id}"), &bearer(KEY), body);
             // A number stands for a comment that could be there, and one that is written otherwise may stand for it too.
             let could_be = matches!(id, "0" | "99999999999999999999999" | "%31");
             let allowed: &[u16] = if could_be { &[403, 404, 405] } else { &[404] };
-            assert!(allowed.contains(&answer.status), "{method} {id:?}: {answer:?}");
+            assert!(allowed.contains(&response.status), "{method} {id:?}: {response:?}");
         }
     }
 }

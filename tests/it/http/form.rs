@@ -64,7 +64,7 @@ fn a_form_leads_nowhere_but_to_the_page() {
         "ü \"<>'%",
         "/",
     ] {
-        let answer = form(
+        let response = form(
             &server,
             &[
                 ("page", page),
@@ -73,7 +73,7 @@ fn a_form_leads_nowhere_but_to_the_page() {
                 ("next", "//evil"),
             ],
         );
-        let location = answer.header("location").unwrap_or_else(|| panic!("{answer:?}"));
+        let location = response.header("location").unwrap_or_else(|| panic!("{response:?}"));
         let rest = location
             .strip_prefix("/?page=")
             .unwrap_or_else(|| panic!("{page} leads to {location}"));
@@ -89,9 +89,9 @@ fn a_form_leads_nowhere_but_to_the_page() {
         &[("content", "x"), ("page", "")],
         &[("page", "/")],
     ] {
-        let answer = form(&server, bad);
-        assert_eq!(answer.status, 400, "{bad:?}: {answer:?}");
-        assert!(answer.header("location").is_none() && answer.header("x-evil").is_none());
+        let response = form(&server, bad);
+        assert_eq!(response.status, 400, "{bad:?}: {response:?}");
+        assert!(response.header("location").is_none() && response.header("x-evil").is_none());
     }
     for broken in ["content=%", "content=%zz", "content=%ff", "content=a%0"] {
         assert_eq!(request(&server, "POST", "/api/comments", FORM, broken).status, 400, "{broken}");
@@ -104,8 +104,8 @@ fn a_second_comment_from_the_same_form_is_not_lost_and_the_same_one_is_one() {
     // Held ones don't change the page, so a browser that asks with its ETag, or goes back, keeps the nonce.
     let nonce = hidden_nonce(&get(&server, "/"));
     for content in ["one", "one", "two", "one"] {
-        let answer = form(&server, &[("page", "/"), ("nonce", &nonce), ("content", content)]);
-        assert!(matches!(answer.status, 202 | 303), "{answer:?}");
+        let response = form(&server, &[("page", "/"), ("nonce", &nonce), ("content", content)]);
+        assert!(matches!(response.status, 202 | 303), "{response:?}");
     }
     let log = server.log_text();
     assert_eq!(log.matches("\"content\":\"one\"").count(), 1, "{log}");

@@ -13,10 +13,10 @@ use crate::support::{
 fn paged(server: &Server, start: &str, step: impl Fn(&[Value]) -> String) -> Vec<Vec<Value>> {
     let (mut query, mut pages) = (start.to_owned(), Vec::new());
     loop {
-        let answer = get(server, &format!("/api/comments?{query}")).json();
-        let comments = answer["comments"].as_array().unwrap().clone();
-        let more = answer["more"].as_bool().unwrap();
-        assert!(!more || !comments.is_empty(), "more, but nothing to go on from: {answer}");
+        let response = get(server, &format!("/api/comments?{query}")).json();
+        let comments = response["comments"].as_array().unwrap().clone();
+        let more = response["more"].as_bool().unwrap();
+        assert!(!more || !comments.is_empty(), "more, but nothing to go on from: {response}");
         query = format!("{start}&{}", step(&comments));
         pages.push(comments);
         assert!(pages.len() < 1_000, "no end");
@@ -53,16 +53,17 @@ fn history_is_paged_back_by_id_and_on_by_seq_without_gap_or_double() {
         // By seq: each comment's present line, the edited one last.
         let (mut since, mut on) = (0, Vec::new());
         loop {
-            let answer = get(&server, &format!("/api/comments?since={since}&limit={limit}")).json();
-            for comment in answer["comments"].as_array().unwrap() {
-                assert!(seq(comment) > since, "rising: {answer}");
+            let response =
+                get(&server, &format!("/api/comments?since={since}&limit={limit}")).json();
+            for comment in response["comments"].as_array().unwrap() {
+                assert!(seq(comment) > since, "rising: {response}");
                 since = seq(comment);
                 on.push(id(comment));
             }
-            if answer["more"] == false {
+            if response["more"] == false {
                 break;
             }
-            assert_eq!(answer["comments"].as_array().unwrap().len(), limit, "{answer}");
+            assert_eq!(response["comments"].as_array().unwrap().len(), limit, "{response}");
         }
         assert_eq!(on, [1, 5, 7, 9, 11, 13, 3], "limit {limit}");
     }
@@ -110,8 +111,8 @@ fn history_of_the_longest_comments_stops_early_and_says_more() {
         loop {
             let body = get(&server, &format!("/api/comments?{query}")).body;
             assert!(body.len() <= 1024 * 1024, "{} bytes", body.len());
-            let answer: Value = serde_json::from_str(&body).unwrap();
-            let ids: Vec<u64> = answer["comments"]
+            let response: Value = serde_json::from_str(&body).unwrap();
+            let ids: Vec<u64> = response["comments"]
                 .as_array()
                 .unwrap()
                 .iter()
@@ -124,7 +125,7 @@ fn history_of_the_longest_comments_stops_early_and_says_more() {
                 format!("limit=200&before={}", ids[0])
             };
             seen = if by_seq { [seen, ids].concat() } else { [ids, seen].concat() };
-            if answer["more"] == false {
+            if response["more"] == false {
                 break;
             }
         }
@@ -196,16 +197,16 @@ fn hostile_text_is_shown_as_text_wherever_it_comes_from() {
         format!("/{}", encoded(hostile)),
         format!("/?page={}", encoded("a\n<script>")),
     ] {
-        let answer = get(&server, &target);
-        assert!(answer.status >= 400, "{answer:?}");
-        let is_json = answer.header("content-type").as_deref() == Some("application/json");
-        assert!(is_json || !answer.body.contains("<script>"), "{answer:?}");
+        let response = get(&server, &target);
+        assert!(response.status >= 400, "{response:?}");
+        let is_json = response.header("content-type").as_deref() == Some("application/json");
+        assert!(is_json || !response.body.contains("<script>"), "{response:?}");
     }
-    let answer = form(&server, &[("page", hostile), ("content", ""), ("name", hostile)]);
+    let response = form(&server, &[("page", hostile), ("content", ""), ("name", hostile)]);
     assert!(
-        answer.header("content-type").as_deref() == Some("application/json")
-            || !answer.body.contains("<script>alert"),
-        "{answer:?}"
+        response.header("content-type").as_deref() == Some("application/json")
+            || !response.body.contains("<script>alert"),
+        "{response:?}"
     );
 }
 

@@ -10,9 +10,9 @@ mod responses;
 use crate::support::client::Response;
 
 /// Checks that an answer is an error with this status and a sentence that has these parts.
-fn says(answer: &Response, status: u16, parts: &[&str]) {
-    assert_eq!(answer.status, status, "{answer:?}");
-    let sentence = answer.error();
+fn says(response: &Response, status: u16, parts: &[&str]) {
+    assert_eq!(response.status, status, "{response:?}");
+    let sentence = response.error();
     assert!(
         !sentence.is_empty() && !sentence.ends_with('.') && !sentence.contains('\n'),
         "{sentence:?}"

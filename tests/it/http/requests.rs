@@ -35,13 +35,13 @@ fn a_body_of_64_kib_passes_and_one_byte_more_is_413() {
         let head = format!(
             "POST /api/comments HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: {length}\r\n\r\n"
         );
-        let answer = server.raw(head.as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
-        assert!(answer.contains(length), "{answer}");
+        let response = server.raw(head.as_bytes());
+        assert!(response.starts_with("HTTP/1.1 413 "), "{length}: {response}");
+        assert!(response.contains(length), "{response}");
     }
     for path in ["/", "/nothing", "/embed.js"] {
-        let answer = request(&server, "POST", path, JSON, &padded(65_537));
-        assert_eq!(answer.status, 413, "{path}");
+        let response = request(&server, "POST", path, JSON, &padded(65_537));
+        assert_eq!(response.status, 413, "{path}");
     }
     assert_eq!(get(&server, "/healthz").status, 200);
 }
@@ -54,18 +54,18 @@ fn a_head_of_16_kib_and_64_headers_passes_and_more_is_431() {
         format!("{start}{}\r\n\r\n", "a".repeat(length - start.len() - 4))
     };
     assert!(server.raw(of_length(16_384).as_bytes()).starts_with("HTTP/1.1 200 "));
-    let answer = server.raw(of_length(16_385).as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("16384"), "{answer}");
+    let response = server.raw(of_length(16_385).as_bytes());
+    assert!(response.starts_with("HTTP/1.1 431 ") && response.contains("16384"), "{response}");
     let with_headers = |count: usize| {
         let more: String = (2..count).map(|n| format!("X-{n}: y\r\n")).collect();
         format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n")
     };
     assert!(server.raw(with_headers(64).as_bytes()).starts_with("HTTP/1.1 200 "));
-    let answer = server.raw(with_headers(65).as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("64"), "{answer}");
+    let response = server.raw(with_headers(65).as_bytes());
+    assert!(response.starts_with("HTTP/1.1 431 ") && response.contains("64"), "{response}");
     // Megabytes of head: the answer arrives all the same.
-    let answer = server.raw(format!("GET /{} HTTP/1.1\r\n", "a".repeat(200_000)).as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let response = server.raw(format!("GET /{} HTTP/1.1\r\n", "a".repeat(200_000)).as_bytes());
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 }
 
 #[test]
@@ -121,17 +121,17 @@ fn anything_ambiguous_in_a_head_is_400_and_the_end_of_the_connection() {
         "G@T / HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET nothing HTTP/1.1\r\nHost: x\r\n\r\n",
     ] {
-        let answer = server.raw(format!("{head}{smuggled}").as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer}");
+        let response = server.raw(format!("{head}{smuggled}").as_bytes());
+        assert!(response.starts_with("HTTP/1.1 400 "), "{head:?}: {response}");
         assert_eq!(
-            answer.lines().filter(|line| line.starts_with("HTTP/1.1 ")).count(),
+            response.lines().filter(|line| line.starts_with("HTTP/1.1 ")).count(),
             1,
-            "nothing behind it is read: {head:?}: {answer}"
+            "nothing behind it is read: {head:?}: {response}"
         );
         assert!(
-            answer.to_ascii_lowercase().contains("connection: close")
-                && answer.contains("{\"error\":\""),
-            "{head:?}: {answer}"
+            response.to_ascii_lowercase().contains("connection: close")
+                && response.contains("{\"error\":\""),
+            "{head:?}: {response}"
         );
     }
     assert_eq!(get(&server, "/healthz").status, 200);
@@ -150,17 +150,17 @@ fn requests_of_one_connection_are_answered_in_order() {
          GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /api/counts?page=/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n\
          GET /after-the-end HTTP/1.1\r\nHost: x\r\n\r\n"
     );
-    let answer = server.raw(bytes.as_bytes());
-    let statuses: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).map(|each| &each[..3]).collect();
-    assert_eq!(statuses, ["200", "200", "201", "404", "200"], "{answer}");
-    assert!(answer.contains("{\"first\":0}") && answer.ends_with("{\"/\":1}"), "{answer}");
+    let response = server.raw(bytes.as_bytes());
+    let statuses: Vec<&str> = response.split("HTTP/1.1 ").skip(1).map(|each| &each[..3]).collect();
+    assert_eq!(statuses, ["200", "200", "201", "404", "200"], "{response}");
+    assert!(response.contains("{\"first\":0}") && response.ends_with("{\"/\":1}"), "{response}");
     // HTTP/1.0 ends by itself, and stays on request.
-    let answer = server.raw(b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n");
-    assert!(answer.contains(" 200 ") && answer.ends_with("{\"status\":\"ok\"}"), "{answer}");
-    let answer = server.raw(
+    let response = server.raw(b"GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n");
+    assert!(response.contains(" 200 ") && response.ends_with("{\"status\":\"ok\"}"), "{response}");
+    let response = server.raw(
         b"GET /healthz HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\nGET /nothing HTTP/1.0\r\nHost: x\r\n\r\n",
     );
-    assert!(answer.contains(" 200 ") && answer.contains(" 404 "), "{answer}");
+    assert!(response.contains(" 200 ") && response.contains(" 404 "), "{response}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn the_answer_to_a_refusal_arrives_though_the_client_goes_on_sending() {
         format!("POST /api/comments HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: 200000\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&[b'x'; 200_000]).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("200000"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 413 ") && response.contains("200000"), "{response}");
 }

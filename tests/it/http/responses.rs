@@ -27,9 +27,9 @@ fn what_is_not_there_is_404_and_what_is_not_done_is_405_with_allow() {
         "/.web.sock",
         "/embed.js%00",
     ] {
-        let answer = get(&server, path);
-        says(&answer, 404, &[]);
-        assert_eq!(answer.header("content-type").as_deref(), Some("application/json"), "{path}");
+        let response = get(&server, path);
+        says(&response, 404, &[]);
+        assert_eq!(response.header("content-type").as_deref(), Some("application/json"), "{path}");
     }
     says(
         &request(&server, "DELETE", "/api/comments/99999999999999999999999", &bearer(KEY), ""),
@@ -54,9 +54,9 @@ fn what_is_not_there_is_404_and_what_is_not_done_is_405_with_allow() {
         ("get", "/", "GET"),
     ] {
         let body = if matches!(method, "POST" | "PUT" | "PATCH") { "{}" } else { "" };
-        let answer = request(&server, method, path, JSON, body);
-        says(&answer, 405, &[method]);
-        let allow = answer.header("allow").unwrap_or_else(|| panic!("no Allow: {answer:?}"));
+        let response = request(&server, method, path, JSON, body);
+        says(&response, 405, &[method]);
+        let allow = response.header("allow").unwrap_or_else(|| panic!("no Allow: {response:?}"));
         assert!(allow.split(", ").any(|each| each == allowed), "{method} {path}: {allow}");
         assert!(!allow.split(", ").any(|each| each == method), "{method} {path}: {allow}");
     }
@@ -126,27 +126,32 @@ fn etags_answer_304_until_something_changes() {
             format!("\"other\", {etag}"),
             "*".to_owned(),
         ] {
-            let answer =
+            let response =
                 request(&server, "GET", path, &format!("If-None-Match: {condition}\r\n"), "");
-            assert_eq!((answer.status, &*answer.body), (304, ""), "{path} {condition}: {answer:?}");
-            assert!(
-                answer.header("etag").is_some() && answer.header("cache-control").is_some(),
-                "{answer:?}"
+            assert_eq!(
+                (response.status, &*response.body),
+                (304, ""),
+                "{path} {condition}: {response:?}"
             );
-            assert!(answer.header("vary").is_some(), "{answer:?}");
+            assert!(
+                response.header("etag").is_some() && response.header("cache-control").is_some(),
+                "{response:?}"
+            );
+            assert!(response.header("vary").is_some(), "{response:?}");
         }
         for other in ["\"other\"", "\"\"", "nonsense", ""] {
-            let answer = request(&server, "GET", path, &format!("If-None-Match: {other}\r\n"), "");
-            assert_eq!(answer.status, 200, "{path} {other:?}");
+            let response =
+                request(&server, "GET", path, &format!("If-None-Match: {other}\r\n"), "");
+            assert_eq!(response.status, 200, "{path} {other:?}");
         }
         let head = request(&server, "HEAD", path, &format!("If-None-Match: {etag}\r\n"), "");
         assert_eq!(head.status, 304, "{path}");
     }
     posted(&server, "changes it");
     for (path, etag) in paths.iter().zip(&etags).filter(|(path, _)| !path.starts_with("/embed")) {
-        let answer = request(&server, "GET", path, &format!("If-None-Match: {etag}\r\n"), "");
-        assert_eq!(answer.status, 200, "{path}");
-        assert_ne!(answer.header("etag").as_ref(), Some(etag), "{path}");
+        let response = request(&server, "GET", path, &format!("If-None-Match: {etag}\r\n"), "");
+        assert_eq!(response.status, 200, "{path}");
+        assert_ne!(response.header("etag").as_ref(), Some(etag), "{path}");
     }
 }
 
@@ -161,16 +166,16 @@ fn headers_say_how_long_to_keep_and_what_a_browser_may_do() {
         ("/embed.js", "text/javascript; charset=utf-8", "max-age=300"),
         ("/embed.css", "text/css; charset=utf-8", "max-age=300"),
     ] {
-        let answer = get(&server, path);
-        assert_eq!(answer.header("content-type").as_deref(), Some(content_type), "{path}");
-        assert!(answer.header("cache-control").unwrap().contains(cache), "{path}");
-        let vary = answer.header("vary").unwrap();
+        let response = get(&server, path);
+        assert_eq!(response.header("content-type").as_deref(), Some(content_type), "{path}");
+        assert!(response.header("cache-control").unwrap().contains(cache), "{path}");
+        let vary = response.header("vary").unwrap();
         assert!(vary.contains("Origin") && vary.contains("Accept-Encoding"), "{path}: {vary}");
-        assert_eq!(answer.header("x-content-type-options").as_deref(), Some("nosniff"), "{path}");
-        assert_eq!(answer.header("referrer-policy").as_deref(), Some("same-origin"), "{path}");
-        assert!(answer.header("date").is_some(), "{path}");
+        assert_eq!(response.header("x-content-type-options").as_deref(), Some("nosniff"), "{path}");
+        assert_eq!(response.header("referrer-policy").as_deref(), Some("same-origin"), "{path}");
+        assert!(response.header("date").is_some(), "{path}");
         for name in ["server", "set-cookie"] {
-            assert!(answer.header(name).is_none(), "{name} of {path}");
+            assert!(response.header(name).is_none(), "{name} of {path}");
         }
     }
     let page = get(&server, "/");

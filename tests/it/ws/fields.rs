@@ -131,16 +131,16 @@ fn pages_have_1_to_512_bytes_and_no_control_characters() {
         ("\u{85}".into(), vec!["page"]),
     ] {
         for path in ["/ws/comments/?page=", "/ws/comments/?count="] {
-            let answer =
+            let response =
                 refused_upgrade(&server, &format!("{path}{}", encoded(&page)), SUBPROTOCOL);
-            assert_eq!(answer.status, 400, "{path}{page:?}");
-            says(&answer.json(), &parts);
+            assert_eq!(response.status, 400, "{path}{page:?}");
+            says(&response.json(), &parts);
         }
     }
     for broken in ["%", "%4", "%zz", "%ff", "%c3", "%ed%a0%80"] {
-        let answer = refused_upgrade(&server, &format!("/ws/comments/?page=a{broken}"), "");
-        assert_eq!(answer.status, 400, "{broken}");
-        says(&answer.json(), &[]);
+        let response = refused_upgrade(&server, &format!("/ws/comments/?page=a{broken}"), "");
+        assert_eq!(response.status, 400, "{broken}");
+        says(&response.json(), &[]);
     }
 }
 
@@ -161,12 +161,12 @@ fn last_takes_200_and_not_201() {
     }
     for query in ["last=201", "last=18446744073709551616", "last=-1", "last=x", "last=", "last=1.5"]
     {
-        let answer = refused_upgrade(&server, &format!("/ws/comments/?{query}"), SUBPROTOCOL);
-        assert_eq!(answer.status, 400, "{query}");
-        says(&answer.json(), &["last"]);
+        let response = refused_upgrade(&server, &format!("/ws/comments/?{query}"), SUBPROTOCOL);
+        assert_eq!(response.status, 400, "{query}");
+        says(&response.json(), &["last"]);
     }
-    let answer = refused_upgrade(&server, "/ws/comments/?last=201", "");
-    says(&answer.json(), &["201", "200"]);
+    let response = refused_upgrade(&server, "/ws/comments/?last=201", "");
+    says(&response.json(), &["201", "200"]);
 }
 
 #[test]
@@ -195,10 +195,10 @@ fn counts_of_100_pages_are_told_and_not_of_101() {
         "{messages} messages in {:?}",
         started.elapsed()
     );
-    let answer =
+    let response =
         refused_upgrade(&server, &format!("/ws/comments/?{}", &pages(101)[1..]), SUBPROTOCOL);
-    assert_eq!(answer.status, 400);
-    says(&answer.json(), &["101", "100"]);
+    assert_eq!(response.status, 400);
+    says(&response.json(), &["101", "100"]);
 }
 
 #[test]

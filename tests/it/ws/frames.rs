@@ -212,12 +212,16 @@ fn a_close_is_echoed_and_the_connection_ended() {
         let bytes =
             [frame(FIN | CLOSE, payload), frame(FIN | TEXT, b"{\"content\":\"late\"}")].concat();
         client.send_bytes(&bytes);
-        let mut answer = Vec::new();
-        client.socket.get_mut().read_to_end(&mut answer).unwrap();
+        let mut response = Vec::new();
+        client.socket.get_mut().read_to_end(&mut response).unwrap();
         let code = &payload[..payload.len().min(2)];
-        assert_eq!(answer.first(), Some(&(FIN | CLOSE)), "{payload:x?}");
-        assert_eq!(usize::from(answer[1]), answer.len() - 2, "one frame, unmasked: {answer:x?}");
-        assert_eq!(&answer[2..answer.len().min(2 + code.len())], code, "{answer:x?}");
+        assert_eq!(response.first(), Some(&(FIN | CLOSE)), "{payload:x?}");
+        assert_eq!(
+            usize::from(response[1]),
+            response.len() - 2,
+            "one frame, unmasked: {response:x?}"
+        );
+        assert_eq!(&response[2..response.len().min(2 + code.len())], code, "{response:x?}");
     }
     let mut client = Client::plain(&server);
     client.send_bytes(&frame(FIN | CLOSE, b"\x03\xe8\xff"));

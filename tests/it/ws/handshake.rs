@@ -31,9 +31,9 @@ fn resuming_needs_the_subprotocol_and_the_log() {
         (format!("since=&log={log}"), SUBPROTOCOL, "since"),
         (format!("since=18446744073709551616&log={log}"), SUBPROTOCOL, "since"),
     ] {
-        let answer = refused_upgrade(&server, &format!("/ws/comments/?{query}"), headers);
-        assert_eq!(answer.status, 400, "{query}");
-        says(&answer.json(), &[part]);
+        let response = refused_upgrade(&server, &format!("/ws/comments/?{query}"), headers);
+        assert_eq!(response.status, 400, "{query}");
+        says(&response.json(), &[part]);
     }
     let mut resumed = Client::full(&server, &format!("since=0&log={log}"));
     assert_eq!(resumed.json()["hello"]["resumed"], true);
@@ -45,23 +45,23 @@ fn only_the_subprotocol_that_is_known_is_spoken() {
     for offered in
         ["sayso.1", "chat, sayso.1", "sayso.1,chat", "chat\r\nSec-WebSocket-Protocol: sayso.1"]
     {
-        let answer = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
+        let response = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
         assert_eq!(
-            (answer.status, answer.header("sec-websocket-protocol").as_deref()),
+            (response.status, response.header("sec-websocket-protocol").as_deref()),
             (101, Some("sayso.1")),
             "{offered}"
         );
     }
     for offered in ["chat", "sayso.2", "sayso.10", "Sayso.1", "graphql-ws, sayso"] {
-        let answer = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
+        let response = handshake(&server, "", &format!("Sec-WebSocket-Protocol: {offered}\r\n"));
         assert_eq!(
-            (answer.status, answer.header("sec-websocket-protocol")),
+            (response.status, response.header("sec-websocket-protocol")),
             (101, None),
             "{offered}"
         );
     }
-    let answer = handshake(&server, "", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
-    assert_eq!((answer.status, answer.header("sec-websocket-extensions")), (101, None));
+    let response = handshake(&server, "", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    assert_eq!((response.status, response.header("sec-websocket-extensions")), (101, None));
 }
 
 #[test]
@@ -78,17 +78,17 @@ fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
         assert_eq!(handshake(&server, without, with).status, 101, "{with:?}");
     }
     for version in ["12", "8", "130", "x", ""] {
-        let answer = handshake(
+        let response = handshake(
             &server,
             "Sec-WebSocket-Version",
             &format!("Sec-WebSocket-Version: {version}\r\n"),
         );
         assert_eq!(
-            (answer.status, answer.header("sec-websocket-version").as_deref()),
+            (response.status, response.header("sec-websocket-version").as_deref()),
             (426, Some("13")),
             "{version:?}"
         );
-        says(&answer.json(), &["13"]);
+        says(&response.json(), &["13"]);
     }
     for key in [
         "",
@@ -97,10 +97,10 @@ fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
         "not base64, not at all!!",
         "dGhlIHNhbXBsZSBub25jZQ==,x",
     ] {
-        let answer =
+        let response =
             handshake(&server, "Sec-WebSocket-Key", &format!("Sec-WebSocket-Key: {key}\r\n"));
-        assert_eq!(answer.status, 400, "{key:?}");
-        says(&answer.json(), &[]);
+        assert_eq!(response.status, 400, "{key:?}");
+        says(&response.json(), &[]);
     }
     assert_eq!(handshake(&server, "Sec-WebSocket-Key", "").status, 400);
     let twice = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -108,12 +108,12 @@ fn a_handshake_is_taken_in_any_spelling_and_refused_with_the_reason() {
     for path in
         ["/ws/", "/ws/nothing/", "/ws/comments/more", "/ws/commentsx", "/WS/comments/", "/nothing"]
     {
-        let answer = refused_upgrade(&server, path, SUBPROTOCOL);
-        assert_eq!(answer.status, 404, "{path}");
-        says(&answer.json(), &[]);
+        let response = refused_upgrade(&server, path, SUBPROTOCOL);
+        assert_eq!(response.status, 404, "{path}");
+        says(&response.json(), &[]);
     }
-    let answer = get(&server, "/ws/comments/");
-    assert!(matches!(answer.status, 400 | 426), "{answer:?}");
+    let response = get(&server, "/ws/comments/");
+    assert!(matches!(response.status, 400 | 426), "{response:?}");
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn the_connection_of_a_refused_handshake_can_be_used_again() {
     let mut connection = server.connection();
     let host = server.address;
     let wrong = upgrade("last=201");
-    let answer = connection.exchange(wrong);
-    assert_eq!(answer.status, 400);
-    if answer.header("connection").as_deref() != Some("close") {
+    let response = connection.exchange(wrong);
+    assert_eq!(response.status, 400);
+    if response.header("connection").as_deref() != Some("close") {
         let page = connection.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         assert_eq!(page.status, 200);
         let mut client = Client::open_on(connection, "/ws/comments/", "").unwrap();

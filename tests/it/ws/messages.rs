@@ -83,9 +83,9 @@ fn json_nested_100_000_deep_is_a_sentence_or_too_long_and_never_a_crash() {
         client.send_bytes(&frame(FIN | TEXT, open.as_bytes()));
         says(&client.line(), &[]);
         works(&mut client);
-        let answer = request(&server, "POST", "/api/comments", JSON, &open);
-        assert_eq!(answer.status, 400, "{opening}");
-        assert!(answer.error().len() < 300, "{}", answer.error().len());
+        let response = request(&server, "POST", "/api/comments", JSON, &open);
+        assert_eq!(response.status, 400, "{opening}");
+        assert!(response.error().len() < 300, "{}", response.error().len());
     }
     let closed = "[".repeat(30_000) + &"]".repeat(30_000);
     let message = format!("{{\"content\":\"x\",\"other\":{closed}}}");
@@ -95,8 +95,8 @@ fn json_nested_100_000_deep_is_a_sentence_or_too_long_and_never_a_crash() {
     client.send_bytes(&frame(FIN | TEXT, "[".repeat(100_000).as_bytes()));
     assert_eq!(client.close_code(), Some(1009));
     let deep = "[".repeat(100_000);
-    let answer = request(&server, "POST", "/api/comments", JSON, &deep);
-    assert_eq!(answer.status, 413);
+    let response = request(&server, "POST", "/api/comments", JSON, &deep);
+    assert_eq!(response.status, 413);
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn a_held_comment_is_its_authors_alone_until_it_is_released() {
 
     // Nobody but a moderator releases it.
     for headers in [JSON, &bearer(KEY), &bearer("wrong-token-wrong-token")] {
-        let answer = moderate(&server, headers, &line["id"], "public");
+        let response = moderate(&server, headers, &line["id"], "public");
         // 404 is as good: that there is something to release is nobody else's business.
-        assert!(matches!(answer.status, 403 | 404), "{answer:?}");
+        assert!(matches!(response.status, 403 | 404), "{response:?}");
     }
     let released = moderate(&server, &admin, &line["id"], "public");
     assert_eq!(released.status, 200, "{released:?}");
@@ -174,15 +174,15 @@ fn what_is_held_stays_held_when_it_is_edited_answered_or_asked_for_by_nonce() {
     let repeated =
         post(&server, &json!({"content": "x", "key": OTHER_KEY, "nonce": "nonce-that-is-held"}));
     assert!(!repeated.body.contains("held and edited"), "{repeated:?}");
-    let answer = post(&server, &json!({"content": "x", "parent": held["id"], "key": OTHER_KEY}));
+    let response = post(&server, &json!({"content": "x", "parent": held["id"], "key": OTHER_KEY}));
     let unknown = post(&server, &json!({"content": "x", "parent": 9_999, "key": OTHER_KEY}));
-    assert_eq!(answer.status, unknown.status, "{answer:?}");
+    assert_eq!(response.status, unknown.status, "{response:?}");
     let strange = bearer(OTHER_KEY);
     for (method, body) in [("PATCH", "{\"content\":\"x\"}"), ("DELETE", "")] {
-        let answer =
+        let response =
             request(&server, method, &format!("/api/comments/{}", held["id"]), &strange, body);
-        assert!(matches!(answer.status, 403 | 404), "{answer:?}");
-        assert!(!answer.body.contains("held and edited"), "{answer:?}");
+        assert!(matches!(response.status, 403 | 404), "{response:?}");
+        assert!(!response.body.contains("held and edited"), "{response:?}");
     }
     let released = moderate(&server, &admin, &held["id"], "public").json();
     assert_eq!(released["content"], "held and edited");
@@ -234,7 +234,7 @@ fn a_moderators_change_of_two_things_is_done_whole_or_refused() {
     let (server, admin) = moderated("none");
     let id = posted(&server, "first")["id"].clone();
     let both = json!({"content": "second", "status": "hidden"}).to_string();
-    let answer = request(&server, "PATCH", &format!("/api/comments/{id}"), &admin, &both);
-    let done = answer.status == 200 && answer.json()["content"] == "second";
-    assert!(done || answer.status == 400, "half of it is dropped in silence: {answer:?}");
+    let response = request(&server, "PATCH", &format!("/api/comments/{id}"), &admin, &both);
+    let done = response.status == 200 && response.json()["content"] == "second";
+    assert!(done || response.status == 400, "half of it is dropped in silence: {response:?}");
 }

@@ -7,10 +7,6 @@ mod damage;
 mod judge;
 mod script;
 
-use checks::{check_again, check_opened, check_refusal, check_survey};
-use damage::mistreat;
-use script::{Script, write};
-
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -30,6 +26,11 @@ use sayso::{
     sight::Sight,
 };
 
+use self::{
+    checks::{check_again, check_opened, check_refusal, check_survey},
+    damage::mistreat,
+    script::{Script, write},
+};
 use crate::model::Machine;
 
 /// What is done to a file, at most.

@@ -9,7 +9,8 @@ import { live, say, site } from './widget.mjs';
 
 const STATIC = new URL('../../static/', import.meta.url);
 const BYTES_MAX = 15_360;
-const TASK_MAX = 100;
+/** Tasks that are long, and the longest that one may be, ms. */
+const [TASK_MIN, TASK_MAX] = [50, 100];
 
 test('what a reader needs is at most 15 KB as it is sent, and each other file little', async (t) => {
   const size = async (name) => {
@@ -139,22 +140,35 @@ test('the demo shows two threads, one restyled and in German', async () => {
   assert.equal(await page.locator('#themed .send').evaluate((node) => getComputedStyle(node).backgroundColor), 'rgb(163, 52, 28)');
 });
 
-/** Tasks that kept the page from answering, ms. */
-const watchTasks = (page) => page.evaluate(() => {
-  window.long = [];
-  new PerformanceObserver((list) => window.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ entryTypes: ['longtask'] });
-});
+/**
+ * Watches what keeps the page from answering. The function that comes back tells how long each such task took, in ms of the
+ * processor: that other programs took their share of it meanwhile is none of the page's doing.
+ */
+async function watchTasks(page) {
+  const browser = page.context().browser();
+  await browser.startTracing(page, { categories: ['toplevel', '__metadata'] });
+  return async () => {
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+    const thread = ({ pid, tid }) => `${pid} ${tid}`;
+    const isMain = ({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain';
+    const main = new Set(traceEvents.filter(isMain).map(thread));
+    const isTask = (event) => event.name.endsWith('RunTask') && event.tdur !== undefined && main.has(thread(event));
+    const tasks = traceEvents.filter(isTask).map(({ tdur }) => tdur / 1_000);
+    assert.ok(tasks.length > 0, 'nothing was measured');
+    return tasks.filter((task) => task >= TASK_MIN);
+  };
+}
 
 test('a thousand comments in ten seconds leave the page at ease', async (t) => {
   const page = await live();
-  await watchTasks(page);
+  const longTasks = await watchTasks(page);
   for (let i = 0; i < 100; i++) {
     const until = Date.now() + 100;
     await Promise.all(Array.from({ length: 10 }, (_, k) => server.post({ content: `comment ${i * 10 + k} of *many*`, name: `n${k}` })));
     await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
   }
   await until(async () => await page.locator('.count').textContent() === '1,000', 'all to be there');
-  const long = await page.evaluate(() => window.long);
+  const long = await longTasks();
   t.diagnostic(`long tasks: ${long.map(Math.round)}`);
   assert.ok(Math.max(0, ...long) <= TASK_MAX, `${long}`);
   assert.ok(await page.locator('.unseen').textContent(), 'they were announced');
@@ -163,10 +177,10 @@ test('a thousand comments in ten seconds leave the page at ease', async (t) => {
 test('where comments cost work, it is done without notice, and what waited offline pays too', async (t) => {
   await replaceServer({ flags: ['--challenge', '16'] });
   const ada = await live();
-  await watchTasks(ada);
+  const longTasks = await watchTasks(ada);
   await say(ada, 'worth it');
   await ada.locator('.comment', { hasText: 'worth it' }).locator('time').waitFor();
-  const long = await ada.evaluate(() => window.long);
+  const long = await longTasks();
   t.diagnostic(`long tasks: ${long.map(Math.round)}`);
   assert.ok(Math.max(0, ...long) <= TASK_MAX, `${long}`);
   await server.kill();
@@ -243,10 +257,10 @@ test('a page with 10,000 comments stays usable', async (t) => {
   const page = await live(`${server.url}/#sayso-1`);
   await page.locator('.text', { hasText: /^comment 1$/ }).waitFor({ timeout: 60_000 });
   assert.equal(await page.locator('.item').count(), 10_000);
-  await watchTasks(page);
+  const longTasks = await watchTasks(page);
   await say(page, 'still here');
   await page.locator('.comment', { hasText: 'still here' }).locator('time').waitFor();
-  const long = await page.evaluate(() => window.long);
+  const long = await longTasks();
   t.diagnostic(`long tasks: ${long.map(Math.round)}`);
   assert.ok(Math.max(0, ...long) <= 3 * TASK_MAX, `${long}`);
 });

@@ -85,6 +85,7 @@ fn head_is_get_without_the_body() {
         for _ in 0..2 {
             connection.send(format!("HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
             let head = connection.receive_head();
+            assert!(connection.buffer().is_empty(), "{path} has a body");
             assert_eq!((head.status, &*head.body), (full.status, ""), "{path}");
             for name in [
                 "content-type",

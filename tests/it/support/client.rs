@@ -128,7 +128,17 @@ impl Connection {
     }
 }
 
-/// One request on a connection of its own.
+/// Checks that an error is one sentence without its full stop, and has these parts.
+#[track_caller]
+pub fn check_sentence(sentence: &str, parts: &[&str]) {
+    let is_one = !sentence.is_empty() && !sentence.ends_with('.') && !sentence.contains('\n');
+    assert!(is_one, "{sentence:?}");
+    for part in parts {
+        assert!(sentence.contains(part), "{sentence:?} does not say {part:?}");
+    }
+}
+
+/// One request on a connection of its own, on which nothing comes behind the response.
 pub fn request(server: &Server, method: &str, target: &str, headers: &str, body: &str) -> Response {
     let length =
         if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
@@ -136,7 +146,9 @@ pub fn request(server: &Server, method: &str, target: &str, headers: &str, body:
     let mut connection = server.connection();
     connection
         .send(format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n{body}"));
-    if method == "HEAD" { connection.receive_head() } else { connection.receive() }
+    let response = if method == "HEAD" { connection.receive_head() } else { connection.receive() };
+    assert!(connection.buffer().is_empty(), "something comes behind the response: {response:?}");
+    response
 }
 
 pub fn get(server: &Server, target: &str) -> Response {

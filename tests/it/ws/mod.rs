@@ -9,19 +9,17 @@ mod readers;
 
 use serde_json::{Value, json};
 
-use crate::support::{client::Response, frames::Client, server::Server};
+use crate::support::{
+    client::{Response, check_sentence},
+    frames::Client,
+    server::Server,
+};
 
 /// Checks that an error is one sentence with these parts, and gives its nonce.
 fn says(error: &Value, parts: &[&str]) -> Value {
     let sentence = error["error"].as_str().unwrap_or_else(|| panic!("no error: {error}"));
-    assert!(
-        !sentence.is_empty() && !sentence.ends_with('.') && !sentence.contains('\n'),
-        "{sentence:?}"
-    );
+    check_sentence(sentence, parts);
     assert!(!sentence.starts_with(|first: char| first.is_uppercase()), "{sentence:?}");
-    for part in parts {
-        assert!(sentence.contains(part), "{sentence:?} does not say {part:?}");
-    }
     error["nonce"].clone()
 }
 

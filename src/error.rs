@@ -1,6 +1,6 @@
 //! What ends the process: what the world did wrong, with the path or the address in it.
 //!
-//! Knows nobody else. What a client did wrong is a `Reject` and ends nothing; our own mistakes are assertions.
+//! Knows nobody else. What a client did wrong is a `Rejection` and ends nothing; our own mistakes are assertions.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};

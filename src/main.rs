@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use sayso::{
-    config::{self, Command, HELP},
-    doctor,
+    cli::config::{self, HELP, Subcommand},
+    cli::doctor,
+    cli::maintenance,
+    cli::serve,
+    cli::stdout,
     error::Error,
-    say, serve, tend,
 };
 
 fn main() -> ExitCode {
@@ -19,14 +21,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn obey(command: Command) -> Result<(), Error> {
+fn obey(command: Subcommand) -> Result<(), Error> {
     match command {
-        Command::Serve(config) => serve::run(config),
-        Command::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
-        Command::Help => say::line(format_args!("{}", HELP.trim_end())),
-        Command::Version => say::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
-        Command::Check { data } => tend::check(&data),
-        Command::Repair { data } => tend::repair(&data),
-        Command::Compact { data } => tend::compact(&data),
+        Subcommand::Serve(config) => serve::run(config),
+        Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
+        Subcommand::Help => stdout::line(format_args!("{}", HELP.trim_end())),
+        Subcommand::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
+        Subcommand::Check { data } => maintenance::check(&data),
+        Subcommand::Repair { data } => maintenance::repair(&data),
+        Subcommand::Compact { data } => maintenance::compact(&data),
     }
 }

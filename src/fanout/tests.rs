@@ -1,4 +1,4 @@
-//! Tests of `fanout.rs` and `backlog.rs`, on sinks in memory.
+//! Tests of `fanout.rs` and `outbox.rs`, on sinks in memory.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::backlog::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX};
+use crate::fanout::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX};
 
 /// A socket's write side that has room for so many bytes.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Hall {
         Hall { shard: Shard::new(waiting.clone()), waiting }
     }
 
-    fn turn(&mut self, orders: Vec<Order<End>>) {
+    fn turn(&mut self, orders: Vec<ShardCommand<End>>) {
         self.shard.turn(&mut orders.into_iter());
     }
 
@@ -58,8 +58,8 @@ impl Hall {
     fn reader(&mut self, reader: ReaderId, tier: Tier, room: usize) -> Rc<Pipe> {
         let pipe = Rc::new(Pipe { room: Cell::new(room), ..Pipe::default() });
         let sink = End(pipe.clone());
-        let join = Order::Join { reader, sink, greeting: Vec::new(), topic: 1, tier };
-        self.turn(vec![join, Order::Live { reader }]);
+        let join = ShardCommand::Join { reader, sink, greeting: Vec::new(), topic: 1, tier };
+        self.turn(vec![join, ShardCommand::Live { reader }]);
         pipe
     }
 
@@ -74,9 +74,9 @@ fn frame_of(text: &str) -> Vec<u8> {
     frame
 }
 
-fn publish(text: &str) -> Order<End> {
+fn publish(text: &str) -> ShardCommand<End> {
     let full: Frames = frame_of(text).into();
-    Order::Publish(vec![Parcel { topic: 1, plain: full.clone(), full }])
+    ShardCommand::Publish(vec![Delivery { topic: 1, plain: full.clone(), full }])
 }
 
 fn frames(texts: &[&str]) -> Vec<u8> {
@@ -96,7 +96,7 @@ fn a_readers_own_frames_keep_their_place_among_everyones() {
     let mut hall = Hall::new();
     let (one, two) =
         (hall.reader(1, Tier::Full, usize::MAX), hall.reader(2, Tier::Full, usize::MAX));
-    let own = Order::Send { reader: 1, frames: frame_of("own"), sent: None };
+    let own = ShardCommand::Send { reader: 1, frames: frame_of("own"), sent: None };
     hall.turn(vec![publish("a"), own, publish("b")]);
     assert_eq!(*one.taken.borrow(), frames(&["a", "own", "b"]));
     assert_eq!(*two.taken.borrow(), frames(&["a", "b"]));
@@ -109,12 +109,17 @@ fn live_frames_wait_behind_the_history_and_what_was_before_the_join_is_not_sent(
     let sink = End(pipe.clone());
     let greeting = b"101".to_vec();
     hall.reader(9, Tier::Full, usize::MAX);
-    let join = Order::Join { reader: 1, sink, greeting, topic: 1, tier: Tier::Full };
+    let join = ShardCommand::Join { reader: 1, sink, greeting, topic: 1, tier: Tier::Full };
     hall.turn(vec![publish("before"), join, publish("live 1")]);
     hall.turn(vec![publish("live 2")]);
     assert_eq!(*pipe.taken.borrow(), b"101");
-    let history = Order::Send { reader: 1, frames: frame_of("history"), sent: None };
-    hall.turn(vec![history, publish("live 3"), Order::Live { reader: 1 }, publish("live 4")]);
+    let history = ShardCommand::Send { reader: 1, frames: frame_of("history"), sent: None };
+    hall.turn(vec![
+        history,
+        publish("live 3"),
+        ShardCommand::Live { reader: 1 },
+        publish("live 4"),
+    ]);
     let after = frames(&["history", "live 1", "live 2", "live 3", "live 4"]);
     assert_eq!(pipe.taken.borrow()[3..], after);
 }
@@ -124,11 +129,11 @@ fn plain_readers_get_only_what_is_for_them() {
     let mut hall = Hall::new();
     let (plain, full) =
         (hall.reader(1, Tier::Plain, usize::MAX), hall.reader(2, Tier::Full, usize::MAX));
-    let parcel = |plain: &[u8], full: &str| {
+    let delivery = |plain: &[u8], full: &str| {
         let (plain, full) = (plain.to_vec().into(), frame_of(full).into());
-        Order::Publish(vec![Parcel { topic: 1, plain, full }])
+        ShardCommand::Publish(vec![Delivery { topic: 1, plain, full }])
     };
-    hall.turn(vec![parcel(b"", "tombstone"), parcel(&frame_of("line"), "line")]);
+    hall.turn(vec![delivery(b"", "tombstone"), delivery(&frame_of("line"), "line")]);
     assert_eq!(*plain.taken.borrow(), frames(&["line"]));
     assert_eq!(*full.taken.borrow(), frames(&["tombstone", "line"]));
 }
@@ -143,7 +148,7 @@ fn a_slow_reader_gets_everything_later_and_costs_the_others_no_send() {
     assert_eq!(slow.sends.get(), sends, "a socket that is full is left alone");
     assert!(hall.waiting() > 0);
     slow.room.set(usize::MAX);
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     for pipe in [slow, quick] {
         assert_eq!(*pipe.taken.borrow(), frames(&["first", "second", "third"]));
     }
@@ -160,13 +165,13 @@ fn a_reader_that_does_not_keep_up_is_sent_its_partial_frame_and_1013() {
         assert!(hall.waiting() <= OUTBOX_BYTES_MAX, "{} bytes wait", hall.waiting());
     }
     pipe.room.set(usize::MAX);
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     let expected = [frame_of(&text), frame::close(CloseCode::TryAgain)].concat();
     assert!(*pipe.taken.borrow() == expected, "{} bytes", pipe.taken.borrow().len());
     assert_eq!((pipe.shut.get(), hall.waiting()), (Some(Shutdown::Write), 0));
     hall.turn(vec![publish("too late")]);
     assert_eq!(pipe.taken.borrow().len(), expected.len());
-    hall.shard.close_overdue(Instant::now() + CLOSE_PATIENCE);
+    hall.shard.close_overdue(Instant::now() + CLOSE_TIMEOUT);
     assert_eq!(pipe.shut.get(), Some(Shutdown::Both));
 }
 
@@ -179,12 +184,12 @@ fn all_backlogs_together_are_bounded_too() {
         hall.turn(vec![publish(&text)]);
     }
     assert!(hall.waiting() <= OUTBOXES_BYTES_MAX, "{} bytes wait", hall.waiting());
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     assert!(hall.waiting() <= OUTBOXES_BYTES_MAX, "{} bytes wait", hall.waiting());
     let closed = hall.shard.closing.len();
     assert!(closed > 0 && closed < 400, "{closed} were given up");
     pipes.iter().for_each(|pipe| pipe.room.set(usize::MAX));
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     assert_eq!(hall.waiting(), 0);
 }
 
@@ -193,10 +198,10 @@ fn who_was_refused_a_history_is_sent_nothing_behind_the_gap() {
     let mut hall = Hall::new();
     let pipe = Rc::new(Pipe { room: Cell::new(usize::MAX), ..Pipe::default() });
     let (sink, greeting) = (End(pipe.clone()), Vec::new());
-    hall.turn(vec![Order::Join { reader: 1, sink, greeting, topic: 1, tier: Tier::Full }]);
+    hall.turn(vec![ShardCommand::Join { reader: 1, sink, greeting, topic: 1, tier: Tier::Full }]);
     hall.waiting.store(OUTBOXES_BYTES_MAX, std::sync::atomic::Ordering::Relaxed);
-    let history = Order::Send { reader: 1, frames: frame_of("history"), sent: None };
-    hall.turn(vec![history, Order::Live { reader: 1 }, publish("live")]);
+    let history = ShardCommand::Send { reader: 1, frames: frame_of("history"), sent: None };
+    hall.turn(vec![history, ShardCommand::Live { reader: 1 }, publish("live")]);
     assert_eq!(*pipe.taken.borrow(), frame::close(CloseCode::TryAgain));
     assert_eq!(pipe.shut.get(), Some(Shutdown::Write));
 }
@@ -208,14 +213,18 @@ fn who_leaves_is_sent_what_is_left_and_who_has_gone_is_forgotten() {
     let other = hall.reader(2, Tier::Full, usize::MAX);
     hall.turn(vec![
         publish("last"),
-        Order::Leave { reader: 1, close: Some(CloseCode::Policy) },
+        ShardCommand::Leave { reader: 1, close: Some(CloseCode::Policy) },
         publish("not any more"),
     ]);
     assert_eq!(*pipe.taken.borrow(), [frame_of("last"), frame::close(CloseCode::Policy)].concat());
     assert_eq!(pipe.shut.get(), Some(Shutdown::Write));
-    hall.turn(vec![Order::Gone { reader: 1 }, publish("more")]);
+    hall.turn(vec![ShardCommand::Gone { reader: 1 }, publish("more")]);
     assert_eq!(*other.taken.borrow(), frames(&["last", "not any more", "more"]));
-    hall.turn(vec![Order::Gone { reader: 2 }, Order::Gone { reader: 2 }, publish("nobody")]);
+    hall.turn(vec![
+        ShardCommand::Gone { reader: 2 },
+        ShardCommand::Gone { reader: 2 },
+        publish("nobody"),
+    ]);
     assert_eq!(Rc::strong_count(&pipe) + Rc::strong_count(&other), 2, "the sinks are dropped");
     assert!(hall.shard.topics.is_empty() && hall.shard.readers.is_empty());
 }
@@ -225,13 +234,17 @@ fn a_history_in_pieces_waits_for_the_socket() {
     let mut hall = Hall::new();
     let pipe = hall.reader(1, Tier::Full, 3);
     let (sender, sent) = crossbeam_channel::bounded(1);
-    hall.turn(vec![Order::Send { reader: 1, frames: frame_of("piece"), sent: Some(sender) }]);
+    hall.turn(vec![ShardCommand::Send {
+        reader: 1,
+        frames: frame_of("piece"),
+        sent: Some(sender),
+    }]);
     assert!(sent.try_recv().is_err());
     pipe.room.set(usize::MAX);
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     assert!(sent.try_recv().is_ok());
     let (sender, sent) = crossbeam_channel::bounded(1);
-    let gone = Order::Send { reader: 77, frames: frame_of("piece"), sent: Some(sender) };
+    let gone = ShardCommand::Send { reader: 77, frames: frame_of("piece"), sent: Some(sender) };
     hall.turn(vec![gone]);
     assert!(sent.recv().is_err(), "nobody will ever say so");
 }
@@ -241,7 +254,12 @@ fn a_topic_whose_last_reader_goes_between_two_long_publishes_is_no_harm() {
     let mut hall = Hall::new();
     hall.reader(1, Tier::Full, usize::MAX);
     let text = "x".repeat(90_000);
-    hall.turn(vec![publish(&text), Order::Gone { reader: 1 }, publish(&text), publish(&text)]);
+    hall.turn(vec![
+        publish(&text),
+        ShardCommand::Gone { reader: 1 },
+        publish(&text),
+        publish(&text),
+    ]);
     assert!(hall.shard.topics.is_empty());
 }
 
@@ -252,9 +270,9 @@ fn a_close_frame_reaches_a_reader_whose_backlog_is_nearly_full() {
     let text = "x".repeat(OUTBOX_BYTES_MAX / 2 - 60);
     hall.turn(vec![publish(&text)]);
     hall.turn(vec![publish(&text)]);
-    hall.turn(vec![Order::Leave { reader: 1, close: Some(CloseCode::Away) }]);
+    hall.turn(vec![ShardCommand::Leave { reader: 1, close: Some(CloseCode::Away) }]);
     pipe.room.set(usize::MAX);
-    hall.shard.retry_late();
+    hall.shard.retry_blocked();
     assert!(pipe.taken.borrow().ends_with(&frame::close(CloseCode::Away)));
     assert_eq!(pipe.shut.get(), Some(Shutdown::Write));
 }

@@ -1,4 +1,4 @@
-/** sayso behind proxies, as the README says that it is to be set up, and the roads there. */
+/** sayso behind proxies, as the READMEs say that it is to be set up, and the roads there. */
 
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ export const OUTER = '127.0.0.9';
 
 const toSayso = (port) => ['127.0.0.1:8000', `127.0.0.1:${port}`];
 
-/** The site of the README's Caddyfile, before this sayso. */
+/** The site of the first Caddyfile, before this sayso. */
 export function caddy(port) {
   return Caddy.start(replaced(CADDY[0], [toSayso(port), ['comments.example {', 'localhost {']]));
 }
@@ -46,8 +46,8 @@ export async function chain(port) {
   return [inner, await nginx(inner.port, [['proxy_pass http://sayso;', `proxy_pass http://sayso;\n        proxy_bind ${OUTER};`]])];
 }
 
-const BELOW = ['--base-path', '/talk'];
-const CHAIN_FLAGS = '--trust-proxy 127.0.0.1 --trust-proxy 192.0.2.7';
+export const BELOW = ['--base-path', '/talk'];
+export const CHAIN_FLAGS = '--trust-proxy 127.0.0.1 --trust-proxy 192.0.2.7';
 
 /** As `sayso` and proxies are to be set up. `strict`: trusts only where the proxy is, so that a visitor at 127.0.0.2 is one. */
 export const SETUPS = {

@@ -1,11 +1,12 @@
-/** The README's Caddyfiles and nginx server blocks, run as they stand there: only names, ports and paths are others. */
+/** The READMEs' Caddyfiles and nginx server blocks, run as they stand there: only names, ports and paths are others. */
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { launch, person } from './harness.mjs';
 import { comment, isConfirmed, isLive, say } from './page.mjs';
-import { ADA, GRACE, Place, SETUPS, UPGRADE, forged } from './place.mjs';
+import { ADA, BELOW, CHAIN_FLAGS, GRACE, Place, SETUPS, UPGRADE, forged } from './place.mjs';
+import { says } from './proxies.mjs';
 import { ALLOWED, FAULTS, OWN_MACHINE } from './proxy-faults.mjs';
 
 const LARGE = { page: '/large', lines: 220, bytes: 4_700 };
@@ -183,6 +184,10 @@ describe('the page', { concurrency: 3 }, () => {
       });
     });
   }
+});
+
+test('the flags of these set-ups are those of the READMEs', () => {
+  for (const flags of [`sayso ${BELOW.join(' ')}`, CHAIN_FLAGS]) assert.ok(says(flags), flags);
 });
 
 describe('what is wrong with a proxy shows, and doctor says it', () => {

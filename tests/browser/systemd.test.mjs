@@ -1,4 +1,4 @@
-/** The README's systemd unit, run as it stands there. */
+/** The systemd unit of src/cli/README.md, run as it stands there. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -20,7 +20,7 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         let output = run(arguments, &[]);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said.trim_end(), sayso::config::HELP.trim_end(), "{arguments:?}");
+        assert_eq!(said.trim_end(), sayso::cli::config::HELP.trim_end(), "{arguments:?}");
         assert!(output.stderr.is_empty(), "{arguments:?}");
     }
     for arguments in [&["--version"][..], &["-V"]] {
@@ -49,9 +49,9 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--title",
         "--log-level",
     ] {
-        assert!(sayso::config::HELP.contains(flag), "{flag}");
+        assert!(sayso::cli::config::HELP.contains(flag), "{flag}");
     }
-    assert!(sayso::config::HELP.lines().all(|line| line.chars().count() <= 100));
+    assert!(sayso::cli::config::HELP.lines().all(|line| line.chars().count() <= 100));
 }
 
 #[test]

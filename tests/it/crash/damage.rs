@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use sayso::{
     error::Error,
-    scan::{Place, survey},
-    seal::Sealed,
+    log::{
+        scan::{Location, scan_all},
+        trailer::Trailer,
+    },
 };
 
 use super::{nothing_is_dropped, open, parsed};
@@ -50,7 +52,7 @@ fn every_flipped_bit_of_a_hundred_lines_is_refused_with_its_line_or_set_aside_wi
     let (start, (whole, ends)) = (Instant::now(), hundred_lines());
     let ends_a_write = |line: usize| {
         let begin = if line == 1 { 0 } else { ends[line - 2] };
-        !Sealed::of(&whole[begin..ends[line - 1] - 1]).unwrap().more
+        !Trailer::of(&whole[begin..ends[line - 1] - 1]).unwrap().more
     };
     let last_write = (1..100).rev().find(|line| ends_a_write(*line)).unwrap() + 1;
     let write_before = (1..last_write - 1).rev().find(|line| ends_a_write(*line)).unwrap() + 1;
@@ -93,9 +95,9 @@ fn every_flipped_bit_of_a_hundred_lines_is_refused_with_its_line_or_set_aside_wi
 /// `sayso check` names the line, and perhaps the one behind it.
 fn survey_names(flipped: &[u8], line: u64) {
     let machine = Machine::holding(flipped.to_vec());
-    let mut each = |line: &[u8], _: Place| parsed(line);
+    let mut each = |line: &[u8], _: Location| parsed(line);
     let length = flipped.len() as u64;
-    let (_, problems) = survey(machine.disk().reader(), length, &mut each).unwrap();
+    let (_, problems) = scan_all(machine.disk().reader(), length, &mut each).unwrap();
     let lines: Vec<u64> = problems.iter().map(|problem| problem.line).collect();
     assert!(lines.first() == Some(&line), "{lines:?} instead of {line}");
     assert!(

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sayso::{
-    index::{Entry, Index, Item},
-    scan::Place,
-    sight::Sight,
+    log::scan::Location,
+    store::{
+        index::{CommentRef, Entry, Index},
+        visibility::Visibility,
+    },
 };
 
 use crate::model::Chance;
@@ -15,8 +17,8 @@ use crate::model::Chance;
 struct Known {
     id: u64,
     seq: u64,
-    place: Place,
-    sight: Sight,
+    place: Location,
+    visibility: Visibility,
     page: String,
     nonce: Option<String>,
 }
@@ -56,12 +58,12 @@ impl Naive {
         for &page in pages {
             let here: Vec<&Known> = self.0.values().filter(|known| known.page == page).collect();
             assert_eq!(index.has_page(page), !here.is_empty());
-            let public = here.iter().filter(|known| known.sight == Sight::Public).count();
+            let public = here.iter().filter(|known| known.visibility == Visibility::Public).count();
             assert_eq!(index.count(page), public as u64);
             let cursor = chance.below(60) as u64;
             let newest = here.iter().rev().filter(|k| k.id < cursor).map(|k| item(k));
             assert!(index.newest(page, Some(cursor)).eq(newest), "before {cursor}");
-            let mut since: Vec<Item> =
+            let mut since: Vec<CommentRef> =
                 here.iter().filter(|known| known.seq > cursor).map(|k| item(k)).collect();
             since.sort_by_key(|item| item.seq);
             assert!(index.since(page, cursor).eq(since), "since {cursor}");
@@ -70,15 +72,20 @@ impl Naive {
     }
 }
 
-fn item(known: &Known) -> Item {
-    Item { id: known.id, seq: known.seq, place: known.place, sight: known.sight }
+fn item(known: &Known) -> CommentRef {
+    CommentRef { id: known.id, seq: known.seq, place: known.place, visibility: known.visibility }
 }
 
 #[test]
 fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
     const PAGES: [&str; 5] = ["/", "a", "b", "c", "never"];
-    const SIGHTS: [Sight; 5] =
-        [Sight::Public, Sight::Public, Sight::Hidden, Sight::Pending, Sight::Deleted];
+    const SIGHTS: [Visibility; 5] = [
+        Visibility::Public,
+        Visibility::Public,
+        Visibility::Hidden,
+        Visibility::Pending,
+        Visibility::Deleted,
+    ];
     let mut rolled_back = 0;
     for seed in 0..40 {
         let mut chance = Chance(seed);
@@ -98,18 +105,19 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
                     None => PAGES[chance.below(4)].to_owned(),
                 };
                 let nonce = (is_new && chance.below(3) > 0).then(|| format!("{seed}-nonce-{seq}"));
-                let place = Place { offset: end, len: 20 + chance.below(900) as u32 };
-                let known = Known { id, seq, place, sight: SIGHTS[chance.below(5)], page, nonce };
+                let place = Location { offset: end, len: 20 + chance.below(900) as u32 };
+                let known =
+                    Known { id, seq, place, visibility: SIGHTS[chance.below(5)], page, nonce };
                 index.put(known_entry(&known));
                 naive.put(&known);
-                if known.sight.is_shared() {
+                if known.visibility.is_shared() {
                     seqs.insert(known.page.clone(), seq);
                 }
                 lines.push(known);
                 (seq, end) = (seq + 1, end + u64::from(place.len) + 19);
             }
             if chance.below(2) == 0 {
-                index.keep();
+                index.commit();
             } else {
                 naive.agrees(&index, &PAGES, &mut chance);
                 index.roll_back();
@@ -127,14 +135,14 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
             let nonce = naive.0[&known.id].nonce.clone();
             loaded.load(known_entry(&Known { nonce, ..known.clone() }));
         }
-        loaded.settle();
+        loaded.finish_loading();
         naive.agrees(&loaded, &PAGES, &mut chance);
         // The same after a compaction: only the newest line of each, in the order of the lines.
         let mut compacted = Index::default();
         let mut newest: Vec<&Known> = naive.0.values().collect();
         newest.sort_by_key(|known| known.seq);
         newest.iter().for_each(|known| compacted.load(known_entry(known)));
-        compacted.settle();
+        compacted.finish_loading();
         naive.agrees(&compacted, &PAGES, &mut chance);
     }
     println!("{rolled_back} batches taken back");
@@ -142,7 +150,7 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
 }
 
 fn known_entry(known: &Known) -> Entry<'_> {
-    let Known { id, seq, place, sight, page, nonce } = known;
-    let (id, seq, place, sight, nonce) = (*id, *seq, *place, *sight, nonce.as_deref());
-    Entry { id, seq, place, sight, page, nonce }
+    let Known { id, seq, place, visibility, page, nonce } = known;
+    let (id, seq, place, visibility, nonce) = (*id, *seq, *place, *visibility, nonce.as_deref());
+    Entry { id, seq, place, visibility, page, nonce }
 }

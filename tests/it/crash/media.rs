@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sayso::log::Fault;
+use sayso::log::CommitError;
 
 use super::{
     open,
@@ -26,7 +26,7 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
             match writer.step(step) {
                 Ok(()) => {}
                 Err(fault) => {
-                    assert_eq!(fault, Fault::Full, "{room} bytes");
+                    assert_eq!(fault, CommitError::Full, "{room} bytes");
                     refused += 1;
                     // What is smaller may still fit; after that, somebody makes room.
                     let _ =
@@ -79,7 +79,7 @@ fn after_a_failed_sync_no_later_success_is_believed_and_a_restart_finds_what_was
             match writer.step(step) {
                 Ok(()) => assert!(!failed || !matches!(step, Step::Write(_)), "sync {syncs}"),
                 Err(fault) => {
-                    assert!(matches!(fault, Fault::Failed(_)), "{fault}");
+                    assert!(matches!(fault, CommitError::Failed(_)), "{fault}");
                     failed = true;
                 }
             }
@@ -128,9 +128,9 @@ fn a_medium_that_can_neither_write_nor_cut_back_has_failed() {
     let post = Step::Write(vec![Act::Post { content_bytes: 60, page: 0 }; 3]);
     writer.step(&post).unwrap();
     machine.set_faults(Faults { room: Some(100), cut: true, ..Faults::default() });
-    assert!(matches!(writer.step(&post), Err(Fault::Failed(_))));
+    assert!(matches!(writer.step(&post), Err(CommitError::Failed(_))));
     machine.set_faults(Faults::default());
-    assert!(matches!(writer.step(&post), Err(Fault::Failed(_))), "also with room");
+    assert!(matches!(writer.step(&post), Err(CommitError::Failed(_))), "also with room");
     let mut tally = Tally::default();
     crash_everywhere(&writer, CARE, &mut tally);
     assert!(tally.torn > 0);

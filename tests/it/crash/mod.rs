@@ -17,19 +17,17 @@ use std::{
 };
 
 use sayso::{
-    config::SyncMode,
+    cli::config::SyncMode,
     error::Error,
-    log::{Log, Torn},
-    record::Record,
-    scan::Place,
-    seal::Sealed,
+    log::{Log, TornTail, scan::Location, trailer::Trailer},
+    store::record::LineSummary,
 };
 
 use crate::model::Machine;
 
 struct Opened {
     log: Log,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
     /// As they are sent.
     lines: Vec<Vec<u8>>,
 }
@@ -38,9 +36,9 @@ struct Opened {
 fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
     let mut lines = Vec::new();
-    let each = |line: &[u8], place: Place| {
+    let each = |line: &[u8], place: Location| {
         let seq = parsed(line)?;
-        let open = Sealed::of(line).expect("the scan has seen the seal").open;
+        let open = Trailer::of(line).expect("the scan has seen the seal").open;
         assert_eq!(open.len(), place.len as usize, "a line lies where it is said to");
         lines.push([open, b"}"].concat());
         Ok(seq)
@@ -57,7 +55,7 @@ fn parsed(line: &[u8]) -> Result<u64, String> {
         if let Some(seq) = known.get(line) {
             return Ok(*seq);
         }
-        let seq = Record::parse(line)?.seq;
+        let seq = LineSummary::parse(line)?.seq;
         known.insert(line.to_owned(), seq);
         Ok(seq)
     })

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sayso::{
     comment::{Comment, Status},
-    compact::{Compacted, Job},
     error::Error,
-    index::{Entry, Index},
-    log::{Fault, Log},
-    scan::Place,
-    sight::Sight,
+    log::{CommitError, Log, scan::Location},
+    store::{
+        compact::{CompactedLog, CompactionJob},
+        index::{Entry, Index},
+        visibility::Visibility,
+    },
 };
 
 use super::{Opened, open};
@@ -117,8 +118,8 @@ pub(super) struct Writer {
     pub(super) header_bytes: usize,
     /// From which moment on which truth holds.
     truths: Vec<(usize, Truth)>,
-    job: Option<Job>,
-    made: Option<Compacted>,
+    job: Option<CompactionJob>,
+    made: Option<CompactedLog>,
     begun_at: usize,
 }
 
@@ -150,12 +151,12 @@ impl Writer {
         &self.truths[at - 1].1
     }
 
-    pub(super) fn step(&mut self, step: &Step) -> Result<(), Fault> {
+    pub(super) fn step(&mut self, step: &Step) -> Result<(), CommitError> {
         match step {
             Step::Write(acts) => return self.write(acts),
             Step::BeginCompaction => {
                 self.begun_at = self.truth.acknowledged.len();
-                self.job = Job::new(&self.log, &self.index, &Default::default()).ok();
+                self.job = CompactionJob::new(&self.log, &self.index, &Default::default()).ok();
             }
             Step::Rewrite => self.made = self.job.take().and_then(|job| job.work().ok()),
             Step::Adopt => self.adopt(),
@@ -168,7 +169,7 @@ impl Writer {
         let before = self.truth.compacted.clone();
         self.truth.compacted.insert(self.begun_at);
         self.note();
-        if made.adopt(&mut self.log, &mut self.index).is_ok() {
+        if made.replace_with(&mut self.log, &mut self.index).is_ok() {
             self.truth.compacted = BTreeSet::from([self.begun_at]);
         } else if self.log_takes_a_line() {
             self.truth.compacted = before;
@@ -181,7 +182,7 @@ impl Writer {
         self.machine.moments().last().is_none_or(|moment| moment.has_one_name())
     }
 
-    fn write(&mut self, acts: &[Act]) -> Result<(), Fault> {
+    fn write(&mut self, acts: &[Act]) -> Result<(), CommitError> {
         let comments_before = self.comments.clone();
         let (first, end) = (self.log.next_seq(), self.log.end());
         let mut batch = Vec::new();
@@ -204,7 +205,7 @@ impl Writer {
                 let batch = self.truth.attempts.pop().expect("it was pushed");
                 self.truth.attempts.clear();
                 self.truth.acknowledged.extend(batch);
-                self.index.keep();
+                self.index.commit();
             }
             Err(_) => {
                 self.comments = comments_before;
@@ -243,7 +244,7 @@ impl Writer {
         let comment = &mut self.comments[number % count];
         comment.seq = seq;
         match act {
-            Act::Delete(_) => comment.bury(),
+            Act::Delete(_) => comment.make_tombstone(),
             Act::Hide(_) => comment.status = Status::Hidden,
             _ => comment.content = format!("{seq}, edited"),
         }
@@ -261,12 +262,12 @@ impl Writer {
     }
 }
 
-fn entry(comment: &Comment, place: Place) -> Entry<'_> {
+fn entry(comment: &Comment, place: Location) -> Entry<'_> {
     Entry {
         id: comment.id,
         seq: comment.seq,
         place,
-        sight: Sight::of(comment.status, comment.deleted),
+        visibility: Visibility::of(comment.status, comment.deleted),
         page: &comment.page,
         nonce: comment.nonce.as_deref(),
     }

@@ -3,8 +3,8 @@
 //! Reads the output with a reader of its own, which knows what may stand in what; nothing of the code under test is asked.
 
 use sayso::{
+    comment::markup,
     limits::{CONTENT_BYTES_MAX, HTML_BYTES_MAX, HTML_DEPTH_MAX},
-    markup,
 };
 
 /// Renders a text; whether that is more than the text itself.

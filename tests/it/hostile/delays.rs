@@ -21,7 +21,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// What a page that is asked for meanwhile may take: far above what it does take, a few milliseconds.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long nothing may be asked on a connection, and nothing be heard of a reader: the table in the README, "Limits".
+/// How long nothing may be asked on a connection, and nothing be heard of a reader: the table in src/web/README.md.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 

@@ -1,15 +1,16 @@
 //! What must hold of a log that was opened, of one that was refused, and of what `check` and `repair` make of it.
 
 use sayso::{
-    compact::Job,
-    disk::Disk,
     error::Error,
     limits::LINE_BYTES_MAX,
-    log::Log,
-    record::Record,
-    rewrite::Writer,
-    scan::{Header, survey},
-    seal::Sealed,
+    log::{
+        Log,
+        scan::{Header, scan_all},
+        storage::Storage,
+        trailer::Trailer,
+        writer::LogWriter,
+    },
+    store::{compact::CompactionJob, record::LineSummary},
 };
 
 use super::{
@@ -48,7 +49,7 @@ pub(super) fn check_refusal(error: &Error, machine: &Machine, bytes: &[u8], orig
 /// No good line is called bad.
 fn check_bad(line: &[u8], ended: bool, seq: u64, crc: u32) {
     if let Some((own, _)) = judge(line, crc, seq).filter(|_| ended) {
-        assert!(line.len() > LINE_BYTES_MAX || Record::parse(line).is_err(), "{own} is good");
+        assert!(line.len() > LINE_BYTES_MAX || LineSummary::parse(line).is_err(), "{own} is good");
     }
 }
 
@@ -115,18 +116,18 @@ pub(super) fn check_again(opened: Opened, machine: &Machine) {
     again.log.commit().expect("the medium is well");
     let more = open(machine, 2).expect("it was written well");
     assert_eq!((more.lines.len(), more.torn), (again.lines.len() + 1, None));
-    let job = Job::new(&again.log, &again.index, &again.likes);
-    let compacted = job.and_then(Job::work).expect("the medium is well");
-    compacted.adopt(&mut again.log, &mut again.index).expect("the medium is well");
+    let job = CompactionJob::new(&again.log, &again.index, &again.likes);
+    let compacted = job.and_then(CompactionJob::work).expect("the medium is well");
+    compacted.replace_with(&mut again.log, &mut again.index).expect("the medium is well");
     let after = open(machine, 3).expect("it was written well");
     assert_eq!((after.newest(), after.torn), (newest, None));
     assert_eq!((after.log.id(), after.log.next_seq()), (again.log.id(), again.log.next_seq()));
 }
 
-fn problems(disk: &dyn Disk) -> usize {
+fn problems(disk: &dyn Storage) -> usize {
     let length = disk.length().expect("the medium is well");
-    let each = &mut |line: &[u8], _| Ok(Record::parse(line)?.seq);
-    survey(disk.reader(), length, each).expect("the medium is well").1.len()
+    let each = &mut |line: &[u8], _| Ok(LineSummary::parse(line)?.seq);
+    scan_all(disk.reader(), length, each).expect("the medium is well").1.len()
 }
 
 /// What `check` and `repair` make of any file: each line is good or has a problem, and of the good ones comes a good log.
@@ -135,14 +136,14 @@ pub(super) fn check_survey(bytes: &[u8]) {
     let disk = machine.disk();
     let (mut good, mut last_seq) = (Vec::new(), 0);
     let each = &mut |line: &[u8], _| {
-        let seq = Record::parse(line)?.seq;
+        let seq = LineSummary::parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
-            good.push(Sealed::of(line).expect("it is sealed").open.to_vec());
+            good.push(Trailer::of(line).expect("it is sealed").open.to_vec());
         }
         Ok(seq)
     };
-    let surveyed = survey(disk.reader(), bytes.len() as u64, each).expect("the medium is well");
+    let surveyed = scan_all(disk.reader(), bytes.len() as u64, each).expect("the medium is well");
     let (header, problems) = surveyed;
     if bytes.split(|byte| *byte == b'\n').all(|line| line.len() < LINE_BYTES_MAX) {
         let count = lines(bytes).count();
@@ -151,7 +152,7 @@ pub(super) fn check_survey(bytes: &[u8]) {
     let next = header.map_or(0, |header| header.next).max(last_seq + 1);
     let repaired = Machine::holding(Vec::new());
     let header = Header { log: "0".repeat(16), created_at: String::new(), next };
-    let mut writer = Writer::begin(repaired.disk(), &header);
+    let mut writer = LogWriter::begin(repaired.disk(), &header);
     for line in &good {
         writer.line(line, false).expect("the medium is well");
     }

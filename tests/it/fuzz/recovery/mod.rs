@@ -14,16 +14,16 @@ use std::{
 };
 
 use sayso::{
+    cli::config::SyncMode,
     comment::Author,
-    config::SyncMode,
     error::Error,
-    index::{Entry, Index},
-    likes::{self, Likes},
-    log::{Log, Torn},
-    record::Record,
-    scan::Place,
-    seal::Sealed,
-    sight::Sight,
+    log::{Log, TornTail, scan::Location, trailer::Trailer},
+    store::{
+        index::{Entry, Index},
+        likes::{self, Likes},
+        record::LineSummary,
+        visibility::Visibility,
+    },
 };
 
 use self::{
@@ -76,7 +76,7 @@ pub fn check(data: &[u8]) -> Found {
 
 struct Opened {
     log: Log,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
     index: Index,
     likes: Likes,
     /// As in the file.
@@ -88,9 +88,9 @@ impl Opened {
     fn newest(&self) -> BTreeMap<u64, Vec<u8>> {
         let mut newest = BTreeMap::new();
         for line in &self.lines {
-            let record = Record::parse(line).expect("it was taken");
+            let record = LineSummary::parse(line).expect("it was taken");
             if record.kind.is_empty() {
-                let open = Sealed::of(line).expect("it is sealed").open;
+                let open = Trailer::of(line).expect("it is sealed").open;
                 newest.insert(record.id, [open, b"}"].concat());
             }
         }
@@ -103,8 +103,8 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
     let (mut index, mut likes, mut lines) = (Index::default(), Likes::default(), Vec::new());
     let (mut end, mut last_seq) = (None, 0);
-    let each = |line: &[u8], place: Place| {
-        let record = Record::parse(line)?;
+    let each = |line: &[u8], place: Location| {
+        let record = LineSummary::parse(line)?;
         assert!(end.is_none_or(|end| end == place.offset), "no line is passed over");
         end = Some(place.offset + line.len() as u64 + 1);
         // Refused as soon as its number is known.
@@ -115,9 +115,9 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
         lines.push(line.to_vec());
         if record.kind.is_empty() {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
-            let sight = Sight::of(record.status, record.deleted);
+            let visibility = Visibility::of(record.status, record.deleted);
             let (id, seq, page) = (record.id, record.seq, &*record.page);
-            index.load(Entry { id, seq, place, sight, page, nonce });
+            index.load(Entry { id, seq, place, visibility, page, nonce });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }
@@ -125,7 +125,7 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     };
     let path = Path::new("fuzz.jsonl");
     let (log, torn) = Log::open(machine.disk(), path, SyncMode::Always, now, each)?;
-    index.settle();
-    likes.settle(|id| index.page_of(id));
+    index.finish_loading();
+    likes.finish_loading(|id| index.page_of(id));
     Ok(Opened { log, torn, index, likes, lines })
 }

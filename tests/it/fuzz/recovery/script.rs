@@ -2,9 +2,8 @@
 
 use sayso::{
     comment::{Author, Comment, Status},
-    likes,
-    rewrite::header_line,
-    scan::Header,
+    log::{scan::Header, writer::header_line},
+    store::likes,
 };
 
 use super::{Opened, open};
@@ -51,7 +50,7 @@ pub(super) fn write(script: &mut Script) -> Vec<u8> {
 fn line(act: usize, seq: u64, comments: &mut Vec<Comment>, script: &mut Script) -> Vec<u8> {
     let mut out = Vec::new();
     let count = comments.len();
-    let author = Author::of_key("0123456789abcdef");
+    let author = Author::from_key("0123456789abcdef");
     if let (8.., Some(comment)) = (act % 16, comments.get_mut((act / 16) % count.max(1))) {
         match act % 16 {
             8 | 9 => return likes::encode(seq, comment.id, author, act % 16 == 8),
@@ -60,7 +59,7 @@ fn line(act: usize, seq: u64, comments: &mut Vec<Comment>, script: &mut Script) 
                 return format!("{{\"seq\":{seq},\"kind\":\"new\",\"mark\":{mark:?}}}")
                     .into_bytes();
             }
-            11 | 12 => comment.bury(),
+            11 | 12 => comment.make_tombstone(),
             13 => comment.status = Status::Hidden,
             _ => comment.content.push('\u{e9}'),
         }

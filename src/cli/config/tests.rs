@@ -1,0 +1,182 @@
+//! Tests of `config.rs`.
+
+use super::*;
+
+fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Subcommand, Error> {
+    let value =
+        |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+    parse(line.split_whitespace().map(OsString::from), value)
+}
+
+fn served(line: &str, env: &[(&str, &str)]) -> Config {
+    match with_env(line, env) {
+        Ok(Subcommand::Serve(config)) => config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn error(line: &str) -> String {
+    with_env(line, &[]).unwrap_err().to_string()
+}
+
+fn blocks(list: &[&str]) -> Vec<Network> {
+    list.iter().map(|block| block.parse().unwrap()).collect()
+}
+
+/// Every flag with a value other than its default.
+const EVERY: [(&str, &str); 17] = [
+    ("listen", "0.0.0.0:81"),
+    ("data", "/srv/x"),
+    ("sync", "never"),
+    ("base-path", "/x/y/"),
+    ("public-url", "https://Talk.example:443/x/y/"),
+    ("allow-origin", "https://Blog.example"),
+    ("trust-proxy", "10.0.0.0/8"),
+    ("rate", "3/5"),
+    ("challenge", "17"),
+    ("max-connections", "50"),
+    ("max-per-address", "40"),
+    ("page-prefix", "blog.example/"),
+    ("max-pages", "7"),
+    ("hold", "links"),
+    ("admin-token-file", "/srv/token"),
+    ("title", "Wall"),
+    ("log-level", "debug"),
+];
+
+fn every() -> Config {
+    Config {
+        listen: SocketAddr::from(([0, 0, 0, 0], 81)),
+        data: "/srv/x".into(),
+        sync: SyncMode::Never,
+        base_path: "/x/y".into(),
+        public_url: Some("https://talk.example/x/y".into()),
+        allow_origin: vec!["https://blog.example".into()],
+        trust_proxy: blocks(&["10.0.0.0/8"]),
+        rate: Some(Rate { posts: 3, seconds: 5 }),
+        challenge: Some(17),
+        max_connections: 50,
+        max_per_address: 40,
+        page_prefix: vec!["blog.example/".into()],
+        max_pages: 7,
+        hold: Hold::Links,
+        admin_token_file: Some("/srv/token".into()),
+        title: "Wall".into(),
+        log_level: log::LevelFilter::Debug,
+    }
+}
+
+#[test]
+fn nothing_said_is_the_documented_default() {
+    assert_eq!(served("", &[]), Config::default());
+    assert_eq!(served("serve", &[]), Config::default());
+    let printed = blocks(&["127.0.0.0/8", "::1/128"]);
+    assert_eq!(Config::default().trust_proxy, printed);
+}
+
+#[test]
+fn every_flag_is_read_from_the_line() {
+    let line: Vec<String> = EVERY.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+    assert_eq!(served(&line.join(" "), &[]), every());
+    let line: Vec<String> = EVERY.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    assert_eq!(served(&line.join(" "), &[]), every());
+}
+
+#[test]
+fn every_flag_is_read_from_the_environment() {
+    let env: Vec<(String, &str)> = EVERY
+        .iter()
+        .map(|(name, value)| (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), *value))
+        .collect();
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert_eq!(served("", &env), every());
+}
+
+#[test]
+fn a_wrong_value_is_named_by_where_it_stands() {
+    assert!(error("--max-pages x").starts_with("--max-pages is \"x\", but must be a whole number"));
+    let error = with_env("", &[("SAYSO_MAX_PAGES", "x")]).unwrap_err().to_string();
+    assert!(error.starts_with("SAYSO_MAX_PAGES is \"x\", but must be"), "{error}");
+}
+
+#[test]
+fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
+    for (name, _) in EVERY {
+        assert!(HELP.contains(&format!("\n  --{name} ")), "{name}");
+    }
+    for default in
+        ["127.0.0.1:8000", "./data", "10/60", "10000", "100", "100000", "Comments", "info", "none"]
+    {
+        assert!(HELP.contains(&format!("[{default}]")), "{default}");
+    }
+    assert!(HELP.lines().all(|line| line.len() <= 100 && line.trim_end() == line));
+}
+
+#[test]
+fn subcommands_take_a_folder_and_nothing_else() {
+    let data = || PathBuf::from("x");
+    assert_eq!(with_env("check --data x", &[]).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(with_env("repair --data x", &[]).unwrap(), Subcommand::Repair { data: data() });
+    assert_eq!(with_env("--data x compact", &[]).unwrap(), Subcommand::Compact { data: data() });
+    let env = [("SAYSO_DATA", "x"), ("SAYSO_LISTEN", "not even an address")];
+    assert_eq!(with_env("check", &env).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(with_env("check", &[]).unwrap(), Subcommand::Check { data: "./data".into() });
+    assert!(error("check --listen 127.0.0.1:1").contains("--listen means nothing to sayso check"));
+}
+
+#[test]
+fn the_doctor_is_told_where_and_for_whom() {
+    let doctor = |line: &str| with_env(line, &[("SAYSO_SYNC", "maybe")]);
+    let (url, site) = ("https://a.example/talk".to_string(), "https://b.example".to_string());
+    let alone = Subcommand::Doctor { url: url.clone(), site: None };
+    assert_eq!(doctor("doctor https://A.example:443/talk/").unwrap(), alone);
+    let both = Subcommand::Doctor { url, site: Some(site) };
+    assert_eq!(doctor("doctor https://a.example/talk https://B.example").unwrap(), both);
+    for (line, why) in [
+        ("doctor", "write sayso doctor URL"),
+        ("doctor a.example", "URL is \"a.example\", but must be an address"),
+        ("doctor https://a.example b", "SITE is \"b\", but must be an origin"),
+        ("doctor https://a.example https://b.example c", "write sayso doctor URL"),
+        ("doctor https://a.example --data x", "--data means nothing to sayso doctor"),
+    ] {
+        let said = error(line);
+        assert!(said.contains(why), "{line}: {said}");
+    }
+}
+
+#[test]
+fn help_and_version_need_nothing_else_to_be_right() {
+    assert_eq!(with_env("--sync maybe --help", &[]).unwrap(), Subcommand::Help);
+    assert_eq!(with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(), Subcommand::Version);
+}
+
+#[test]
+fn proxies_replace_the_default_and_none_stands_alone() {
+    let proxies = |line: &str| served(line, &[]).trust_proxy;
+    assert_eq!(proxies("--trust-proxy none"), []);
+    let two = "--trust-proxy 10.0.0.0/8 --trust-proxy fd00::/8";
+    assert_eq!(proxies(two), blocks(&["10.0.0.0/8", "fd00::/8"]));
+    assert!(error("--trust-proxy none --trust-proxy 10.0.0.0/8").contains("write either"));
+    let env = [("SAYSO_TRUST_PROXY", "10.0.0.0/8,::1")];
+    assert_eq!(served("", &env).trust_proxy, blocks(&["10.0.0.0/8", "::1/128"]));
+    assert_eq!(served("--trust-proxy none", &env).trust_proxy, []);
+}
+
+#[test]
+fn holding_without_a_moderator_is_refused() {
+    for hold in ["links", "new", "all"] {
+        assert!(error(&format!("--hold {hold}")).contains("add --admin-token-file"), "{hold}");
+        assert!(with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
+    }
+    assert!(with_env("--hold none", &[]).is_ok());
+}
+
+#[test]
+fn the_public_address_has_the_base_path_in_it() {
+    assert!(
+        error("--base-path /x --public-url https://a.example")
+            .ends_with("write --public-url https://a.example/x")
+    );
+    let behind_a_stripping_proxy = served("--public-url https://a.example/x", &[]);
+    assert_eq!(behind_a_stripping_proxy.base_path, "");
+}

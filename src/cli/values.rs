@@ -1,0 +1,373 @@
+//! One value of the command line each: its text → its type, refused with what it must be.
+//!
+//! Knows neither flags nor environment. Each function's error goes on after "--flag is …, ". Pure but for looking up a host
+//! name.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use crate::{
+    http::{forwarded::Network, origin},
+    hub::rules::Hold,
+    limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX, Rate},
+    log::SyncMode,
+};
+
+const CONNECTIONS_MAX: u32 = 1_000_000;
+const PAGES_MAX: u32 = 10_000_000;
+const RATE_POSTS_MAX: u32 = 1_000_000;
+const RATE_SECONDS_MAX: u32 = 86_400;
+const TITLE_CHARS_MAX: usize = 200;
+const BASE_PATH_BYTES_MAX: usize = 200;
+const PUBLIC_URL_BYTES_MAX: usize = 1_000;
+
+/// An address and a port, or a host name and a port, which is looked up.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("but must have an address too; write 127.0.0.1:{text}"));
+    }
+    let port = text.strip_prefix(':').or_else(|| text.strip_prefix("*:"));
+    if let Some(port) = port.filter(|port| port.parse::<u16>().is_ok()) {
+        return Err(format!("but must have an address too; write 0.0.0.0:{port} for all"));
+    }
+    if text.contains("://") {
+        return Err("but must be an address without scheme and path, such as 127.0.0.1:8000".into());
+    }
+    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
+        port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
+    });
+    if !has_port {
+        return Err(
+            "but must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into()
+        );
+    }
+    let found =
+        text.to_socket_addrs().map_err(|error| format!("which can't be looked up: {error}"))?;
+    // localhost has an IPv6 address as well, but what proxies are told to connect to is 127.0.0.1.
+    let found: Vec<_> = found.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| "which has no address".into())
+}
+
+/// `always` or `never`.
+pub fn sync(text: &str) -> Result<SyncMode, String> {
+    choice(text, &[("always", SyncMode::Always), ("never", SyncMode::Never)])
+}
+
+/// `none`, `links`, `new` or `all`.
+pub fn hold(text: &str) -> Result<Hold, String> {
+    choice(
+        text,
+        &[("none", Hold::None), ("links", Hold::Links), ("new", Hold::New), ("all", Hold::All)],
+    )
+}
+
+/// The names of [`log::LevelFilter`] in lower case.
+pub fn log_level(text: &str) -> Result<log::LevelFilter, String> {
+    let levels: Vec<_> = log::LevelFilter::iter()
+        .map(|level| (level.as_str().to_ascii_lowercase(), level))
+        .collect();
+    let levels: Vec<_> = levels.iter().map(|(name, level)| (name.as_str(), *level)).collect();
+    choice(text, &levels)
+}
+
+/// `/` → nothing; `/x/y` and `/x/y/` → `/x/y`.
+pub fn base_path(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err(format!("but must begin with a slash; write /{text}"));
+    }
+    let path = text.strip_suffix('/').unwrap_or(text);
+    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let part = |part: &str| !["", ".", ".."].contains(&part) && part.bytes().all(byte);
+    if path.len() > BASE_PATH_BYTES_MAX || !path.split('/').skip(1).all(part) {
+        return Err(format!(
+            "but must be a path such as /comments, of letters, digits and -._~, at most {BASE_PATH_BYTES_MAX} bytes"
+        ));
+    }
+    Ok(path.into())
+}
+
+/// `http` or `https`, host in lower case, without the scheme's own port and without a slash at the end.
+pub fn public_url(text: &str) -> Result<String, String> {
+    const EXPECTED: &str =
+        "but must be an address such as https://talk.example or https://talk.example/comments";
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !scheme.is_some_and(|scheme| scheme == "http" || scheme == "https") {
+        return Err(EXPECTED.into());
+    }
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let site = origin::normalize(&text[..end]).map_err(|_| EXPECTED)?;
+    let path = text[end..].trim_end_matches('/');
+    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
+    if text.len() > PUBLIC_URL_BYTES_MAX || !path.bytes().all(byte) {
+        return Err(EXPECTED.into());
+    }
+    Ok(site + path)
+}
+
+/// `off`, or posts and seconds with a slash between.
+pub fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let parts = text.split_once('/').and_then(|(posts, seconds)| {
+        let posts = number(posts, RATE_POSTS_MAX).ok()?;
+        Some(Rate { posts, seconds: number(seconds, RATE_SECONDS_MAX).ok()? })
+    });
+    parts.map(Some).ok_or_else(|| {
+        format!(
+            "but must be off, or a number of posts and of seconds such as 10/60, at most {RATE_POSTS_MAX}/{RATE_SECONDS_MAX}"
+        )
+    })
+}
+
+/// `off`, or bits.
+pub fn challenge(text: &str) -> Result<Option<u8>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let bits = number(text, u32::from(CHALLENGE_BITS_MAX)).ok();
+    bits.map(|bits| Some(bits as u8)).ok_or_else(|| {
+        format!("but must be off, or a number of bits such as 16, at most {CHALLENGE_BITS_MAX}")
+    })
+}
+
+/// As long as a page may be.
+pub fn page_prefix(text: &str) -> Result<String, String> {
+    if text.len() > PAGE_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(format!(
+            "but must be at most {PAGE_BYTES_MAX} bytes without control characters"
+        ));
+    }
+    Ok(text.into())
+}
+
+/// One line, trimmed.
+pub fn title(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty()
+        || text.chars().count() > TITLE_CHARS_MAX
+        || text.chars().any(char::is_control)
+    {
+        return Err(format!("but must be 1 to {TITLE_CHARS_MAX} characters on one line"));
+    }
+    Ok(text.into())
+}
+
+/// 1 to a million, which is more than one machine's descriptors.
+pub fn connections(text: &str) -> Result<u32, String> {
+    number(text, CONNECTIONS_MAX)
+}
+
+/// 1 to ten million.
+pub fn pages(text: &str) -> Result<u32, String> {
+    number(text, PAGES_MAX)
+}
+
+/// `none` or a block of addresses.
+pub fn proxy(text: &str) -> Result<Option<Network>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|why: String| format!("{why}, or none"))
+}
+
+fn number(text: &str, most: u32) -> Result<u32, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && (1..=most).contains(number));
+    number.ok_or_else(|| format!("but must be a whole number from 1 to {most}"))
+}
+
+fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
+        return Ok(*value);
+    }
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    let (last, others) = names.split_last().expect("there is something to choose");
+    Err(format!("but must be {} or {last}", others.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text is refused with a sentence that has the advice in it.
+    fn refused<T: std::fmt::Debug>(parse: fn(&str) -> Result<T, String>, wrong: &[(&str, &str)]) {
+        for (text, advice) in wrong {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(advice), "{text:?}: {error}");
+            assert!(error.starts_with("but ") || error.starts_with("which "), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_has_a_port_and_may_be_a_name() {
+        for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:65535", "[::]:80"] {
+            assert_eq!(listen(text).unwrap().to_string(), text);
+        }
+        let local = listen("localhost:8000").unwrap();
+        assert!(local.ip().is_loopback() && local.port() == 8000, "{local}");
+        refused(
+            listen,
+            &[
+                ("8000", "write 127.0.0.1:8000"),
+                (":8000", "write 0.0.0.0:8000"),
+                ("*:8000", "write 0.0.0.0:8000"),
+                ("http://127.0.0.1:8000", "without scheme"),
+                ("127.0.0.1", "such as 127.0.0.1:8000"),
+                ("localhost", "such as 127.0.0.1:8000"),
+                ("127.0.0.1:65536", "such as 127.0.0.1:8000"),
+                ("127.0.0.1:", "such as 127.0.0.1:8000"),
+                (":", "such as 127.0.0.1:8000"),
+                ("::1:8000", "[::1]:8000"),
+                ("", "such as 127.0.0.1:8000"),
+            ],
+        );
+    }
+
+    #[test]
+    fn choices_are_listed_where_none_of_them_is_given() {
+        assert_eq!(sync("always"), Ok(SyncMode::Always));
+        assert_eq!(sync("never"), Ok(SyncMode::Never));
+        for (text, level) in [("off", log::LevelFilter::Off), ("info", log::LevelFilter::Info)] {
+            assert_eq!(log_level(text), Ok(level));
+        }
+        for (text, which) in
+            [("none", Hold::None), ("links", Hold::Links), ("new", Hold::New), ("all", Hold::All)]
+        {
+            assert_eq!(hold(text), Ok(which));
+        }
+        refused(
+            sync,
+            &[("sometimes", "must be always or never"), ("Always", "always"), ("", "always")],
+        );
+        refused(hold, &[("some", "none, links, new or all")]);
+        refused(log_level, &[("loud", "off, error, warn, info, debug or trace")]);
+    }
+
+    #[test]
+    fn a_base_path_is_plain_and_loses_its_last_slash() {
+        for (text, path) in [("/", ""), ("/x", "/x"), ("/x/", "/x"), ("/x/y-z._~9/", "/x/y-z._~9")]
+        {
+            assert_eq!(base_path(text).as_deref(), Ok(path));
+        }
+        let longest = format!("/{}", "x".repeat(BASE_PATH_BYTES_MAX - 1));
+        assert_eq!(base_path(&longest), Ok(longest.clone()));
+        refused(
+            base_path,
+            &[
+                ("x", "write /x"),
+                ("", "write /"),
+                ("//", "must be a path"),
+                ("/x//y", "must be a path"),
+                ("/./x", "must be a path"),
+                ("/x/..", "must be a path"),
+                ("/x y", "must be a path"),
+                ("/x?y", "must be a path"),
+                ("/%2e", "must be a path"),
+                ("/\u{e9}", "must be a path"),
+                (&format!("{longest}x"), "at most 200 bytes"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_public_address_is_written_in_one_way() {
+        for (text, url) in [
+            ("https://talk.example", "https://talk.example"),
+            ("HTTPS://Talk.Example:443/", "https://talk.example"),
+            ("http://talk.example:8000/X/y/", "http://talk.example:8000/X/y"),
+            ("http://[::1]:8000//", "http://[::1]:8000"),
+        ] {
+            assert_eq!(public_url(text).as_deref(), Ok(url));
+        }
+        let such = "such as https://talk.example";
+        for wrong in [
+            "talk.example",
+            "//talk.example",
+            "ftp://talk.example",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "",
+        ] {
+            refused(public_url, &[(wrong, such)]);
+        }
+        for wrong in [
+            "https://a.example/?x",
+            "https://a.example#x",
+            "https://a@b.example",
+            "https://a.example/\"x",
+            "https://a.example/ x",
+        ] {
+            refused(public_url, &[(wrong, such)]);
+        }
+        let longest = format!("https://a.example/{}", "x".repeat(PUBLIC_URL_BYTES_MAX - 18));
+        assert!(public_url(&longest).is_ok());
+        refused(public_url, &[(&format!("{longest}x"), such)]);
+    }
+
+    #[test]
+    fn a_rate_is_off_or_two_numbers_from_1_up() {
+        assert_eq!(rate("off"), Ok(None));
+        assert_eq!(rate("1/1"), Ok(Some(Rate { posts: 1, seconds: 1 })));
+        assert_eq!(rate("1000000/86400"), Ok(Some(Rate { posts: 1_000_000, seconds: 86_400 })));
+        for wrong in [
+            "0/60",
+            "10/0",
+            "10",
+            "10/",
+            "/60",
+            "10/60/1",
+            "1000001/60",
+            "10/86401",
+            "-1/60",
+            "+1/60",
+            "ten/60",
+            "",
+        ] {
+            refused(rate, &[(wrong, "must be off, or")]);
+        }
+    }
+
+    #[test]
+    fn numbers_have_a_first_and_a_last_value() {
+        assert_eq!((connections("1"), connections("1000000")), (Ok(1), Ok(1_000_000)));
+        assert_eq!((pages("1"), pages("10000000")), (Ok(1), Ok(10_000_000)));
+        for wrong in ["0", "1000001", "", "-1", "+1", "1e3", "10_000", " 1", "99999999999999999999"]
+        {
+            refused(connections, &[(wrong, "from 1 to 1000000")]);
+        }
+        refused(pages, &[("10000001", "from 1 to 10000000")]);
+    }
+
+    #[test]
+    fn a_proxy_is_a_block_of_addresses_or_none() {
+        assert_eq!(proxy("none"), Ok(None));
+        assert_eq!(proxy("10.0.0.0/8").unwrap().unwrap().to_string(), "10.0.0.0/8");
+        refused(
+            proxy,
+            &[("10.1.0.0/8", "write 10.0.0.0/8"), ("nginx", "or none"), ("None", "or none")],
+        );
+    }
+
+    #[test]
+    fn a_title_is_one_line_and_a_prefix_as_long_as_a_page_may_be() {
+        assert_eq!(title(" Wall \u{1f389} ").as_deref(), Ok("Wall \u{1f389}"));
+        assert!(title(&"\u{e9}".repeat(TITLE_CHARS_MAX)).is_ok());
+        refused(
+            title,
+            &[
+                ("", "1 to 200"),
+                (" ", "1 to 200"),
+                ("a\nb", "one line"),
+                (&"a".repeat(201), "1 to 200"),
+            ],
+        );
+        assert!(page_prefix(&"a".repeat(PAGE_BYTES_MAX)).is_ok());
+        refused(
+            page_prefix,
+            &[(&"a".repeat(PAGE_BYTES_MAX + 1), "at most 512"), ("a\tb", "control")],
+        );
+    }
+}

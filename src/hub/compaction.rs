@@ -1,0 +1,117 @@
+//! Compaction while serving: a thread does the long part, and the hub takes over what it made between two batches.
+//!
+//! Knows neither files nor what a line says.
+
+use std::{
+    io, mem,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, bounded, never};
+
+use super::Hub;
+use crate::{
+    hub::command::Callback,
+    store::compact::{CompactedLog, CompactionJob, is_worth_it},
+    util::threads,
+};
+
+/// A failed compaction is not tried again by itself before this has passed.
+const RETRY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Is told the log's bytes before and after a compaction, or why it failed.
+type OnCompacted = Callback<Result<(u64, u64), String>>;
+
+/// What the hub knows of compactions past and present.
+#[derive(Default)]
+pub(super) struct Compaction {
+    /// Brings what the thread has made; there is one while a compaction is under way.
+    running: Option<Receiver<io::Result<CompactedLog>>>,
+    callbacks: Vec<OnCompacted>,
+    /// When it failed last.
+    failed: Option<Instant>,
+    /// The log's bytes after the last one: what that could not drop, the next one can't drop either.
+    compacted_to: u64,
+}
+
+impl Compaction {
+    /// The channel that brings the compacted log; one that stays silent while no compaction is under way.
+    pub(super) fn outcome(&self) -> Receiver<io::Result<CompactedLog>> {
+        self.running.clone().unwrap_or_else(never)
+    }
+
+    fn has_just_failed(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.elapsed() < RETRY_INTERVAL)
+    }
+}
+
+impl<S> Hub<S> {
+    /// Begins a compaction, unless one is under way; its end is told either way.
+    pub(super) fn compact(&mut self, callback: OnCompacted) {
+        self.compaction.callbacks.push(callback);
+        if self.compaction.running.is_none() {
+            self.start_compaction();
+        }
+    }
+
+    /// Begins a compaction if most of the log is stale. Called once a batch, so it only compares a few numbers.
+    pub(super) fn compact_if_worth_it(&mut self) {
+        let compaction = &self.compaction;
+        let may_begin = compaction.running.is_none()
+            && !compaction.has_just_failed()
+            && !self.stopping
+            && self.stats.failed.get().is_none()
+            && self.log.end() >= compaction.compacted_to * 2;
+        if may_begin && is_worth_it(&self.log, &self.index, &self.likes) {
+            self.start_compaction();
+        }
+    }
+
+    fn start_compaction(&mut self) {
+        let started = CompactionJob::new(&self.log, &self.index, &self.likes).and_then(|job| {
+            let (sender, receiver) = bounded(1);
+            // The hub may have ended meanwhile; then nobody wants the new file.
+            threads::start("compact", move || drop(sender.send(job.work())))?;
+            Ok(receiver)
+        });
+        match started {
+            Ok(receiver) => self.compaction.running = Some(receiver),
+            Err(error) => self.report_compaction(Err(error.to_string())),
+        }
+    }
+
+    /// Puts the compacted log in the place of the log. `None`: the thread has ended without a word, since it panicked.
+    pub(super) fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
+        self.compaction.running = None;
+        let before = self.log.end();
+        let replaced = compacted
+            .unwrap_or_else(|| Err(io::Error::other("its thread has panicked")))
+            .and_then(|compacted| compacted.replace_with(&mut self.log, &mut self.index));
+        match replaced {
+            Ok(replaced) => {
+                self.line_cache.clear();
+                self.compaction.compacted_to = self.log.end();
+                log::info!("the log was compacted from {before} to {} bytes", self.log.end());
+                // Freeing a large file takes a file system many milliseconds, which the hub need not wait for.
+                let _ = threads::start("compact", move || drop(replaced));
+                self.report_compaction(Ok((before, self.log.end())));
+            }
+            Err(error) => {
+                if let Some(why) = self.log.failed() {
+                    let _ = self.stats.failed.set(why.to_owned());
+                }
+                self.report_compaction(Err(error.to_string()));
+            }
+        }
+    }
+
+    fn report_compaction(&mut self, outcome: Result<(u64, u64), String>) {
+        if let Err(why) = &outcome {
+            self.compaction.failed = Some(Instant::now());
+            log::error!("the log could not be compacted: {why}");
+        }
+        for callback in mem::take(&mut self.compaction.callbacks) {
+            callback(outcome.clone());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! All state, and the one thread that changes it.
+//!
+//! The hub takes what lies in its inbox, gives each draft its `seq` and time, makes the whole batch durable with one write and one
+//! sync, publishes it, and takes the next batch. Idle, a batch is one comment; busy, batches grow by themselves. Queries are
+//! served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
+
+mod batch;
+pub mod command;
+mod compaction;
+mod likes;
+pub mod line_cache;
+mod posts;
+pub mod rate_limit;
+mod reads;
+pub mod rules;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, select};
+
+use crate::{
+    comment::{Author, rejection::Rejection},
+    fanout::subscribers::Subscribers,
+    hub::{
+        batch::Batch,
+        command::{Command, Stats},
+        compaction::Compaction,
+        line_cache::LineCache,
+        rate_limit::{DuplicateFilter, RateLimiter},
+        rules::Rules,
+    },
+    log::{CommitError, Log},
+    store::{index::Index, likes::Likes},
+    util::threads,
+};
+
+/// How often readers are told at most that numbers have changed: readers, comments, hearts.
+const CHANGES_INTERVAL: Duration = Duration::from_secs(1);
+/// How often each page is told its highest `seq`.
+const SEQ_INTERVAL: Duration = Duration::from_secs(25);
+
+/// See the [module](self). One thread owns it; dropping it ends the shards.
+pub struct Hub<S> {
+    log: Log,
+    log_id: Arc<str>,
+    index: Index,
+    likes: Likes,
+    subscribers: Subscribers<S>,
+    /// `None`: anybody may post as fast as they like.
+    post_limiter: Option<RateLimiter>,
+    like_limiter: Option<RateLimiter>,
+    duplicates: Option<DuplicateFilter>,
+    rules: Rules,
+    /// Authors of a comment that everyone sees; only kept for `--hold new`.
+    approved: HashSet<Author>,
+    stats: Arc<Stats>,
+    batch: Batch<S>,
+    /// `created_at` of the batch's lines.
+    now: String,
+    started: Instant,
+    stopping: bool,
+    compaction: Compaction,
+    line_cache: LineCache,
+}
+
+impl<S> Hub<S> {
+    /// The state on top of an opened log.
+    pub fn new(
+        log: Log,
+        (index, likes): (Index, Likes),
+        subscribers: Subscribers<S>,
+        post_limiter: Option<RateLimiter>,
+        rules: Rules,
+        stats: Arc<Stats>,
+    ) -> Hub<S> {
+        let mut hub = Hub {
+            log_id: log.id().into(),
+            log,
+            index,
+            likes,
+            subscribers,
+            like_limiter: likes::limiter(post_limiter.as_ref()),
+            duplicates: post_limiter.as_ref().map(|_| DuplicateFilter::default()),
+            post_limiter,
+            rules,
+            approved: HashSet::new(),
+            stats,
+            batch: Batch::default(),
+            now: String::new(),
+            started: Instant::now(),
+            stopping: false,
+            compaction: Compaction::default(),
+            line_cache: LineCache::default(),
+        };
+        hub.publish_stats();
+        hub
+    }
+
+    /// Lets `--hold new` publish what this author writes.
+    pub fn approve(&mut self, author: Author) {
+        self.approved.insert(author);
+    }
+
+    /// Serves until nobody is left who could send a command.
+    pub fn run(mut self, inbox: Receiver<Command<S>>) {
+        let mut changes_at = Instant::now();
+        let mut seqs_at = Instant::now() + SEQ_INTERVAL;
+        loop {
+            let has_changes = self.subscribers.has_changes();
+            let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
+            let compacted = self.compaction.outcome();
+            select! {
+                recv(inbox) -> first => match first {
+                    Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
+                    Err(_) => return,
+                },
+                recv(compacted) -> outcome => self.finish_compaction(outcome.ok()),
+                default(next.saturating_duration_since(Instant::now())) => {}
+            }
+            self.compact_if_worth_it();
+            let now = Instant::now();
+            if now >= changes_at && self.subscribers.has_changes() {
+                changes_at = now + CHANGES_INTERVAL;
+                self.subscribers.tell_changes(
+                    |page| self.index.count(page),
+                    |id| likes::public_count(&self.index, &self.likes, id),
+                );
+            }
+            if now >= seqs_at {
+                seqs_at = now + SEQ_INTERVAL;
+                self.subscribers.tell_seqs(|page| self.index.seq(page));
+            }
+        }
+    }
+
+    fn storage_fault(&self, error: CommitError) -> Rejection {
+        let message = error.to_string();
+        let (is_new, rejection) = match error {
+            CommitError::Full => (!self.stats.full.swap(true, Relaxed), Rejection::StorageFull),
+            CommitError::Failed(why) => {
+                (self.stats.failed.set(why).is_ok(), Rejection::StorageFailed)
+            }
+        };
+        if is_new {
+            log::error!("{message}");
+        }
+        rejection
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> Rejection {
+        log::error!("reading a comment: {error}");
+        Rejection::StorageFailed
+    }
+
+    fn publish_stats(&mut self) {
+        self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
+        self.stats.comments.store(self.index.comment_count() as u64, Relaxed);
+        self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
+    }
+}

@@ -1,0 +1,221 @@
+//! Posts, edits, deletions and changes of status: decides whether each is allowed, and stages the line it makes.
+//!
+//! Only stages: the line becomes true when its batch is committed.
+
+use super::{
+    Hub,
+    batch::{EncodedLine, Outcome},
+};
+use crate::{
+    comment::draft::{Draft, Text},
+    comment::rejection::Rejection,
+    comment::{Author, Comment, LineParts, Status},
+    http::forwarded::ClientKey,
+    hub::command::{Actor, Change, Target, WriteKind},
+    hub::rate_limit::{BucketKey, DUPLICATE_BYTES_MIN, DUPLICATE_WINDOW},
+    hub::rules::Hold,
+    store::history::redacted,
+    store::index::CommentRef,
+    store::visibility::Visibility,
+};
+
+impl<S> Hub<S> {
+    pub(super) fn post(&mut self, draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
+        if self.stopping {
+            return Err(Rejection::Stopping);
+        }
+        if let Some(nonce) = draft.nonce.as_deref()
+            && let Some(known) = self.known_nonce(nonce, draft.author)?
+        {
+            return Ok(known);
+        }
+        self.check_page(&draft.page)?;
+        if let Some(parent) = draft.parent {
+            self.index
+                .find_on(&draft.page, parent)
+                .filter(|item| item.visibility == Visibility::Public)
+                .ok_or(Rejection::UnknownParent(parent))?;
+        }
+        self.charge(from, draft.author)?;
+        self.check_is_new(from, &draft)?;
+        let status = if self.needs_moderation(draft.links, draft.author) {
+            Status::Pending
+        } else {
+            Status::Public
+        };
+        let seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        LineParts {
+            seq,
+            id: seq,
+            body: &draft.body,
+            created_at: &self.now,
+            edited_at: None,
+            deleted: false,
+            nonce: draft.nonce.as_deref(),
+            status,
+        }
+        .encode(&mut self.batch.bytes);
+        let visibility = Visibility::of(status, false);
+        let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
+        let author = draft.author;
+        let at = self.stage(
+            start,
+            EncodedLine { id: seq, seq, page, visibility, before: None, author, nonce },
+        );
+        let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
+        Ok(Outcome::Staged(at, what))
+    }
+
+    pub(super) fn change(
+        &mut self,
+        target: Target,
+        change: Change,
+        by: Actor,
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
+        let Target { id, page } = target;
+        if self.stopping {
+            return Err(Rejection::Stopping);
+        }
+        let item = self.index.find(id).ok_or(Rejection::UnknownComment(id))?;
+        let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
+        let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        if comment.deleted {
+            let may_know = item.visibility.is_shared() || by.moderator;
+            return match change {
+                _ if !may_know => Err(Rejection::UnknownComment(id)),
+                Change::Delete => Ok(self.known(item, line)),
+                _ => Err(Rejection::Deleted(id)),
+            };
+        }
+        let author = comment.author.as_deref().and_then(Author::parse);
+        let is_author = by.author.is_some() && by.author == author;
+        if !is_author && !by.moderator {
+            return Err(if item.visibility.is_shared() {
+                Rejection::NotAuthor(id)
+            } else {
+                Rejection::UnknownComment(id)
+            });
+        }
+        if page.is_some_and(|page| *page != *comment.page) {
+            return Err(Rejection::NotOnPage(id));
+        }
+        match change {
+            Change::Delete => comment.make_tombstone(),
+            Change::Text(text) => {
+                self.charge(from, by.author)?;
+                self.edit(&mut comment, text, by);
+            }
+            Change::Status(_) if !by.moderator => return Err(Rejection::NotModerator),
+            Change::Status(status) if status == comment.status => {
+                return Ok(self.known(item, line));
+            }
+            // To everybody else a hidden comment is a tombstone, and that would be the first they hear of this one.
+            Change::Status(Status::Hidden) if comment.status == Status::Pending => {
+                return Err(Rejection::NotYetPublic(id));
+            }
+            Change::Status(status) => comment.status = status,
+        }
+        if let (true, Some(number)) = (comment.deleted, self.index.page_of(id)) {
+            self.likes.forget((number, id));
+        }
+        comment.seq = self.log.next_seq();
+        let start = self.batch.bytes.len();
+        comment.encode(&mut self.batch.bytes);
+        let visibility = Visibility::of(comment.status, comment.deleted);
+        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.visibility));
+        let at = self
+            .stage(start, EncodedLine { id, seq, page, visibility, before, author, nonce: None });
+        Ok(Outcome::Staged(at, WriteKind::Changed))
+    }
+
+    fn edit(&self, comment: &mut Comment, text: Text, by: Actor) {
+        // An edit must not publish what would have been held as a new comment.
+        if !by.moderator
+            && comment.status == Status::Public
+            && self.needs_moderation(text.has_links(), by.author)
+        {
+            comment.status = Status::Hidden;
+        }
+        comment.content = text.content;
+        comment.html = text.html;
+        comment.edited_at = Some(self.now.clone());
+    }
+
+    fn check_page(&self, page: &str) -> Result<(), Rejection> {
+        let prefixes = &self.rules.page_prefix;
+        if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
+            return Err(Rejection::PageNotAllowed(page.into()));
+        }
+        if self.index.page_count() >= self.rules.max_pages as usize && !self.index.has_page(page) {
+            return Err(Rejection::TooManyPages(self.rules.max_pages));
+        }
+        Ok(())
+    }
+
+    fn charge(&mut self, from: ClientKey, author: Option<Author>) -> Result<(), Rejection> {
+        let Some(limiter) = &mut self.post_limiter else { return Ok(()) };
+        let address = BucketKey::Address(from);
+        // Without a key, the address alone is charged.
+        let keys = [address, author.map_or(address, BucketKey::Author)];
+        limiter
+            .take(&keys[..1 + usize::from(author.is_some())], self.started.elapsed())
+            .map_err(|wait| Rejection::TooFast { wait, rate: limiter.rate(), what: "comments" })
+    }
+
+    /// Refuses what the same author, or without a key the same address, has posted in the last minutes: page, text and name alike.
+    fn check_is_new(&mut self, from: ClientKey, draft: &Draft) -> Result<(), Rejection> {
+        let Some(duplicates) =
+            self.duplicates.as_mut().filter(|_| draft.length >= DUPLICATE_BYTES_MIN)
+        else {
+            return Ok(());
+        };
+        let key = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);
+        let is_new = duplicates.is_new(key, &draft.body, self.started.elapsed());
+        if is_new { Ok(()) } else { Err(Rejection::Duplicate(DUPLICATE_WINDOW.as_secs())) }
+    }
+
+    fn needs_moderation(&self, links: bool, author: Option<Author>) -> bool {
+        match self.rules.hold {
+            Hold::None => false,
+            Hold::Links => links,
+            Hold::New => !author.is_some_and(|author| self.approved.contains(&author)),
+            Hold::All => true,
+        }
+    }
+
+    /// The present line of the comment that was posted with this nonce, as `author` may see it. A nonce is as public as its
+    /// comment: of one that waits only its author may learn that it exists.
+    fn known_nonce(
+        &self,
+        nonce: &str,
+        author: Option<Author>,
+    ) -> Result<Option<Outcome>, Rejection> {
+        let mut found = None;
+        let item = self.index.find_nonce(nonce, |item| {
+            let line = self.log.read(item.place).ok();
+            let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
+            let has_nonce =
+                comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
+            found = line.zip(comment).filter(|_| has_nonce);
+            has_nonce
+        });
+        let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
+        let owner = comment.author.as_deref().and_then(Author::parse);
+        match item.visibility {
+            Visibility::Hidden => {
+                let line = redacted(&line).map_err(|error| self.unreadable(&error))?;
+                Ok(Some(self.known(item, line)))
+            }
+            Visibility::Pending | Visibility::PendingDeleted if owner != author => {
+                Err(Rejection::NonceTaken)
+            }
+            _ => Ok(Some(self.known(item, line))),
+        }
+    }
+
+    fn known(&self, item: CommentRef, line: Vec<u8>) -> Outcome {
+        Outcome::Known { line, durable: item.place.offset < self.log.end() }
+    }
+}

@@ -1,0 +1,299 @@
+//! Reading a log from its first line to its last: which lines are good, and what is behind the last good one.
+//!
+//! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
+
+use std::{
+    io::{self, BufRead},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use crate::{
+    limits::{LINE_BYTES_MAX, SEQ_MAX},
+    log::storage::ReadAt,
+    log::trailer::{SEALED_EXTRA_MAX, Trailer},
+    util::base64,
+    util::json,
+};
+
+/// Bytes read at once: large enough that system calls don't count, small enough for a Raspberry Pi.
+const CHUNK_BYTES: usize = 1 << 20;
+/// A line in the file without `\n`.
+const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + SEALED_EXTRA_MAX;
+
+/// Where a public line lies: `len` bytes from `offset` on, and then a `}` which the file does not hold there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// Bytes from the beginning of the file.
+    pub offset: u64,
+    /// Bytes without the closing `}`.
+    pub len: u32,
+}
+
+/// Takes a line, whole as in the file, and its place; returns its `seq`, or says in words why it is none.
+pub type Each<'e> = &'e mut dyn FnMut(&[u8], Location) -> Result<u64, String>;
+
+/// The first line of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The log's id, 16 hex digits: cursors are good only with the log they come from.
+    pub log: String,
+    /// When it was begun.
+    pub created_at: String,
+    /// No `seq` below this is given out, though the lines may be gone.
+    pub next: u64,
+}
+
+impl Header {
+    /// The header of a new log.
+    ///
+    /// # Errors
+    /// Where the operating system has no random bytes.
+    pub fn new(now: SystemTime, next: u64) -> io::Result<Header> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::from)?;
+        let created_at = humantime::format_rfc3339_millis(now).to_string();
+        Ok(Header { log: base64::hex(&random), created_at, next })
+    }
+}
+
+/// What lies behind the last good line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Clean,
+    /// One write that was never acknowledged.
+    TornTail,
+    /// More than one write can explain.
+    Damaged {
+        /// What is wrong with the first bad line.
+        why: String,
+    },
+}
+
+/// What a whole pass found.
+#[derive(Debug)]
+pub struct ScanReport {
+    /// `None`: the file ends within its first line.
+    pub header: Option<Header>,
+    /// Good lines, header included; the first bad one is `lines + 1`.
+    pub lines: u64,
+    /// Highest `seq`, 0 if there is none.
+    pub last_seq: u64,
+    /// Checksum of the last good line.
+    pub crc: u32,
+    /// Bytes up to and with the last good line.
+    pub end: u64,
+    /// What is behind `end`.
+    pub tail: Tail,
+}
+
+/// Reads `length` bytes of a log. `each` gets every good line, whole as in the file, and its place; it returns the line's `seq`,
+/// or says in words why it is none.
+///
+/// # Errors
+/// `Err(Ok(why))` if this is no log at all, `Err(Err(error))` from the medium.
+pub fn scan(
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    each: Each,
+) -> Result<ScanReport, Result<String, io::Error>> {
+    let mut lines = Lines::new(reader, length);
+    let mut scan =
+        ScanReport { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
+    match lines.next().map_err(Err)? {
+        Some(RawLine { bytes, ended: true, .. }) => {
+            let (header, crc) = parse_header(bytes).map_err(Ok)?;
+            scan.header = Some(header);
+            (scan.lines, scan.crc, scan.end) = (1, crc, bytes.len() as u64 + 1);
+        }
+        Some(RawLine { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
+            return Err(Ok("its first line has no end".into()));
+        }
+        Some(_) => {
+            scan.tail = Tail::TornTail;
+            return Ok(scan);
+        }
+        None => return Ok(scan),
+    }
+    while let Some(raw) = lines.next().map_err(Err)? {
+        let judged = check_line(&raw, Some(scan.crc), scan.last_seq, each);
+        match judged {
+            Ok((seq, crc)) => {
+                (scan.last_seq, scan.crc) = (seq, crc);
+                scan.lines += 1;
+                scan.end = raw.offset + raw.bytes.len() as u64 + 1;
+            }
+            Err(why) => {
+                let ended_write = raw.ends_a_write();
+                scan.tail = classify_tail(&mut lines, ended_write, why).map_err(Err)?;
+                break;
+            }
+        }
+    }
+    Ok(scan)
+}
+
+fn check_line(
+    raw: &RawLine,
+    before: Option<u32>,
+    last_seq: u64,
+    each: Each,
+) -> Result<(u64, u32), String> {
+    if !raw.ended {
+        return Err("it has no end".into());
+    }
+    let sealed = Trailer::of(raw.bytes).ok_or("it does not end with a checksum")?;
+    if before.is_some_and(|before| !sealed.verify(before)) {
+        return Err(format!("its checksum is not {:08x}", sealed.crc));
+    }
+    let place = Location { offset: raw.offset, len: sealed.open.len() as u32 };
+    let seq = each(raw.bytes, place)?;
+    if seq <= last_seq {
+        return Err(format!("its seq is {seq}, behind {last_seq}"));
+    }
+    Ok((seq, sealed.crc))
+}
+
+/// A line that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1, the header's.
+    pub line: u64,
+    /// Goes on after "line 7: ".
+    pub why: String,
+}
+
+/// Reads a whole log past whatever is wrong in it. `each` gets every line that can be saved, as in the file, and its place, and says
+/// whether it is one, as for [`scan`]. A line behind a bad one is measured by the checksum that the bad one states, where it states
+/// one; where it does not, a line that `each` takes is believed.
+///
+/// # Errors
+/// Of the medium.
+pub fn scan_all(
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    each: Each,
+) -> io::Result<(Option<Header>, Vec<Problem>)> {
+    let mut lines = Lines::new(reader, length);
+    let (mut header, mut problems) = (None, Vec::new());
+    let (mut before, mut last_seq, mut number) = (None, 0, 0);
+    while let Some(raw) = lines.next()? {
+        number += 1;
+        let judged = if number == 1 {
+            parse_header(raw.bytes).map(|(found, _)| header = Some(found))
+        } else {
+            check_line(&raw, before, last_seq, each).map(|(seq, _)| last_seq = seq)
+        };
+        before = Trailer::of(raw.bytes).map(|sealed| sealed.crc);
+        problems.extend(judged.err().map(|why| Problem { line: number, why }));
+    }
+    Ok((header, problems))
+}
+
+/// Torn, or damaged? Every write ends with a line without `more`. One write at most was under way when the machine stopped, so
+/// at most one such line may follow the good ones, as the very last. More of them: acknowledged writes are in the bad part.
+fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
+    let mut write_has_ended = bad_line_ended_a_write;
+    while let Some(raw) = lines.next()? {
+        if write_has_ended && !raw.bytes.is_empty() {
+            return Ok(Tail::Damaged { why });
+        }
+        write_has_ended |= raw.ends_a_write();
+    }
+    Ok(Tail::TornTail)
+}
+
+fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
+    let text = str::from_utf8(line).unwrap_or_default();
+    let field = |name| json::field(text, name);
+    let number = |name| field(name).and_then(|value| value.parse::<u64>().ok());
+    let format = number("sayso").ok_or("its first line is not a sayso log's")?;
+    if format != 1 {
+        return Err(format!("it has format {format}, this sayso knows format 1"));
+    }
+    let sealed = Trailer::of(line).filter(|sealed| sealed.verify(0));
+    let crc = sealed.ok_or("its first line has a wrong checksum")?.crc;
+    let log = field("log").unwrap_or_default().to_owned();
+    if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(format!("its id {log:?} is not 16 hex digits"));
+    }
+    let next = number("next").filter(|next| *next <= SEQ_MAX);
+    let next = next.ok_or("its first line has no next that can be believed")?;
+    Ok((Header { log, created_at: field("created_at").unwrap_or_default().to_owned(), next }, crc))
+}
+
+/// One line, or a piece of what is too long for one.
+struct RawLine<'a> {
+    offset: u64,
+    /// Without `\n`.
+    bytes: &'a [u8],
+    ended: bool,
+}
+
+impl RawLine<'_> {
+    /// Whether the line shows that no other of its write followed. Zeros are pages that did not reach the disk, no JSON has one:
+    /// they may have taken the line's `more`.
+    fn ends_a_write(&self) -> bool {
+        self.ended
+            && Trailer::of(self.bytes).is_some_and(|sealed| !sealed.more)
+            && !self.bytes.contains(&0)
+    }
+}
+
+struct Lines {
+    reader: Arc<dyn ReadAt>,
+    length: u64,
+    /// `buffer[start..end]` is what has been read but not given out; it lies at `offset` in the file. Never shrinks, so that
+    /// nothing is zeroed twice.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    offset: u64,
+}
+
+impl Lines {
+    fn new(reader: Arc<dyn ReadAt>, length: u64) -> Lines {
+        Lines { reader, length, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
+    }
+
+    fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        let mut searched = 0;
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            let found = newline(&unread[searched..]).map(|at| at + searched);
+            let whole = self.offset + unread.len() as u64 == self.length;
+            let (len, ended) = match found {
+                Some(at) if at <= RAW_LINE_BYTES_MAX => (at, true),
+                _ if unread.len() >= RAW_LINE_BYTES_MAX => (RAW_LINE_BYTES_MAX, false),
+                _ if whole && unread.is_empty() => return Ok(None),
+                _ if whole => (unread.len(), false),
+                _ => {
+                    searched = unread.len();
+                    self.fill()?;
+                    continue;
+                }
+            };
+            let (start, offset) = (self.start, self.offset);
+            let used = len + usize::from(ended);
+            self.start += used;
+            self.offset += used as u64;
+            return Ok(Some(RawLine { offset, bytes: &self.buffer[start..start + len], ended }));
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        let have = self.end - self.start;
+        let from = self.offset + have as u64;
+        (self.start, self.end) = (0, have + (self.length - from).min(CHUNK_BYTES as u64) as usize);
+        self.buffer.resize(self.buffer.len().max(self.end), 0);
+        self.reader.read_exact_at(&mut self.buffer[have..self.end], from)
+    }
+}
+
+/// The standard library searches with the C library's `memchr` here, and nowhere else where one can ask it to.
+fn newline(bytes: &[u8]) -> Option<usize> {
+    let passed = (&mut &*bytes).skip_until(b'\n').expect("reading from memory does not fail");
+    bytes[..passed].ends_with(b"\n").then(|| passed - 1)
+}

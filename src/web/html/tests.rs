@@ -1,0 +1,234 @@
+//! Tests of `page.rs`.
+
+use super::*;
+
+const HOSTILE: &str = "</textarea></script>\"'><img src=x onerror=alert(1)>&amp;";
+
+fn view<'a>(comments: &'a [Comment]) -> View<'a> {
+    View {
+        title: "Comments",
+        page: "/",
+        base: "",
+        log: "9c41f0aa53d7e6b2",
+        seq: 9,
+        count: comments.len() as u64,
+        comments,
+        likes: &[],
+        more: false,
+        note: None,
+        name: "",
+        draft: "",
+    }
+}
+
+fn comment(id: u64, parent: Option<u64>) -> Comment {
+    Comment {
+        seq: id,
+        id,
+        page: "/".into(),
+        parent,
+        name: Some(format!("name{id}")),
+        content: format!("text{id}"),
+        created_at: "2026-11-22T05:08:00.001Z".into(),
+        ..Comment::default()
+    }
+}
+
+fn whole(view: &View) -> String {
+    let Rendered { head, tail } = render(view);
+    format!("{head}NONCE{tail}")
+}
+
+fn at(html: &str, needle: &str) -> usize {
+    html.find(needle).unwrap_or_else(|| panic!("{needle} is not in {html}"))
+}
+
+#[test]
+fn the_nonce_belongs_between_head_and_tail() {
+    let html = whole(&view(&[]));
+    assert!(html.contains("<input type=\"hidden\" name=\"nonce\" value=\"NONCE\">"), "{html}");
+    assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"));
+    assert!(html.ends_with("</html>\n"));
+}
+
+#[test]
+fn hearts_stand_beside_the_comments_that_have_any() {
+    let comments = [comment(1, None), comment(2, None), comment(3, None)];
+    let html = whole(&View { likes: &[(1, 6), (3, 1)], ..view(&comments) });
+    assert!(at(&html, "♥ 1") < at(&html, "text2") && at(&html, "text1") < at(&html, "♥ 6"));
+    assert!(html.contains("aria-label=\"6 likes\"") && html.contains("aria-label=\"1 like\""));
+    assert_eq!(html.matches('♥').count(), 2);
+}
+
+#[test]
+fn hostile_text_in_every_field_stays_text() {
+    let bad = Comment {
+        page: HOSTILE.into(),
+        name: Some(HOSTILE.into()),
+        author: Some(HOSTILE.into()),
+        content: HOSTILE.into(),
+        created_at: HOSTILE.into(),
+        edited_at: Some(HOSTILE.into()),
+        nonce: Some(HOSTILE.into()),
+        ..comment(1, None)
+    };
+    let gone = Comment { deleted: true, ..Comment { id: 2, ..bad.clone() } };
+    let answer = Comment { id: 3, parent: Some(2), ..bad.clone() };
+    let html = whole(&View {
+        title: HOSTILE,
+        page: HOSTILE,
+        base: HOSTILE,
+        log: HOSTILE,
+        note: Some(HOSTILE),
+        name: HOSTILE,
+        draft: HOSTILE,
+        more: true,
+        ..view(&[bad, gone, answer])
+    });
+    assert!(!html.contains("<img"), "{html}");
+    assert_eq!(html.matches("</textarea>").count(), 1);
+    assert_eq!(html.matches("</script>").count(), 1);
+    assert!(html.contains("?page=%3C%2Ftextarea%3E%3C%2Fscript%3E%22%27%3E%3Cimg%20src%3Dx"));
+    // Every quote that is not ours is escaped: the number of quotes is that of the same page with tame text.
+    assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;&amp;amp;"));
+}
+
+#[test]
+fn there_is_no_inline_style_and_no_inline_script() {
+    let comments = [Comment { author: Some("q83vEjRWeJCrze8SNFZ4kA".into()), ..comment(1, None) }];
+    let html = whole(&view(&comments));
+    assert!(!html.contains("style=") && !html.contains("<style"), "{html}");
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.contains("<script type=\"module\" src=\"/embed.js\"></script>"));
+}
+
+#[test]
+fn every_address_stands_below_the_base_path() {
+    let comments = [comment(7, None)];
+    let html = whole(&View { base: "/talk", page: "a b&c", more: true, ..view(&comments) });
+    for part in [
+        "href=\"/talk/embed.css\"",
+        "src=\"/talk/embed.js\"",
+        "action=\"/talk/api/comments\"",
+        "href=\"/talk/?page=a%20b%26c&amp;before=7\"",
+    ] {
+        at(&html, part);
+    }
+}
+
+#[test]
+fn newest_stand_first_and_answers_below_in_their_order() {
+    let html = whole(&view(&[
+        comment(1, None),
+        comment(2, Some(1)),
+        comment(3, None),
+        comment(4, Some(1)),
+    ]));
+    let places = ["text3", "text1", "text2", "text4"].map(|text| at(&html, text));
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<ol class=\"answers\"").count(), 1);
+}
+
+#[test]
+fn answers_deeper_than_four_stay_at_the_fourth_level_and_say_whom_they_answer() {
+    let chain: Vec<Comment> = (1..=40).map(|id| comment(id, (id > 1).then(|| id - 1))).collect();
+    let html = whole(&view(&chain));
+    assert_eq!(html.matches("<ol class=\"answers\"").count(), DEPTH_MAX);
+    assert_eq!(html.matches("class=\"to\"").count(), 40 - 1 - DEPTH_MAX);
+    at(&html, "<a class=\"to\" href=\"#sayso-39\">to <bdi>name39</bdi></a>");
+    assert!(
+        (1..40).all(|id| at(&html, &format!("text{id}<")) < at(&html, &format!("text{}<", id + 1)))
+    );
+}
+
+#[test]
+fn an_answer_to_what_is_not_here_stands_at_the_top_level_and_says_so() {
+    let html = whole(&view(&[comment(9, Some(2))]));
+    at(&html, "<a class=\"to\" href=\"#sayso-2\">to <bdi>an older comment</bdi></a>");
+}
+
+#[test]
+fn a_line_that_answers_itself_or_the_future_is_shown_once() {
+    let html = whole(&view(&[comment(1, Some(2)), comment(2, Some(1)), comment(3, Some(3))]));
+    for id in 1..=3 {
+        assert_eq!(html.matches(&format!("text{id}<")).count(), 1, "{html}");
+    }
+}
+
+#[test]
+fn a_deleted_comment_shows_only_where_an_answer_hangs_below() {
+    let mut parent = comment(1, None);
+    let mut between = comment(2, Some(1));
+    let mut alone = comment(4, None);
+    for comment in [&mut parent, &mut between, &mut alone] {
+        comment.make_tombstone();
+    }
+    let html = whole(&view(&[parent.clone(), between.clone(), comment(3, Some(2)), alone.clone()]));
+    assert_eq!(html.matches(">Deleted ").count(), 2, "{html}");
+    assert!(!html.contains("sayso-4"));
+    let html = whole(&view(&[parent, between, alone]));
+    at(&html, "No comments yet");
+}
+
+#[test]
+fn what_is_not_public_does_not_show() {
+    let pending = Comment { status: Status::Pending, ..comment(1, None) };
+    let hidden = Comment { status: Status::Hidden, ..comment(2, None) };
+    let like = Comment { kind: Some("like".into()), ..comment(3, None) };
+    let html = whole(&view(&[pending, hidden, like]));
+    assert!((1..=3).all(|id| !html.contains(&format!("text{id}"))), "{html}");
+}
+
+#[test]
+fn safe_html_is_taken_as_it_is_and_plain_text_is_escaped() {
+    let rich = Comment {
+        html: Some("<p>a <em>b</em></p>".into()),
+        content: "a *b*".into(),
+        ..comment(1, None)
+    };
+    let plain = Comment { content: "1 < 2\n& so".into(), ..comment(2, None) };
+    let html = whole(&view(&[rich, plain]));
+    at(&html, "<div class=\"text\" dir=\"auto\"><p>a <em>b</em></p></div>");
+    at(&html, "<div class=\"text plain\" dir=\"auto\">1 &lt; 2\n&amp; so</div>");
+}
+
+#[test]
+fn a_refused_post_keeps_its_text_and_says_why() {
+    let html =
+        whole(&View { note: Some("content is empty"), name: "Ada", draft: "\n two", ..view(&[]) });
+    at(&html, "<p class=\"error\" role=\"alert\">content is empty</p>");
+    at(&html, "aria-label=\"Comment\">\n\n two</textarea>");
+    at(&html, "name=\"name\" value=\"Ada\"");
+}
+
+#[test]
+fn a_time_is_a_permalink_and_reads_as_a_date() {
+    let html = whole(&view(&[comment(17, None)]));
+    at(
+        &html,
+        "<a class=\"when\" href=\"#sayso-17\"><time datetime=\"2026-11-22T05:08:00.001Z\">22 Nov 2026, 05:08 UTC</time></a>",
+    );
+    for odd in [
+        "",
+        "T",
+        "2026-13-01T00:00:00Z",
+        "2026-00-01T00:00:00Z",
+        "2026-11-22Tä5:08",
+        "2026-11-22T<b>ab",
+    ] {
+        assert_eq!(parts(odd), None, "{odd}");
+    }
+}
+
+#[test]
+fn an_avatar_depends_on_the_author_alone() {
+    let draw = |author| {
+        let mut out = String::new();
+        avatar(&mut out, author);
+        out
+    };
+    let (one, two) = (draw(Some("q83vEjRWeJCrze8SNFZ4kA")), draw(Some("q83vEjRWeJCrze8SNFZ4kB")));
+    assert_eq!(one, draw(Some("q83vEjRWeJCrze8SNFZ4kA")));
+    assert_ne!(one, two);
+    assert_ne!(one, draw(None));
+}

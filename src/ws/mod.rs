@@ -1,0 +1,166 @@
+//! One WebSocket connection's read side: the handshake (RFC 6455 §4.2), the welcome, and then a thread that reads.
+//!
+//! tungstenite reads frames. What it wants to write goes to the shard, which alone writes to the socket and ends it. Knows no files.
+#![doc = include_str!("README.md")]
+
+mod handshake;
+mod reader;
+mod welcome;
+
+use std::{
+    io,
+    net::{IpAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::{
+    fanout::{ReaderId, ShardCommand, Tier, frame::CloseCode},
+    http::{
+        forwarded::ClientKey,
+        origin::{self, Origins},
+        request::{HttpError, RequestHead},
+    },
+    hub::command::{HubHandle, Join, Query, Subscription},
+    util::{
+        logger,
+        threads::{self, READER_STACK_BYTES},
+    },
+};
+
+/// A connection ends when nothing was heard for so long, which is three pings without an answer. It is the socket's own read
+/// timeout, so that no connection needs a timer.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// Bytes of a socket's send buffer. The kernel doubles it for its own bookkeeping.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// What all WebSocket connections share.
+pub struct Context {
+    /// Where commands go.
+    pub hub: HubHandle<Arc<TcpStream>>,
+    /// Reader n belongs to shard n modulo their number.
+    pub shards: Vec<Sender<ShardCommand<Arc<TcpStream>>>>,
+    /// The sites whose pages may connect.
+    pub origins: Origins,
+    /// Bits of the proof of work that a comment needs.
+    pub challenge: Option<u8>,
+}
+
+/// Takes over a connection whose head asks for a WebSocket: answers the handshake, sends the welcome, and starts the thread that
+/// reads. `buffered` is what the client has sent behind the head; `permit` is dropped when the connection has ended.
+///
+/// # Errors
+/// The HTTP error that the client is answered with instead. The socket is untouched then.
+pub fn upgrade(
+    context: &Arc<Context>,
+    number: ReaderId,
+    socket: Arc<TcpStream>,
+    head: &RequestHead,
+    buffered: Vec<u8>,
+    client: IpAddr,
+    permit: Box<dyn Send>,
+) -> Result<(), HttpError> {
+    let accept = handshake::accept_key(head)?;
+    let host = head.get("host").unwrap_or_default();
+    if !context.origins.allows(head.get("origin"), host) {
+        let message = origin::refusal(head.get("origin").unwrap_or_default());
+        if logger::allow_client_warning() {
+            log::warn!("a WebSocket was refused: {message}");
+        }
+        return Err(HttpError::new(403, message));
+    }
+    let tier = handshake::tier(head);
+    let subscription = handshake::subscription(head.query(), tier)?;
+    let page = match &subscription {
+        Subscription::Page(page, _) => Some(page.as_str().into()),
+        Subscription::Counts(_) => None,
+    };
+    let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
+    let session = Session {
+        context: context.clone(),
+        shard,
+        number,
+        socket,
+        page,
+        from: ClientKey::of(client),
+    };
+    session.open(handshake::response(&accept, tier), subscription, tier, buffered, permit);
+    Ok(())
+}
+
+/// A connection, as its reading thread has it.
+struct Session {
+    context: Arc<Context>,
+    shard: Sender<ShardCommand<Arc<TcpStream>>>,
+    number: ReaderId,
+    socket: Arc<TcpStream>,
+    /// `None`: only counts are followed.
+    page: Option<Box<str>>,
+    from: ClientKey,
+}
+
+impl Session {
+    /// Joins, sends the welcome, and starts the thread that reads. All that touches more than a little stack happens here, in a
+    /// thread that ends soon. The handshake's response travels with the join, so that whoever has read it misses nothing from then
+    /// on.
+    fn open(
+        self,
+        response: String,
+        subscription: Subscription,
+        tier: Tier,
+        buffered: Vec<u8>,
+        permit: Box<dyn Send>,
+    ) {
+        let options =
+            rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
+                .map_err(io::Error::from)
+                .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+        // A socket that can't be given options belongs to a peer that has gone, which is no error.
+        if options.is_err() {
+            return;
+        }
+        let (sender, joined) = bounded(1);
+        let (reader, sink, greeting) = (self.number, self.socket.clone(), response.into_bytes());
+        let join = Join { reader, sink, greeting, tier, subscription, joined: sender };
+        if self.context.hub.query(Query::Join(join)).is_err() {
+            return;
+        }
+        let Ok(joined) = joined.recv() else { return };
+        let close = match self.send_welcome(&joined, tier) {
+            Ok(()) => None,
+            Err(error) => {
+                // A peer that goes or does not read is no error, and many of them would fill the log.
+                if error.kind() != io::ErrorKind::TimedOut {
+                    log::warn!("a reader's history was not sent: {error}");
+                }
+                Some(CloseCode::TryAgain)
+            }
+        };
+        drop(joined);
+        let session = Arc::new(self);
+        let reading = session.clone();
+        let started = threads::start_connection(session.number, READER_STACK_BYTES, move || {
+            match close {
+                // A panic in a connection ends that connection, in order: the hub must not keep its reader.
+                None => {
+                    if !threads::catch_panic(Box::new(|| reading.read_all(buffered))) {
+                        reading.finish(None);
+                    }
+                }
+                Some(code) => reading.finish(Some(code)),
+            }
+            drop(permit);
+        });
+        if started.is_err() {
+            log::warn!("no thread could be started for a reader");
+            session.finish(Some(CloseCode::TryAgain));
+        }
+    }
+
+    fn send_to_shard(&self, command: ShardCommand<Arc<TcpStream>>) {
+        // Shards end last; if one is gone, the process is ending.
+        let _ = self.shard.send(command);
+    }
+}

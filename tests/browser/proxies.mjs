@@ -7,6 +7,7 @@ import { request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectSecurely } from 'node:tls';
 
 import { until, withinPatience } from './harness.mjs';
 
@@ -89,10 +90,11 @@ export class Caddy extends Proxy {
     return caddy;
   }
 
-  /** It listens before it has a certificate. */
+  /** It listens before it has a certificate, and says that it has one before it shows it. */
   async isReady() {
     if (!await answers(this.port)) return false;
-    return !this.isSecure || this.said.includes('certificate obtained successfully');
+    if (!this.isSecure) return true;
+    return this.said.includes('certificate obtained successfully') && await showsCertificate(this.port);
   }
 }
 
@@ -130,6 +132,14 @@ function answers(port) {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
     socket.once('connect', () => socket.destroy());
+  });
+}
+
+function showsCertificate(port) {
+  return new Promise((resolve) => {
+    const socket = connectSecurely({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false });
+    socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('secureConnect', () => socket.destroy());
   });
 }
 

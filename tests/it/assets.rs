@@ -4,17 +4,14 @@ use std::io::{Read, Write};
 
 use flate2::read::GzDecoder;
 
-use crate::{
-    client::request,
-    program::{Folder, Program},
-};
+use crate::support::{client::request, server::Server};
 
 const FILES: [&str; 4] = ["embed.js", "embed.css", "demo.html", "lang/ar.json"];
 
 /// An answer's head, and its body as it comes.
-fn fetch(program: &Program, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
-    let mut stream = program.connect();
-    let host = program.address;
+fn fetch(server: &Server, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = server.connect();
+    let host = server.address;
     let head =
         format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(head.as_bytes()).unwrap();
@@ -31,13 +28,12 @@ fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
 
 #[test]
 fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for path in FILES {
         let file = std::fs::read(format!("{}/static/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         for takes in ["gzip", "br, gzip;q=0.5", "deflate, GZIP", "*", "gzip;q=1.0, *;q=0"] {
             let accept = format!("Accept-Encoding: {takes}\r\n");
-            let (head, body) = fetch(&program, "GET", path, &accept);
+            let (head, body) = fetch(&server, "GET", path, &accept);
             assert_eq!(field(&head, "content-encoding"), Some("gzip"), "{takes}: {head}");
             assert!(body.len() < file.len(), "{} of {} bytes", body.len(), file.len());
             let mut plain = Vec::new();
@@ -45,7 +41,7 @@ fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
             assert_eq!(plain, file);
             let length = u32::from_le_bytes(body[body.len() - 4..].try_into().unwrap());
             assert_eq!(length as usize, file.len());
-            let (head_only, nothing) = fetch(&program, "HEAD", path, &accept);
+            let (head_only, nothing) = fetch(&server, "HEAD", path, &accept);
             assert!(nothing.is_empty());
             assert_eq!(field(&head_only, "content-length"), field(&head, "content-length"));
         }
@@ -54,7 +50,7 @@ fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
                 "" => String::new(),
                 takes => format!("Accept-Encoding: {takes}\r\n"),
             };
-            let (head, body) = fetch(&program, "GET", path, &accept);
+            let (head, body) = fetch(&server, "GET", path, &accept);
             assert_eq!((field(&head, "content-encoding"), body), (None, file.clone()), "{takes}");
         }
     }
@@ -62,11 +58,10 @@ fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
 
 #[test]
 fn each_form_of_a_file_has_its_own_tag() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     for path in FILES {
         let tag_of = |accept: &str| {
-            let (head, _) = fetch(&program, "GET", path, accept);
+            let (head, _) = fetch(&server, "GET", path, accept);
             assert!(field(&head, "vary").unwrap().contains("accept-encoding"), "{head}");
             field(&head, "etag").unwrap().to_owned()
         };
@@ -77,11 +72,11 @@ fn each_form_of_a_file_has_its_own_tag() {
             [(gzip, &packed, 304), ("", &plain, 304), (gzip, &plain, 200), ("", &packed, 200)]
         {
             let headers = format!("{accept}If-None-Match: {tag}\r\n");
-            let (head, body) = fetch(&program, "GET", path, &headers);
+            let (head, body) = fetch(&server, "GET", path, &headers);
             assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
             assert_eq!(body.is_empty(), status == 304, "{head}");
         }
     }
-    let answer = request(&program, "GET", "/embed.js", "If-None-Match: *\r\n", "");
-    assert_eq!(answer.status, 304);
+    let response = request(&server, "GET", "/embed.js", "If-None-Match: *\r\n", "");
+    assert_eq!(response.status, 304);
 }

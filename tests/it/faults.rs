@@ -1,4 +1,4 @@
-//! The real program on a full disk, on one that fails, killed at any moment, and copied while it writes.
+//! The real server on a full disk, on one that fails, killed at any moment, and copied while it writes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,9 +14,12 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, get, post, posted, request},
     model::Chance,
-    program::{Folder, PATIENCE, Program, command},
+    support::{
+        client::{KEY, Response, bearer, get, history_since, post, posted, request},
+        frames::Client,
+        server::{Folder, Server, Signal, TIMEOUT, output},
+    },
 };
 
 /// A small disk of its own, gone with the test. Only root can have one.
@@ -55,24 +58,19 @@ impl Drop for SmallDisk {
     }
 }
 
-fn check(data: &Path) {
-    let output = command().args(["check", "--data"]).arg(data).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-}
-
-fn post_with(program: &Program, content: &str, nonce: &str) -> Answer {
-    post(program, &json!({"content": content, "nonce": nonce}))
+fn post_with(server: &Server, content: &str, nonce: &str) -> Response {
+    post(server, &json!({"content": content, "nonce": nonce}))
 }
 
 /// Posts until there is no room, and says which post was refused.
-fn post_until_full(program: &Program, reader: &mut Client) -> String {
+fn post_until_full(server: &Server, reader: &mut Client) -> String {
     for n in 0..10_000 {
         let nonce = format!("filling-the-disk-{n:05}");
-        let answer = post_with(program, &"x".repeat(6_000), &nonce);
-        if answer.status != 201 {
-            assert_eq!(answer.status, 503, "{answer:?}");
-            assert_eq!(answer.error(), "storage is full, try again");
-            assert_eq!(answer.header("retry-after").as_deref(), Some("5"));
+        let response = post_with(server, &"x".repeat(6_000), &nonce);
+        if response.status != 201 {
+            assert_eq!(response.status, 503, "{response:?}");
+            assert_eq!(response.error(), "storage is full, try again");
+            assert_eq!(response.header("retry-after").as_deref(), Some("5"));
             return nonce;
         }
         assert_eq!(reader.line()["nonce"], nonce.as_str());
@@ -81,15 +79,15 @@ fn post_until_full(program: &Program, reader: &mut Client) -> String {
 }
 
 /// The whole of it, whatever makes the disk full.
-fn a_full_disk(data: &Path, program: &mut Program, fill: &dyn Fn(), make_room: &dyn Fn()) {
-    let mut reader = Client::full(program, "");
-    let mut author = Client::full(program, "");
-    posted(program, "while there is room");
+fn a_full_disk(server: &mut Server, fill: &dyn Fn(&Server), make_room: &dyn Fn(&Server)) {
+    let mut reader = Client::full(server, "");
+    let mut author = Client::full(server, "");
+    posted(server, "while there is room");
     assert_eq!(reader.line()["content"], "while there is room");
-    let answer = post_with(program, "with a nonce", "before-the-disk-is-full");
-    assert_eq!((answer.status, &reader.line()["content"]), (201, &json!("with a nonce")));
-    fill();
-    let refused = post_until_full(program, &mut reader);
+    let response = post_with(server, "with a nonce", "before-the-disk-is-full");
+    assert_eq!((response.status, &reader.line()["content"]), (201, &json!("with a nonce")));
+    fill(server);
+    let refused = post_until_full(server, &mut reader);
     author.line();
     author.send(&json!({"content": "y".repeat(6_000), "nonce": "over-the-websocket"}));
     let error = std::iter::from_fn(|| Some(author.line()))
@@ -100,67 +98,60 @@ fn a_full_disk(data: &Path, program: &mut Program, fill: &dyn Fn(), make_room: &
     });
     assert_eq!(error, expected);
     // What is stored is answered as ever, and makes nothing new.
-    let again = post_with(program, "whatever", "before-the-disk-is-full");
+    let again = post_with(server, "whatever", "before-the-disk-is-full");
     assert_eq!((again.status, &again.json()["content"]), (200, &json!("with a nonce")));
     // Whoever reads notices nothing.
     author.send(&json!({"typing": true, "name": "Ada"}));
     reader.until(&json!({"typing": "Ada"}));
-    let newest = get(program, "/api/comments?limit=1");
+    let newest = get(server, "/api/comments?limit=1");
     assert_eq!(newest.status, 200);
-    assert_eq!(get(program, "/").status, 200);
-    check(data);
-    assert!(fs::read(data.join("comments.jsonl")).unwrap().ends_with(b"\"}\n"), "no half line");
-    make_room();
-    let answer = post_with(program, &"x".repeat(6_000), &refused);
-    assert_eq!(answer.status, 201, "what was refused is new: {answer:?}");
+    assert_eq!(get(server, "/").status, 200);
+    server.check();
+    assert!(server.log_bytes().ends_with(b"\"}\n"), "no half line");
+    make_room(server);
+    let response = post_with(server, &"x".repeat(6_000), &refused);
+    assert_eq!(response.status, 201, "what was refused is new: {response:?}");
     assert_eq!(reader.line()["nonce"], refused.as_str());
     let last = newest.json()["comments"][0]["seq"].as_u64().unwrap();
-    assert_eq!(answer.json()["seq"], last + 1, "what was refused has used up no seq");
-    check(data);
-    assert!(program.stop().success());
-    check(data);
+    assert_eq!(response.json()["seq"], last + 1, "what was refused has used up no seq");
+    server.check();
+    assert!(server.stop().success());
+    server.check();
 }
 
 #[test]
 fn a_full_disk_refuses_posts_and_nothing_else_until_there_is_room() {
-    let folder = Folder::new();
-    let Some(disk) = SmallDisk::mount(&folder.0.join("data"), 1 << 20) else { return };
-    let mut program = Program::start(&disk.0, &[]);
-    a_full_disk(&disk.0, &mut program, &|| disk.fill(50_000), &|| disk.make_room());
+    let mut server = Server::builder().stopped();
+    let Some(disk) = SmallDisk::mount(server.data(), 1 << 20) else { return };
+    server.restart();
+    a_full_disk(&mut server, &|_| disk.fill(50_000), &|_| disk.make_room());
 }
 
 #[test]
 fn a_limit_of_the_file_size_is_a_full_disk_too() {
-    let folder = Folder::new();
-    let mut program = Program::start(&folder.0, &[]);
-    let pid = program.child.id().to_string();
-    let limit = |bytes: &str| {
-        let limit = format!("--fsize={bytes}:");
-        let done = Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap();
-        assert!(done.success());
-    };
-    a_full_disk(&folder.0, &mut program, &|| limit("50000"), &|| limit("unlimited"));
+    let mut server = Server::start(&[]);
+    let fill = |server: &Server| server.limit_file_size(Some(50_000));
+    a_full_disk(&mut server, &fill, &|server| server.limit_file_size(None));
 }
 
 #[test]
 fn a_compaction_that_finds_no_room_leaves_nothing_of_itself_behind() {
-    let folder = Folder::new();
-    let Some(disk) = SmallDisk::mount(&folder.0.join("data"), 1 << 20) else { return };
-    let program = Program::start(&disk.0, &[]);
+    let mut server = Server::builder().stopped();
+    let Some(disk) = SmallDisk::mount(server.data(), 1 << 20) else { return };
+    server.restart();
     for n in 0..60 {
-        posted(&program, &format!("{n}: {}", "x".repeat(6_000)));
+        posted(&server, &format!("{n}: {}", "x".repeat(6_000)));
     }
     disk.fill(100_000);
-    let output = command().args(["compact", "--data"]).arg(&disk.0).output().unwrap();
+    let output = server.run(&["compact"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(!disk.0.join("comments.jsonl.new").exists(), "what was begun holds the room for ever");
-    posted(&program, "there is as much room as before");
-    check(&disk.0);
+    posted(&server, "there is as much room as before");
+    server.check();
     disk.make_room();
-    let output = command().args(["compact", "--data"]).arg(&disk.0).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 61}));
-    check(&disk.0);
+    server.compact();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 61}));
+    server.check();
 }
 
 /// Makes `fdatasync` fail as long as a file is there.
@@ -192,44 +183,41 @@ fn failing_sync(folder: &Path) -> Result<PathBuf, String> {
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_and_readers_are_served_until_a_restart() {
-    let (folder, tools) = (Folder::new(), Folder::new());
-    let library = match failing_sync(&tools.0) {
+    let tools = Folder::new();
+    let library = match failing_sync(tools.path()) {
         Ok(library) => library,
         Err(why) => return println!("skipped: {why}"),
     };
-    let trigger = tools.0.join("trigger");
-    let mut with_library = command();
-    with_library.env("LD_PRELOAD", library).env("SYNC_FAILS_WHILE", &trigger);
-    with_library.args(["--listen", "127.0.0.1:0", "--rate", "off", "--data"]).arg(&folder.0);
-    let mut program = Program::spawn(&mut with_library);
-    let mut reader = Client::full(&program, "");
-    posted(&program, "before");
+    let trigger = tools.join("trigger");
+    let mut server =
+        Server::builder().env("LD_PRELOAD", library).env("SYNC_FAILS_WHILE", &trigger).start();
+    let mut reader = Client::full(&server, "");
+    posted(&server, "before");
     assert_eq!(reader.line()["content"], "before");
-    assert_eq!(get(&program, "/healthz").status, 200);
+    assert_eq!(get(&server, "/healthz").status, 200);
     fs::write(&trigger, "").unwrap();
-    let refused = post_with(&program, "meanwhile", "a-nonce-meanwhile");
+    let refused = post_with(&server, "meanwhile", "a-nonce-meanwhile");
     assert_eq!(refused.status, 503, "{refused:?}");
     assert_eq!(refused.header("retry-after"), None, "waiting does not help");
     fs::remove_file(&trigger).unwrap();
-    let health = get(&program, "/healthz");
+    let health = get(&server, "/healthz");
     assert_eq!(health.status, 503);
     assert!(health.body.contains("sync"), "it says why: {}", health.body);
     // The medium says that all is well again; nobody believes it.
-    let mut author = Client::full(&program, "");
+    let mut author = Client::full(&server, "");
     for n in 0..5 {
         let nonce = format!("later-later-later-{n}");
-        assert_eq!(post_with(&program, "later", &nonce).status, 503);
+        assert_eq!(post_with(&server, "later", &nonce).status, 503);
         author.send(&json!({"content": "later", "nonce": nonce}));
         let answer = author.line();
         assert_eq!(answer["nonce"], nonce.as_str());
         assert!(answer["error"].is_string() && answer.get("retry_after").is_none(), "{answer}");
     }
     let path = "/api/comments/1";
-    let delete =
-        request(&program, "DELETE", path, "Authorization: Bearer 0123456789abcdef\r\n", "");
+    let delete = request(&server, "DELETE", path, &bearer(KEY), "");
     assert_ne!(delete.status, 200);
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
-    assert_eq!(get(&program, "/").status, 200);
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
+    assert_eq!(get(&server, "/").status, 200);
     author.send(&json!({"typing": true, "name": "Ada"}));
     let start = Instant::now();
     loop {
@@ -238,18 +226,18 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_readers_are_served_until_a_re
             break;
         }
         assert!(message.get("id").is_none(), "a line that nobody may see: {message}");
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
     }
-    assert!(program.stop().success());
-    let program = Program::start(&folder.0, &[]);
-    check(&folder.0);
-    assert_eq!(get(&program, "/healthz").status, 200);
-    let first = &get(&program, "/api/comments").json()["comments"][0];
+    assert!(server.stop().success());
+    server.restart();
+    server.check();
+    assert_eq!(get(&server, "/healthz").status, 200);
+    let first = &get(&server, "/api/comments").json()["comments"][0];
     assert_eq!(first["content"], "before");
     // It may or may not have reached the disk; asked again, it is there once.
-    let again = post_with(&program, "meanwhile", "a-nonce-meanwhile");
+    let again = post_with(&server, "meanwhile", "a-nonce-meanwhile");
     assert!([200, 201].contains(&again.status), "{again:?}");
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 2}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 2}));
 }
 
 const AUTHORS: usize = 12;
@@ -291,58 +279,46 @@ impl Author {
 }
 
 /// All lines of all pages, by seq.
-fn all(program: &Program) -> BTreeMap<u64, Value> {
-    let mut lines = BTreeMap::new();
-    for author in 0..AUTHORS {
-        let mut since = 0;
-        loop {
-            let target = format!("/api/comments?page=p{author}&since={since}&limit=200");
-            let answer = get(program, &target).json();
-            for line in answer["comments"].as_array().unwrap() {
-                since = line["seq"].as_u64().unwrap();
-                lines.insert(since, line.clone());
-            }
-            if answer["more"] == false {
-                break;
-            }
-        }
-    }
-    lines
+fn all(server: &Server) -> BTreeMap<u64, Value> {
+    let of_page = |author| history_since(server, &format!("p{author}"), 0);
+    let by_seq = |line: Value| (line["seq"].as_u64().unwrap(), line);
+    (0..AUTHORS).flat_map(of_page).map(by_seq).collect()
 }
 
 #[test]
 fn killed_at_any_moment_again_and_again_no_acknowledged_comment_is_lost_or_doubled() {
     let rounds = std::env::var("SAYSO_KILL_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap());
-    let (folder, mut chance, start) = (Folder::new(), Chance(1), Instant::now());
+    let mut server = Server::builder().stopped();
+    let (mut chance, start) = (Chance(1), Instant::now());
     let mut authors: Vec<Author> = (0..AUTHORS).map(|_| Author::default()).collect();
     let mut torn = 0;
     for _ in 0..rounds {
-        let mut program = Program::start(&folder.0, &[]);
-        check(&folder.0);
+        server.restart();
+        server.check();
         let (count, kill_at) = (AtomicUsize::new(0), chance.below(150));
         thread::scope(|scope| {
             for (number, author) in authors.iter_mut().enumerate() {
                 let target = format!("/ws/comments/?page=p{number}");
-                let client = Client::open(&program, &target, "").unwrap();
+                let client = Client::open(&server, &target, "").unwrap();
                 let count = &count;
                 scope.spawn(move || author.write(number, client, count));
             }
             let begin = Instant::now();
             while count.load(Relaxed) < kill_at {
-                assert!(begin.elapsed() < PATIENCE, "nobody can write");
+                assert!(begin.elapsed() < TIMEOUT, "nobody can write");
                 thread::yield_now();
             }
             // Not only right behind an answer.
             for _ in 0..chance.below(50_000) {
                 std::hint::spin_loop();
             }
-            program.child.kill().unwrap();
+            server.signal(Signal::KILL);
         });
-        assert_eq!(program.child.wait().unwrap().signal(), Some(9));
-        torn += usize::from(!fs::read(folder.log()).unwrap().ends_with(b"\n"));
+        assert_eq!(server.wait().signal(), Some(9));
+        torn += usize::from(!server.log_bytes().ends_with(b"\n"));
     }
-    let mut program = Program::start(&folder.0, &[]);
-    let lines = all(&program);
+    server.restart();
+    let lines = all(&server);
     let mut by_nonce: HashMap<&str, Vec<u64>> = HashMap::new();
     for (seq, line) in &lines {
         by_nonce.entry(line["nonce"].as_str().unwrap()).or_default().push(*seq);
@@ -361,45 +337,44 @@ fn killed_at_any_moment_again_and_again_no_acknowledged_comment_is_lost_or_doubl
         assert!(under_way.is_none_or(|seqs| seqs.len() == 1));
     }
     assert!(by_nonce.is_empty(), "nobody wrote {by_nonce:?}");
-    program.stop();
-    check(&folder.0);
+    server.stop();
+    server.check();
     println!("{rounds} rounds, {total} acknowledged, {torn} torn, {:?}", start.elapsed());
 }
 
 #[test]
 fn a_copy_of_the_file_made_while_it_grows_is_a_log() {
-    let (folder, count) = (Folder::new(), AtomicUsize::new(0));
-    let mut program = Program::start(&folder.0, &[]);
+    let (mut server, count) = (Server::start(&[]), AtomicUsize::new(0));
     let mut copies = Vec::new();
     thread::scope(|scope| {
         for number in 0..AUTHORS {
-            let client = Client::open(&program, &format!("/ws/comments/?page=p{number}"), "");
+            let client = Client::open(&server, &format!("/ws/comments/?page=p{number}"), "");
             let (client, count) = (client.unwrap(), &count);
             scope.spawn(move || Author::default().write(number, client, count));
         }
         let start = Instant::now();
         while copies.len() < 10 {
-            assert!(start.elapsed() < PATIENCE);
+            assert!(start.elapsed() < TIMEOUT);
             let acknowledged = count.load(Relaxed);
             if acknowledged < copies.len() * 40 {
                 thread::yield_now();
                 continue;
             }
-            let copy = Folder::new();
-            let copied = Command::new("cp").arg(folder.log()).arg(copy.log()).status().unwrap();
-            assert!(copied.success());
+            let copy = Server::builder().stopped();
+            let copied = output(Command::new("cp").arg(server.log()).arg(copy.log()), TIMEOUT);
+            assert!(copied.status.success(), "{copied:?}");
             copies.push((copy, acknowledged));
         }
-        program.kill();
+        server.kill();
     });
-    let log = fs::read(folder.log()).unwrap();
-    for (copy, acknowledged) in &copies {
-        let mut second = Program::start(&copy.0, &[]);
-        check(&copy.0);
-        let there = all(&second).len();
+    let log = server.log_bytes();
+    for (copy, acknowledged) in &mut copies {
+        copy.restart();
+        copy.check();
+        let there = all(copy).len();
         assert!(there >= *acknowledged, "{there} of {acknowledged} are in the copy");
-        assert!(second.stop().success());
-        let copied = fs::read(copy.log()).unwrap();
+        assert!(copy.stop().success());
+        let copied = copy.log_bytes();
         let differs = copied.iter().zip(&log).position(|(copied, log)| copied != log);
         let lengths = (copied.len(), log.len());
         assert!(log.starts_with(&copied), "not the log's beginning: {differs:?} of {lengths:?}");

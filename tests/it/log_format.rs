@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::{
+use crate::support::{
     client::{get, post, posted},
-    program::{Folder, Program, command},
+    server::Server,
 };
 
 /// The example lines of the format's documentation, byte for byte.
@@ -40,16 +40,16 @@ fn the_documented_lines_have_the_checksums_that_they_state() {
 
 #[test]
 fn the_documented_log_is_served_and_goes_on() {
-    let folder = Folder::new();
-    fs::write(folder.log(), vector()).unwrap();
-    let mut program = Program::start(&folder.0, &[]);
-    let before = get(&program, "/api/comments").json();
+    let mut server = Server::builder().stopped();
+    server.write_log(vector());
+    server.restart();
+    let before = get(&server, "/api/comments").json();
     assert_eq!(before["log"], "9c41f0aa53d7e6b2");
     assert_eq!(before["comments"][0]["content"], "First *indeed*");
-    let next = posted(&program, "more");
+    let next = posted(&server, "more");
     assert_eq!(next["seq"], before["seq"].as_u64().unwrap() + 1);
-    program.stop();
-    let log = fs::read_to_string(folder.log()).unwrap();
+    server.stop();
+    let log = server.log_text();
     assert!(log.starts_with(&vector()));
     let last = log.lines().last().unwrap();
     let (covered, rest) = last.rsplit_once(",\"crc\":\"").unwrap();
@@ -58,28 +58,28 @@ fn the_documented_log_is_served_and_goes_on() {
     assert_eq!(rest, format!("{:08x}\"}}", crc32c(before, covered.as_bytes())));
 }
 
-/// A log of ten comments, each a write of its own, and its lines' beginnings.
-fn ten(folder: &Folder) -> Vec<u8> {
-    let mut program = Program::start(&folder.0, &[]);
+/// A server that has written a log of ten comments, each a write of its own, and was stopped.
+fn ten() -> Server {
+    let mut server = Server::start(&[]);
     for n in 0..10 {
-        posted(&program, &format!("comment {n}"));
+        posted(&server, &format!("comment {n}"));
     }
-    program.stop();
-    fs::read(folder.log()).unwrap()
+    server.stop();
+    server
 }
 
 #[test]
 fn a_torn_last_line_is_kept_aside_and_the_rest_survives() {
-    let folder = Folder::new();
-    let whole = ten(&folder);
+    let mut server = ten();
+    let whole = server.log_bytes();
     let last_line = whole[..whole.len() - 1].iter().rposition(|&b| b == b'\n').unwrap() + 1;
     for end in [last_line + 1, last_line + 20, whole.len() - 1] {
-        fs::write(folder.log(), &whole[..end]).unwrap();
-        let mut program = Program::start(&folder.0, &[]);
-        assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 9}));
-        program.stop();
-        assert_eq!(fs::read(folder.log()).unwrap(), &whole[..last_line]);
-        let kept: Vec<_> = fs::read_dir(&folder.0)
+        server.write_log(&whole[..end]);
+        server.restart();
+        assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 9}));
+        server.stop();
+        assert_eq!(server.log_bytes(), &whole[..last_line]);
+        let kept: Vec<_> = fs::read_dir(server.data())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.to_string_lossy().contains("comments.jsonl.torn-"))
@@ -92,17 +92,16 @@ fn a_torn_last_line_is_kept_aside_and_the_rest_survives() {
 
 #[test]
 fn damage_in_the_middle_is_refused_with_its_line() {
-    let folder = Folder::new();
-    let whole = ten(&folder);
+    let server = ten();
+    let whole = server.log_bytes();
     for line in [2, 5, 9] {
         let starts: Vec<usize> = std::iter::once(0)
             .chain(whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1))
             .collect();
         let mut damaged = whole.clone();
         damaged[starts[line - 1] + 30] ^= 1;
-        fs::write(folder.log(), &damaged).unwrap();
-        let output =
-            command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+        server.write_log(&damaged);
+        let output = server.run_second();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
@@ -111,16 +110,15 @@ fn damage_in_the_middle_is_refused_with_its_line() {
                 && said.contains("sayso repair"),
             "{said}"
         );
-        assert_eq!(fs::read(folder.log()).unwrap(), damaged, "nothing is changed");
+        assert_eq!(server.log_bytes(), damaged, "nothing is changed");
     }
 }
 
 #[test]
 fn one_torn_write_of_several_lines_is_cut_as_a_whole() {
-    let folder = Folder::new();
-    ten(&folder);
+    let mut server = ten();
     // Lines of one write: all but the last carry `more`. Its first page did not reach the disk.
-    let mut log = fs::read(folder.log()).unwrap();
+    let mut log = server.log_bytes();
     let good = log.len();
     log.extend_from_slice(&[0; 100]);
     log.push(b'\n');
@@ -132,60 +130,56 @@ fn one_torn_write_of_several_lines_is_cut_as_a_whole() {
         before = crc32c(before, covered.as_bytes());
         log.extend_from_slice(format!("{covered},\"crc\":\"{before:08x}\"}}\n").as_bytes());
     }
-    fs::write(folder.log(), &log).unwrap();
-    let mut program = Program::start(&folder.0, &[]);
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 10}));
-    assert_eq!(posted(&program, "next")["seq"], 11);
-    program.stop();
-    assert!(fs::read(folder.log()).unwrap().len() > good);
+    server.write_log(&log);
+    server.restart();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 10}));
+    assert_eq!(posted(&server, "next")["seq"], 11);
+    server.stop();
+    assert!(server.log_bytes().len() > good);
 }
 
 #[test]
 fn what_is_not_a_log_is_refused_and_left_alone() {
-    let folder = Folder::new();
+    let server = Server::builder().stopped();
     for text in [
         "hello\n",
         "{\"sayso\":2,\"log\":\"9c41f0aa53d7e6b2\",\"next\":1,\"crc\":\"00000000\"}\n",
         "{}\n",
     ] {
-        fs::write(folder.log(), text).unwrap();
-        let output =
-            command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+        server.write_log(text);
+        let output = server.run_second();
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert_eq!(fs::read_to_string(folder.log()).unwrap(), text);
+        assert_eq!(server.log_text(), text);
     }
 }
 
 #[test]
 fn lines_of_kinds_to_come_are_passed_over() {
-    let folder = Folder::new();
+    let mut server = Server::builder().stopped();
     let mut log = vector();
     let before = u32::from_str_radix(&log[log.len() - 11..log.len() - 3], 16).unwrap();
     let covered =
         "{\"seq\":50,\"kind\":\"like\",\"id\":1,\"author\":\"q83vEjRWeJCrze8SNFZ4kA\",\"on\":true";
     log.push_str(&format!("{covered},\"crc\":\"{:08x}\"}}\n", crc32c(before, covered.as_bytes())));
-    fs::write(folder.log(), &log).unwrap();
-    let program = Program::start(&folder.0, &[]);
-    assert_eq!(posted(&program, "next")["seq"], 51);
+    server.write_log(&log);
+    server.restart();
+    assert_eq!(posted(&server, "next")["seq"], 51);
 }
 
 #[test]
 fn a_second_process_on_the_same_folder_is_refused() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let output =
-        command().args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder.0).output().unwrap();
+    let server = Server::start(&[]);
+    let output = server.run_second();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("another"), "it says why");
-    assert_eq!(post(&program, &json!({"content": "still here"})).status, 201);
+    assert_eq!(post(&server, &json!({"content": "still here"})).status, 201);
 }
 
 #[test]
 fn without_sync_the_log_is_the_same() {
-    let folder = Folder::new();
-    let mut program = Program::start(&folder.0, &["--sync", "never"]);
-    posted(&program, "unsynced");
-    program.kill();
-    let program = Program::start(&folder.0, &[]);
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
+    let mut server = Server::start(&["--sync", "never"]);
+    posted(&server, "unsynced");
+    server.kill();
+    server.restart();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use crate::{
+use crate::support::{
     client::{get, posted},
-    program::{Folder, Program, command},
+    server::{Server, TIMEOUT, output, sayso},
 };
 
 /// What a newcomer reads in one go.
@@ -46,7 +46,7 @@ fn the_readme_is_short() {
 
 #[test]
 fn the_readme_quotes_the_help_word_for_word() {
-    let help = String::from_utf8(command().arg("--help").output().unwrap().stdout).unwrap();
+    let help = String::from_utf8(sayso(&["--help"]).stdout).unwrap();
     assert!(
         read("README.md").contains(&format!("```text\n{help}```\n")),
         "run sayso --help and copy it"
@@ -103,8 +103,7 @@ fn the_curl_commands_of_the_readmes_work() {
         eprintln!("curl is not here: its commands are not run");
         return;
     }
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let commands: Vec<String> = blocks("sh")
         .iter()
         .flat_map(|block| block.lines())
@@ -113,11 +112,11 @@ fn the_curl_commands_of_the_readmes_work() {
         .collect();
     assert_eq!(commands.len(), 2);
     for line in commands {
-        let line = line.replace("127.0.0.1:8000", &program.address.to_string());
-        let output = Command::new("sh")
-            .args(["-c", &format!("{line} --fail --silent --max-time 20")])
-            .output()
-            .unwrap();
+        let line = line.replace("127.0.0.1:8000", &server.address.to_string());
+        let output = output(
+            Command::new("sh").args(["-c", &format!("{line} --fail --silent --max-time 20")]),
+            TIMEOUT,
+        );
         assert!(output.status.success(), "{line}: {output:?}");
         assert!(String::from_utf8(output.stdout).unwrap().contains("Hello from curl"), "{line}");
     }
@@ -125,9 +124,8 @@ fn the_curl_commands_of_the_readmes_work() {
 
 #[test]
 fn every_path_and_file_that_the_readmes_name_is_there() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    posted(&program, "hi");
+    let server = Server::start(&[]);
+    posted(&server, "hi");
     let text = read("src/web/README.md");
     let named = text.split("`GET ").skip(1).map(|rest| rest.split('`').next().unwrap());
     let named: BTreeSet<&str> = named.collect();
@@ -135,9 +133,9 @@ fn every_path_and_file_that_the_readmes_name_is_there() {
         assert!(named.contains(path), "{path} is not in {named:?}");
     }
     for path in named {
-        assert_eq!(get(&program, path).status, 200, "{path}");
+        assert_eq!(get(&server, path).status, 200, "{path}");
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
     for picture in ["light.png", "dark.png"] {
         let path = format!("tests/browser/pictures/{picture}");
         assert!(read("README.md").contains(&path));

@@ -11,9 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
-    client::{Client, get},
-    program::{Folder, PATIENCE, Program},
+use crate::support::{
+    client::history_since,
+    frames::Client,
+    server::{Server, Signal, TIMEOUT},
 };
 
 const AUTHORS: usize = 8;
@@ -39,24 +40,23 @@ fn read_in_order(client: &mut Client, since: u64, count: usize) -> Vec<Value> {
 
 #[test]
 fn fifty_clients_see_a_thousand_comments_once_and_in_order_while_others_come_and_go() {
-    let folder = Folder::new();
-    let program = Arc::new(Program::start(&folder.0, &[]));
+    let server = Arc::new(Server::start(&[]));
     let total = AUTHORS * COMMENTS_EACH;
-    let log = Client::full(&program, "").json()["hello"]["log"].as_str().unwrap().to_owned();
+    let log = Client::full(&server, "").json()["hello"]["log"].as_str().unwrap().to_owned();
     thread::scope(|scope| {
         let stayers: Vec<_> = (0..50)
             .map(|_| {
-                let mut client = Client::full(&program, "");
+                let mut client = Client::full(&server, "");
                 assert_eq!(client.json()["hello"]["seq"], 0);
                 scope.spawn(move || read_in_order(&mut client, 0, total))
             })
             .collect();
         for visitor in 0..10 {
-            let (program, log) = (program.clone(), log.clone());
-            scope.spawn(move || visit(&program, &log, total, visitor));
+            let (server, log) = (server.clone(), log.clone());
+            scope.spawn(move || visit(&server, &log, total, visitor));
         }
         for author in 0..AUTHORS {
-            let mut client = Client::plain(&program);
+            let mut client = Client::plain(&server);
             scope.spawn(move || {
                 for n in 0..COMMENTS_EACH {
                     client.send(
@@ -79,10 +79,10 @@ fn fifty_clients_see_a_thousand_comments_once_and_in_order_while_others_come_and
 }
 
 /// Connects, reads a little, leaves, resumes: together its visits must be the whole, once and in order.
-fn visit(program: &Program, log: &str, total: usize, seed: usize) {
+fn visit(server: &Server, log: &str, total: usize, seed: usize) {
     let (mut cursor, mut seen, mut round) = (0, 0, seed);
     while seen < total {
-        let mut client = Client::full(program, &format!("since={cursor}&log={log}"));
+        let mut client = Client::full(server, &format!("since={cursor}&log={log}"));
         assert_eq!(client.json()["hello"]["resumed"], true, "cursor {cursor}");
         round = (round * 31 + 7) % 1_009;
         let stay = (1 + round % 97).min(total - seen);
@@ -95,15 +95,15 @@ fn visit(program: &Program, log: &str, total: usize, seed: usize) {
 
 #[test]
 fn after_kill_9_everything_seen_or_acknowledged_is_there_once() {
-    let folder = Folder::new();
+    let mut server = Server::builder().stopped();
     let seen_by_anybody: Mutex<BTreeMap<u64, Value>> = Mutex::default();
     let mut next = [0; AUTHORS];
     for round in 0..4 {
-        let mut program = Program::start(&folder.0, &[]);
+        server.restart();
         let kill_at = 40 + round * 35;
         let lines_seen = AtomicBool::new(false);
         thread::scope(|scope| {
-            let mut watcher = Client::full(&program, "");
+            let mut watcher = Client::full(&server, "");
             let (seen, lines_seen) = (&seen_by_anybody, &lines_seen);
             scope.spawn(move || {
                 let mut count = 0;
@@ -121,36 +121,28 @@ fn after_kill_9_everything_seen_or_acknowledged_is_there_once() {
                 lines_seen.store(true, Relaxed);
             });
             for (author, next) in next.iter_mut().enumerate() {
-                let mut client = Client::plain(&program);
+                let mut client = Client::plain(&server);
                 scope.spawn(move || while post_until_dead(&mut client, author, next) {});
             }
             let start = std::time::Instant::now();
             while !lines_seen.load(Relaxed) {
-                assert!(start.elapsed() < PATIENCE);
+                assert!(start.elapsed() < TIMEOUT);
                 thread::yield_now();
             }
-            program.child.kill().unwrap();
+            server.signal(Signal::KILL);
         });
-        program.kill();
+        server.wait();
     }
-    let program = Program::start(&folder.0, &[]);
+    server.restart();
     // Whoever got no answer asks again with the same nonce.
     for (author, next) in next.iter().enumerate() {
-        let mut client = Client::plain(&program);
+        let mut client = Client::plain(&server);
         client.send(&json!({"content": format!("{author}/{next}"), "nonce": nonce(author, *next)}));
         assert_eq!(client.json()["nonce"], nonce(author, *next).as_str());
     }
-    let (mut all, mut since) = (BTreeMap::new(), 0);
-    loop {
-        let answer = get(&program, &format!("/api/comments?since={since}&limit=200")).json();
-        for line in answer["comments"].as_array().unwrap() {
-            since = line["seq"].as_u64().unwrap();
-            all.insert(since, line.clone());
-        }
-        if answer["more"] == false {
-            break;
-        }
-    }
+    let lines = history_since(&server, "/", 0);
+    let by_seq = |line: Value| (line["seq"].as_u64().unwrap(), line);
+    let all: BTreeMap<u64, Value> = lines.into_iter().map(by_seq).collect();
     for (seq, line) in seen_by_anybody.lock().unwrap().iter() {
         assert_eq!(all.get(seq), Some(line), "somebody saw {seq}");
     }

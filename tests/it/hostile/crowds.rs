@@ -12,9 +12,9 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, ipproto, socket, soc
 use serde_json::json;
 
 use super::{Calm, LOOK_INTERVAL, eventually, reset, status, turn};
-use crate::{
-    client::{Client, upgrade},
-    program::{Folder, PATIENCE, Program},
+use crate::support::{
+    frames::{Client, upgrade},
+    server::{Server, TIMEOUT},
 };
 
 /// What may wait for all readers (DESIGN.md, the ideas), KiB.
@@ -26,11 +26,11 @@ const PIECES_KIB: u64 = 1_000 * 128;
 
 /// A connection from an address of its own for each thousand, so that they use up nobody's ports.
 pub(super) fn connect_from(
-    program: &Program,
+    server: &Server,
     number: usize,
     receive_bytes: Option<usize>,
 ) -> TcpStream {
-    let SocketAddr::V4(to) = program.address else { panic!("not IPv4") };
+    let SocketAddr::V4(to) = server.address else { panic!("not IPv4") };
     let own = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, (number / 1_000) as u8), 0);
     let socket: OwnedFd =
         socket(AddressFamily::INET, SocketType::STREAM, Some(ipproto::TCP)).unwrap();
@@ -40,17 +40,17 @@ pub(super) fn connect_from(
     bind(&socket, &own).unwrap();
     connect(&socket, &to).unwrap();
     let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
 /// Readers who never read, of whom the kernel takes as little as it can.
-pub(super) fn deaf(program: &Program, query: &str) -> Vec<TcpStream> {
+pub(super) fn deaf(server: &Server, query: &str) -> Vec<TcpStream> {
     let upgrade = upgrade(query);
     (0..1_000)
         .map(|number| {
-            let mut stream = connect_from(program, number, Some(4_096));
+            let mut stream = connect_from(server, number, Some(4_096));
             stream.write_all(upgrade.as_bytes()).unwrap();
             stream
         })
@@ -58,13 +58,13 @@ pub(super) fn deaf(program: &Program, query: &str) -> Vec<TcpStream> {
 }
 
 /// Does something and says how much memory sayso had at most meanwhile, KiB.
-pub(super) fn most_memory<T>(program: &Program, work: impl FnOnce() -> T) -> (u64, T) {
+pub(super) fn most_memory<T>(server: &Server, work: impl FnOnce() -> T) -> (u64, T) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut most = 0;
             while !done.load(Relaxed) {
-                most = most.max(status(program, "VmRSS"));
+                most = most.max(status(server, "VmRSS"));
                 thread::sleep(LOOK_INTERVAL);
             }
             most
@@ -78,23 +78,22 @@ pub(super) fn most_memory<T>(program: &Program, work: impl FnOnce() -> T) -> (u6
 #[test]
 fn a_thousand_who_ask_for_the_past_and_never_read_it_have_no_more_than_their_share() {
     let _turn = turn();
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut author = Client::plain(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut author = Client::plain(&server);
     for n in 0..60 {
         author.send(&json!({"content": format!("{n} {}", "long ".repeat(1_600)).trim()}));
         author.line();
     }
-    let before = status(&program, "VmRSS");
+    let before = status(&server, "VmRSS");
     let limit = before + BACKLOGS_KIB + PIECES_KIB;
     let gone = || {
         // All but the author.
-        let are_gone = || status(&program, "Threads") <= calm.threads + 1;
-        eventually("they are still there", are_gone, || status(&program, "Threads"));
+        let are_gone = || status(&server, "Threads") <= calm.threads + 1;
+        eventually("they are still there", are_gone, || status(&server, "Threads"));
     };
-    let (most, deaf_ones) = most_memory(&program, || {
-        let deaf = deaf(&program, "page=/&last=200");
+    let (most, deaf_ones) = most_memory(&server, || {
+        let deaf = deaf(&server, "page=/&last=200");
         author.send(&json!({"content": "heard by who listens"}));
         assert_eq!(author.line()["content"], "heard by who listens");
         // Their histories are given up, and they with them, though they are still there.
@@ -102,20 +101,20 @@ fn a_thousand_who_ask_for_the_past_and_never_read_it_have_no_more_than_their_sha
         deaf
     });
     drop(deaf_ones);
-    let left = status(&program, "VmRSS");
+    let left = status(&server, "VmRSS");
     println!("{before} KiB before a thousand, {most} at most, {left} left");
     assert!(most < limit, "{before} KiB became {most}");
     // The C library keeps such pieces, each smaller than what it would give back at once, up to the most that there were; another
     // crowd gets those, and leaves no more.
-    let (again, ()) = most_memory(&program, || {
-        let deaf = deaf(&program, "page=/&last=200");
-        let are_there = || status(&program, "Threads") > 1_000;
-        eventually("they have not come", are_there, || status(&program, "Threads"));
+    let (again, ()) = most_memory(&server, || {
+        let deaf = deaf(&server, "page=/&last=200");
+        let are_there = || status(&server, "Threads") > 1_000;
+        eventually("they have not come", are_there, || status(&server, "Threads"));
         deaf.into_iter().for_each(reset);
         gone();
     });
-    println!("{again} KiB at most with another thousand, {} left", status(&program, "VmRSS"));
+    println!("{again} KiB at most with another thousand, {} left", status(&server, "VmRSS"));
     assert!(again < limit, "{before} KiB became {again}");
     drop(author);
-    Calm { resident_kib: left.max(calm.resident_kib), ..calm }.returns(&folder, &program);
+    Calm { resident_kib: left.max(calm.resident_kib), ..calm }.returns(&server);
 }

@@ -6,14 +6,11 @@ use serde_json::json;
 use tungstenite::Message;
 
 use super::Calm;
-use crate::{
-    client::{Client, request},
-    program::{Folder, PATIENCE, Program},
-    wire::{BINARY, CONTINUE, FIN, PING, TEXT, frame, frame_head},
+use crate::support::{
+    client::{JSON, KEY, TOKEN, bearer, request},
+    frames::{BINARY, CONTINUE, Client, FIN, PING, PONG, TEXT, frame, frame_head},
+    server::{Server, TIMEOUT},
 };
-
-const PONG: u8 = 10;
-const KEY: &str = "0123456789abcdef";
 
 /// Sends on and on until the server ends the connection; its writes must not wait for a reader who does not read.
 fn flood(stream: &TcpStream, bytes: &[u8], times: usize) {
@@ -30,10 +27,9 @@ fn undisturbed(bystander: &mut Client, what: &str) {
 
 #[test]
 fn who_breaks_the_rules_of_frames_is_told_with_the_code_and_nobody_else_is_disturbed() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut bystander = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut bystander = Client::full(&server, "");
     let text = b"{\"content\":\"x\"}";
     let spaces = [b' '; 65_536];
     let malformed: Vec<u8> = (0..20).flat_map(|_| frame(FIN | TEXT, b"{\"content\":")).collect();
@@ -79,27 +75,26 @@ fn who_breaks_the_rules_of_frames_is_told_with_the_code_and_nobody_else_is_distu
         ),
     ];
     for (what, first, then, code) in cases {
-        let mut client = Client::plain(&program);
+        let mut client = Client::plain(&server);
         client.socket.get_mut().write_all(&first).unwrap();
         flood(client.socket.get_ref(), &then, 70_000);
         assert_eq!(client.close_code(), Some(code), "{what}");
         undisturbed(&mut bystander, what);
     }
     drop(bystander);
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }
 
 #[test]
 fn who_says_half_a_frame_or_nothing_for_ever_disturbs_nobody() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut bystander = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut bystander = Client::full(&server, "");
     let whole = frame(FIN | TEXT, &[b' '; 200]);
     let mut halves = Vec::new();
     for length in [0, 1, 2, 3, 4, 5, 8, 9, 100, whole.len() - 1] {
         for before in [vec![], frame(TEXT, b"{"), frame(FIN | PING, b"p")] {
-            let mut client = Client::plain(&program);
+            let mut client = Client::plain(&server);
             client.socket.get_mut().write_all(&[&before, &whole[..length]].concat()).unwrap();
             halves.push(client);
         }
@@ -120,29 +115,25 @@ fn who_says_half_a_frame_or_nothing_for_ever_disturbs_nobody() {
     // Fragments with nothing in them never make too much; they are nobody's business but their sender's.
     let empty: Vec<u8> = (0..10_000).flat_map(|_| frame(CONTINUE, b"")).collect();
     for client in halves.iter().take(4) {
-        client.socket.get_ref().set_write_timeout(Some(PATIENCE)).unwrap();
+        client.socket.get_ref().set_write_timeout(Some(TIMEOUT)).unwrap();
         flood(client.socket.get_ref(), &[frame(TEXT, b""), empty.clone()].concat(), 3);
     }
     for n in 0..20 {
         undisturbed(&mut bystander, &format!("empty fragments, {n}"));
     }
     drop((halves, bystander));
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }
 
 #[test]
 fn nesting_without_end_is_refused_wherever_json_is_read() {
-    let folder = Folder::new();
-    std::fs::write(folder.0.join("token"), "a-token-of-a-moderator").unwrap();
-    let token = folder.0.join("token");
-    let program = Program::start(&folder.0, &["--admin-token-file", token.to_str().unwrap()]);
-    let calm = Calm::of(&program);
-    let mut client = Client::full(&program, "");
+    let server = Server::builder().moderator(TOKEN).start();
+    let calm = Calm::of(&server);
+    let mut client = Client::full(&server, "");
     client.send(&json!({"content": "mine", "key": KEY}));
     let id = client.line()["id"].clone();
-    let json_type = "Content-Type: application/json\r\n";
-    let author = format!("{json_type}Authorization: Bearer {KEY}\r\n");
-    let moderator = format!("{json_type}Authorization: Bearer a-token-of-a-moderator\r\n");
+    let author = bearer(KEY);
+    let moderator = bearer(TOKEN);
     let comment = format!("/api/comments/{id}");
     for opening in ["[", "{\"a\":", "[{\"a\":"] {
         // As deep as fits in a message, as deep as was asked for, closed and not closed.
@@ -164,7 +155,7 @@ fn nesting_without_end_is_refused_wherever_json_is_read() {
                 {
                     let body = format!("{{\"{field}\":{nest}");
                     for (method, path, headers) in [
-                        ("POST", "/api/comments", json_type),
+                        ("POST", "/api/comments", JSON),
                         ("PATCH", &comment, &author),
                         ("PATCH", &comment, &moderator),
                         ("DELETE", &comment, &author),
@@ -173,9 +164,9 @@ fn nesting_without_end_is_refused_wherever_json_is_read() {
                         if method == "DELETE" && status == 400 {
                             continue;
                         }
-                        let answer = request(&program, method, path, headers, &body);
-                        assert_eq!(answer.status, status, "{method} {field}: {answer:?}");
-                        assert!(answer.error().len() < 300, "{answer:?}");
+                        let response = request(&server, method, path, headers, &body);
+                        assert_eq!(response.status, status, "{method} {field}: {response:?}");
+                        assert!(response.error().len() < 300, "{response:?}");
                     }
                     if status == 400 {
                         let bytes = frame(FIN | TEXT, body.as_bytes());
@@ -189,5 +180,5 @@ fn nesting_without_end_is_refused_wherever_json_is_read() {
         }
     }
     drop(client);
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }

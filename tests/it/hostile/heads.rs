@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 
-use super::{Answers, Calm};
-use crate::{
-    client::{UPGRADE, get, header},
-    program::{Folder, Program},
+use super::Calm;
+use crate::support::{
+    client::{Connection, get, header},
+    frames::UPGRADE,
+    server::Server,
 };
 
 /// What would be answered if a body were taken for a request.
@@ -13,29 +14,37 @@ const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Sends a head with these lines in every kind of request, as the first and as a later one of its connection: each is refused with
 /// the status and a sentence, nothing behind it is read, the connection ends, and the next client is served.
-fn refused(program: &Program, lines: &[u8], status: u16) {
+fn refused(server: &Server, lines: &[u8], status: u16) {
     let shown: String = String::from_utf8_lossy(lines).chars().take(200).collect();
     for (request, more) in
         [("GET /", ""), ("POST /api/comments", ""), ("GET /ws/comments/", UPGRADE)]
     {
         for later in [false, true] {
-            let mut stream = program.connect();
+            let mut connection = server.connection();
             if later {
-                stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-                let mut answers = Answers::of(stream);
-                assert_eq!(answers.next(true).status, 200);
-                stream = answers.stream;
+                let healthy = connection.exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+                assert_eq!(healthy.status, 200);
             }
+            let (mut stream, _) = connection.into_parts();
             let head = format!("{request} HTTP/1.1\r\nHost: x\r\n{more}");
             let bytes = [head.as_bytes(), lines, b"\r\n", SMUGGLED.as_bytes()].concat();
             // The server may refuse and close before it has read everything.
             let _ = stream.write_all(&bytes);
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap_or_else(|error| panic!("{error}: {shown:?}"));
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {answer:?}");
-            assert_eq!(header(&answer, "connection").as_deref(), Some("close"), "{shown:?}");
-            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "one answer: {shown:?}: {answer:?}");
-            let body = answer.split_once("\r\n\r\n").unwrap().1;
+            let mut response = String::new();
+            stream
+                .read_to_string(&mut response)
+                .unwrap_or_else(|error| panic!("{error}: {shown:?}"));
+            assert!(
+                response.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{shown:?}: {response:?}"
+            );
+            assert_eq!(header(&response, "connection").as_deref(), Some("close"), "{shown:?}");
+            assert_eq!(
+                response.matches("HTTP/1.1 ").count(),
+                1,
+                "one answer: {shown:?}: {response:?}"
+            );
+            let body = response.split_once("\r\n\r\n").unwrap().1;
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             let sentence = body["error"].as_str().unwrap();
             assert!(
@@ -44,14 +53,13 @@ fn refused(program: &Program, lines: &[u8], status: u16) {
             );
         }
     }
-    assert_eq!(get(program, "/healthz").status, 200, "the next one is served");
+    assert_eq!(get(server, "/healthz").status, 200, "the next one is served");
 }
 
 #[test]
 fn a_length_that_is_none_is_400_and_one_that_is_too_much_413() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
     let googol = format!("1{}", "0".repeat(100));
     for length in [
         "65537",
@@ -69,7 +77,7 @@ fn a_length_that_is_none_is_400_and_one_that_is_too_much_413() {
         "00000000000000000000000000065537",
         &googol,
     ] {
-        refused(&program, format!("Content-Length: {length}\r\n").as_bytes(), 413);
+        refused(&server, format!("Content-Length: {length}\r\n").as_bytes(), 413);
     }
     for lines in [
         "Content-Length: -1\r\n",
@@ -102,16 +110,15 @@ fn a_length_that_is_none_is_400_and_one_that_is_too_much_413() {
         "Content-Length: 5\r\nX: y\r\ncontent-length: 6\r\n",
         "Content-Length: 0\r\nCONTENT-LENGTH: 0\r\nContent-length: 0\r\n",
     ] {
-        refused(&program, lines.as_bytes(), 400);
+        refused(&server, lines.as_bytes(), 400);
     }
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }
 
 #[test]
 fn a_transfer_encoding_is_400_in_whatever_spelling() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
     for lines in [
         "Transfer-Encoding: chunked\r\n",
         "transfer-encoding: chunked\r\n",
@@ -155,49 +162,47 @@ fn a_transfer_encoding_is_400_in_whatever_spelling() {
         "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n",
         "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
     ] {
-        refused(&program, lines.as_bytes(), 400);
+        refused(&server, lines.as_bytes(), 400);
     }
     // HTTP/1.0 has none, and must not be a way around.
     let old = format!("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}");
-    let answer = program.raw(old.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 400 ") && !answer.contains(" 404 "), "{answer:?}");
+    let response = server.raw(old.as_bytes());
+    assert!(response.starts_with("HTTP/1.1 400 ") && !response.contains(" 404 "), "{response:?}");
     // Another header than that one; what follows would be a request, and is none.
     let other = "POST / HTTP/1.1\r\nHost: x\r\nTransfer_Encoding: chunked\r\n\r\n0\r\n\r\n";
-    let answer = program.raw(format!("{other}{SMUGGLED}").as_bytes());
-    assert_eq!(answer.matches("HTTP/1.1 400 ").count(), 1, "{answer:?}");
-    assert!(!answer.contains("HTTP/1.1 404 "), "{answer:?}");
-    calm.returns(&folder, &program);
+    let response = server.raw(format!("{other}{SMUGGLED}").as_bytes());
+    assert_eq!(response.matches("HTTP/1.1 400 ").count(), 1, "{response:?}");
+    assert!(!response.contains("HTTP/1.1 404 "), "{response:?}");
+    calm.returns(&server);
 }
 
 #[test]
 fn a_head_of_16_kib_or_64_headers_is_the_most_and_beyond_is_431_however_far() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
     let line = "GET /healthz HTTP/1.1\r\nHost: x\r\n";
     let header = |bytes: usize| format!("X: {}\r\n", "x".repeat(bytes - "X: \r\n".len()));
     let many = |count: usize| -> String { (0..count).map(|n| format!("X-{n}: y\r\n")).collect() };
     let left = 16_384 - line.len() - "\r\n".len();
-    let mut answers = Answers::of(program.connect());
+    let mut connection = server.connection();
     // Both at the limit, on one connection.
     for headers in [header(left), many(63)] {
-        answers.stream.write_all(format!("{line}{headers}\r\n").as_bytes()).unwrap();
-        assert_eq!(answers.next(true).status, 200);
+        assert_eq!(connection.exchange(format!("{line}{headers}\r\n")).status, 200);
     }
-    drop(answers);
+    drop(connection);
     let small: String = "X: y\r\n".repeat(100_000 / 6);
     let last = [header(left - 6), "X: y\r\n".into(), "Y".into()].concat();
     for headers in [header(left + 1), many(64), header(100_000), many(10_000), small, last] {
-        let mut stream = program.connect();
+        let mut stream = server.connect();
         // Behind a good request, and refused in the middle of being sent.
         let _ = stream.write_all(format!("{line}\r\n{line}{headers}\r\n").as_bytes());
-        let mut answers = Answers::of(stream);
-        assert_eq!(answers.next(true).status, 200);
-        let refusal = answers.next(true);
+        let mut connection = Connection::on(stream);
+        assert_eq!(connection.receive().status, 200);
+        let refusal = connection.receive();
         assert_eq!((refusal.status, refusal.header("connection").as_deref()), (431, Some("close")));
         let sentence = refusal.error();
         assert!(sentence.contains("16384 bytes") || sentence.contains("64 headers"), "{sentence}");
-        assert_eq!(get(&program, "/healthz").status, 200, "the next one is served");
+        assert_eq!(get(&server, "/healthz").status, 200, "the next one is served");
     }
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }

@@ -9,26 +9,22 @@ use super::{
     crowds::{BACKLOGS_KIB, deaf, most_memory},
     status, turn,
 };
-use crate::{
-    client::Client,
-    program::{Folder, Program},
-};
+use crate::support::{frames::Client, server::Server};
 
 #[test]
 fn a_thousand_who_never_read_are_shut_out_and_whoever_reads_gets_all_in_order() {
     let _turn = turn();
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut reader = Client::full(&program, "");
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut reader = Client::full(&server, "");
     reader.json();
-    let deaf = deaf(&program, "page=/");
+    let deaf = deaf(&server, "page=/");
     reader.until(&json!({"readers": 1_001}));
-    let before = status(&program, "VmRSS");
-    let (most, ()) = most_memory(&program, || {
+    let before = status(&server, "VmRSS");
+    let (most, ()) = most_memory(&server, || {
         thread::scope(|scope| {
             for author in 0..4 {
-                let mut client = Client::plain(&program);
+                let mut client = Client::plain(&server);
                 scope.spawn(move || {
                     for n in 0..60 {
                         let content = format!("{author} {n:02} {}", "long ".repeat(1_600));
@@ -57,7 +53,7 @@ fn a_thousand_who_never_read_are_shut_out_and_whoever_reads_gets_all_in_order() 
     // They are shut out though they are still there.
     reader.until(&json!({"readers": 1}));
     drop(reader);
-    calm.is_back_in_threads(&program);
+    calm.is_back_in_threads(&server);
     drop(deaf);
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }

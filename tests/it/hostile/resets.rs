@@ -8,11 +8,11 @@ use std::{
 
 use serde_json::json;
 
-use super::{Answers, Calm, reset, start_after, told};
-use crate::{
-    client::{Client, get, posted, read_head, upgrade},
-    program::{Folder, Program},
-    wire::{FIN, TEXT, frame},
+use super::{Calm, reset};
+use crate::support::{
+    client::{get, posted},
+    frames::{Client, FIN, TEXT, frame, upgrade},
+    server::Server,
 };
 
 /// The ways to go.
@@ -27,7 +27,7 @@ fn half_close(mut stream: TcpStream) {
 }
 
 /// Everybody sends as much as they are going to; what has been answered elsewhere since then has most probably been read. Then all go.
-fn begin_and_end(program: &Program, whole: &[u8], open: impl Fn() -> TcpStream) {
+fn begin_and_end(server: &Server, whole: &[u8], open: impl Fn() -> TcpStream) {
     for end in ENDS {
         let begin = |length: usize| {
             let mut stream = open();
@@ -35,33 +35,32 @@ fn begin_and_end(program: &Program, whole: &[u8], open: impl Fn() -> TcpStream) 
             stream
         };
         let begun: Vec<TcpStream> = (0..whole.len()).map(begin).collect();
-        assert_eq!(get(program, "/").status, 200);
+        assert_eq!(get(server, "/").status, 200);
         begun.into_iter().for_each(end);
     }
 }
 
 #[test]
 fn who_goes_after_any_byte_of_a_request_an_upgrade_or_a_frame_leaves_nothing_behind() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut stays = Client::full(&program, "page=resets");
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut stays = Client::full(&server, "page=resets");
     assert_eq!(stays.json()["hello"]["readers"], 1);
     let body = "{\"page\":\"resets\",\"content\":\"half\"}";
     let post = format!(
         "POST /api/comments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    begin_and_end(&program, post.as_bytes(), || program.connect());
-    begin_and_end(&program, upgrade("page=resets").as_bytes(), || program.connect());
+    begin_and_end(&server, post.as_bytes(), || server.connect());
+    begin_and_end(&server, upgrade("page=resets").as_bytes(), || server.connect());
     let reader = || {
-        let mut stream = program.connect();
-        stream.write_all(upgrade("page=resets").as_bytes()).unwrap();
-        assert!(read_head(&mut stream).0.starts_with("HTTP/1.1 101 "));
+        let mut connection = server.connection();
+        assert_eq!(connection.exchange(upgrade("page=resets")).status, 101);
+        let (stream, _) = connection.into_parts();
         stream
     };
     let comment = frame(FIN | TEXT, body.as_bytes());
-    begin_and_end(&program, &comment, reader);
+    begin_and_end(&server, &comment, reader);
     // Of a frame that is longer than any buffer, at its ends only.
     let long = frame(FIN | TEXT, &[b' '; 65_536]);
     for end in ENDS {
@@ -74,18 +73,17 @@ fn who_goes_after_any_byte_of_a_request_an_upgrade_or_a_frame_leaves_nothing_beh
     stays.until(&json!({"readers": 1}));
     stays.send(&json!({"content": "the only one"}));
     assert_eq!(stays.line()["content"], "the only one");
-    assert_eq!(get(&program, "/api/counts?page=resets").json(), json!({"resets": 1}));
+    assert_eq!(get(&server, "/api/counts?page=resets").json(), json!({"resets": 1}));
     drop(stays);
-    calm.returns(&folder, &program);
+    calm.returns(&server);
 }
 
 #[test]
 fn who_goes_while_something_is_sent_to_them_leaves_nothing_behind() {
-    let folder = Folder::new();
-    let program = start_after("", &folder);
-    let calm = Calm::of(&program);
+    let server = Server::builder().shell("").start();
+    let calm = Calm::of(&server);
     for n in 0..100 {
-        posted(&program, &format!("{n} {}", "long ".repeat(1_500)));
+        posted(&server, &format!("{n} {}", "long ".repeat(1_500)));
     }
     let history = "GET /api/comments?limit=200 HTTP/1.1\r\nHost: x\r\n\r\n";
     let full = upgrade("last=200");
@@ -107,7 +105,7 @@ fn who_goes_while_something_is_sent_to_them_leaves_nothing_behind() {
     for act in &acts {
         for reads in [0, 1, 100, 100_000] {
             for end in [drop as fn(TcpStream), reset] {
-                let mut stream = program.connect();
+                let mut stream = server.connect();
                 // The server may refuse and close before it has read everything.
                 let _ = stream.write_all(act.as_bytes());
                 // And say less than this one would read.
@@ -121,23 +119,22 @@ fn who_goes_while_something_is_sent_to_them_leaves_nothing_behind() {
     for end in [drop as fn(TcpStream), reset] {
         let readers: Vec<TcpStream> = (0..100)
             .map(|_| {
-                let mut stream = program.connect();
+                let mut stream = server.connect();
                 stream.write_all(upgrade("").as_bytes()).unwrap();
                 stream
             })
             .collect();
-        let mut answers = Answers::of(program.connect());
+        let mut connection = server.connection();
         for (n, reader) in readers.into_iter().enumerate() {
             if n % 10 == 0 {
-                posted(&program, "to whom it may concern");
+                posted(&server, "to whom it may concern");
             }
             end(reader);
         }
-        answers.stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        assert_eq!(answers.next(true).status, 200);
+        assert_eq!(connection.exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
     }
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 120}));
-    calm.returns(&folder, &program);
-    let told = told(&folder);
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 120}));
+    calm.returns(&server);
+    let told = server.stderr();
     assert!(told.lines().count() < 10, "a line for each who goes would fill the disk: {told}");
 }

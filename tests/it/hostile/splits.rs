@@ -1,20 +1,18 @@
 //! Requests in any pieces: cut at every byte, byte by byte, and all at once.
 
-use std::io::Write;
-
 use serde_json::json;
 
-use super::{Answers, Calm};
-use crate::{
-    client::{Client, upgrade},
-    program::{Folder, Program},
-    wire::{FIN, TEXT, frame},
+use super::Calm;
+use crate::support::{
+    client::Connection,
+    frames::{Client, FIN, TEXT, frame, upgrade},
+    server::Server,
 };
 
 /// What has been sent elsewhere so far is most probably read when this is answered: a cut is a cut only if the server sees it.
-fn settle(elsewhere: &mut Answers) {
-    elsewhere.stream.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    assert_eq!(elsewhere.next(true).status, 404);
+fn settle(elsewhere: &mut Connection) {
+    let response = elsewhere.exchange("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(response.status, 404);
 }
 
 fn count_of(page: &str) -> String {
@@ -34,15 +32,8 @@ fn comment(content: &str) -> Vec<u8> {
 }
 
 /// Takes the connection over behind its 101, and reads these comments' lines and nothing before them.
-fn says(answers: Answers, contents: &[String]) {
-    let config = tungstenite::protocol::WebSocketConfig::default();
-    let socket = tungstenite::WebSocket::from_partially_read(
-        answers.stream,
-        answers.bytes,
-        tungstenite::protocol::Role::Client,
-        Some(config),
-    );
-    let mut client = Client { socket };
+fn says(connection: Connection, contents: &[String]) {
+    let mut client = Client::behind_101(connection);
     for content in contents {
         assert_eq!(client.json()["content"], content.as_str());
     }
@@ -50,49 +41,47 @@ fn says(answers: Answers, contents: &[String]) {
 
 #[test]
 fn a_get_a_post_and_an_upgrade_cut_at_any_byte_are_answered_each_with_its_own() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
-    let mut elsewhere = Answers::of(program.connect());
-    let mut answers = Answers::of(program.connect());
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let mut elsewhere = server.connection();
+    let mut connection = server.connection();
     let gets = |at: usize| count_of(&format!("{at:04}"));
     for at in 1..gets(0).len() {
         let (first, second) = (&gets(at)[..at], &gets(at)[at..]);
-        answers.stream.write_all(first.as_bytes()).unwrap();
+        connection.send(first);
         settle(&mut elsewhere);
-        answers.stream.write_all(second.as_bytes()).unwrap();
-        assert_eq!(answers.next(true).body, format!("{{\"{at:04}\":0}}"), "cut at {at}");
+        connection.send(second);
+        assert_eq!(connection.receive().body, format!("{{\"{at:04}\":0}}"), "cut at {at}");
     }
     let posts = |at: usize| post("split", &format!("post {at:04}"));
     for at in 1..posts(0).len() {
         let (first, second) = (&posts(at)[..at], &posts(at)[at..]);
-        answers.stream.write_all(first.as_bytes()).unwrap();
+        connection.send(first);
         settle(&mut elsewhere);
-        answers.stream.write_all(second.as_bytes()).unwrap();
-        let answer = answers.next(true);
-        assert_eq!(answer.status, 201, "cut at {at}: {answer:?}");
-        assert_eq!(answer.json()["content"], format!("post {at:04}"));
+        connection.send(second);
+        let response = connection.receive();
+        assert_eq!(response.status, 201, "cut at {at}: {response:?}");
+        assert_eq!(response.json()["content"], format!("post {at:04}"));
     }
     let handshake = upgrade("page=split");
     for at in 1..handshake.len() + comment("0000").len() {
         let content = format!("{at:04}");
         let whole = [handshake.as_bytes(), &comment(&content)].concat();
-        let mut answers = Answers::of(program.connect());
-        answers.stream.write_all(&whole[..at]).unwrap();
+        let mut connection = server.connection();
+        connection.send(&whole[..at]);
         settle(&mut elsewhere);
-        answers.stream.write_all(&whole[at..]).unwrap();
-        assert_eq!(answers.next(false).status, 101, "cut at {at}");
-        says(answers, &[content]);
+        connection.send(&whole[at..]);
+        assert_eq!(connection.receive_head().status, 101, "cut at {at}");
+        says(connection, &[content]);
     }
-    drop((elsewhere, answers));
-    calm.returns(&folder, &program);
+    drop((elsewhere, connection));
+    calm.returns(&server);
 }
 
 #[test]
 fn two_hundred_requests_at_once_and_an_upgrade_behind_them_are_answered_in_order() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
     let contents: Vec<String> = (0..20).map(|n| format!("frame {n}")).collect();
     let frames: Vec<u8> = contents.iter().flat_map(|content| comment(content)).collect();
     let mut bytes = Vec::new();
@@ -103,35 +92,34 @@ fn two_hundred_requests_at_once_and_an_upgrade_behind_them_are_answered_in_order
     }
     bytes.extend_from_slice(upgrade("page=split").as_bytes());
     bytes.extend_from_slice(&frames);
-    let mut answers = Answers::of(program.connect());
-    answers.stream.write_all(&bytes).unwrap();
+    let mut connection = server.connection();
+    connection.send(&bytes);
     for n in 0..50 {
-        assert_eq!(answers.next(true).json()["content"], format!("post {n}"));
-        assert_eq!(answers.next(false).status, 200);
-        assert_eq!(answers.next(true).status, 404);
-        assert_eq!(answers.next(true).json(), json!({"sent-ahead": n + 1}));
+        assert_eq!(connection.receive().json()["content"], format!("post {n}"));
+        assert_eq!(connection.receive_head().status, 200);
+        assert_eq!(connection.receive().status, 404);
+        assert_eq!(connection.receive().json(), json!({"sent-ahead": n + 1}));
     }
-    assert_eq!(answers.next(false).status, 101);
-    says(answers, &contents);
-    calm.returns(&folder, &program);
+    assert_eq!(connection.receive_head().status, 101);
+    says(connection, &contents);
+    calm.returns(&server);
 }
 
 #[test]
 fn requests_that_come_byte_by_byte_are_answered_in_order() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let calm = Calm::of(&program);
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
     let text =
         [count_of("first"), post("first", "one by one"), count_of("first"), upgrade("page=split")]
             .concat();
-    let mut answers = Answers::of(program.connect());
+    let mut connection = server.connection();
     for byte in text.bytes().chain(comment("and frames")) {
-        answers.stream.write_all(&[byte]).unwrap();
+        connection.send([byte]);
     }
-    assert_eq!(answers.next(true).json(), json!({"first": 0}));
-    assert_eq!(answers.next(true).json()["content"], "one by one");
-    assert_eq!(answers.next(true).json(), json!({"first": 1}));
-    assert_eq!(answers.next(false).status, 101);
-    says(answers, &["and frames".into()]);
-    calm.returns(&folder, &program);
+    assert_eq!(connection.receive().json(), json!({"first": 0}));
+    assert_eq!(connection.receive().json()["content"], "one by one");
+    assert_eq!(connection.receive().json(), json!({"first": 1}));
+    assert_eq!(connection.receive_head().status, 101);
+    says(connection, &["and frames".into()]);
+    calm.returns(&server);
 }

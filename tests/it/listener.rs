@@ -3,84 +3,67 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    process::Command,
     time::Instant,
 };
 
 use serde_json::json;
 
-use crate::{
-    client::{Client, exchange, get, header, posted, read_head},
-    program::{Folder, PATIENCE, Program},
+use crate::support::{
+    client::{get, header, posted},
+    frames::{Client, UPGRADE, text_frame},
+    server::{Server, TIMEOUT},
 };
 
-fn request_bytes(program: &Program, line: &str, headers: &str) -> Vec<u8> {
-    format!("{line} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", program.address).into_bytes()
+fn request_bytes(server: &Server, line: &str, headers: &str) -> Vec<u8> {
+    format!("{line} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", server.address).into_bytes()
 }
 
 #[test]
 fn a_page_and_then_an_upgrade_on_one_connection_are_both_answered() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut stream = program.connect();
+    let server = Server::start(&[]);
+    let mut connection = server.connection();
     for _ in 0..3 {
-        let page = exchange(&mut stream, &request_bytes(&program, "GET /", ""), true);
+        let page = connection.exchange(request_bytes(&server, "GET /", ""));
         assert_eq!((page.status, page.header("connection")), (200, None), "{page:?}");
     }
-    let mut client = Client::open_on(stream, "/ws/comments/", "").unwrap();
+    let mut client = Client::open_on(connection, "/ws/comments/", "").unwrap();
     client.send(&json!({"content": "over a pooled connection"}));
     assert_eq!(client.line()["content"], "over a pooled connection");
 }
 
 #[test]
 fn frames_that_come_with_the_handshake_are_not_lost() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut stream = program.connect();
-    let mut bytes = request_bytes(
-        &program,
-        "GET /ws/comments/",
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-    );
-    let payload = b"{\"content\":\"early\"}";
-    bytes.extend_from_slice(&[0x81, 0x80 | payload.len() as u8, 0, 0, 0, 0]);
-    bytes.extend_from_slice(payload);
-    stream.write_all(&bytes).unwrap();
-    let (head, mut rest) = read_head(&mut stream);
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    let mut chunk = [0; 1024];
-    while !String::from_utf8_lossy(&rest).contains("\"content\":\"early\"") {
-        let count = stream.read(&mut chunk).unwrap();
-        assert!(count > 0);
-        rest.extend_from_slice(&chunk[..count]);
-    }
+    let server = Server::start(&[]);
+    let mut connection = server.connection();
+    let mut bytes = request_bytes(&server, "GET /ws/comments/", UPGRADE);
+    bytes.extend(text_frame(&json!({"content": "early"})));
+    let response = connection.exchange(bytes);
+    assert_eq!(response.status, 101, "{response:?}");
+    assert_eq!(Client::behind_101(connection).line()["content"], "early");
 }
 
 #[test]
 fn a_request_split_at_any_byte_and_two_in_one_piece_are_answered() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
+    let server = Server::start(&[]);
     let body = "{\"content\":\"split\"}";
     let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-    let mut whole = request_bytes(&program, "POST /api/comments", &headers);
+    let mut whole = request_bytes(&server, "POST /api/comments", &headers);
     whole.extend_from_slice(body.as_bytes());
-    let mut stream = program.connect();
+    let mut connection = server.connection();
     for at in 1..whole.len() {
-        stream.write_all(&whole[..at]).unwrap();
-        let answer = exchange(&mut stream, &whole[at..], true);
-        assert_eq!(answer.status, 201, "split at {at}: {answer:?}");
+        connection.send(&whole[..at]);
+        let response = connection.exchange(&whole[at..]);
+        assert_eq!(response.status, 201, "split at {at}: {response:?}");
     }
     let twice = [&whole[..], &whole[..]].concat();
-    assert_eq!(exchange(&mut stream, &twice, true).status, 201);
-    assert_eq!(exchange(&mut stream, b"", true).status, 201);
+    assert_eq!(connection.exchange(&twice).status, 201);
+    assert_eq!(connection.receive().status, 201);
 }
 
 #[test]
 fn what_could_be_read_in_two_ways_is_refused_and_the_connection_ends() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let host = format!("Host: {}\r\n", program.address);
+    let server = Server::start(&[]);
+    let host = format!("Host: {}\r\n", server.address);
     let long = format!("X: {}\r\n", "x".repeat(100_000));
     let many: String = (0..65).map(|n| format!("X-{n}: x\r\n")).collect();
     let cases: Vec<(String, u16)> = vec![
@@ -105,51 +88,36 @@ fn what_could_be_read_in_two_ways_is_refused_and_the_connection_ends() {
     ];
     for (bytes, status) in cases {
         let shown: String = bytes.chars().take(90).collect();
-        let answer = program.raw(bytes.as_bytes());
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {answer:?}");
-        assert_eq!(header(&answer, "connection").as_deref(), Some("close"), "{shown:?}");
-        assert_eq!(answer.matches("HTTP/1.1 4").count(), 1, "one answer: {shown:?} {answer:?}");
-        assert!(answer.contains("{\"error\":\""), "{shown:?}: {answer:?}");
+        let response = server.raw(bytes.as_bytes());
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?}: {response:?}");
+        assert_eq!(header(&response, "connection").as_deref(), Some("close"), "{shown:?}");
+        assert_eq!(response.matches("HTTP/1.1 4").count(), 1, "one answer: {shown:?} {response:?}");
+        assert!(response.contains("{\"error\":\""), "{shown:?}: {response:?}");
     }
-    posted(&program, "still here");
+    posted(&server, "still here");
 }
 
 #[test]
 fn a_body_of_65536_bytes_and_a_head_of_64_headers_pass() {
-    let folder = Folder::new();
-    let program = Program::start(&folder.0, &[]);
-    let mut stream = program.connect();
+    let server = Server::start(&[]);
     let body = format!("{{\"content\":\"long body\",\"x\":\"{}\"}}", "x".repeat(65_536 - 30));
     assert_eq!(body.len(), 65_536);
     let many: String = (0..61).map(|n| format!("X-{n}: x\r\n")).collect();
     let headers =
         format!("{many}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-    let mut bytes = request_bytes(&program, "POST /api/comments", &headers);
+    let mut bytes = request_bytes(&server, "POST /api/comments", &headers);
     bytes.extend_from_slice(body.as_bytes());
-    assert_eq!(exchange(&mut stream, &bytes, true).status, 201);
-}
-
-/// Starts sayso with at most 64 open files.
-fn with_64_files(folder: &Folder) -> Program {
-    let mut command = Command::new("sh");
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
-    command.arg(env!("CARGO_BIN_EXE_sayso")).args(["--listen", "127.0.0.1:0", "--rate", "off"]);
-    command.args(["--max-per-address", "10000", "--data"]).arg(&folder.0);
-    Program::spawn(&mut command)
+    assert_eq!(server.connection().exchange(&bytes).status, 201);
 }
 
 #[test]
 fn two_hundred_connections_against_64_files_are_told_so_and_all_works_again_after() {
-    let folder = Folder::new();
-    let program = with_64_files(&folder);
-    posted(&program, "before");
+    let server = Server::builder().shell("ulimit -n 64;").start();
+    posted(&server, "before");
     let mut streams: Vec<TcpStream> = Vec::new();
-    let bytes = request_bytes(&program, "GET /", "");
+    let bytes = request_bytes(&server, "GET /", "");
     for _ in 0..200 {
-        let mut stream = program.connect();
+        let mut stream = server.connect();
         // Who is turned away may be closed already.
         let _ = stream.write_all(&bytes);
         streams.push(stream);
@@ -167,16 +135,16 @@ fn two_hundred_connections_against_64_files_are_told_so_and_all_works_again_afte
     drop(streams);
     let start = Instant::now();
     loop {
-        let mut stream = program.connect();
+        let mut stream = server.connect();
         let _ = stream.write_all(&bytes);
         let mut first = [0; 12];
         if stream.read_exact(&mut first).is_ok() && &first == b"HTTP/1.1 200" {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "the page does not come back");
+        assert!(start.elapsed() < TIMEOUT, "the page does not come back");
     }
-    let mut client = Client::plain(&program);
+    let mut client = Client::plain(&server);
     client.send(&json!({"content": "after"}));
     assert_eq!(client.line()["content"], "after");
-    assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 2}));
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 2}));
 }

@@ -1,0 +1,196 @@
+//! Flags, values and the environment, and what is printed.
+
+use std::process::Stdio;
+
+use super::{below_a_file, fails, run};
+use crate::support::{
+    client::{get, posted, request},
+    server::{Folder, Server, TIMEOUT, command, run_to_end, sayso},
+};
+
+#[test]
+fn help_and_version_are_printed_and_nothing_is_started() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["--data", "/nowhere", "--help"],
+    ] {
+        let output = run(arguments, &[]);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said.trim_end(), sayso::cli::config::HELP.trim_end(), "{arguments:?}");
+        assert!(output.stderr.is_empty(), "{arguments:?}");
+    }
+    for arguments in [&["--version"][..], &["-V"]] {
+        let output = run(arguments, &[]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            concat!("sayso ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+    }
+    for flag in [
+        "--listen",
+        "--data",
+        "--sync",
+        "--base-path",
+        "--public-url",
+        "--allow-origin",
+        "--trust-proxy",
+        "--rate",
+        "--max-connections",
+        "--max-per-address",
+        "--page-prefix",
+        "--max-pages",
+        "--hold",
+        "--admin-token-file",
+        "--title",
+        "--log-level",
+    ] {
+        assert!(sayso::cli::config::HELP.contains(flag), "{flag}");
+    }
+    assert!(sayso::cli::config::HELP.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
+    for (arguments, parts) in [
+        (&["--datta", "x"][..], &["--datta"][..]),
+        (&["--data"], &["--data"]),
+        (&["-x"], &["--"]),
+        (&["nonsense"], &["nonsense"]),
+        (&["serve", "nonsense"], &["nonsense"]),
+        (&["serve", "check"], &["check"]),
+        (&["--data", ""], &["--data"]),
+        (&["--listen", "nonsense"], &["--listen", "nonsense"]),
+        (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1"]),
+        (&["--listen", "127.0.0.1:65536"], &["--listen", "65536"]),
+        (&["--sync", "sometimes"], &["--sync", "sometimes", "always", "never"]),
+        (&["--base-path", "talk"], &["--base-path", "talk", "/talk"]),
+        (&["--base-path", "/a?b"], &["--base-path", "/a?b"]),
+        (&["--base-path", "/a b"], &["--base-path", "/a b"]),
+        (&["--public-url", "talk.example"], &["--public-url", "talk.example", "https://"]),
+        (&["--public-url", "ftp://talk.example"], &["--public-url", "ftp://"]),
+        (&["--allow-origin", "blog.example"], &["--allow-origin", "blog.example", "https://"]),
+        (&["--allow-origin", "https://blog.example/path"], &["--allow-origin", "/path"]),
+        (&["--allow-origin", "*"], &["--allow-origin", "*"]),
+        (&["--allow-origin", "null"], &["--allow-origin", "null"]),
+        (&["--trust-proxy", "10.0.0.0/33"], &["--trust-proxy", "10.0.0.0/33", "32"]),
+        (&["--trust-proxy", "::/129"], &["--trust-proxy", "129", "128"]),
+        (&["--trust-proxy", "proxy.example"], &["--trust-proxy", "proxy.example"]),
+        (&["--trust-proxy", "none", "--trust-proxy", "10.0.0.0/8"], &["--trust-proxy", "none"]),
+        (&["--rate", "10"], &["--rate", "10", "10/60"]),
+        (&["--rate", "0/60"], &["--rate", "0/60"]),
+        (&["--rate", "10/0"], &["--rate", "10/0"]),
+        (&["--rate", "-1/60"], &["--rate", "-1/60"]),
+        (&["--rate", "99999999999999999999/60"], &["--rate"]),
+        (&["--max-connections", "0"], &["--max-connections", "0"]),
+        (&["--max-connections", "many"], &["--max-connections", "many"]),
+        (&["--max-per-address", "0"], &["--max-per-address", "0"]),
+        (&["--max-pages", "-5"], &["--max-pages", "-5"]),
+        (&["--max-pages", "0"], &["--max-pages", "0"]),
+        (&["--page-prefix", ""], &["--page-prefix"]),
+        (&["--hold", "some"], &["--hold", "some", "none", "links", "new", "all"]),
+        (&["--log-level", "loud"], &["--log-level", "loud", "info"]),
+        (&["--data", "a", "--data", "b"], &["--data"]),
+        (&["check", "--rate", "off"], &["--rate"]),
+        (&["--sync"], &["--sync"]),
+    ] {
+        fails(arguments, &[], 2, parts);
+    }
+}
+
+#[test]
+fn holding_without_a_moderator_is_a_contradiction() {
+    for hold in ["links", "new", "all"] {
+        let folder = Folder::new();
+        let data = folder.join("data");
+        let arguments = ["--listen", "127.0.0.1:0", "--hold", hold, "--data", &data];
+        // It must not start: if it did, it would not end.
+        let output = sayso(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.stdout.is_empty(),
+            "--hold {hold} starts, and nobody can ever release anything"
+        );
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--hold") && said.contains("--admin-token-file"), "{said}");
+    }
+}
+
+#[test]
+fn the_environment_is_taken_as_flags_are_and_flags_win() {
+    let folder = Folder::new();
+    let file = below_a_file(&folder);
+    for (name, value) in [
+        ("SAYSO_LISTEN", "nonsense"),
+        ("SAYSO_SYNC", "sometimes"),
+        ("SAYSO_BASE_PATH", "talk"),
+        ("SAYSO_PUBLIC_URL", "talk.example"),
+        ("SAYSO_ALLOW_ORIGIN", "https://a.example,b.example"),
+        ("SAYSO_TRUST_PROXY", "10.0.0.0/33"),
+        ("SAYSO_RATE", "10"),
+        ("SAYSO_MAX_CONNECTIONS", "many"),
+        ("SAYSO_MAX_PER_ADDRESS", "0"),
+        ("SAYSO_MAX_PAGES", "-5"),
+        ("SAYSO_HOLD", "some"),
+        ("SAYSO_LOG_LEVEL", "loud"),
+    ] {
+        fails(&[], &[(name, value)], 2, &[name, value.rsplit(',').next().unwrap()]);
+    }
+    fails(&["--listen", "127.0.0.1:0"], &[("SAYSO_DATA", &file)], 1, &[&file]);
+
+    let builder = Server::builder().bare();
+    let data = builder.data_path().to_owned();
+    let mut server = builder
+        .env("SAYSO_LISTEN", "127.0.0.1:0")
+        .env("SAYSO_DATA", data)
+        .env("SAYSO_TITLE", "From outside")
+        .env("SAYSO_ALLOW_ORIGIN", "https://a.example,https://b.example")
+        .env("SAYSO_RATE", "")
+        .env("SAYSO_LOG_LEVEL", "warn")
+        .start();
+    assert!(get(&server, "/").body.contains("From outside"));
+    for origin in ["https://a.example", "https://b.example"] {
+        let response =
+            request(&server, "GET", "/api/comments", &format!("Origin: {origin}\r\n"), "");
+        assert_eq!(response.header("access-control-allow-origin").as_deref(), Some(origin));
+    }
+    assert!(server.log().exists());
+    assert!(server.stop().success());
+
+    let mut server = Server::builder()
+        .env("SAYSO_LISTEN", "nonsense")
+        .env("SAYSO_DATA", &file)
+        .env("SAYSO_TITLE", "From outside")
+        .env("SAYSO_BASE_PATH", "/outer")
+        .flags(&["--title=From inside", "--base-path", "/inner"])
+        .start();
+    assert!(get(&server, "/inner/").body.contains("From inside"));
+    assert_eq!(get(&server, "/outer/").status, 404);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn what_stdout_does_not_take_is_an_error_and_who_has_read_enough_is_none() {
+    let mut server = Server::start(&[]);
+    posted(&server, "one");
+    server.stop();
+    for arguments in [&["--help"][..], &["--version"], &["check", "--data", server.data_flag()]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut into_full = command();
+        into_full.args(arguments).stdout(full).stderr(Stdio::piped());
+        let output = run_to_end(&mut into_full, TIMEOUT);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(said, "sayso: can't write to stdout: No space left on device (os error 28)\n");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut into_closed = command();
+        into_closed.args(arguments).stdout(writer).stderr(Stdio::piped());
+        let output = run_to_end(&mut into_closed, TIMEOUT);
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
+}

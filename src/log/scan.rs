@@ -12,7 +12,6 @@ use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
     log::trailer::{SEALED_EXTRA_MAX, Sealed},
-    util::base64,
     util::json,
 };
 
@@ -53,7 +52,7 @@ impl Header {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
         let created_at = humantime::format_rfc3339_millis(now).to_string();
-        Ok(Header { log: base64::hex(&random), created_at, next })
+        Ok(Header { log: format!("{:016x}", u64::from_be_bytes(random)), created_at, next })
     }
 }
 

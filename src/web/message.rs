@@ -4,7 +4,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{comment::rejection::Reject, http::forwarded::Counted, util::crc, util::json};
+use crc32c::crc32c;
+
+use crate::{comment::rejection::Reject, http::forwarded::Counted, util::json, web::gzip::gzip};
+
+/// What is shorter fits into one packet as it is.
+pub const GZIP_BYTES_MIN: usize = 1_024;
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
@@ -134,11 +139,21 @@ impl Answer {
         }
         answer
     }
+
+    /// The same answer as gzip, for a client that takes it, where that is shorter by more than it costs.
+    pub fn compressed(self, asked: &Asked) -> Answer {
+        if self.body.len() < GZIP_BYTES_MIN || !asked.takes_gzip() {
+            return self;
+        }
+        let mut answer = self.with("Content-Encoding", "gzip");
+        answer.body = gzip(&answer.body);
+        answer
+    }
 }
 
 /// The entity tag of these bytes (RFC 9110 §8.8.3).
 pub fn tag(bytes: &[u8]) -> String {
-    format!("\"{:08x}-{:x}\"", crc::crc32c(bytes), bytes.len())
+    format!("\"{:08x}-{:x}\"", crc32c(bytes), bytes.len())
 }
 
 /// The same for what may be said in other bytes.

@@ -7,6 +7,7 @@ pub mod backend;
 mod comments;
 mod files;
 mod form;
+mod gzip;
 mod health;
 pub mod html;
 mod like;
@@ -222,7 +223,7 @@ impl Site {
                 Err(error) => return unreadable(&error),
             };
             let etag = weak_tag(&body);
-            Answer::json(200, body).tagged(&etag, &asked)
+            Answer::json(200, body).tagged(&etag, &asked).compressed(&asked)
         }))
     }
 

@@ -4,9 +4,11 @@
 
 use std::{
     io,
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::SystemTime,
 };
+
+use crc32c::{crc32c, crc32c_append};
 
 use super::{Finish, PAGE_COMMENTS, Site, Turn, form, number, page_of, query, unreadable};
 use crate::{
@@ -16,8 +18,8 @@ use crate::{
     http::query::encode,
     hub::command::{Call, Part, Read, Request},
     store::history::History,
-    util::crc,
     web::assets,
+    web::gzip::Gap,
     web::html::{Rendered, View, render},
     web::message::{Answer, Asked},
 };
@@ -32,11 +34,19 @@ pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; sty
 
 /// A page that was rendered, without its form's nonce.
 pub(super) struct Kept {
-    page: Rendered,
+    rendering: Arc<Rendering>,
     seq: u64,
     likes: Vec<(u64, u64)>,
     /// The log's highest `seq` before it was found that the page has nothing newer.
     checked: u64,
+}
+
+/// Its document, in both forms.
+struct Rendering {
+    plain: Rendered,
+    /// Made when the first client asks for it.
+    gzip: OnceLock<Gap>,
+    /// Weak, since the nonce is another one each time, so it is the same for both forms.
     etag: String,
 }
 
@@ -79,25 +89,17 @@ impl Site {
         let old = self
             .kept(page)
             .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
-        let (rendered, etag) = match old {
-            Some(kept) => (
-                Rendered { head: kept.page.head.clone(), tail: kept.page.tail.clone() },
-                kept.etag.clone(),
-            ),
+        let rendering = match old {
+            Some(kept) => kept.rendering.clone(),
             None => {
-                let rendered = self.render(page, history, None)?;
-                let crc =
-                    crc::append(crc::crc32c(rendered.head.as_bytes()), rendered.tail.as_bytes());
-                (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
+                let plain = self.render(page, history, None)?;
+                let crc = crc32c_append(crc32c(plain.head.as_bytes()), plain.tail.as_bytes());
+                let etag = format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq);
+                Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
             }
         };
-        let kept = Arc::new(Kept {
-            page: rendered,
-            seq: history.seq,
-            likes: history.likes.clone(),
-            checked,
-            etag,
-        });
+        let kept =
+            Arc::new(Kept { rendering, seq: history.seq, likes: history.likes.clone(), checked });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
             match all.iter_mut().find(|(name, _)| name == page) {
@@ -178,18 +180,26 @@ impl Site {
 
 impl Kept {
     fn answer(&self, asked: &Asked) -> Answer {
-        if asked.has(&self.etag) {
-            return Answer::new(304, "text/html; charset=utf-8", "")
-                .with("Cache-Control", "no-cache")
-                .with("ETag", &*self.etag);
-        }
-        page_answer(200, &self.page).with("ETag", &*self.etag)
+        let Rendering { plain, gzip, etag } = &*self.rendering;
+        let answer = if asked.has(etag) {
+            Answer::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
+        } else if asked.takes_gzip() {
+            let gzip = gzip.get_or_init(|| Gap::new(plain.head.as_bytes(), plain.tail.as_bytes()));
+            page_of_bytes(200, gzip.filled(form::nonce(SystemTime::now()).as_bytes()))
+                .with("Content-Encoding", "gzip")
+        } else {
+            page_answer(200, plain)
+        };
+        answer.with("ETag", &**etag)
     }
 }
 
 fn page_answer(status: u16, page: &Rendered) -> Answer {
     let nonce = form::nonce(SystemTime::now());
-    let body = [&*page.head, &nonce, &page.tail].concat();
+    page_of_bytes(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
+}
+
+fn page_of_bytes(status: u16, body: Vec<u8>) -> Answer {
     Answer::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", PAGE_POLICY)

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
 use crate::{
@@ -12,7 +13,6 @@ use crate::{
     http::request::{Head, Refusal},
     hub::command::{Follow, From},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
-    util::base64,
 };
 
 /// RFC 6455 §4.2.1 and §4.2.2, item 5.4. The visit has seen that it is GET and HTTP/1.1.
@@ -21,7 +21,7 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
         return Err(Refusal::new(426, "only WebSocket version 13 is spoken here"));
     }
     let key = head.get("sec-websocket-key").unwrap_or_default();
-    let bytes = base64::from_standard(key).unwrap_or_default();
+    let bytes = BASE64_STANDARD.decode(key).unwrap_or_default();
     if bytes.len() != 16 {
         return Err(Refusal::new(
             400,
@@ -32,7 +32,7 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
         .chain_update(key)
         .chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
         .finalize();
-    Ok(base64::standard(&digest))
+    Ok(BASE64_STANDARD.encode(digest))
 }
 
 /// What the address asks for.

@@ -5,19 +5,22 @@
 use std::{
     cell::Cell,
     fmt, io,
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
+
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     cli::probe::{Address, Answer, Call},
     cli::stdout,
     error::Error,
-    http::echo,
-    util::json,
+    http::echo::{self, Echo},
+    http::forwarded::Forwarded,
 };
 
 /// An address that nobody has (RFC 5737 §3): who believes that it is ours would believe anything.
-const FORGED: &str = "192.0.2.1";
+const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// An origin that nobody can have (RFC 2606 §2).
 const STRANGER: &str = "https://doctor.invalid";
 /// What is sent at once comes within this, unless something keeps it back.
@@ -126,25 +129,22 @@ impl Visit {
                 return false;
             }
         };
-        let Some(version) = json::field(&answer.body, "sayso").filter(|_| answer.status == 200)
-        else {
+        let Some(told) = object::<Echo>(&answer.body).filter(|_| answer.status == 200) else {
             self.somebody_else(&answer);
             return false;
         };
-        self.good(format_args!("sayso {version} answers at {}", self.to.url));
-        let told = |name| json::field(&answer.body, name).unwrap_or_default();
-        let (host, wanted) = (told("host"), &*self.to.host);
+        self.good(format_args!("sayso {} answers at {}", told.sayso, self.to.url));
+        let (host, wanted) = (&*told.host, &*self.to.host);
         if host.eq_ignore_ascii_case(wanted) {
             self.good(format_args!("Host comes through: {host}"));
         } else {
             self.bad(format_args!("the proxy says Host: {host} instead of {wanted}"), HOST);
         }
-        match told("client") {
+        if told.client == Some(FORGED) && told.named != 1 {
             // Who asks is trusted too, as everybody on the proxy's own machine is.
-            FORGED if told("named") != "1" => {
-                self.good(format_args!("the proxy adds whom it sees, here one whom sayso trusts"));
-            }
-            client => self.forwarded(port, told("port"), told("forwarded"), client),
+            self.good(format_args!("the proxy adds whom it sees, here one whom sayso trusts"));
+        } else {
+            self.forwarded(port, &told);
         }
         true
     }
@@ -166,18 +166,20 @@ impl Visit {
         }
     }
 
-    fn forwarded(&self, port: Option<u16>, seen: &str, forwarded: &str, client: &str) {
-        match forwarded {
-            _ if port.is_some_and(|port| seen == port.to_string()) => {
+    fn forwarded(&self, port: Option<u16>, told: &Echo) {
+        match (told.forwarded, told.client) {
+            _ if port == Some(told.port) => {
                 self.good(format_args!("there is no proxy in between"));
             }
-            "believed" if client == FORGED => {
+            (Forwarded::Believed, Some(FORGED)) => {
                 let what =
                     "the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody";
                 self.bad(format_args!("{what}"), FORWARDED);
             }
-            "believed" => self.good(format_args!("the proxy says who asks: {client}")),
-            "ignored" => {
+            (Forwarded::Believed, Some(client)) => {
+                self.good(format_args!("the proxy says who asks: {client}"));
+            }
+            (Forwarded::Ignored, _) => {
                 let what = "the proxy says who asks, but sayso does not trust it, so all readers count as one";
                 self.bad(format_args!("{what}"), TRUST);
             }
@@ -241,7 +243,7 @@ impl Visit {
 
     fn no_websocket(&self, answer: &Answer) {
         let status = answer.status;
-        let said = json::field(&answer.body, "error").unwrap_or_default();
+        let said = refusal(answer);
         match status {
             403 => {
                 let what = "browsers are turned away from their own page";
@@ -275,8 +277,7 @@ impl Visit {
         if let Begun::Refused(answer) = self.begin(site)
             && answer.status == 403
         {
-            let said = json::field(&answer.body, "error").unwrap_or_default();
-            self.bad(format_args!("{site} can't embed the comments"), said);
+            self.bad(format_args!("{site} can't embed the comments"), &refusal(&answer));
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
@@ -304,6 +305,21 @@ impl Visit {
             Err(error) => Begun::Failed(error),
         }
     }
+}
+
+/// The JSON object in a body, whatever of chunks is around it.
+fn object<T: DeserializeOwned>(body: &str) -> Option<T> {
+    let (start, end) = (body.find('{')?, body.rfind('}')?);
+    serde_json::from_str(body.get(start..=end)?).ok()
+}
+
+/// Why something was refused, or nothing if sayso did not say it.
+fn refusal(answer: &Answer) -> String {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    object::<Refusal>(&answer.body).map_or(String::new(), |refusal| refusal.error)
 }
 
 /// Somebody was there, and went: with TLS, openssl has not liked the certificate.

@@ -6,6 +6,7 @@ pub mod draft;
 pub mod markup;
 pub mod proof_of_work;
 pub mod rejection;
+pub mod server_message;
 
 use std::fmt;
 

@@ -12,9 +12,9 @@ use crossbeam_channel::Sender;
 
 use crate::{
     comment::Author,
+    comment::server_message::{Counts, ServerMessage},
     fanout::frame::{self, Frames},
     fanout::{Order, Parcel, ReaderId, Tier, Topic},
-    util::json,
 };
 
 /// Comments whose hearts one message tells; the rest waits a second. 20 KB, far inside a reader's backlog.
@@ -266,9 +266,8 @@ impl<S> Audience<S> {
             return;
         }
         self.crowds.insert(name_of_page.clone());
-        let message = format!("{{\"typing\":{}}}", json::text(name.unwrap_or_default()));
         let page = &self.pages[name_of_page];
-        self.notice(page, message.as_bytes());
+        self.notice(page, &ServerMessage::Typing { typing: name.unwrap_or_default() });
     }
 
     /// A page's number of comments has changed.
@@ -298,12 +297,12 @@ impl<S> Audience<S> {
             let rest = !page.liked.is_empty();
             if mem::replace(&mut page.told, page.readers) != page.readers {
                 let page = &self.pages[&name];
-                self.notice(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
+                self.notice(page, &ServerMessage::Readers { readers: page.readers });
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
-                let message = format!("{{\"likes\":{}}}", json::likes(&counts));
-                self.notice(&self.pages[&name], message.as_bytes());
+                let message = ServerMessage::Likes { likes: Counts(&counts) };
+                self.notice(&self.pages[&name], &message);
             }
             if rest {
                 self.crowds.insert(name);
@@ -318,7 +317,8 @@ impl<S> Audience<S> {
             let news = pages.iter().filter(|page| counted.contains(*page));
             let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
             if !counts.is_empty() {
-                self.tell(*id, counts_message(counts.into_iter()).as_bytes());
+                let message = ServerMessage::Counts { counts: Counts(&counts) };
+                self.tell(*id, message.to_json().as_bytes());
             }
         }
     }
@@ -331,7 +331,7 @@ impl<S> Audience<S> {
     /// Tells every page the highest `seq` it has, so that a gap is noticed.
     pub fn tell_seqs(&self, seq: impl Fn(&str) -> u64) {
         for (name, page) in &self.pages {
-            self.notice(page, format!("{{\"seq\":{}}}", seq(name)).as_bytes());
+            self.notice(page, &ServerMessage::Seq { seq: seq(name) });
         }
     }
 
@@ -343,8 +343,8 @@ impl<S> Audience<S> {
     }
 
     /// Sends a message of subprotocol `sayso.1` to a page.
-    fn notice(&self, page: &Page, message: &[u8]) {
-        self.send_bundles(vec![Bundle::of(page, message, false)]);
+    fn notice(&self, page: &Page, message: &ServerMessage) {
+        self.send_bundles(vec![Bundle::of(page, message.to_json().as_bytes(), false)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {
@@ -360,9 +360,4 @@ impl<S> Audience<S> {
         self.next_topic += 1;
         self.next_topic
     }
-}
-
-/// `{"counts":{…}}`
-pub fn counts_message<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    format!("{{\"counts\":{}}}", json::counts(counts))
 }

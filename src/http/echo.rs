@@ -2,31 +2,47 @@
 //!
 //! Pure. Tells an address only to whom it belongs: where no trusted proxy names the client, none at all.
 
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{
     http::forwarded::{Client, Forwarded},
     http::request::Head,
     http::response::Answer,
-    util::json,
 };
 
 /// Below the base path.
 pub const PATH: &str = "/api/doctor";
 
-/// `{"sayso":"0.1.0","host":…,"port":…,"named":…,"forwarded":"believed"|"ignored"|"none","client":…}`: the request's `Host`, the port
-/// it came from, how many addresses its `X-Forwarded-For` names, what became of them, and the address that is believed.
+/// What is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Echo {
+    /// The version that answers.
+    pub sayso: String,
+    /// The request's `Host`.
+    pub host: String,
+    /// The port it came from.
+    pub port: u16,
+    /// How many addresses its `X-Forwarded-For` names.
+    pub named: usize,
+    /// What became of them.
+    pub forwarded: Forwarded,
+    /// The address that is believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
+}
+
+/// Answers with what has come.
 pub fn reflect(head: &Head, port: u16, client: Client) -> Answer {
-    let (forwarded, address) = match client.forwarded {
-        Forwarded::Believed => ("believed", format!(",\"client\":\"{}\"", client.address)),
-        Forwarded::Ignored => ("ignored", String::new()),
-        Forwarded::None => ("none", String::new()),
+    let forwarded = client.forwarded;
+    let echo = Echo {
+        sayso: env!("CARGO_PKG_VERSION").into(),
+        host: head.get("host").unwrap_or_default().into(),
+        port,
+        named: head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count(),
+        forwarded,
+        client: (forwarded == Forwarded::Believed).then_some(client.address),
     };
-    let named = head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count();
-    let host = json::text(head.get("host").unwrap_or_default());
-    let version = env!("CARGO_PKG_VERSION");
-    Answer::json(
-        200,
-        format!(
-            "{{\"sayso\":\"{version}\",\"host\":{host},\"port\":{port},\"named\":{named},\"forwarded\":\"{forwarded}\"{address}}}"
-        ),
-    )
+    Answer::json(200, &echo)
 }

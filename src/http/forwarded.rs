@@ -6,6 +6,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A block of addresses in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). IPv4 addresses that are written as IPv6 ones
 /// (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) are IPv4 addresses, in the block and in what is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +105,8 @@ pub struct Client {
 }
 
 /// What became of `X-Forwarded-For`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Forwarded {
     /// There was none.
     None,

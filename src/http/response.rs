@@ -4,8 +4,9 @@
 
 use std::io::Write;
 
+use serde::Serialize;
+
 use crate::http::request::{Head, Refusal, Version};
-use crate::util::json;
 
 /// An answer of the private server with its head, bytes; a history stops early, with `more`, far below.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -106,17 +107,22 @@ impl Beginning {
 
 impl Answer {
     /// JSON that nobody keeps.
-    pub fn json(status: u16, json: String) -> Answer {
+    pub fn json(status: u16, body: &impl Serialize) -> Answer {
         let fields = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
             X-Content-Type-Options: nosniff\r\n"
             .to_vec();
-        Answer { status, fields, bytes: json.into_bytes(), body: 0 }
+        let bytes = serde_json::to_vec(body).expect("it has names, texts and numbers only");
+        Answer { status, fields, bytes, body: 0 }
     }
 
     /// What was refused, as `{"error":"…"}`.
     pub fn refusal(refusal: &Refusal) -> Answer {
-        let error = format!("{{\"error\":{}}}", json::text(&refusal.sentence));
-        let Answer { mut fields, bytes, .. } = Answer::json(refusal.status, error);
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+        }
+        let body = Body { error: &refusal.sentence };
+        let Answer { mut fields, bytes, .. } = Answer::json(refusal.status, &body);
         if matches!(refusal.status, 429 | 503) {
             write_into(&mut fields, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
         }

@@ -6,6 +6,7 @@ use super::{Keeper, Outcome};
 use crate::{
     cli::values::Rate,
     comment::rejection::Reject,
+    comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     http::forwarded::Counted,
     hub::command::{Asked, Done, Reply, What},
@@ -14,7 +15,6 @@ use crate::{
     store::index::{Index, Item},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
     store::visibility::Sight,
-    util::json,
 };
 
 /// Hearts that may be given or taken where one comment may be posted: they are one tap each, and a line of 90 bytes.
@@ -110,9 +110,9 @@ impl<S> Keeper<S> {
     /// A reader hears of it with everybody else, within a second.
     pub(super) fn acknowledge_like(&self, reply: Reply, liked: &Liked) {
         if let Reply::Call(call) = reply {
-            let counts = json::likes(&[(liked.key.1, self.likes.count(liked.key))]);
-            let line = format!("{{\"likes\":{counts}}}");
-            call(Ok(Done { line: line.into_bytes(), what: What::Changed }));
+            let counts = [(liked.key.1, self.likes.count(liked.key))];
+            let message = ServerMessage::Likes { likes: Counts(&counts) };
+            call(Ok(Done { line: message.to_json().into_bytes(), what: What::Changed }));
         }
     }
 

@@ -4,9 +4,9 @@
 
 use super::Keeper;
 use crate::{
+    comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
-    fanout::subscribers::counts_message,
     hub::command::{Follow, From, Join, Part, Read, Request, Welcome},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
@@ -60,10 +60,11 @@ impl<S> Keeper<S> {
                 Welcome { history, readers, resumed }
             }
             Follow::Counts(pages) => {
-                let counts =
-                    counts_message(pages.iter().map(|page| (&**page, self.index.count(page))));
+                let counts: Vec<_> =
+                    pages.iter().map(|page| (&**page, self.index.count(page))).collect();
+                let message = ServerMessage::Counts { counts: Counts(&counts) }.to_json();
                 self.audience.watch(reader, sink, greeting, pages);
-                self.audience.tell(reader, counts.as_bytes());
+                self.audience.tell(reader, message.as_bytes());
                 Welcome {
                     history: self.history("", Vec::new(), false, false),
                     readers: 0,

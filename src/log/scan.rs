@@ -3,20 +3,24 @@
 //! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
 
 use std::{
+    borrow::Cow,
     io::{self, BufRead},
     sync::Arc,
     time::SystemTime,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
     log::trailer::{SEALED_EXTRA_MAX, Sealed},
-    util::json,
 };
 
 /// Bytes read at once: large enough that system calls don't count, small enough for a Raspberry Pi.
 const CHUNK_BYTES: usize = 1 << 20;
+/// The one format there is.
+const FORMAT: u64 = 1;
 /// A line in the file without `\n`.
 const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + SEALED_EXTRA_MAX;
 
@@ -43,7 +47,25 @@ pub struct Header {
     pub next: u64,
 }
 
+/// The first line as it stands in the file, but for its checksum.
+#[derive(Serialize, Deserialize)]
+struct HeaderLine<'a> {
+    sayso: u64,
+    log: Cow<'a, str>,
+    created_at: Cow<'a, str>,
+    next: u64,
+}
+
 impl Header {
+    /// The line without its closing `}`.
+    pub fn open_line(&self) -> Vec<u8> {
+        let (log, created_at) = (Cow::from(&self.log), Cow::from(&self.created_at));
+        let line = HeaderLine { sayso: FORMAT, log, created_at, next: self.next };
+        let mut line = serde_json::to_vec(&line).expect("it has names, texts and numbers only");
+        line.pop();
+        line
+    }
+
     /// The header of a new log.
     ///
     /// # Errors
@@ -198,22 +220,28 @@ fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) ->
 }
 
 fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
-    let text = str::from_utf8(line).unwrap_or_default();
-    let field = |name| json::field(text, name);
-    let number = |name| field(name).and_then(|value| value.parse::<u64>().ok());
-    let format = number("sayso").ok_or("its first line is not a sayso log's")?;
-    if format != 1 {
-        return Err(format!("it has format {format}, this sayso knows format 1"));
+    #[derive(Deserialize)]
+    struct Format {
+        sayso: u64,
+    }
+    let Ok(Format { sayso: format }) = serde_json::from_slice(line) else {
+        return Err("its first line is not a sayso log's".into());
+    };
+    if format != FORMAT {
+        return Err(format!("it has format {format}, this sayso knows format {FORMAT}"));
     }
     let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0));
     let crc = sealed.ok_or("its first line has a wrong checksum")?.crc;
-    let log = field("log").unwrap_or_default().to_owned();
+    let header: HeaderLine = serde_json::from_slice(line)
+        .map_err(|error| format!("its first line can't be read: {error}"))?;
+    let HeaderLine { log, created_at, next, .. } = header;
     if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {log:?} is not 16 hex digits"));
     }
-    let next = number("next").filter(|next| *next <= SEQ_MAX);
-    let next = next.ok_or("its first line has no next that can be believed")?;
-    Ok((Header { log, created_at: field("created_at").unwrap_or_default().to_owned(), next }, crc))
+    if next > SEQ_MAX {
+        return Err(format!("its next is {next}, at most {SEQ_MAX} can be believed"));
+    }
+    Ok((Header { log: log.into(), created_at: created_at.into(), next }, crc))
 }
 
 /// One line, or a piece of what is too long for one.

@@ -1,5 +1,4 @@
 //! Small things that every part uses.
 
-pub mod json;
 pub mod logger;
 pub mod threads;

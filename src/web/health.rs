@@ -4,25 +4,33 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Site;
-use crate::{util::json, web::message::Answer};
+use super::{Site, to_json};
+use serde::Serialize;
+
+use crate::web::message::Answer;
+
+/// `{"status":"ok"}`, and what is to be said beside it.
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<[&'a str; 1]>,
+}
 
 impl Site {
     pub(super) fn health(&self) -> Answer {
         let pulse = &self.hub.pulse;
-        match pulse.failed.get() {
-            Some(why) => Answer::json(
-                503,
-                format!("{{\"status\":\"failing\",\"reasons\":[{}]}}", json::text(why)),
-            ),
+        let ok = Health { status: "ok", reasons: None, warnings: None };
+        let (status, health) = match pulse.failed.get() {
+            Some(why) => (503, Health { status: "failing", reasons: Some([why]), ..ok }),
             None if pulse.full.load(Relaxed) => {
-                let warning =
-                    "{\"status\":\"ok\",\"warnings\":[\"storage was full at the last post\"]}";
-                Answer::json(200, warning)
+                (200, Health { warnings: Some(["storage was full at the last post"]), ..ok })
             }
-            None => Answer::json(200, "{\"status\":\"ok\"}"),
-        }
-        .with("Cache-Control", "no-store")
+            None => (200, ok),
+        };
+        Answer::json(status, to_json(&health)).with("Cache-Control", "no-store")
     }
 
     pub(super) fn metrics(&self) -> Answer {

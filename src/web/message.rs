@@ -6,7 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crc32c::crc32c;
 
-use crate::{comment::rejection::Reject, http::forwarded::Counted, util::json, web::gzip::gzip};
+use crate::{
+    comment::rejection::Reject, comment::server_message::ServerMessage, http::forwarded::Counted,
+    web::gzip::gzip,
+};
 
 /// What is shorter fits into one packet as it is.
 pub const GZIP_BYTES_MIN: usize = 1_024;
@@ -106,8 +109,8 @@ impl Answer {
 
     /// `{"error":"…"}`
     pub fn error(status: u16, sentence: &str) -> Answer {
-        Answer::json(status, format!("{{\"error\":{}}}", json::text(sentence)))
-            .with("Cache-Control", "no-store")
+        let message = ServerMessage::Error { error: sentence, retry_after: None, nonce: None };
+        Answer::json(status, message.to_json()).with("Cache-Control", "no-store")
     }
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.

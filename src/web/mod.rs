@@ -21,6 +21,7 @@ use std::{
     time::SystemTime,
 };
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use page::{Kept, see_page};
@@ -30,12 +31,12 @@ use crate::{
     comment::draft::{Message, check_page},
     comment::proof_of_work,
     comment::rejection::Reject,
+    comment::server_message::Counts,
     http::origin::{self, Origins},
     http::query::{Query, distinct},
     hub::command::{Call, Done, Hub, Part, Read, Reply, Request, What},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     store::history::History,
-    util::json,
     util::logger,
     web::message::{Answer, Asked, weak_tag},
 };
@@ -191,9 +192,7 @@ impl Site {
         Turn::Later(Box::new(move |take| {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
                 take(Box::new(move || match outcome {
-                    Ok((before, now)) => {
-                        Answer::json(200, format!("{{\"before\":{before},\"now\":{now}}}"))
-                    }
+                    Ok((before, now)) => Answer::json(200, to_json(&Compacted { before, now })),
                     Err(why) => Answer::error(503, &why),
                 }));
             });
@@ -246,8 +245,8 @@ impl Site {
         Ok(Turn::Later(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {
                 take(Box::new(move || {
-                    let body = json::counts(counts.iter().map(|(page, n)| (&**page, *n)));
-                    let etag = weak_tag(body.as_bytes());
+                    let body = to_json(&Counts(&counts));
+                    let etag = weak_tag(&body);
                     Answer::json(200, body).tagged(&etag, &asked)
                 }));
             };
@@ -349,10 +348,39 @@ fn status_of(what: What) -> u16 {
     }
 }
 
-/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`
-fn history_json(history: &History, bits: Option<u8>) -> io::Result<Vec<u8>> {
-    let mut out = format!("{{\"log\":\"{}\",\"seq\":{},\"comments\":[", history.log, history.seq)
-        .into_bytes();
+/// Bytes of the log before a compaction and after it.
+#[derive(Serialize)]
+struct Compacted {
+    before: u64,
+    now: u64,
+}
+
+/// What stands before the lines of a history.
+#[derive(Serialize)]
+struct HistoryHead<'a> {
+    log: &'a str,
+    seq: u64,
+}
+
+/// What stands behind them.
+#[derive(Serialize)]
+struct HistoryTail<'a> {
+    likes: Counts<'a, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<u8>,
+    more: bool,
+}
+
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("it has names, texts and numbers only")
+}
+
+/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. The lines are spliced in: they are JSON already, were checked when the log
+/// was opened, and serde would read each of them again before it believes that.
+fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
+    let mut out = to_json(&HistoryHead { log: &history.log, seq: history.seq });
+    out.pop();
+    out.extend_from_slice(b",\"comments\":[");
     let mut is_first = true;
     history.read(|_, line| {
         if !std::mem::take(&mut is_first) {
@@ -360,9 +388,9 @@ fn history_json(history: &History, bits: Option<u8>) -> io::Result<Vec<u8>> {
         }
         out.extend_from_slice(line);
     })?;
-    let likes = json::likes(&history.likes);
-    let (more, challenge) = (history.more, json::challenge(bits));
-    out.extend_from_slice(format!("],\"likes\":{likes}{challenge},\"more\":{more}}}").as_bytes());
+    let tail = HistoryTail { likes: Counts(&history.likes), challenge, more: history.more };
+    out.extend_from_slice(b"],");
+    out.extend_from_slice(&to_json(&tail)[1..]);
     Ok(out)
 }
 

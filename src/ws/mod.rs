@@ -23,6 +23,7 @@ use crate::{
     comment::draft::{Intent, Message},
     comment::proof_of_work,
     comment::rejection::Reject,
+    comment::server_message::{Counts, Hello, ServerMessage},
     fanout::frame::{self, CloseCode},
     fanout::{Order, ReaderId, Tier},
     http::forwarded::Counted,
@@ -30,7 +31,6 @@ use crate::{
     http::request::{Head, Refusal},
     hub::command::{Asked, By, Change, Follow, Hub, Join, Reply, Request, Welcome},
     limits::MESSAGE_BYTES_MAX,
-    util::json,
     util::logger,
     util::threads::{self, READER_STACK_BYTES},
 };
@@ -232,14 +232,13 @@ impl Session {
     /// Does what a message says; `false` if there have been too many bad ones.
     fn heed(&self, text: &str, patience: &mut Patience) -> bool {
         let message = Message::parse(text.as_bytes());
-        let (done, nonce) = match &message {
-            Ok(message) => (self.request(message, patience), message.nonce.as_deref()),
-            // What is no message because of another field can still be told apart by its client.
-            Err(reject) => (Err(reject.clone()), json::field(text, "nonce")),
+        let (done, nonce) = match message {
+            Ok(message) => (self.request(&message, patience), message.nonce),
+            Err(reject) => (Err(reject), Message::nonce_in(text.as_bytes())),
         };
         patience.judge(done.as_ref().err());
         if let Err(reject) = done {
-            self.tell(&reject.to_json(nonce));
+            self.tell(&reject.to_json(nonce.as_deref()));
         }
         patience.is_left()
     }
@@ -310,17 +309,16 @@ impl Session {
 }
 
 fn hello(welcome: &Welcome, challenge: Option<u8>) -> String {
-    let history = &welcome.history;
-    let resumed =
-        welcome.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
-    format!(
-        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}{},\"likes\":{}}}}}",
-        history.log,
-        history.seq,
-        welcome.readers,
-        json::challenge(challenge),
-        json::likes(&history.likes)
-    )
+    let Welcome { history, readers, resumed } = welcome;
+    let hello = Hello {
+        log: &history.log,
+        seq: history.seq,
+        readers: *readers,
+        resumed: *resumed,
+        challenge,
+        likes: Counts(&history.likes),
+    };
+    ServerMessage::Hello { hello }.to_json()
 }
 
 /// What the client hears when reading has ended with `error`; `None` if nothing, or if tungstenite has answered it.

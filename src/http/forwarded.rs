@@ -1,6 +1,7 @@
 //! Which address a request counts for: its peer, or whom a trusted proxy names.
 //!
-//! Pure. Knows no socket and no counter, and prints no client's address anywhere.
+//! Pure. Knows no socket and no counter, and prints no client's address anywhere. CIDR is our own: a prefix compared, and the IPv4
+//! addresses that are written as IPv6 ones, are fewer lines than a library needs around it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

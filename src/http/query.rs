@@ -1,6 +1,7 @@
 //! `a=b&c=d`, as addresses and forms say it (WHATWG URL, application/x-www-form-urlencoded), to pairs; strictly.
 //!
-//! Pure. Knows no parameter by name.
+//! Pure. Knows no parameter by name. Our own, since libraries decode whatever comes: here a `%` without its two digits, or what is not
+//! UTF-8, is refused.
 
 /// Names and values, decoded, in their order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The server's own log: one line a record on stderr.
 //!
-//! Knows nothing of what is logged. What other crates say about every connection is left out.
+//! Knows nothing of what is logged. What other crates say about every connection is left out. Our own: loggers that can be had
+//! bring filters, colours and time formats for a line that is one `write`.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

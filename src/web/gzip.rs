@@ -14,7 +14,7 @@ use flate2::{
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// A stored block that is not the last one (RFC 1951 §3.2.4) has this in front of its length.
 const STORED: u8 = 0;
-/// An answer waits for it: the fastest level makes a quarter of a history, the slowest a fifth in ten times the time.
+/// A client waits while its answer is compressed, so the fastest level.
 const LEVEL: Compression = Compression::fast();
 
 /// These bytes, compressed.

@@ -219,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_is_compressed_for_those_who_take_it() {
+        let answer = |length: usize, takes| {
+            let asked = asked(&[("accept-encoding", takes)]);
+            Answer::json(200, vec![b'a'; length]).compressed(&asked)
+        };
+        let min = GZIP_BYTES_MIN;
+        assert_eq!(answer(min - 1, "gzip").body.len(), min - 1);
+        assert_eq!(answer(min, "br").body.len(), min);
+        let packed = answer(min, "gzip");
+        assert!(packed.headers.contains(&("Content-Encoding", "gzip".into())));
+        assert_eq!(crate::web::gzip::gunzip(&packed.body).unwrap(), vec![b'a'; min]);
+    }
+
+    #[test]
     fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
         let asked = asked(&[
             ("authorization", "bearer  abc"),

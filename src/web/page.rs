@@ -210,3 +210,49 @@ pub(super) fn see_page(base: &str, page: &str) -> Answer {
         .with("Location", format!("{base}/?page={}", encode(page)))
         .with("Cache-Control", "no-store")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::gzip::gunzip;
+
+    fn asked(name: &str, value: &str) -> Asked {
+        Asked {
+            method: "GET".into(),
+            path: "/".into(),
+            query: String::new(),
+            headers: vec![(name.into(), value.into())],
+            body: Vec::new(),
+            client: None,
+        }
+    }
+
+    #[test]
+    fn a_page_is_the_same_in_both_forms_but_for_its_nonce() {
+        let plain = Rendered { head: "<p>before".repeat(200), tail: "<p>after".repeat(2_000) };
+        let whole = plain.head.len() + 22 + plain.tail.len();
+        let rendering = Rendering { plain, gzip: OnceLock::new(), etag: "W/\"a\"".into() };
+        let rendering = Arc::new(rendering);
+        let kept = Kept { rendering, seq: 1, likes: Vec::new(), checked: 1 };
+        let encoding =
+            |answer: &Answer| answer.headers.iter().any(|(name, _)| *name == "Content-Encoding");
+        let without_nonce = |bytes: &[u8]| {
+            let head = kept.rendering.plain.head.len();
+            [&bytes[..head], &bytes[head + 22..]].concat()
+        };
+        let plain = kept.answer(&asked("accept-encoding", "br"));
+        assert_eq!((plain.body.len(), encoding(&plain)), (whole, false));
+        for _ in 0..2 {
+            let packed = kept.answer(&asked("accept-encoding", "gzip"));
+            assert!(encoding(&packed) && packed.body.len() < 1_000, "{}", packed.body.len());
+            let body = gunzip(&packed.body).unwrap();
+            assert!(body != plain.body, "each form has a nonce of its own");
+            assert!(without_nonce(&body) == without_nonce(&plain.body));
+            let etag =
+                |answer: &Answer| answer.headers.iter().find(|(name, _)| *name == "ETag").cloned();
+            assert_eq!(etag(&packed), etag(&plain));
+        }
+        let known = kept.answer(&asked("if-none-match", "W/\"a\""));
+        assert_eq!((known.status, known.body.len(), encoding(&known)), (304, 0, false));
+    }
+}

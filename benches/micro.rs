@@ -13,14 +13,14 @@ use std::{
 };
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use memory::{Hole, keeper};
+use memory::{Hole, hub_state};
 use sayso::{
-    comment::draft::{Draft, Intent, Message},
+    comment::draft::{Action, ClientMessage, Draft},
     fanout::frame::{self, Frames},
-    fanout::{Order, Parcel, Shard, Tier},
-    http::forwarded::Counted,
-    hub::command::{Reply, Request},
-    store::record::Record,
+    fanout::{Delivery, Shard, ShardCommand, Tier},
+    http::forwarded::ClientKey,
+    hub::command::{Command, Operation, ReplyTo, Write},
+    store::record::LineSummary,
 };
 
 const CONTENT: &str =
@@ -38,8 +38,8 @@ fn message(content: &str, number: u64) -> String {
 }
 
 fn draft(message: &str) -> Draft {
-    match Message::parse(message.as_bytes()).and_then(|message| message.intent("/")) {
-        Ok(Intent::Post(draft)) => draft,
+    match ClientMessage::parse(message.as_bytes()).and_then(|message| message.action("/")) {
+        Ok(Action::Post(draft)) => draft,
         other => panic!("not a post: {other:?}"),
     }
 }
@@ -55,20 +55,24 @@ fn drafts(c: &mut Criterion) {
 fn batches(c: &mut Criterion) {
     let mut group = c.benchmark_group("a batch spliced");
     group.throughput(Throughput::Elements(BATCH));
-    let (mut keeper, mut number) = (keeper(), 0);
-    let mut requests = || -> Vec<Request<Hole>> {
+    let (mut hub_state, mut number) = (hub_state(), 0);
+    let mut commands = || -> Vec<Command<Hole>> {
         let post = |_| {
             number += 1;
             let draft = draft(&message(CONTENT, number));
-            let from = Counted::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            Request::Post { draft, from, reply: Reply::Reader(1, None) }
+            let from = ClientKey::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            Command::Write(Write {
+                operation: Operation::Post(draft),
+                from,
+                reply: ReplyTo::Reader(1, None),
+            })
         };
         (0..BATCH).map(post).collect()
     };
     group.bench_function("64 posts", |b| {
         b.iter_batched(
-            &mut requests,
-            |requests| keeper.turn(&mut requests.into_iter()),
+            &mut commands,
+            |commands| hub_state.process_batch(&mut commands.into_iter()),
             BatchSize::LargeInput,
         )
     });
@@ -92,17 +96,17 @@ fn turns(c: &mut Criterion) {
     let mut shard = Shard::new(Arc::new(AtomicUsize::new(0)));
     for reader in 0..READERS {
         let (greeting, tier) = (Vec::new(), Tier::Full);
-        let join = Order::Join { reader, sink: Hole, greeting, topic: 1, tier };
-        shard.turn(&mut [join, Order::Live { reader }].into_iter());
+        let join = ShardCommand::Join { reader, sink: Hole, greeting, topic: 1, tier };
+        shard.turn(&mut [join, ShardCommand::Live { reader }].into_iter());
     }
     let mut out = Vec::new();
     frame::text(message(CONTENT, 1).as_bytes(), &mut out);
     let full: Frames = out.into();
     for count in [1, 16] {
-        let parcel = || Parcel { topic: 1, plain: full.clone(), full: full.clone() };
-        let parcels = || (0..count).map(|_| Order::Publish(vec![parcel()]));
+        let delivery = || Delivery { topic: 1, plain: full.clone(), full: full.clone() };
+        let deliveries = || (0..count).map(|_| ShardCommand::Publish(vec![delivery()]));
         group.bench_function(format!("1,000 readers, {count} waiting"), |b| {
-            b.iter(|| shard.turn(&mut parcels()))
+            b.iter(|| shard.turn(&mut deliveries()))
         });
     }
 }
@@ -112,7 +116,7 @@ fn lines(c: &mut Criterion) {
     let written = r#"{"seq":7,"id":7,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"I had the same with the second edition.","created_at":"2026-11-22T05:08:00.001Z","nonce":"4f1c6d0be2a94f07","crc":"a7123ee8"}"#;
     let other = written.replacen(":", ": ", 1);
     for (name, line) in [("as sayso writes it", written), ("with a space in it", &other)] {
-        group.bench_function(name, |b| b.iter(|| Record::parse(black_box(line.as_bytes()))));
+        group.bench_function(name, |b| b.iter(|| LineSummary::parse(black_box(line.as_bytes()))));
     }
 }
 

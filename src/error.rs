@@ -1,65 +1,70 @@
-//! What ends the process: what the world did wrong, with the path or the address in it.
+//! The errors that end the process: faults of its environment, each with the path or address concerned.
 //!
-//! Knows nobody else. What a client did wrong is a `Reject` and ends nothing; our own mistakes are assertions.
+//! Imports nothing from the crate. A client's mistake is a `Rejection` and ends nothing; our own mistakes are assertions.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// Why sayso stops, or does not start. Printed once, by `main`, which then ends with [`Error::exit_code`].
+/// Why sayso stops or does not start. `main` prints it once and exits with [`Error::exit_code`].
 #[derive(Debug)]
 pub enum Error {
-    /// The command line or the environment; the sentence says what to write instead.
+    /// A mistake on the command line or in the environment; the message says what to write instead.
     Usage(String),
-    /// A file or a folder refused what was asked of it.
+    /// An operation on a file or folder failed.
     Io {
-        /// The verb: "open", "lock", "sync" …
+        /// The operation, as a verb: "open", "lock", "sync" …
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The public port can't be had.
+    /// The public port can't be opened.
     Listen {
-        /// As the user wrote it, or as it was resolved.
+        /// The address as the user wrote it or as it was resolved.
         address: String,
-        /// What the operating system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Another process holds the data folder.
+    /// Another process has locked the data folder.
     Locked {
         /// The data folder.
         path: PathBuf,
     },
-    /// Bytes in the middle of the log are not what was written.
+    /// A line in the middle of the log is not what was written.
     Damaged {
         /// The log file.
         path: PathBuf,
-        /// The first bad line, counted from 1.
+        /// The number of the first bad line, counted from 1.
         line: u64,
         /// What is wrong with it.
         why: String,
     },
-    /// The file is no log of this format, or of a later one.
+    /// The file is not a log, or its format is newer than this program.
     NotALog {
         /// The file.
         path: PathBuf,
         /// What is wrong with its first line.
         why: String,
     },
-    /// A thread that must exist can't be started.
+    /// A required thread can't be started.
     Thread {
-        /// As in the thread table of the crate documentation.
+        /// The thread's name, as in the crate documentation.
         name: String,
-        /// What the operating system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Anything else, as a whole sentence.
+    /// Anything else, as a complete message.
     Other(String),
 }
 
 impl Error {
-    /// 2 for wrong usage, 1 for a fault.
+    /// Turns an I/O error into [`Error::Io`], for `map_err`: `.map_err(Error::io("open", path))`.
+    pub fn io(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+        move |source| Error::Io { what, path: path.to_owned(), source }
+    }
+
+    /// 2 for wrong usage, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
@@ -81,7 +86,7 @@ impl fmt::Display for Error {
                     io::ErrorKind::AddrInUse => {
                         write!(
                             f,
-                            "; stop the program that does, or choose another port with --listen"
+                            "; stop the program that uses it, or choose another port with --listen"
                         )
                     }
                     io::ErrorKind::PermissionDenied => {
@@ -92,7 +97,7 @@ impl fmt::Display for Error {
             }
             Error::Locked { path } => write!(
                 f,
-                "{} is in use by another sayso; stop that one, or choose another folder with --data",
+                "{} is in use by another sayso process; stop it, or choose another folder with --data",
                 path.display()
             ),
             Error::Damaged { path, line, why } => {
@@ -100,15 +105,19 @@ impl fmt::Display for Error {
                 let data = data.unwrap_or(Path::new(".")).display();
                 write!(
                     f,
-                    "{} is damaged in line {line}: {why}; \"sayso check --data {data}\" reports all of it, \
+                    "{} is damaged in line {line}: {why}; \"sayso check --data {data}\" lists all bad lines, \
                      \"sayso repair --data {data}\" makes a repaired copy and keeps the original",
                     path.display()
                 )
             }
             Error::NotALog { path, why } => {
-                write!(f, "{} is not a log that this sayso reads: {why}", path.display())
+                write!(
+                    f,
+                    "{} is not a log that this version of sayso can read: {why}",
+                    path.display()
+                )
             }
-            Error::Thread { name, source } => write!(f, "can't start the thread {name}: {source}"),
+            Error::Thread { name, source } => write!(f, "can't start thread {name}: {source}"),
         }
     }
 }
@@ -130,15 +139,19 @@ mod tests {
 
     use super::*;
 
-    fn refused() -> io::Error {
+    fn permission_denied() -> io::Error {
         io::ErrorKind::PermissionDenied.into()
     }
 
     fn one_of_each() -> Vec<Error> {
         vec![
             Error::Usage("write sayso --help".into()),
-            Error::Io { what: "open", path: "data/comments.jsonl".into(), source: refused() },
-            Error::Listen { address: "127.0.0.1:80".into(), source: refused() },
+            Error::Io {
+                what: "open",
+                path: "data/comments.jsonl".into(),
+                source: permission_denied(),
+            },
+            Error::Listen { address: "127.0.0.1:80".into(), source: permission_denied() },
             Error::Locked { path: "data".into() },
             Error::Damaged {
                 path: "data/comments.jsonl".into(),
@@ -146,8 +159,8 @@ mod tests {
                 why: "its crc is wrong".into(),
             },
             Error::NotALog { path: "data/comments.jsonl".into(), why: "no header".into() },
-            Error::Thread { name: "hub".into(), source: refused() },
-            Error::Other("the signals can't be listened to".into()),
+            Error::Thread { name: "hub".into(), source: permission_denied() },
+            Error::Other("signal handlers can't be installed".into()),
         ]
     }
 
@@ -168,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn the_operating_system_stays_reachable_as_the_source() {
+    fn the_operating_systems_error_is_the_source() {
         let with_source = one_of_each().iter().filter(|error| error.source().is_some()).count();
         assert_eq!(with_source, 3);
     }
 
     #[test]
-    fn damage_names_the_line_and_both_commands_that_help() {
+    fn a_damaged_log_is_reported_with_the_line_and_both_commands_that_help() {
         let path = PathBuf::from("/srv/sayso/comments.jsonl");
         let text = Error::Damaged { path, line: 7, why: "its crc is wrong".into() }.to_string();
         assert!(text.contains("line 7"), "{text}");
@@ -185,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_says_how_to_choose_another() {
+    fn a_port_in_use_is_reported_with_the_flag_that_chooses_another() {
         let source = io::ErrorKind::AddrInUse.into();
         let text = Error::Listen { address: "127.0.0.1:8000".into(), source }.to_string();
         assert!(text.contains("127.0.0.1:8000") && text.contains("--listen"), "{text}");

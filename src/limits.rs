@@ -40,3 +40,12 @@ pub const LIKED_COMMENTS_MAX: usize = 200;
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// What `--challenge` may ask for, bits: 2^24 hashes are ten seconds or more in a browser.
 pub const CHALLENGE_BITS_MAX: u8 = 24;
+
+/// So many posts in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// At least 1; also how many may come at once.
+    pub posts: u32,
+    /// At least 1.
+    pub seconds: u32,
+}

@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use sayso::{log::scan::Header, log::storage::FileDisk, log::writer::Writer};
+use sayso::{log::scan::Header, log::storage::FileStorage, log::writer::LogWriter};
 
 use rig::{
     speech::{CONTENT, NAME},
@@ -21,9 +21,9 @@ use crate::{
 
 /// Writes a log of `comments`, as the program would have written them, in turn on each of `pages` pages; the first is `/`.
 pub fn make(data: &Path, comments: u64, pages: u64) {
-    let disk = FileDisk::open(&data.join("comments.jsonl")).expect("a log can be made");
+    let disk = FileStorage::open(&data.join("comments.jsonl")).expect("a log can be made");
     let header = Header::new(SystemTime::now(), 1).expect("there are random bytes");
-    let mut writer = Writer::begin(Box::new(disk), &header);
+    let mut writer = LogWriter::begin(Box::new(disk), &header);
     for seq in 1..=comments {
         let page = match seq % pages {
             0 => "/".to_owned(),

@@ -13,12 +13,12 @@ use crossbeam_channel::bounded;
 use sayso::{
     cli::config::{Hold, SyncMode},
     fanout::outbox::Sink,
-    fanout::subscribers::Audience,
-    fanout::{INBOX_ORDERS_MAX, Tier},
-    hub::command::Pulse,
-    hub::{Keeper, Rules},
+    fanout::subscribers::Subscribers,
+    fanout::{SHARD_INBOX_COMMANDS_MAX, Tier},
+    hub::command::Stats,
+    hub::{Hub, rules::Rules},
     log::Log,
-    log::storage::{Disk, ReadAt},
+    log::storage::{ReadAt, Storage},
 };
 
 /// A socket's write side.
@@ -46,7 +46,7 @@ impl ReadAt for Memory {
     }
 }
 
-impl Disk for Memory {
+impl Storage for Memory {
     fn length(&self) -> io::Result<u64> {
         Ok(self.0.lock().expect("nobody panics").len() as u64)
     }
@@ -64,34 +64,34 @@ impl Disk for Memory {
         Ok(())
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.0.lock().expect("nobody panics").truncate(length as usize);
         Ok(())
     }
 
-    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn take_place(&mut self) -> io::Result<()> {
+    fn replace(&mut self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn set_aside(&mut self, _: &str, _: &mut dyn io::Read) -> io::Result<PathBuf> {
+    fn save_copy(&mut self, _: &str, _: &mut dyn io::Read) -> io::Result<PathBuf> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
 
 /// A hub with one reader, whose shard throws everything away.
-pub fn keeper() -> Keeper<Hole> {
-    let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
+pub fn hub_state() -> Hub<Hole> {
+    let (sender, inbox) = bounded(SHARD_INBOX_COMMANDS_MAX);
     thread::spawn(move || inbox.iter().for_each(drop));
-    let mut audience = Audience::new(vec![sender]);
-    audience.join(1, Hole, Vec::new(), Tier::Full, "/");
+    let mut subscribers = Subscribers::new(vec![sender]);
+    subscribers.join(1, Hole, Vec::new(), Tier::Full, "/");
     let disk = Box::new(Memory::default());
     let (log, _) =
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
             .expect("an empty log can be begun");
     let rules = Rules { hold: Hold::None, page_prefix: Vec::new(), max_pages: 1 };
-    Keeper::new(log, Default::default(), audience, None, rules, Arc::new(Pulse::default()))
+    Hub::new(log, Default::default(), subscribers, None, rules, Arc::new(Stats::default()))
 }

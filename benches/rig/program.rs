@@ -10,7 +10,7 @@ use std::{
 };
 
 use rig::{bare_loop::FIRST_SEQ, process::Process};
-use sayso::log::{scan::Header, storage::FileDisk, writer::Writer};
+use sayso::log::{scan::Header, storage::FileStorage, writer::LogWriter};
 
 /// Longest wait for any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -152,7 +152,7 @@ impl Drop for Program {
 
 /// A log whose numbers begin where the bare loop's do.
 pub fn make_log(data: &Path) {
-    let disk = FileDisk::open(&data.join("comments.jsonl")).expect("a log can be made");
+    let disk = FileStorage::open(&data.join("comments.jsonl")).expect("a log can be made");
     let header = Header::new(SystemTime::now(), FIRST_SEQ).expect("there are random bytes");
-    Writer::begin(Box::new(disk), &header).finish().expect("the log can be synced");
+    LogWriter::begin(Box::new(disk), &header).finish().expect("the log can be synced");
 }

@@ -1,19 +1,18 @@
-//! What one run is to do: a [`Command`], and a [`Config`] whose values are checked, also against one another.
+//! The server's [`Config`]: every flag with its default, parsed and checked, also against the other flags.
 //!
-//! Opens no file, binds no port, and reads the environment only through what it is handed.
+//! Opens no file and binds no port.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::cli::args::{Given, Line};
+use crate::cli::args::Args;
 use crate::cli::values;
-pub use crate::cli::values::{Hold, Rate, SyncMode};
 use crate::error::Error;
 use crate::http::forwarded::{self, Network};
 use crate::http::origin;
+pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 
-/// What `sayso --help` prints, and the README quotes.
+/// The text that `sayso --help` prints and the README quotes.
 pub const HELP: &str = "\
 sayso: live comments for any page, from one tiny binary
 
@@ -60,76 +59,42 @@ Each flag can stand in the environment too, --max-pages as SAYSO_MAX_PAGES and s
 repeatable ones separated by commas; an empty variable counts as none. Flags win.
 ";
 
-/// What one run of the program is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
-pub enum Command {
-    /// Serve until stopped.
-    Serve(Config),
-    /// Report on the log in this folder.
-    Check {
-        /// The data folder.
-        data: PathBuf,
-    },
-    /// Make a repaired copy of the log in this folder.
-    Repair {
-        /// The data folder.
-        data: PathBuf,
-    },
-    /// Rewrite the log in this folder.
-    Compact {
-        /// The data folder.
-        data: PathBuf,
-    },
-    /// Look from outside at what is served.
-    Doctor {
-        /// As [`Config::public_url`].
-        url: String,
-        /// As one of [`Config::allow_origin`].
-        site: Option<String>,
-    },
-    /// Print [`HELP`].
-    Help,
-    /// Print the version.
-    Version,
-}
-
-/// Everything that can be set; see [`HELP`] for what each is, by the same name.
+/// All settings of the server. [`HELP`] explains each under the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Resolved, so it can be bound.
+    /// The address to bind; a host name is resolved already.
     pub listen: SocketAddr,
-    /// Perhaps relative to where sayso was started, perhaps missing.
+    /// The data folder. May be relative to the working directory, and may not exist yet.
     pub data: PathBuf,
-    /// When a comment counts as stored.
+    /// Whether a comment is synced to disk before it counts as stored.
     pub sync: SyncMode,
-    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    /// The prefix of every path: empty, or `/x` or `/x/y`.
     pub base_path: String,
-    /// `http` or `https`, ends with `base_path`, without a slash at the end.
+    /// The page's public address: `http` or `https`, ends with `base_path`, has no trailing slash.
     pub public_url: Option<String>,
-    /// As [`origin::normal`] writes them.
+    /// Sites that may embed the comments, as normalized by [`origin::normalize`].
     pub allow_origin: Vec<String>,
-    /// Empty: nobody is believed.
+    /// Proxies whose `X-Forwarded-For` is believed; none if empty.
     pub trust_proxy: Vec<Network>,
-    /// None: as fast as anybody likes.
+    /// The rate limit of comments per address and per author; `None` means no limit.
     pub rate: Option<Rate>,
-    /// Bits of a proof of work, 1 to [`CHALLENGE_BITS_MAX`](crate::limits::CHALLENGE_BITS_MAX). None: comments cost nothing.
+    /// Bits of the proof of work, 1 to [`CHALLENGE_BITS_MAX`](crate::limits::CHALLENGE_BITS_MAX); `None` means that none is required.
     pub challenge: Option<u8>,
-    /// At least 1.
+    /// Connections at once, at least 1.
     pub max_connections: u32,
-    /// At least 1.
+    /// Connections at once from one address, at least 1.
     pub max_per_address: u32,
-    /// Empty: every page. Each 1 to [`PAGE_BYTES_MAX`] bytes.
+    /// Prefixes of the pages that may have comments, each 1 to [`PAGE_BYTES_MAX`](crate::limits::PAGE_BYTES_MAX) bytes; empty means every page.
     pub page_prefix: Vec<String>,
-    /// At least 1.
+    /// Pages that may have comments, at least 1.
     pub max_pages: u32,
-    /// Anything but [`Hold::None`] needs somebody with the token to let comments out again.
+    /// Which comments wait for a moderator. Anything but [`Hold::None`] requires `admin_token_file`.
     pub hold: Hold,
-    /// None: there are no moderators.
+    /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
-    /// 1 to 200 characters.
+    /// The page's heading, 1 to 200 characters.
     pub title: String,
-    /// The most talkative level that is logged.
+    /// The most verbose level that is logged.
     pub log_level: log::LevelFilter,
 }
 
@@ -157,111 +122,74 @@ impl Default for Config {
     }
 }
 
-/// Reads the command line, given without the program's own name, and what of the environment it asks for.
-///
-/// # Errors
-/// [`Error::Usage`] with what to write instead.
-pub fn parse(
-    args: impl Iterator<Item = OsString>,
-    env: impl Fn(&str) -> Option<OsString>,
-) -> Result<Command, Error> {
-    let (command, given) = match Line::read(args, &env)? {
-        Line::Help => return Ok(Command::Help),
-        Line::Version => return Ok(Command::Version),
-        Line::Command("serve", given) => return config(&given).map(Command::Serve),
-        Line::Command("doctor", given) => return doctor(&given),
-        Line::Command(command, given) => (command, given),
-    };
-    if let Some(flag) = given.flags().find(|flag| *flag != "data") {
-        return Err(Error::Usage(format!(
-            "--{flag} means nothing to sayso {command}, which takes --data only"
-        )));
+impl Config {
+    /// Parses the flags of `serve` and the environment variables behind them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a value is invalid or contradicts another one.
+    pub fn parse(args: &Args) -> Result<Config, Error> {
+        let mut config = Config { data: data(args), ..Config::default() };
+        set(&mut config.listen, args, "listen", values::listen)?;
+        set(&mut config.sync, args, "sync", values::sync)?;
+        set(&mut config.base_path, args, "base-path", values::base_path)?;
+        set(&mut config.public_url, args, "public-url", |text| values::public_url(text).map(Some))?;
+        set(&mut config.rate, args, "rate", values::rate)?;
+        set(&mut config.challenge, args, "challenge", values::challenge)?;
+        set(&mut config.max_connections, args, "max-connections", values::connections)?;
+        set(&mut config.max_per_address, args, "max-per-address", values::connections)?;
+        set(&mut config.max_pages, args, "max-pages", values::pages)?;
+        set(&mut config.hold, args, "hold", values::hold)?;
+        set(&mut config.title, args, "title", values::title)?;
+        set(&mut config.log_level, args, "log-level", values::log_level)?;
+        config.admin_token_file = args.value("admin-token-file").map(|value| value.text.into());
+        config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
+        config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
+        let proxies: Vec<Option<Network>> = parse_all(args, "trust-proxy", values::proxy)?;
+        if proxies.len() > 1 && proxies.contains(&None) {
+            return Err(Error::Usage(
+                "--trust-proxy is given as none and as an address; write one or the other".into(),
+            ));
+        }
+        if !proxies.is_empty() {
+            config.trust_proxy = proxies.into_iter().flatten().collect();
+        }
+        check_consistency(&config)?;
+        Ok(config)
     }
-    let data = data(&given);
-    Ok(match command {
-        "check" => Command::Check { data },
-        "repair" => Command::Repair { data },
-        _ => Command::Compact { data },
-    })
 }
 
-fn doctor(given: &Given) -> Result<Command, Error> {
-    if let Some(flag) = given.flags().next() {
-        return Err(Error::Usage(format!(
-            "--{flag} means nothing to sayso doctor, which takes none"
-        )));
-    }
-    let [url, site @ ..] = given.words() else {
-        return Err(Error::Usage("write sayso doctor URL, such as https://talk.example".into()));
-    };
-    let wrong = |what: &str, word: &str, why| Error::Usage(format!("{what} is {word:?}, {why}"));
-    Ok(Command::Doctor {
-        url: values::public_url(url).map_err(|why| wrong("URL", url, why))?,
-        site: site
-            .first()
-            .map(|site| origin::normal(site).map_err(|why| wrong("SITE", site, why)))
-            .transpose()?,
-    })
+/// The data folder, which every subcommand but `doctor` needs.
+pub(super) fn data(args: &Args) -> PathBuf {
+    args.value("data").map_or(Config::default().data, |value| value.text.into())
 }
 
-fn data(given: &Given) -> PathBuf {
-    given.one("data").map_or(Config::default().data, |value| value.text.into())
-}
-
-fn config(given: &Given) -> Result<Config, Error> {
-    let mut config = Config { data: data(given), ..Config::default() };
-    set(&mut config.listen, given, "listen", values::listen)?;
-    set(&mut config.sync, given, "sync", values::sync)?;
-    set(&mut config.base_path, given, "base-path", values::base_path)?;
-    set(&mut config.public_url, given, "public-url", |text| values::public_url(text).map(Some))?;
-    set(&mut config.rate, given, "rate", values::rate)?;
-    set(&mut config.challenge, given, "challenge", values::challenge)?;
-    set(&mut config.max_connections, given, "max-connections", values::connections)?;
-    set(&mut config.max_per_address, given, "max-per-address", values::connections)?;
-    set(&mut config.max_pages, given, "max-pages", values::pages)?;
-    set(&mut config.hold, given, "hold", values::hold)?;
-    set(&mut config.title, given, "title", values::title)?;
-    set(&mut config.log_level, given, "log-level", values::log_level)?;
-    config.admin_token_file = given.one("admin-token-file").map(|value| value.text.into());
-    config.allow_origin = all(given, "allow-origin", origin::normal)?;
-    config.page_prefix = all(given, "page-prefix", values::page_prefix)?;
-    let proxies: Vec<Option<Network>> = all(given, "trust-proxy", values::proxy)?;
-    if proxies.len() > 1 && proxies.contains(&None) {
-        return Err(Error::Usage("--trust-proxy is none and something else; write either".into()));
-    }
-    if !proxies.is_empty() {
-        config.trust_proxy = proxies.into_iter().flatten().collect();
-    }
-    consistent(&config)?;
-    Ok(config)
-}
-
+/// Overwrites `field` if the flag or its environment variable is given.
 fn set<T>(
     field: &mut T,
-    given: &Given,
+    args: &Args,
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<(), Error> {
-    if let Some(value) = given.one(flag) {
-        *field = value.read(parse)?;
+    if let Some(value) = args.value(flag) {
+        *field = value.parse(parse)?;
     }
     Ok(())
 }
 
-fn all<T>(
-    given: &Given,
+fn parse_all<T>(
+    args: &Args,
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, Error> {
-    given.many(flag).iter().map(|value| value.read(parse)).collect()
+    args.values(flag).iter().map(|value| value.parse(parse)).collect()
 }
 
-/// Values that are good each by itself may still not go together.
-fn consistent(config: &Config) -> Result<(), Error> {
+/// Checks that values which are valid one by one do not contradict each other.
+fn check_consistency(config: &Config) -> Result<(), Error> {
     let base_path = &config.base_path;
     let why = match &config.public_url {
         _ if config.hold != Hold::None && config.admin_token_file.is_none() => {
-            "--hold keeps comments back for a moderator, and without --admin-token-file there is none; \
+            "--hold keeps comments back until a moderator approves them, and only --admin-token-file lets one in; \
              add --admin-token-file FILE"
                 .into()
         }

@@ -1,4 +1,5 @@
-//! `sayso doctor URL`: asks the server from outside, as a browser would, and says in words what is wrong with the way there.
+//! `sayso doctor URL`: examines a running server from outside, as a browser would, and reports what the proxies in between
+//! do wrong.
 //!
 //! Changes nothing, posts nothing, and knows no more than anybody who has the address.
 
@@ -12,297 +13,321 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    cli::probe::{Address, Answer, Call},
+    cli::probe::{Address, Probe, ProbeResponse, RESPONSE_TIMEOUT},
     cli::stdout,
     error::Error,
     http::echo::{self, Echo},
     http::forwarded::Forwarded,
 };
 
-/// An address that nobody has (RFC 5737 §3): who believes that it is ours would believe anything.
-const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-/// An origin that nobody can have (RFC 2606 §2).
-const STRANGER: &str = "https://doctor.invalid";
-/// What is sent at once comes within this, unless something keeps it back.
-const HELLO_WAIT: Duration = Duration::from_secs(5);
-/// sayso says something every 25 s.
-const QUIET_WAIT: Duration = Duration::from_secs(35);
+/// An address reserved for documentation (RFC 5737 §3). A proxy that accepts it as the client's accepts any forged address.
+const FORGED_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// An origin that no site can have (RFC 2606 §2).
+const FOREIGN_ORIGIN: &str = "https://doctor.invalid";
+/// The server sends its hello at once. If it takes longer than this, something in between buffers it.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// The server sends a ping every 25 s.
+const PING_TIMEOUT: Duration = Duration::from_secs(35);
 
-// What to do.
-const CERTIFICATE: &str = "it is out of date, for another name, or from nobody they know";
-const REACH: &str = "is the proxy running, and is the name this server's?";
-const UPSTREAM: &str = "is it running, and on the port that the proxy asks?";
-const PATH: &str = "does the proxy pass on this path, and is it the same as --base-path?";
+// Advice, printed after the problem.
+const CERTIFICATE: &str =
+    "it has expired, is for another name, or is from an authority that they do not trust";
+const REACH: &str = "is the proxy running, and does the name point to this server?";
+const UPSTREAM: &str = "is it running, and on the port that the proxy connects to?";
+const PATH: &str = "does the proxy forward this path, and is it the same as --base-path?";
 const HOST: &str =
-    "so browsers that write look like strangers; nginx: proxy_set_header Host $http_host;";
+    "sayso then refuses browsers that post; nginx: proxy_set_header Host $http_host;";
 const TRUST: &str = "start sayso with --trust-proxy and the proxy's address";
-const FORWARDED: &str = "let it add the address that it sees, \
+const FORWARDED: &str = "let it append the address that it sees, \
     nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
-const UPGRADE: &str = "let the proxy pass on the upgrade, nginx: proxy_http_version 1.1; \
+const UPGRADE: &str = "let the proxy forward the upgrade, nginx: proxy_http_version 1.1; \
     proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";";
-const BUFFERING: &str = "something in between keeps it back; switch its buffering off";
-const QUIET: &str =
-    "sayso speaks every 25 s; let the proxy wait longer, nginx: proxy_read_timeout 75s;";
-const MIXED: &str = "browsers load nothing from it there; give it a certificate too";
+const BUFFERING: &str = "something in between buffers them; turn its buffering off";
+const IDLE: &str =
+    "sayso sends a ping every 25 s; let the proxy wait longer, nginx: proxy_read_timeout 75s;";
+const MIXED_CONTENT: &str = "browsers block such requests; give it a certificate too";
 
-/// Prints a line for each thing that was looked at.
+/// Examines the server at `url` and, if `site` is given, whether that site can embed the comments. Prints one line per check.
 ///
 /// # Errors
-/// [`Error::Other`] with the number of things that are wrong.
+/// [`Error::Other`] with the number of problems if there are any; [`Error::Io`] if stdout can't be written.
 pub fn examine(url: &str, site: Option<&str>) -> Result<(), Error> {
-    let (to, wrong, unsaid) = (Address::of(url.to_owned()), Cell::new(0), Cell::new(None));
-    let mut visit = Visit { to, verify: true, wrong, unsaid };
-    visit.look(site);
-    visit.unsaid.take().map_or(Ok(()), Err)?;
-    match visit.wrong.get() {
+    let mut checkup = Checkup {
+        server: Address::parse(url.to_owned()),
+        verify: true,
+        problems: Cell::new(0),
+        print_error: Cell::new(None),
+    };
+    checkup.run(site);
+    checkup.print_error.take().map_or(Ok(()), Err)?;
+    match checkup.problems.get() {
         0 => Ok(()),
         1 => Err(Error::Other(format!("1 thing is wrong with {url}"))),
         n => Err(Error::Other(format!("{n} things are wrong with {url}"))),
     }
 }
 
-struct Visit {
-    to: Address,
-    /// The certificate is good.
+struct Checkup {
+    server: Address,
+    /// Whether to verify the certificate. Switched off once it has been reported as bad.
     verify: bool,
-    wrong: Cell<usize>,
-    unsaid: Cell<Option<Error>>,
+    problems: Cell<usize>,
+    /// The last error of stdout. It does not end the checkup.
+    print_error: Cell<Option<Error>>,
 }
 
-/// How a WebSocket began.
-enum Begun {
-    Open(Call),
-    Refused(Answer),
+/// The outcome of a WebSocket handshake.
+enum Handshake {
+    Open(Probe),
+    Refused(ProbeResponse),
     Failed(io::Error),
 }
 
-impl Visit {
-    fn look(&mut self, site: Option<&str>) {
-        if !self.reach() {
+impl Checkup {
+    fn run(&mut self, site: Option<&str>) {
+        if !self.check_http() {
             return;
         }
-        if self.connect() {
-            self.strangers();
+        if self.check_websocket() {
+            self.check_foreign_site();
         }
         if let Some(site) = site {
-            self.site(site);
+            self.check_site(site);
         }
     }
 
-    fn good(&self, what: fmt::Arguments<'_>) {
-        self.say(format_args!("ok     {what}"));
+    fn report_ok(&self, finding: fmt::Arguments<'_>) {
+        self.print(format_args!("ok     {finding}"));
     }
 
-    /// And what to do about it.
-    fn bad(&self, what: fmt::Arguments<'_>, advice: &str) {
-        self.wrong.set(self.wrong.get() + 1);
-        self.say(format_args!("WRONG  {what}; {advice}"));
+    fn report_problem(&self, problem: fmt::Arguments<'_>, advice: &str) {
+        self.problems.set(self.problems.get() + 1);
+        self.print(format_args!("WRONG  {problem}; {advice}"));
     }
 
-    /// What could not be said is an error in the end; what was to be looked at is looked at.
-    fn say(&self, line: fmt::Arguments<'_>) {
+    fn print(&self, line: fmt::Arguments<'_>) {
         if let Err(error) = stdout::line(line) {
-            self.unsaid.set(Some(error));
+            self.print_error.set(Some(error));
         }
     }
 
-    /// The address leads to sayso, and what the proxy tells it is right.
-    fn reach(&mut self) -> bool {
-        let headers = format!("X-Forwarded-For: {FORGED}\r\nConnection: close\r\n");
-        let ask = |visit: &Visit| {
-            let mut call = Call::new(&visit.to, echo::PATH, &headers, visit.verify)?;
-            Ok((call.port(), call.answer()?))
+    /// Checks that sayso answers at the address and that the proxy forwards the right headers. Returns whether sayso answers.
+    fn check_http(&mut self) -> bool {
+        let headers = format!("X-Forwarded-For: {FORGED_ADDRESS}\r\nConnection: close\r\n");
+        let request = |checkup: &Checkup| {
+            let mut probe = Probe::get(&checkup.server, echo::PATH, &headers, checkup.verify)?;
+            Ok((probe.local_port(), probe.read_response()?))
         };
-        let mut asked: io::Result<(Option<u16>, Answer)> = ask(self);
-        if asked.as_ref().is_err_and(hangs_up) && self.to.is_tls() {
+        let mut result: io::Result<(Option<u16>, ProbeResponse)> = request(self);
+        if result.as_ref().is_err_and(is_closed) && self.server.is_tls() {
             self.verify = false;
-            asked = ask(self);
-            if asked.is_ok() {
-                self.bad(format_args!("browsers refuse this certificate"), CERTIFICATE);
+            result = request(self);
+            if result.is_ok() {
+                self.report_problem(format_args!("browsers refuse this certificate"), CERTIFICATE);
             }
         }
-        let (port, answer) = match asked {
-            Ok(asked) => asked,
+        let (port, response) = match result {
+            Ok(result) => result,
             Err(error) => {
-                let (url, why) = (&self.to.url, words(&error));
-                self.bad(format_args!("{url} can't be reached: {why}"), REACH);
+                let (url, why) = (&self.server.url, describe(&error));
+                self.report_problem(format_args!("{url} can't be reached: {why}"), REACH);
                 return false;
             }
         };
-        let Some(told) = object::<Echo>(&answer.body).filter(|_| answer.status == 200) else {
-            self.somebody_else(&answer);
+        let Some(seen) = object::<Echo>(&response.body).filter(|_| response.status == 200) else {
+            self.report_other_server(&response);
             return false;
         };
-        self.good(format_args!("sayso {} answers at {}", told.sayso, self.to.url));
-        let (host, wanted) = (&*told.host, &*self.to.host);
-        if host.eq_ignore_ascii_case(wanted) {
-            self.good(format_args!("Host comes through: {host}"));
+        self.report_ok(format_args!("sayso {} answers at {}", seen.sayso, self.server.url));
+        let (host, expected) = (&*seen.host, &*self.server.host);
+        if host.eq_ignore_ascii_case(expected) {
+            self.report_ok(format_args!("the Host header arrives unchanged: {host}"));
         } else {
-            self.bad(format_args!("the proxy says Host: {host} instead of {wanted}"), HOST);
+            let problem = format_args!("the proxy sends Host: {host} instead of {expected}");
+            self.report_problem(problem, HOST);
         }
-        if told.client == Some(FORGED) && told.named != 1 {
-            // Who asks is trusted too, as everybody on the proxy's own machine is.
-            self.good(format_args!("the proxy adds whom it sees, here one whom sayso trusts"));
+        if seen.client == Some(FORGED_ADDRESS) && seen.named != 1 {
+            // Doctor's own address is trusted as well, for example because it runs on the proxy's machine.
+            self.report_ok(format_args!(
+                "the proxy appends the address it sees, here one that sayso trusts"
+            ));
         } else {
-            self.forwarded(port, &told);
+            self.check_forwarded(port, &seen);
         }
         true
     }
 
-    fn somebody_else(&self, answer: &Answer) {
-        let status = answer.status;
-        let url = &self.to.url;
+    /// Reports a response that does not come from sayso.
+    fn report_other_server(&self, response: &ProbeResponse) {
+        let status = response.status;
+        let url = &self.server.url;
         match status {
             502..=504 => {
-                self.bad(format_args!("the proxy answers {status}: it finds no sayso"), UPSTREAM)
+                let problem = format_args!("the proxy answers {status}: it can't reach sayso");
+                self.report_problem(problem, UPSTREAM);
             }
             300..=399 => {
-                let place = answer.header("location").unwrap_or_default();
-                self.bad(format_args!("{url} leads on to {place}"), "examine that");
+                let location = response.header("location").unwrap_or_default();
+                let problem = format_args!("{url} redirects to {location}");
+                self.report_problem(problem, "run sayso doctor with that address");
             }
             _ => {
-                self.bad(format_args!("somebody answers at {url} ({status}), but not sayso"), PATH)
+                let problem = format_args!("another server than sayso answers at {url} ({status})");
+                self.report_problem(problem, PATH);
             }
         }
     }
 
-    fn forwarded(&self, port: Option<u16>, told: &Echo) {
-        match (told.forwarded, told.client) {
-            _ if port == Some(told.port) => {
-                self.good(format_args!("there is no proxy in between"));
+    /// Checks whose address sayso takes the request to come from. `port` is the port that it was sent from.
+    fn check_forwarded(&self, port: Option<u16>, seen: &Echo) {
+        match (seen.forwarded, seen.client) {
+            _ if port == Some(seen.port) => {
+                self.report_ok(format_args!("there is no proxy in between"));
             }
-            (Forwarded::Believed, Some(FORGED)) => {
-                let what =
-                    "the proxy passes on X-Forwarded-For as it comes, so anybody can be anybody";
-                self.bad(format_args!("{what}"), FORWARDED);
+            (Forwarded::Believed, Some(FORGED_ADDRESS)) => {
+                let problem =
+                    "the proxy forwards X-Forwarded-For unchanged, so clients can forge addresses";
+                self.report_problem(format_args!("{problem}"), FORWARDED);
             }
             (Forwarded::Believed, Some(client)) => {
-                self.good(format_args!("the proxy says who asks: {client}"));
+                self.report_ok(format_args!("the proxy forwards the client's address: {client}"));
             }
             (Forwarded::Ignored, _) => {
-                let what = "the proxy says who asks, but sayso does not trust it, so all readers count as one";
-                self.bad(format_args!("{what}"), TRUST);
+                let problem = "the proxy forwards the client's address, but sayso does not trust the proxy, \
+                               so all readers count as one";
+                self.report_problem(format_args!("{problem}"), TRUST);
             }
             _ => {
-                let what = "the proxy does not say who asks, so all readers count as one";
-                self.bad(format_args!("{what}"), FORWARDED);
+                let problem =
+                    "the proxy does not forward the client's address, so all readers count as one";
+                self.report_problem(format_args!("{problem}"), FORWARDED);
             }
         }
     }
 
-    /// A WebSocket gets through, and stays.
-    fn connect(&self) -> bool {
-        let mut call = match self.begin(&self.to.origin) {
-            Begun::Open(call) => call,
-            Begun::Refused(answer) => {
-                self.no_websocket(&answer);
+    /// Checks that a WebSocket connects, gets messages without delay, and stays open while idle. Returns whether it connects.
+    fn check_websocket(&self) -> bool {
+        let mut probe = match self.open_websocket(&self.server.origin) {
+            Handshake::Open(probe) => probe,
+            Handshake::Refused(response) => {
+                self.report_refused_websocket(&response);
                 return false;
             }
-            Begun::Failed(error) => {
-                self.bad(format_args!("no answer to a WebSocket: {}", words(&error)), UPGRADE);
+            Handshake::Failed(error) => {
+                let why = describe(&error);
+                let problem = format_args!("the WebSocket handshake got no response: {why}");
+                self.report_problem(problem, UPGRADE);
                 return false;
             }
         };
         let started = Instant::now();
-        match call.frame(started + HELLO_WAIT) {
+        match probe.read_frame(started + HELLO_TIMEOUT) {
             Ok(Some((1, text))) if text.starts_with(b"{\"hello\"") => {
-                self.good(format_args!("a WebSocket gets through"));
+                self.report_ok(format_args!("a WebSocket connects"));
             }
             _ => {
-                let what = "a WebSocket gets through, but what sayso says comes late or never";
-                self.bad(format_args!("{what}"), BUFFERING);
+                let problem = "a WebSocket connects, but messages from sayso arrive late or never";
+                self.report_problem(format_args!("{problem}"), BUFFERING);
                 return true;
             }
         }
-        let seconds = QUIET_WAIT.as_secs();
-        self.say(format_args!("       waiting up to {seconds} s for what a quiet page hears"));
+        let seconds = PING_TIMEOUT.as_secs();
+        self.print(format_args!("       waiting up to {seconds} s for a ping"));
         let is_ping = |frame: &(u8, Vec<u8>)| frame.0 == 9;
         loop {
-            match call.frame(started + QUIET_WAIT) {
+            match probe.read_frame(started + PING_TIMEOUT) {
                 Ok(Some(frame)) if is_ping(&frame) => {
-                    self.good(format_args!("a quiet WebSocket stays open"));
+                    self.report_ok(format_args!("an idle WebSocket stays open"));
                     return true;
                 }
                 Ok(Some((1, _))) => {}
-                Err(error)
-                    if [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]
-                        .contains(&error.kind()) =>
-                {
-                    let what = "a quiet WebSocket stays open, but what sayso says every 25 s does not come";
-                    self.bad(format_args!("{what}"), BUFFERING);
+                Err(error) if is_timeout(&error) => {
+                    let problem =
+                        "an idle WebSocket stays open, but pings from sayso do not arrive";
+                    self.report_problem(format_args!("{problem}"), BUFFERING);
                     return true;
                 }
                 _ => {
                     let seconds = started.elapsed().as_secs();
-                    self.bad(format_args!("a quiet WebSocket was closed after {seconds} s"), QUIET);
+                    let problem = format_args!("an idle WebSocket was closed after {seconds} s");
+                    self.report_problem(problem, IDLE);
                     return true;
                 }
             }
         }
     }
 
-    fn no_websocket(&self, answer: &Answer) {
-        let status = answer.status;
-        let said = refusal(answer);
+    fn report_refused_websocket(&self, response: &ProbeResponse) {
+        let status = response.status;
+        let error = refusal(response);
         match status {
             403 => {
-                let what = "browsers are turned away from their own page";
-                self.bad(format_args!("{what}: {said}"), "see Host above");
+                let problem = format_args!("sayso refuses browsers on its own page: {error}");
+                self.report_problem(problem, "see Host above");
             }
             400 | 426 => {
-                let what = "no WebSocket gets through, so pages ask every few seconds instead";
-                self.bad(format_args!("{what} ({said})"), UPGRADE);
+                let problem = "no WebSocket connects, so pages poll every few seconds instead";
+                self.report_problem(format_args!("{problem} ({error})"), UPGRADE);
             }
-            _ => self.bad(format_args!("no WebSocket gets through: {status} {said}"), UPGRADE),
+            _ => {
+                let problem = format_args!("no WebSocket connects: {status} {error}");
+                self.report_problem(problem, UPGRADE);
+            }
         }
     }
 
-    /// Other sites' scripts are kept out.
-    fn strangers(&self) {
-        match self.begin(STRANGER) {
-            Begun::Open(_) => {
-                let what = format_args!("a page of {STRANGER} may write as its readers");
-                self.bad(what, "the proxy removes or changes Origin; let it pass it on");
+    /// Checks that sayso refuses scripts of a site that is not allowed.
+    fn check_foreign_site(&self) {
+        match self.open_websocket(FOREIGN_ORIGIN) {
+            Handshake::Open(_) => {
+                let problem = format_args!(
+                    "scripts of {FOREIGN_ORIGIN} can post in the name of its visitors"
+                );
+                let advice =
+                    "the proxy removes or changes the Origin header; let it forward Origin";
+                self.report_problem(problem, advice);
             }
-            _ => self.good(format_args!("other sites are kept out")),
+            _ => self.report_ok(format_args!("other sites are refused")),
         }
     }
 
-    /// The site that embeds the comments is let in.
-    fn site(&self, site: &str) {
-        if site.starts_with("https:") && self.to.is_mixed() {
-            let url = &self.to.url;
-            self.bad(format_args!("{site} is https and {url} is not (mixed content)"), MIXED);
+    /// Checks that `site` can embed the comments.
+    fn check_site(&self, site: &str) {
+        if site.starts_with("https:") && self.server.is_mixed_content() {
+            let url = &self.server.url;
+            let problem = format_args!("{site} is https and {url} is not (mixed content)");
+            self.report_problem(problem, MIXED_CONTENT);
         }
-        if let Begun::Refused(answer) = self.begin(site)
-            && answer.status == 403
+        if let Handshake::Refused(response) = self.open_websocket(site)
+            && response.status == 403
         {
-            self.bad(format_args!("{site} can't embed the comments"), &refusal(&answer));
+            let error = refusal(&response);
+            self.report_problem(format_args!("{site} can't embed the comments"), &error);
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
-        let asked = Call::new(&self.to, "/api/comments?limit=1", &headers, self.verify);
-        match asked.and_then(|mut call| call.answer()) {
-            Ok(answer) if answer.header("access-control-allow-origin") == Some(site) => {
-                self.good(format_args!("{site} can embed the comments"));
+        let probe = Probe::get(&self.server, "/api/comments?limit=1", &headers, self.verify);
+        match probe.and_then(|mut probe| probe.read_response()) {
+            Ok(response) if response.header("access-control-allow-origin") == Some(site) => {
+                self.report_ok(format_args!("{site} can embed the comments"));
             }
-            _ => self.bad(
-                format_args!("{site} gets no Access-Control-Allow-Origin for itself"),
-                "something in between removes or keeps it; let it pass it on",
+            _ => self.report_problem(
+                format_args!("{site} gets no Access-Control-Allow-Origin header with its origin"),
+                "something in between removes or caches that header; let it forward the header",
             ),
         }
     }
 
-    fn begin(&self, origin: &str) -> Begun {
+    fn open_websocket(&self, origin: &str) -> Handshake {
         let headers = format!(
             "Origin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: c2F5c28gZG9jdG9yIDEyMw==\r\nSec-WebSocket-Protocol: sayso.1\r\n"
         );
-        let begun = Call::new(&self.to, "/ws/comments/", &headers, self.verify);
-        match begun.and_then(|mut call| Ok((call.answer()?, call))) {
-            Ok((answer, call)) if answer.status == 101 => Begun::Open(call),
-            Ok((answer, _)) => Begun::Refused(answer),
-            Err(error) => Begun::Failed(error),
+        let probe = Probe::get(&self.server, "/ws/comments/", &headers, self.verify);
+        match probe.and_then(|mut probe| Ok((probe.read_response()?, probe))) {
+            Ok((response, probe)) if response.status == 101 => Handshake::Open(probe),
+            Ok((response, _)) => Handshake::Refused(response),
+            Err(error) => Handshake::Failed(error),
         }
     }
 }
@@ -314,25 +339,29 @@ fn object<T: DeserializeOwned>(body: &str) -> Option<T> {
 }
 
 /// Why something was refused, or nothing if sayso did not say it.
-fn refusal(answer: &Answer) -> String {
+fn refusal(response: &ProbeResponse) -> String {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
     }
-    object::<Refusal>(&answer.body).map_or(String::new(), |refusal| refusal.error)
+    object::<Refusal>(&response.body).map_or(String::new(), |refusal| refusal.error)
 }
 
-/// Somebody was there, and went: with TLS, openssl has not liked the certificate.
-fn hangs_up(error: &io::Error) -> bool {
+/// Whether the other side closed the connection. With TLS that is how openssl rejects a certificate.
+fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
-fn words(error: &io::Error) -> String {
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn describe(error: &io::Error) -> String {
     match error.kind() {
-        _ if hangs_up(error) => "it hangs up".into(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "nothing came in time".into(),
-        io::ErrorKind::InvalidData => "what comes is no HTTP".into(),
+        _ if is_closed(error) => "the connection was closed".into(),
+        _ if is_timeout(error) => format!("no answer within {} s", RESPONSE_TIMEOUT.as_secs()),
+        io::ErrorKind::InvalidData => "the answer is not HTTP".into(),
         _ => error.to_string(),
     }
 }

@@ -1,6 +1,6 @@
-//! `sayso check`, `sayso repair` and `sayso compact`: what a person does with a log by hand.
+//! `sayso check`, `sayso repair` and `sayso compact`: inspects and rewrites a log from the command line.
 //!
-//! Prints what it found and did; serves nobody.
+//! Prints its findings on stdout. Serves no requests.
 
 use std::{
     fs,
@@ -15,40 +15,40 @@ use crate::{
     cli::config::SyncMode,
     cli::stdout,
     error::Error,
-    log::scan::{Header, Problem, survey},
-    log::storage::{Disk, FileDisk, Lock},
-    log::trailer::Sealed,
-    log::writer::Writer,
+    log::scan::{Header, Problem, scan_all},
+    log::storage::{DirLock, FileStorage, Storage},
+    log::trailer::Trailer,
+    log::writer::LogWriter,
     log::{FILE_NAME, dated},
-    store::Archive,
-    store::compact::Job,
-    store::record::Record,
+    store::Store,
+    store::compact::CompactionJob,
+    store::record::LineSummary,
     web::COMPACT_PATH,
     web::backend,
 };
 
-/// How often a log is looked at that has problems: one that is gone the next time was a write under way.
-const LOOKS: usize = 3;
-/// Between two looks; no write takes so long.
-const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often a log with problems is scanned. A problem that is gone in the next scan was a write in progress.
+const SCANS_MAX: usize = 3;
+/// The pause between two scans; no write takes that long.
+const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Reports on the log in `data`, also while a server writes to it; changes nothing.
+/// Reports the problems of the log in `data` and changes nothing. Works while a server writes to the log.
 ///
 /// # Errors
-/// [`Error::Other`] with the number of problems if there are any.
+/// [`Error::Other`] with the number of problems if there are any; [`Error::Io`] if the log can't be read.
 pub fn check(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    let disk = FileDisk::look_at(&path)?;
+    let storage = FileStorage::open_read_only(&path)?;
     let mut lines = 0;
-    let (_, mut problems) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
-    for _ in 1..LOOKS {
+    let (_, mut problems) = scan(&storage, &path, &mut |_, _| lines += 1)?;
+    for _ in 1..SCANS_MAX {
         if problems.is_empty() {
             break;
         }
-        thread::sleep(LOOK_INTERVAL);
+        thread::sleep(SCAN_INTERVAL);
         lines = 0;
-        let (_, again) = look_through(&disk, &path, &mut |_, _| lines += 1)?;
-        problems.retain(|problem| again.contains(problem));
+        let (_, still_there) = scan(&storage, &path, &mut |_, _| lines += 1)?;
+        problems.retain(|problem| still_there.contains(problem));
     }
     for Problem { line, why } in &problems {
         stdout::line(format_args!("line {line}: {why}"))?;
@@ -61,106 +61,107 @@ pub fn check(data: &Path) -> Result<(), Error> {
     Err(Error::Other(format!("{} has {count} bad lines among {lines} good ones", path.display())))
 }
 
-/// Writes the good lines of the log in `data` to a new one, with a new id, and keeps the original.
+/// Replaces the log in `data` by a new one with only the good lines and a new id, and keeps a copy of the original.
 ///
 /// # Errors
-/// Where the folder is in use or the disk refuses; then the original is in its place.
+/// Fails if the folder is in use or an I/O operation fails; the original then stays in place.
 pub fn repair(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    let mut disk = FileDisk::look_at(&path)?;
-    let _lock = Lock::take(data)?;
-    let io_error = |what| {
-        let path = path.clone();
-        move |source| Error::Io { what, path, source }
-    };
-    let (mut open_lines, mut last_seq) = (Vec::new(), 0);
-    let (header, problems) = look_through(&disk, &path, &mut |seq, line| {
+    let mut storage = FileStorage::open_read_only(&path)?;
+    let _lock = DirLock::take(data)?;
+    let io_error = |what| Error::io(what, &path);
+    let (mut good_lines, mut last_seq) = (Vec::new(), 0);
+    let (header, problems) = scan(&storage, &path, &mut |seq, line| {
         last_seq = seq;
-        open_lines.push(Sealed::of(line).expect("a good line is sealed").open.to_vec());
+        good_lines.push(Trailer::of(line).expect("a good line has a trailer").open.to_vec());
     })?;
     if problems.is_empty() {
-        stdout::line(format_args!("{}: no problems, nothing is changed", path.display()))?;
+        stdout::line(format_args!("{}: no problems, nothing was changed", path.display()))?;
         return Ok(());
     }
     let now = SystemTime::now();
     let next = header.map_or(0, |header| header.next).max(last_seq + 1);
     let header = Header::new(now, next).map_err(io_error("repair"))?;
-    let mut writer = Writer::begin(disk.fresh().map_err(io_error("create"))?, &header);
-    for line in &open_lines {
+    let mut writer =
+        LogWriter::begin(storage.create_sibling().map_err(io_error("create"))?, &header);
+    for line in &good_lines {
         writer.line(line, false).map_err(io_error("repair"))?;
     }
-    let mut written = writer.finish().map_err(io_error("repair"))?;
+    let mut repaired = writer.finish().map_err(io_error("repair"))?;
     let original = fs::File::open(&path).map_err(io_error("open"))?;
-    let kept = disk.set_aside(&dated(".damaged", now), &mut &original).map_err(io_error("keep"))?;
-    written.disk.take_place().map_err(io_error("replace"))?;
+    let copy =
+        storage.save_copy(&dated(".damaged", now), &mut &original).map_err(io_error("copy"))?;
+    repaired.disk.replace().map_err(io_error("replace"))?;
     for Problem { line, why } in &problems {
-        stdout::line(format_args!("line {line} is left out: {why}"))?;
+        stdout::line(format_args!("line {line} was left out: {why}"))?;
     }
     stdout::line(format_args!(
-        "{}: {} lines are good; the original is kept as {}",
+        "{}: {} good lines were kept; the original was saved as {}",
         path.display(),
-        open_lines.len(),
-        kept.display()
+        good_lines.len(),
+        copy.display()
     ))?;
     Ok(())
 }
 
-/// Rewrites the log in `data` with only the newest line of each comment; a server that uses the folder is asked to.
+/// Rewrites the log in `data` with only the newest line of each comment. If a server uses the folder, asks that server to do it.
 ///
 /// # Errors
-/// Where the log is damaged, the disk refuses, or the server does; then the original is in its place.
+/// Fails if the log is damaged, an I/O operation fails, or the server refuses; the original then stays in place.
 pub fn compact(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    FileDisk::look_at(&path)?;
-    let _lock = match Lock::take(data) {
+    FileStorage::open_read_only(&path)?;
+    let _lock = match DirLock::take(data) {
         Err(Error::Locked { .. }) => return ask_server(data),
         lock => lock?,
     };
-    let io_error = |source| Error::Io { what: "compact", path: path.clone(), source };
-    let Archive { mut log, mut index, likes, .. } = Archive::open(data, SyncMode::Always, false)?;
+    let io_error = Error::io("compact", &path);
+    let Store { mut log, mut index, likes, .. } = Store::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = Job::new(&log, &index, &likes).and_then(Job::work).map_err(io_error)?;
-    compacted.adopt(&mut log, &mut index).map_err(io_error)?;
+    let compacted = CompactionJob::new(&log, &index, &likes)
+        .and_then(CompactionJob::work)
+        .map_err(&io_error)?;
+    compacted.replace_with(&mut log, &mut index).map_err(io_error)?;
     stdout::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
 }
 
-/// Over the server's private socket, which only the folder's owner can open.
+/// Asks the server to compact, over its private socket, which only the folder's owner can open.
 fn ask_server(data: &Path) -> Result<(), Error> {
     let path = backend::find_socket(data);
-    let io_error = |source| Error::Io { what: "ask the server on", path: path.clone(), source };
-    let mut socket = UnixStream::connect(&path).map_err(io_error)?;
+    let io_error = Error::io("ask the server on", &path);
+    let mut socket = UnixStream::connect(&path).map_err(&io_error)?;
     let request = format!(
         "POST {COMPACT_PATH} HTTP/1.1\r\nHost: sayso\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     );
-    socket.write_all(request.as_bytes()).map_err(io_error)?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).map_err(io_error)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    socket.write_all(request.as_bytes()).map_err(&io_error)?;
+    let mut response = String::new();
+    socket.read_to_string(&mut response).map_err(&io_error)?;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     if !head.starts_with("HTTP/1.1 200 ") {
         return Err(Error::Other(format!("the server did not compact: {body}")));
     }
     stdout::line(format_args!(
-        "{}: the server has compacted it: {body}",
+        "{}: compacted by the server: {body}",
         data.join(FILE_NAME).display()
     ))?;
     Ok(())
 }
 
-/// Every good line with its `seq`, in order, and what is wrong with the others.
-fn look_through(
-    disk: &FileDisk,
+/// Calls `each_good_line` with the `seq` and the bytes of every good line, in order, and returns the problems of the others.
+fn scan(
+    storage: &FileStorage,
     path: &Path,
-    each: &mut dyn FnMut(u64, &[u8]),
+    each_good_line: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<(Option<Header>, Vec<Problem>), Error> {
-    let io_error = |source| Error::Io { what: "read", path: path.to_owned(), source };
-    let length = disk.length().map_err(io_error)?;
+    let io_error = Error::io("read", path);
+    let length = storage.length().map_err(&io_error)?;
     let mut last_seq = 0;
-    survey(disk.reader(), length, &mut |line, _| {
-        let seq = Record::parse(line)?.seq;
+    scan_all(storage.reader(), length, &mut |line, _| {
+        let seq = LineSummary::parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
-            each(seq, line);
+            each_good_line(seq, line);
         }
         Ok(seq)
     })

@@ -1,4 +1,15 @@
-//! What can be typed: parses it and runs it.
+//! The command line: parses arguments and environment into a [`Subcommand`] and runs it.
+//!
+//! Parsing opens no file, binds no port, and reads the environment only through the function it is given.
+#![doc = include_str!("README.md")]
+
+use std::{ffi::OsString, path::PathBuf};
+
+use crate::error::Error;
+use crate::http::origin;
+
+use self::args::{Args, ParsedArgs};
+use self::config::{Config, HELP};
 
 pub mod args;
 pub mod config;
@@ -8,3 +19,98 @@ mod probe;
 pub mod serve;
 pub mod stdout;
 pub mod values;
+
+/// What one run of the program does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
+pub enum Subcommand {
+    /// Serve until a signal arrives.
+    Serve(Config),
+    /// Report on the log in a folder.
+    Check {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Make a repaired copy of the log in a folder.
+    Repair {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Rewrite the log in a folder.
+    Compact {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Examine a running server from outside.
+    Doctor {
+        /// The server's address, normalized like [`Config::public_url`].
+        url: String,
+        /// A site that embeds the comments, normalized like the entries of [`Config::allow_origin`].
+        site: Option<String>,
+    },
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Parses the command line, given without the program's own name. `env` looks up an environment variable.
+///
+/// # Errors
+/// [`Error::Usage`] with a message that says what to write instead.
+pub fn parse(
+    args: impl Iterator<Item = OsString>,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Subcommand, Error> {
+    let (name, args) = match ParsedArgs::parse(args, &env)? {
+        ParsedArgs::Help => return Ok(Subcommand::Help),
+        ParsedArgs::Version => return Ok(Subcommand::Version),
+        ParsedArgs::Subcommand("serve", args) => {
+            return Config::parse(&args).map(Subcommand::Serve);
+        }
+        ParsedArgs::Subcommand("doctor", args) => return parse_doctor(&args),
+        ParsedArgs::Subcommand(name, args) => (name, args),
+    };
+    if let Some(flag) = args.flags().find(|flag| *flag != "data") {
+        return Err(Error::Usage(format!("sayso {name} does not take --{flag}, only --data")));
+    }
+    let data = config::data(&args);
+    Ok(match name {
+        "check" => Subcommand::Check { data },
+        "repair" => Subcommand::Repair { data },
+        _ => Subcommand::Compact { data },
+    })
+}
+
+/// Runs a subcommand to its end.
+///
+/// # Errors
+/// The error that `main` prints.
+pub fn run(subcommand: Subcommand) -> Result<(), Error> {
+    match subcommand {
+        Subcommand::Serve(config) => serve::run(config),
+        Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
+        Subcommand::Help => stdout::line(format_args!("{}", HELP.trim_end())),
+        Subcommand::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
+        Subcommand::Check { data } => maintenance::check(&data),
+        Subcommand::Repair { data } => maintenance::repair(&data),
+        Subcommand::Compact { data } => maintenance::compact(&data),
+    }
+}
+
+fn parse_doctor(args: &Args) -> Result<Subcommand, Error> {
+    if let Some(flag) = args.flags().next() {
+        return Err(Error::Usage(format!("sayso doctor takes no flags, but --{flag} is given")));
+    }
+    let [url, site @ ..] = args.operands() else {
+        return Err(Error::Usage("write sayso doctor URL, such as https://talk.example".into()));
+    };
+    let usage = |name: &str, value: &str, why| Error::Usage(format!("{name} is {value:?}, {why}"));
+    Ok(Subcommand::Doctor {
+        url: values::public_url(url).map_err(|why| usage("URL", url, why))?,
+        site: site
+            .first()
+            .map(|site| origin::normalize(site).map_err(|why| usage("SITE", site, why)))
+            .transpose()?,
+    })
+}

@@ -1,11 +1,11 @@
-//! The whole: opens everything in its order, runs until a signal comes, and closes everything in the opposite order.
+//! `sayso serve`: opens every part of the server in order, waits for a signal, and closes them in reverse order.
 //!
-//! Knows every room and none of their business.
+//! Knows how the parts are connected, not what they do.
 
 use std::{
     fs,
     io::{self, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
     os::unix::{fs::DirBuilderExt, net::UnixStream},
     path::Path,
     process,
@@ -23,82 +23,128 @@ use signal_hook::{
 use crate::{
     cli::config::{Config, Hold},
     error::Error,
-    fanout::subscribers::Audience,
-    fanout::{INBOX_ORDERS_MAX, Order, Shard},
+    fanout::subscribers::Subscribers,
+    fanout::{SHARD_INBOX_COMMANDS_MAX, Shard, ShardCommand},
     http::origin::Origins,
-    http::upstream::Relay,
-    hub::command::{Hub, INBOX_REQUESTS_MAX, Pulse, Request},
-    hub::rate_limit::Rates,
-    hub::{Keeper, Rules},
-    log::storage::Lock,
-    net::listener::Door,
+    http::upstream::Upstream,
+    http::{
+        request::{HttpError, RequestHead},
+        response::Response,
+    },
+    hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
+    hub::rate_limit::RateLimiter,
+    hub::{Hub, rules::Rules},
+    log::storage::DirLock,
+    net::connection::{Handler, Options, Upgrade},
+    net::listener::Listener,
     net::resource_limits,
-    store::Archive,
+    store::Store,
     util::logger,
     util::threads,
-    web::Site,
+    web,
+    web::Router,
     web::backend,
-    ws::Wire,
+    ws::{self, Context},
 };
 
-/// Stopping takes no longer than this, whatever hangs; systemd would wait 90 s, a person doesn't.
+/// The longest time that stopping takes, whatever hangs. systemd would wait 90 s, but a person at a terminal would not.
 const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
-/// One thread sends faster than most networks take it. With a shard on each core, turns are shorter, so that less goes out with each send,
-/// and nothing is left for those who read, for the hub, and for the kernel's part of sending.
-const CORES_A_SHARD: usize = 2;
-/// A moderator's token is at least this long, or it could be guessed.
+/// One shard per two cores: one thread sends faster than most networks take it. A shard on every core would make batches shorter, so that
+/// each send carries less, and leave no core to the readers, the hub and the kernel's part of sending.
+const CORES_PER_SHARD: usize = 2;
+/// The shortest token of a moderator; a shorter one could be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
 
-type Orders = Sender<Order<Arc<TcpStream>>>;
+/// Passes plain requests to the private server, and upgrades to the WebSocket.
+struct Routes {
+    context: Arc<Context>,
+    upstream: Arc<Upstream>,
+}
 
-/// Serves until SIGTERM or SIGINT.
+impl Handler for Routes {
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
+        self.upstream.handle(head, body, client)
+    }
+
+    fn upgrade(&self, head: &RequestHead, upgrade: Upgrade) -> Result<(), HttpError> {
+        let Upgrade { number, stream, buffered, client, permits } = upgrade;
+        ws::upgrade(&self.context, number, stream, head, buffered, client, permits)
+    }
+}
+
+type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
+
+/// Serves until SIGTERM or SIGINT arrives.
 ///
 /// # Errors
-/// What keeps sayso from starting; once it listens, nothing is an error here.
+/// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     let config = Arc::new(config);
-    let signal = listen_for_signals().map_err(|error| Error::Other(format!("signals: {error}")))?;
-    // A file that may not grow (RLIMIT_FSIZE) is a full disk, not the end of the process.
+    let signals = install_signal_handlers()
+        .map_err(|error| Error::Other(format!("can't handle SIGTERM and SIGINT: {error}")))?;
+    // Writing past RLIMIT_FSIZE must fail like a full disk and not kill the process.
     signal_hook::flag::register(SIGXFSZ, Arc::default())
-        .map_err(|error| Error::Other(format!("SIGXFSZ: {error}")))?;
+        .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    if let (_, Some(sentence)) = resource_limits::reachable_connections(config.max_connections) {
-        ::log::warn!("{sentence}");
+    if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
+        ::log::warn!("{message}");
     }
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
-    let _lock = prepare(&config.data)?;
-    let archive = Archive::open(&config.data, config.sync, config.hold == Hold::New)?;
-    let listener = TcpListener::bind(config.listen)
-        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
-    let address = listener
-        .local_addr()
-        .map_err(|source| Error::Listen { address: config.listen.to_string(), source })?;
+    let _lock = lock_data_folder(&config.data)?;
+    let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
+    let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
+    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, archive, shards.clone())?;
-    let wire = Arc::new(Wire {
+    let (hub, hub_thread) = start_hub(&config, store, shards.clone())?;
+    let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
         origins: Origins::new(config.allow_origin.clone()),
         challenge: config.challenge,
     });
-    let (broken, found_broken) = bounded(1);
+    let (restart, restart_requests) = bounded(1);
     let path = backend::socket_path(&config.data)?;
-    let relay =
-        Arc::new(Relay::new(path.clone(), resource_limits::Room::now().exchanges, broken.clone()));
-    let site = Arc::new(Site::new(&config, hub.clone(), token));
-    let web = backend::Web::start(path, site, broken, found_broken)?;
-    let door = Door::open(listener, &config, wire, relay)?;
+    let upstream = Arc::new(Upstream::new(
+        path.clone(),
+        resource_limits::FdBudget::now().exchanges,
+        restart.clone(),
+    ));
+    let router = Arc::new(Router::new(
+        web::Options {
+            allow_origin: config.allow_origin.clone(),
+            base_path: config.base_path.clone(),
+            title: config.title.clone(),
+            token,
+            challenge: config.challenge,
+            is_limited: config.rate.is_some(),
+        },
+        hub.clone(),
+    ));
+    let web = backend::Web::start(path, router, restart, restart_requests)?;
+    let options = Options {
+        base_path: config.base_path.clone(),
+        trust_proxy: config.trust_proxy.clone(),
+        max_connections: config.max_connections,
+        max_per_address: config.max_per_address,
+    };
+    let listener = Listener::open(listener, options, Box::new(Routes { context, upstream }))?;
 
     let mut stdout = std::io::stdout();
-    // Nobody may be reading what we say; that is no reason to stop.
+    // A closed stdout is no reason to stop.
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    wait_for(signal);
+    wait_for_signal(signals);
     ::log::info!("stopping");
-    limit_stopping();
-    door.stop();
-    let _ = hub.ask(Request::Stop);
+    start_stop_deadline();
+    listener.shutdown();
+    let _ = hub.query(Query::Stop);
     drop(hub);
     web.stop();
     backend::leave(&config.data);
@@ -107,38 +153,34 @@ pub fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// The data folder, made if missing, and its lock.
-fn prepare(data: &Path) -> Result<Lock, Error> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(|source| Error::Io { what: "create", path: data.to_owned(), source })?;
-    Lock::take(data)
+/// Creates the data folder if it is missing, and locks it.
+fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    created.map_err(Error::io("create", data))?;
+    DirLock::take(data)
 }
 
 fn read_token(path: &Path) -> Result<String, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        what: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
     let token = text.lines().next().unwrap_or_default().trim();
     if token.len() < TOKEN_BYTES_MIN {
         let length = token.len();
         return Err(Error::Usage(format!(
-            "the token in {} is {length} bytes, at least {TOKEN_BYTES_MIN} are needed; make one with: openssl rand -hex 16",
+            "the token in {} has {length} bytes, at least {TOKEN_BYTES_MIN} are required; make one with: openssl rand -hex 16",
             path.display()
         )));
     }
     Ok(token.to_owned())
 }
 
-fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
-    let count = resource_limits::cores().div_ceil(CORES_A_SHARD);
-    let waiting = Arc::new(AtomicUsize::new(0));
+fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
+    let count = resource_limits::cores().div_ceil(CORES_PER_SHARD);
+    let outbox_bytes = Arc::new(AtomicUsize::new(0));
     let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     for n in 0..count {
-        let (sender, inbox) = bounded(INBOX_ORDERS_MAX);
-        let shard = Shard::new(waiting.clone());
-        threads.push(spawn(format!("fanout-{n}"), move || vital(|| shard.run(inbox)))?);
+        let (sender, inbox) = bounded(SHARD_INBOX_COMMANDS_MAX);
+        let shard = Shard::new(outbox_bytes.clone());
+        threads.push(spawn(format!("fanout-{n}"), move || abort_on_panic(|| shard.run(inbox)))?);
         inboxes.push(sender);
     }
     Ok((inboxes, threads))
@@ -146,51 +188,57 @@ fn start_shards() -> Result<(Vec<Orders>, Vec<JoinHandle<()>>), Error> {
 
 fn start_hub(
     config: &Config,
-    archive: Archive,
-    shards: Vec<Orders>,
-) -> Result<(Hub<Arc<TcpStream>>, JoinHandle<()>), Error> {
-    let (requests, inbox): (_, Receiver<Request<Arc<TcpStream>>>) = bounded(INBOX_REQUESTS_MAX);
-    let pulse = Arc::new(Pulse::default());
-    let rates = config.rate.map(Rates::new);
-    let audience = Audience::new(shards);
-    let known = (archive.index, archive.likes);
-    let mut keeper =
-        Keeper::new(archive.log, known, audience, rates, Rules::of(config), pulse.clone());
-    archive.approved.into_iter().for_each(|author| keeper.approve(author));
-    let thread = spawn("hub".into(), move || vital(|| keeper.run(inbox)))?;
-    Ok((Hub { requests, pulse }, thread))
+    store: Store,
+    shards: Vec<ShardSenders>,
+) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
+    let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
+    let stats = Arc::new(Stats::default());
+    let rate_limiter = config.rate.map(RateLimiter::new);
+    let subscribers = Subscribers::new(shards);
+    let stored = (store.index, store.likes);
+    let rules = Rules {
+        hold: config.hold,
+        page_prefix: config.page_prefix.clone(),
+        max_pages: config.max_pages,
+    };
+    let mut hub = Hub::new(store.log, stored, subscribers, rate_limiter, rules, stats.clone());
+    store.approved.into_iter().for_each(|author| hub.approve(author));
+    let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
+    Ok((HubHandle { commands, stats }, thread))
 }
 
-/// Without the hub or a shard nothing works: better an end that a supervisor sees than a server that only looks alive.
-fn vital(work: impl FnOnce() + 'static) {
-    if !threads::survive(Box::new(work)) {
-        ::log::error!("a vital thread has panicked, sayso ends");
+/// Ends the process if `work` panics. Nothing works without the hub or a shard, and a supervisor can restart a process that ended
+/// but not one that only looks alive.
+fn abort_on_panic(work: impl FnOnce() + 'static) {
+    if !threads::catch_panic(Box::new(work)) {
+        ::log::error!("a thread that the server can't work without has panicked; exiting");
         process::exit(1);
     }
 }
 
-/// A handler may do next to nothing; this one writes a byte, to be read at leisure.
-fn listen_for_signals() -> io::Result<UnixStream> {
+/// Returns a socket on which each signal writes a byte. A signal handler may do little more than that.
+fn install_signal_handlers() -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     pipe::register(SIGINT, write.try_clone()?)?;
     pipe::register(SIGTERM, write)?;
     Ok(read)
 }
 
-fn wait_for(mut signal: UnixStream) {
-    while matches!(signal.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted)
+fn wait_for_signal(mut signals: UnixStream) {
+    while matches!(signals.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted)
     {
     }
 }
 
-fn limit_stopping() {
+/// Ends the process after [`STOP_DEADLINE`], even if something hangs.
+fn start_stop_deadline() {
     let started = threads::start("deadline", || {
         thread::sleep(STOP_DEADLINE);
-        ::log::warn!("something would not end in time; everything acknowledged is on disk");
+        ::log::warn!("stopping took too long, exiting now; every acknowledged comment is on disk");
         process::exit(0);
     });
     if started.is_err() {
-        ::log::warn!("no thread could be started to limit the time that stopping takes");
+        ::log::warn!("can't start a thread that limits how long stopping takes");
     }
 }
 

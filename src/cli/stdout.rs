@@ -1,21 +1,22 @@
-//! What a command says on stdout: its result, as opposed to what is logged. Knows nobody else.
+//! Prints a subcommand's result to stdout, as opposed to log messages, which go to stderr.
 
 use std::{
     fmt,
     io::{self, ErrorKind, Write},
+    path::Path,
 };
 
 use crate::error::Error;
 
-/// Says one line. Whoever has read enough, such as `head`, has closed the pipe; the command goes on to its exit code.
+/// Prints one line. A closed pipe is no error: a reader such as `head` has seen enough, and the exit code still counts.
 ///
 /// # Errors
-/// Where stdout takes nothing for another reason, such as a full disk behind it.
+/// Fails if stdout can't be written for another reason, such as a full disk.
 pub fn line(text: fmt::Arguments<'_>) -> Result<(), Error> {
     // Standard output is flushed at the end of each line.
     match io::stdout().write_fmt(format_args!("{text}\n")) {
-        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::Io { what: "write to", path: "stdout".into(), source })
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", Path::new("stdout"))(error))
         }
         _ => Ok(()),
     }

@@ -1,13 +1,17 @@
-//! One value of the command line each: its text → its type, refused with what it must be.
+//! Parses the values of flags, one function per type of value.
 //!
-//! Knows neither flags nor environment. Each function's error goes on after "--flag is …, ". Pure but for looking up a host
-//! name.
+//! Each error is the end of a message that begins with "--flag is …, ". Knows neither flags nor environment, and is pure
+//! except for looking up a host name.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::http::forwarded::Network;
-use crate::http::origin;
-use crate::limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX};
+use crate::{
+    http::{forwarded::Network, origin},
+    hub::rules::Hold,
+    limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX, Rate},
+    log::SyncMode,
+    util::text::{is_decimal, parse_decimal},
+};
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
 const PAGES_MAX: u32 = 10_000_000;
@@ -17,48 +21,21 @@ const TITLE_CHARS_MAX: usize = 200;
 const BASE_PATH_BYTES_MAX: usize = 200;
 const PUBLIC_URL_BYTES_MAX: usize = 1_000;
 
-/// When a comment counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncMode {
-    /// After `fdatasync`: it survives a crash of the machine.
-    Always,
-    /// After `write`: it survives a crash of sayso, not of the machine.
-    Never,
-}
-
-/// So many posts in so many seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// At least 1; also how many may come at once.
-    pub posts: u32,
-    /// At least 1.
-    pub seconds: u32,
-}
-
-/// Which comments wait for a moderator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// None at all.
-    None,
-    /// Those with a link.
-    Links,
-    /// The first of each author.
-    New,
-    /// All.
-    All,
-}
-
-/// An address and a port, or a host name and a port, which is looked up.
+/// Parses an address and a port, or looks up a host name with a port.
 pub fn listen(text: &str) -> Result<SocketAddr, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("but must have an address too; write 127.0.0.1:{text}"));
+    if is_decimal(text) {
+        return Err(format!("but must include an address; write 127.0.0.1:{text}"));
     }
     let port = text.strip_prefix(':').or_else(|| text.strip_prefix("*:"));
     if let Some(port) = port.filter(|port| port.parse::<u16>().is_ok()) {
-        return Err(format!("but must have an address too; write 0.0.0.0:{port} for all"));
+        return Err(format!(
+            "but must include an address; write 0.0.0.0:{port} for all interfaces"
+        ));
     }
     if text.contains("://") {
-        return Err("but must be an address without scheme and path, such as 127.0.0.1:8000".into());
+        return Err(
+            "but must be an address without a scheme and a path, such as 127.0.0.1:8000".into()
+        );
     }
     let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
         port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
@@ -68,20 +45,20 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
             "but must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into()
         );
     }
-    let found =
+    let resolved =
         text.to_socket_addrs().map_err(|error| format!("which can't be looked up: {error}"))?;
-    // localhost has an IPv6 address as well, but what proxies are told to connect to is 127.0.0.1.
-    let found: Vec<_> = found.collect();
-    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    // localhost often resolves to ::1 first, but proxies are configured to connect to 127.0.0.1.
+    let resolved: Vec<_> = resolved.collect();
+    let first = resolved.iter().find(|address| address.is_ipv4()).or(resolved.first());
     first.copied().ok_or_else(|| "which has no address".into())
 }
 
-/// `always` or `never`.
+/// Parses `always` or `never`.
 pub fn sync(text: &str) -> Result<SyncMode, String> {
     choice(text, &[("always", SyncMode::Always), ("never", SyncMode::Never)])
 }
 
-/// `none`, `links`, `new` or `all`.
+/// Parses `none`, `links`, `new` or `all`.
 pub fn hold(text: &str) -> Result<Hold, String> {
     choice(
         text,
@@ -89,7 +66,7 @@ pub fn hold(text: &str) -> Result<Hold, String> {
     )
 }
 
-/// The names of [`log::LevelFilter`] in lower case.
+/// Parses the name of a [`log::LevelFilter`] in lower case.
 pub fn log_level(text: &str) -> Result<log::LevelFilter, String> {
     let levels: Vec<_> = log::LevelFilter::iter()
         .map(|level| (level.as_str().to_ascii_lowercase(), level))
@@ -98,15 +75,16 @@ pub fn log_level(text: &str) -> Result<log::LevelFilter, String> {
     choice(text, &levels)
 }
 
-/// `/` → nothing; `/x/y` and `/x/y/` → `/x/y`.
+/// Parses a path and removes its trailing slash: `/` becomes empty, `/x/y/` becomes `/x/y`.
 pub fn base_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err(format!("but must begin with a slash; write /{text}"));
     }
     let path = text.strip_suffix('/').unwrap_or(text);
-    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let part = |part: &str| !["", ".", ".."].contains(&part) && part.bytes().all(byte);
-    if path.len() > BASE_PATH_BYTES_MAX || !path.split('/').skip(1).all(part) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment =
+        |segment: &str| !["", ".", ".."].contains(&segment) && segment.bytes().all(is_plain);
+    if path.len() > BASE_PATH_BYTES_MAX || !path.split('/').skip(1).all(is_segment) {
         return Err(format!(
             "but must be a path such as /comments, of letters, digits and -._~, at most {BASE_PATH_BYTES_MAX} bytes"
         ));
@@ -114,7 +92,7 @@ pub fn base_path(text: &str) -> Result<String, String> {
     Ok(path.into())
 }
 
-/// `http` or `https`, host in lower case, without the scheme's own port and without a slash at the end.
+/// Parses an `http` or `https` address. Lower-cases the host and removes the scheme's default port and trailing slashes.
 pub fn public_url(text: &str) -> Result<String, String> {
     const EXPECTED: &str =
         "but must be an address such as https://talk.example or https://talk.example/comments";
@@ -124,16 +102,16 @@ pub fn public_url(text: &str) -> Result<String, String> {
     }
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    let site = origin::normal(&text[..end]).map_err(|_| EXPECTED)?;
+    let origin = origin::normalize(&text[..end]).map_err(|_| EXPECTED)?;
     let path = text[end..].trim_end_matches('/');
-    let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
-    if text.len() > PUBLIC_URL_BYTES_MAX || !path.bytes().all(byte) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
+    if text.len() > PUBLIC_URL_BYTES_MAX || !path.bytes().all(is_plain) {
         return Err(EXPECTED.into());
     }
-    Ok(site + path)
+    Ok(origin + path)
 }
 
-/// `off`, or posts and seconds with a slash between.
+/// Parses `off`, or POSTS/SECONDS.
 pub fn rate(text: &str) -> Result<Option<Rate>, String> {
     if text == "off" {
         return Ok(None);
@@ -144,12 +122,12 @@ pub fn rate(text: &str) -> Result<Option<Rate>, String> {
     });
     parts.map(Some).ok_or_else(|| {
         format!(
-            "but must be off, or a number of posts and of seconds such as 10/60, at most {RATE_POSTS_MAX}/{RATE_SECONDS_MAX}"
+            "but must be off, or a number of posts and a number of seconds such as 10/60, at most {RATE_POSTS_MAX}/{RATE_SECONDS_MAX}"
         )
     })
 }
 
-/// `off`, or bits.
+/// Parses `off`, or a number of bits from 1 to [`CHALLENGE_BITS_MAX`].
 pub fn challenge(text: &str) -> Result<Option<u8>, String> {
     if text == "off" {
         return Ok(None);
@@ -160,7 +138,7 @@ pub fn challenge(text: &str) -> Result<Option<u8>, String> {
     })
 }
 
-/// As long as a page may be.
+/// Accepts a prefix of a page, at most as long as a page may be.
 pub fn page_prefix(text: &str) -> Result<String, String> {
     if text.len() > PAGE_BYTES_MAX || text.chars().any(char::is_control) {
         return Err(format!(
@@ -170,7 +148,7 @@ pub fn page_prefix(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
-/// One line, trimmed.
+/// Accepts one line of text and trims it.
 pub fn title(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty()
@@ -182,17 +160,17 @@ pub fn title(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
-/// 1 to a million, which is more than one machine's descriptors.
+/// Parses a number from 1 to a million, which is more descriptors than one machine has.
 pub fn connections(text: &str) -> Result<u32, String> {
     number(text, CONNECTIONS_MAX)
 }
 
-/// 1 to ten million.
+/// Parses a number from 1 to ten million.
 pub fn pages(text: &str) -> Result<u32, String> {
     number(text, PAGES_MAX)
 }
 
-/// `none` or a block of addresses.
+/// Parses `none` or a block of addresses.
 pub fn proxy(text: &str) -> Result<Option<Network>, String> {
     if text == "none" {
         return Ok(None);
@@ -200,10 +178,9 @@ pub fn proxy(text: &str) -> Result<Option<Network>, String> {
     text.parse().map(Some).map_err(|why: String| format!("{why}, or none"))
 }
 
-fn number(text: &str, most: u32) -> Result<u32, String> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| digits && (1..=most).contains(number));
-    number.ok_or_else(|| format!("but must be a whole number from 1 to {most}"))
+fn number(text: &str, max: u32) -> Result<u32, String> {
+    let number = parse_decimal(text).filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| format!("but must be a whole number from 1 to {max}"))
 }
 
 fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
@@ -211,7 +188,7 @@ fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
         return Ok(*value);
     }
     let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-    let (last, others) = names.split_last().expect("there is something to choose");
+    let (last, others) = names.split_last().expect("there is at least one choice");
     Err(format!("but must be {} or {last}", others.join(", ")))
 }
 
@@ -219,8 +196,11 @@ fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
 mod tests {
     use super::*;
 
-    /// Every text is refused with a sentence that has the advice in it.
-    fn refused<T: std::fmt::Debug>(parse: fn(&str) -> Result<T, String>, wrong: &[(&str, &str)]) {
+    /// Asserts that every text is refused with a message that contains the advice.
+    fn assert_refused<T: std::fmt::Debug>(
+        parse: fn(&str) -> Result<T, String>,
+        wrong: &[(&str, &str)],
+    ) {
         for (text, advice) in wrong {
             let error = parse(text).expect_err(text);
             assert!(error.contains(advice), "{text:?}: {error}");
@@ -229,19 +209,19 @@ mod tests {
     }
 
     #[test]
-    fn an_address_to_listen_on_has_a_port_and_may_be_a_name() {
+    fn a_listen_address_needs_a_port_and_may_be_a_host_name() {
         for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:65535", "[::]:80"] {
             assert_eq!(listen(text).unwrap().to_string(), text);
         }
         let local = listen("localhost:8000").unwrap();
         assert!(local.ip().is_loopback() && local.port() == 8000, "{local}");
-        refused(
+        assert_refused(
             listen,
             &[
                 ("8000", "write 127.0.0.1:8000"),
                 (":8000", "write 0.0.0.0:8000"),
                 ("*:8000", "write 0.0.0.0:8000"),
-                ("http://127.0.0.1:8000", "without scheme"),
+                ("http://127.0.0.1:8000", "without a scheme"),
                 ("127.0.0.1", "such as 127.0.0.1:8000"),
                 ("localhost", "such as 127.0.0.1:8000"),
                 ("127.0.0.1:65536", "such as 127.0.0.1:8000"),
@@ -254,34 +234,34 @@ mod tests {
     }
 
     #[test]
-    fn choices_are_listed_where_none_of_them_is_given() {
+    fn a_wrong_choice_is_refused_with_the_list_of_choices() {
         assert_eq!(sync("always"), Ok(SyncMode::Always));
         assert_eq!(sync("never"), Ok(SyncMode::Never));
         for (text, level) in [("off", log::LevelFilter::Off), ("info", log::LevelFilter::Info)] {
             assert_eq!(log_level(text), Ok(level));
         }
-        for (text, which) in
+        for (text, value) in
             [("none", Hold::None), ("links", Hold::Links), ("new", Hold::New), ("all", Hold::All)]
         {
-            assert_eq!(hold(text), Ok(which));
+            assert_eq!(hold(text), Ok(value));
         }
-        refused(
+        assert_refused(
             sync,
             &[("sometimes", "must be always or never"), ("Always", "always"), ("", "always")],
         );
-        refused(hold, &[("some", "none, links, new or all")]);
-        refused(log_level, &[("loud", "off, error, warn, info, debug or trace")]);
+        assert_refused(hold, &[("some", "none, links, new or all")]);
+        assert_refused(log_level, &[("loud", "off, error, warn, info, debug or trace")]);
     }
 
     #[test]
-    fn a_base_path_is_plain_and_loses_its_last_slash() {
+    fn a_base_path_is_plain_and_loses_its_trailing_slash() {
         for (text, path) in [("/", ""), ("/x", "/x"), ("/x/", "/x"), ("/x/y-z._~9/", "/x/y-z._~9")]
         {
             assert_eq!(base_path(text).as_deref(), Ok(path));
         }
         let longest = format!("/{}", "x".repeat(BASE_PATH_BYTES_MAX - 1));
         assert_eq!(base_path(&longest), Ok(longest.clone()));
-        refused(
+        assert_refused(
             base_path,
             &[
                 ("x", "write /x"),
@@ -300,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_is_written_in_one_way() {
+    fn a_public_url_is_normalized() {
         for (text, url) in [
             ("https://talk.example", "https://talk.example"),
             ("HTTPS://Talk.Example:443/", "https://talk.example"),
@@ -309,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(public_url(text).as_deref(), Ok(url));
         }
-        let such = "such as https://talk.example";
+        let advice = "such as https://talk.example";
         for wrong in [
             "talk.example",
             "//talk.example",
@@ -319,7 +299,7 @@ mod tests {
             "https://a b",
             "",
         ] {
-            refused(public_url, &[(wrong, such)]);
+            assert_refused(public_url, &[(wrong, advice)]);
         }
         for wrong in [
             "https://a.example/?x",
@@ -328,11 +308,11 @@ mod tests {
             "https://a.example/\"x",
             "https://a.example/ x",
         ] {
-            refused(public_url, &[(wrong, such)]);
+            assert_refused(public_url, &[(wrong, advice)]);
         }
         let longest = format!("https://a.example/{}", "x".repeat(PUBLIC_URL_BYTES_MAX - 18));
         assert!(public_url(&longest).is_ok());
-        refused(public_url, &[(&format!("{longest}x"), such)]);
+        assert_refused(public_url, &[(&format!("{longest}x"), advice)]);
     }
 
     #[test]
@@ -354,36 +334,36 @@ mod tests {
             "ten/60",
             "",
         ] {
-            refused(rate, &[(wrong, "must be off, or")]);
+            assert_refused(rate, &[(wrong, "must be off, or")]);
         }
     }
 
     #[test]
-    fn numbers_have_a_first_and_a_last_value() {
+    fn a_number_at_its_limit_is_accepted_and_one_past_it_is_not() {
         assert_eq!((connections("1"), connections("1000000")), (Ok(1), Ok(1_000_000)));
         assert_eq!((pages("1"), pages("10000000")), (Ok(1), Ok(10_000_000)));
         for wrong in ["0", "1000001", "", "-1", "+1", "1e3", "10_000", " 1", "99999999999999999999"]
         {
-            refused(connections, &[(wrong, "from 1 to 1000000")]);
+            assert_refused(connections, &[(wrong, "from 1 to 1000000")]);
         }
-        refused(pages, &[("10000001", "from 1 to 10000000")]);
+        assert_refused(pages, &[("10000001", "from 1 to 10000000")]);
     }
 
     #[test]
     fn a_proxy_is_a_block_of_addresses_or_none() {
         assert_eq!(proxy("none"), Ok(None));
         assert_eq!(proxy("10.0.0.0/8").unwrap().unwrap().to_string(), "10.0.0.0/8");
-        refused(
+        assert_refused(
             proxy,
             &[("10.1.0.0/8", "write 10.0.0.0/8"), ("nginx", "or none"), ("None", "or none")],
         );
     }
 
     #[test]
-    fn a_title_is_one_line_and_a_prefix_as_long_as_a_page_may_be() {
+    fn a_title_is_one_line_and_a_page_prefix_at_most_as_long_as_a_page() {
         assert_eq!(title(" Wall \u{1f389} ").as_deref(), Ok("Wall \u{1f389}"));
         assert!(title(&"\u{e9}".repeat(TITLE_CHARS_MAX)).is_ok());
-        refused(
+        assert_refused(
             title,
             &[
                 ("", "1 to 200"),
@@ -393,7 +373,7 @@ mod tests {
             ],
         );
         assert!(page_prefix(&"a".repeat(PAGE_BYTES_MAX)).is_ok());
-        refused(
+        assert_refused(
             page_prefix,
             &[(&"a".repeat(PAGE_BYTES_MAX + 1), "at most 512"), ("a\tb", "control")],
         );

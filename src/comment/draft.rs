@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     comment::markup,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::{Author, Body},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
@@ -23,7 +23,7 @@ const WHY_END_CHARS: usize = 80;
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. Typed, never `Value`, so that nesting
 /// costs no stack; fields that sayso doesn't know are passed over.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-pub struct Message {
+pub struct ClientMessage {
     /// The page, over HTTP; a socket has one already.
     pub page: Option<String>,
     /// The text of a post or an edit.
@@ -82,7 +82,7 @@ pub struct Text {
 
 /// What a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Intent {
+pub enum Action {
     /// A new comment.
     Post(Draft),
     /// Another text for a comment.
@@ -92,21 +92,21 @@ pub enum Intent {
     /// A heart for a comment, given or taken.
     Like(u64, bool, Author),
     /// The socket belongs to this author.
-    Bind(Author),
+    Identify(Author),
     /// Somebody is writing, under this name.
     Typing(Option<String>),
     /// Somebody has stopped writing, which nobody needs to know.
     Nothing,
 }
 
-impl Message {
+impl ClientMessage {
     /// Reads JSON.
     ///
     /// # Errors
-    /// [`Reject::Malformed`] with the place where it stops being one.
-    pub fn parse(json: &[u8]) -> Result<Message, Reject> {
+    /// [`Rejection::Malformed`] with the place where it stops being one.
+    pub fn parse(json: &[u8]) -> Result<ClientMessage, Rejection> {
         serde_json::from_slice(json)
-            .map_err(|error| Reject::Malformed(shortened(error.to_string())))
+            .map_err(|error| Rejection::Malformed(shortened(error.to_string())))
     }
 
     /// The nonce of JSON that is no message because of another field, so that its client can tell the error apart.
@@ -122,32 +122,36 @@ impl Message {
     ///
     /// # Errors
     /// Whatever limit it breaks first.
-    pub fn intent(&self, page: &str) -> Result<Intent, Reject> {
+    pub fn action(&self, page: &str) -> Result<Action, Rejection> {
         // Most messages are this, and its checks are done on the way.
-        if let Message { content: Some(_), edit: None, delete: None, like: None, .. } = self {
-            return Ok(Intent::Post(self.draft(page)?));
+        if let ClientMessage { content: Some(_), edit: None, delete: None, like: None, .. } = self {
+            return Ok(Action::Post(self.draft(page)?));
         }
         nonce(self.nonce.as_deref())?;
         let author = author(self.key.as_deref())?;
         match self {
-            Message { edit: Some(_), delete: Some(_), .. } => {
-                Err(Reject::Malformed("it has both edit and delete".into()))
+            ClientMessage { edit: Some(_), delete: Some(_), .. } => {
+                Err(Rejection::Malformed("it has both edit and delete".into()))
             }
-            Message { like: Some(id), edit: None, delete: None, content: None, .. } => {
+            ClientMessage { like: Some(id), edit: None, delete: None, content: None, .. } => {
                 let (on, author) = self.heart()?;
-                Ok(Intent::Like(*id, on, author))
+                Ok(Action::Like(*id, on, author))
             }
-            Message { like: Some(_), .. } => {
-                Err(Reject::Malformed("it has like and something else to do".into()))
+            ClientMessage { like: Some(_), .. } => {
+                Err(Rejection::Malformed("it has like and something else to do".into()))
             }
-            Message { edit: Some(id), .. } => {
-                Ok(Intent::Edit(*id, Text::of(self.content.as_deref())?, author))
+            ClientMessage { edit: Some(id), .. } => {
+                Ok(Action::Edit(*id, Text::of(self.content.as_deref())?, author))
             }
-            Message { delete: Some(id), .. } => Ok(Intent::Delete(*id, author)),
-            Message { typing: Some(false), .. } => Ok(Intent::Nothing),
-            Message { typing: Some(true), .. } => Ok(Intent::Typing(name(self.name.as_deref())?)),
-            Message { key: Some(_), .. } => Ok(Intent::Bind(author.expect("a key has an author"))),
-            _ => Err(Reject::Malformed(
+            ClientMessage { delete: Some(id), .. } => Ok(Action::Delete(*id, author)),
+            ClientMessage { typing: Some(false), .. } => Ok(Action::Nothing),
+            ClientMessage { typing: Some(true), .. } => {
+                Ok(Action::Typing(name(self.name.as_deref())?))
+            }
+            ClientMessage { key: Some(_), .. } => {
+                Ok(Action::Identify(author.expect("a key has an author")))
+            }
+            _ => Err(Rejection::Malformed(
                 "it has none of content, edit, delete, like, key and typing".into(),
             )),
         }
@@ -156,12 +160,12 @@ impl Message {
     /// Whether a heart is given, and whose it is.
     ///
     /// # Errors
-    /// [`Reject::KeyMissing`], [`Reject::KeyLength`], [`Reject::Malformed`]
-    pub fn heart(&self) -> Result<(bool, Author), Reject> {
-        let author = author(self.key.as_deref())?.ok_or(Reject::KeyMissing)?;
-        let on = self
-            .on
-            .ok_or_else(|| Reject::Malformed("on is missing, a like needs true or false".into()))?;
+    /// [`Rejection::KeyMissing`], [`Rejection::KeyLength`], [`Rejection::Malformed`]
+    pub fn heart(&self) -> Result<(bool, Author), Rejection> {
+        let author = author(self.key.as_deref())?.ok_or(Rejection::KeyMissing)?;
+        let on = self.on.ok_or_else(|| {
+            Rejection::Malformed("on is missing, a like needs true or false".into())
+        })?;
         Ok((on, author))
     }
 
@@ -169,7 +173,7 @@ impl Message {
     ///
     /// # Errors
     /// Whatever limit it breaks first.
-    pub fn draft(&self, page: &str) -> Result<Draft, Reject> {
+    pub fn draft(&self, page: &str) -> Result<Draft, Rejection> {
         check_page(page)?;
         let nonce = nonce(self.nonce.as_deref())?;
         let author = author(self.key.as_deref())?;
@@ -201,17 +205,17 @@ impl Message {
 impl Text {
     /// # Errors
     /// Where the text is empty, too long, or has control characters.
-    pub fn of(content: Option<&str>) -> Result<Text, Reject> {
-        let mut content = Cow::Borrowed(content.ok_or(Reject::ContentEmpty)?);
+    pub fn of(content: Option<&str>) -> Result<Text, Rejection> {
+        let mut content = Cow::Borrowed(content.ok_or(Rejection::ContentEmpty)?);
         if content.contains('\r') {
             content = content.replace("\r\n", "\n").replace('\r', "\n").into();
         }
         let content = content.trim();
         if content.is_empty() {
-            return Err(Reject::ContentEmpty);
+            return Err(Rejection::ContentEmpty);
         }
         if content.len() > CONTENT_BYTES_MAX {
-            return Err(Reject::ContentTooLong(content.len()));
+            return Err(Rejection::ContentTooLong(content.len()));
         }
         check_characters("content", content, |c| c == '\n' || c == '\t')?;
         Ok(Text { content: content.into(), html: markup::html(content) })
@@ -240,9 +244,9 @@ fn ends_with(text: &[u8], ends: &[&[u8]]) -> bool {
 
 /// # Errors
 /// Unless `page` is 1 to 512 bytes without control characters.
-pub fn check_page(page: &str) -> Result<(), Reject> {
+pub fn check_page(page: &str) -> Result<(), Rejection> {
     if page.is_empty() || page.len() > PAGE_BYTES_MAX {
-        return Err(Reject::PageLength(page.len()));
+        return Err(Rejection::PageLength(page.len()));
     }
     check_characters("page", page, |_| false)
 }
@@ -250,13 +254,13 @@ pub fn check_page(page: &str) -> Result<(), Reject> {
 /// The author that a key stands for.
 ///
 /// # Errors
-/// [`Reject::KeyLength`]
-pub fn author(key: Option<&str>) -> Result<Option<Author>, Reject> {
+/// [`Rejection::KeyLength`]
+pub fn author(key: Option<&str>) -> Result<Option<Author>, Rejection> {
     match key {
         Some(key) if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len()) => {
-            Err(Reject::KeyLength(key.len()))
+            Err(Rejection::KeyLength(key.len()))
         }
-        key => Ok(key.map(Author::of_key)),
+        key => Ok(key.map(Author::from_key)),
     }
 }
 
@@ -270,21 +274,21 @@ fn shortened(why: String) -> String {
     }
 }
 
-fn nonce(nonce: Option<&str>) -> Result<Option<Box<str>>, Reject> {
+fn nonce(nonce: Option<&str>) -> Result<Option<Box<str>>, Rejection> {
     match nonce {
         Some(nonce) if !(NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&nonce.len()) => {
-            Err(Reject::NonceLength(nonce.len()))
+            Err(Rejection::NonceLength(nonce.len()))
         }
         Some(nonce) => check_characters("nonce", nonce, |_| false).map(|()| Some(nonce.into())),
         None => Ok(None),
     }
 }
 
-fn name(name: Option<&str>) -> Result<Option<String>, Reject> {
+fn name(name: Option<&str>) -> Result<Option<String>, Rejection> {
     let name = name.unwrap_or_default().trim();
     let characters = name.chars().count();
     if characters > NAME_CHARS_MAX {
-        return Err(Reject::NameTooLong(characters));
+        return Err(Rejection::NameTooLong(characters));
     }
     check_characters("name", name, |_| false)?;
     Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
@@ -294,9 +298,9 @@ fn check_characters(
     field: &'static str,
     text: &str,
     allowed: impl Fn(char) -> bool,
-) -> Result<(), Reject> {
+) -> Result<(), Rejection> {
     match text.char_indices().find(|&(_, c)| c.is_control() && !allowed(c)) {
-        Some((at, character)) => Err(Reject::ControlCharacter { field, character, at }),
+        Some((at, character)) => Err(Rejection::ControlCharacter { field, character, at }),
         None => Ok(()),
     }
 }
@@ -305,35 +309,35 @@ fn check_characters(
 mod tests {
     use super::*;
 
-    fn post(message: Message) -> Result<Draft, Reject> {
-        match message.intent("/")? {
-            Intent::Post(draft) => Ok(draft),
+    fn post(message: ClientMessage) -> Result<Draft, Rejection> {
+        match message.action("/")? {
+            Action::Post(draft) => Ok(draft),
             other => panic!("not a post: {other:?}"),
         }
     }
 
-    fn said(content: &str) -> Message {
-        Message { content: Some(content.into()), ..Message::default() }
+    fn said(content: &str) -> ClientMessage {
+        ClientMessage { content: Some(content.into()), ..ClientMessage::default() }
     }
 
     #[test]
     fn content_is_trimmed_and_has_one_to_8192_bytes() {
         assert!(post(said(&format!("  {}\r\n ", "x".repeat(8192)))).is_ok());
-        assert_eq!(post(said(&"x".repeat(8193))), Err(Reject::ContentTooLong(8193)));
-        assert_eq!(post(said(&"é".repeat(4097))), Err(Reject::ContentTooLong(8194)));
-        assert_eq!(post(said(" \n\t ")), Err(Reject::ContentEmpty));
+        assert_eq!(post(said(&"x".repeat(8193))), Err(Rejection::ContentTooLong(8193)));
+        assert_eq!(post(said(&"é".repeat(4097))), Err(Rejection::ContentTooLong(8194)));
+        assert_eq!(post(said(" \n\t ")), Err(Rejection::ContentEmpty));
         assert_eq!(post(said("a\rb\r\nc")).unwrap().body, br#","page":"/","content":"a\nb\nc""#);
     }
 
     #[test]
     fn name_key_nonce_and_page_are_taken_at_their_limits_and_refused_past_them() {
-        let with = |change: &dyn Fn(&mut Message)| {
+        let with = |change: &dyn Fn(&mut ClientMessage)| {
             let mut message = said("hi");
             change(&mut message);
             post(message)
         };
         assert!(with(&|m| m.name = Some(" ".to_owned() + &"é".repeat(64))).is_ok());
-        assert_eq!(with(&|m| m.name = Some("é".repeat(65))), Err(Reject::NameTooLong(65)));
+        assert_eq!(with(&|m| m.name = Some("é".repeat(65))), Err(Rejection::NameTooLong(65)));
         for (len, good) in [(0, false), (15, false), (16, true), (128, true), (129, false)] {
             assert_eq!(with(&|m| m.key = Some("k".repeat(len))).is_ok(), good, "key of {len}");
         }
@@ -341,7 +345,7 @@ mod tests {
             assert_eq!(with(&|m| m.nonce = Some("n".repeat(len))).is_ok(), good, "nonce of {len}");
         }
         for (len, good) in [(0, false), (1, true), (512, true), (513, false)] {
-            assert_eq!(said("hi").intent(&"p".repeat(len)).is_ok(), good, "page of {len}");
+            assert_eq!(said("hi").action(&"p".repeat(len)).is_ok(), good, "page of {len}");
         }
     }
 
@@ -350,11 +354,11 @@ mod tests {
         let reject = post(said("ab\u{7}c")).unwrap_err();
         assert_eq!(
             reject,
-            Reject::ControlCharacter { field: "content", character: '\u{7}', at: 2 }
+            Rejection::ControlCharacter { field: "content", character: '\u{7}', at: 2 }
         );
         assert!(reject.to_string().contains("U+0007 at byte 2"), "{reject}");
-        assert!(post(Message { name: Some("a\nb".into()), ..said("hi") }).is_err());
-        assert!(said("hi").intent("a\u{0}b").is_err());
+        assert!(post(ClientMessage { name: Some("a\nb".into()), ..said("hi") }).is_err());
+        assert!(said("hi").action("a\u{0}b").is_err());
     }
 
     #[test]
@@ -362,40 +366,45 @@ mod tests {
         for json in
             ["", "[]", "7", "{\"content\":5}", "{\"content\":\"a\"", "{\"parent\":-1}", "null"]
         {
-            assert!(matches!(Message::parse(json.as_bytes()), Err(Reject::Malformed(_))), "{json}");
+            assert!(
+                matches!(ClientMessage::parse(json.as_bytes()), Err(Rejection::Malformed(_))),
+                "{json}"
+            );
         }
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(Message::parse(deep.as_bytes()).and_then(|message| message.intent("/")).is_err());
-        assert!(matches!(Message::default().intent("/"), Err(Reject::Malformed(_))));
+        assert!(
+            ClientMessage::parse(deep.as_bytes()).and_then(|message| message.action("/")).is_err()
+        );
+        assert!(matches!(ClientMessage::default().action("/"), Err(Rejection::Malformed(_))));
     }
 
     #[test]
     fn a_message_says_one_thing() {
-        let message = |json: &str| Message::parse(json.as_bytes()).unwrap().intent("/");
-        assert!(matches!(message(r#"{"edit":3,"content":"x"}"#), Ok(Intent::Edit(3, _, None))));
+        let message = |json: &str| ClientMessage::parse(json.as_bytes()).unwrap().action("/");
+        assert!(matches!(message(r#"{"edit":3,"content":"x"}"#), Ok(Action::Edit(3, _, None))));
         assert!(matches!(
             message(r#"{"delete":3,"key":"kkkkkkkkkkkkkkkk"}"#),
-            Ok(Intent::Delete(3, Some(_)))
+            Ok(Action::Delete(3, Some(_)))
         ));
-        assert!(matches!(message(r#"{"key":"kkkkkkkkkkkkkkkk"}"#), Ok(Intent::Bind(_))));
+        assert!(matches!(message(r#"{"key":"kkkkkkkkkkkkkkkk"}"#), Ok(Action::Identify(_))));
         assert!(matches!(
             message(r#"{"like":3,"on":true,"key":"kkkkkkkkkkkkkkkk"}"#),
-            Ok(Intent::Like(3, true, _))
+            Ok(Action::Like(3, true, _))
         ));
         let neither = message(r#"{"like":3,"key":"kkkkkkkkkkkkkkkk"}"#);
-        assert!(matches!(neither, Err(Reject::Malformed(_))));
+        assert!(matches!(neither, Err(Rejection::Malformed(_))));
         assert!(matches!(
             message(r#"{"like":3,"on":false,"key":"kkkkkkkkkkkkkkkk"}"#),
-            Ok(Intent::Like(3, false, _))
+            Ok(Action::Like(3, false, _))
         ));
-        assert_eq!(message(r#"{"like":3}"#), Err(Reject::KeyMissing));
+        assert_eq!(message(r#"{"like":3}"#), Err(Rejection::KeyMissing));
         for both in ["\"edit\":3", "\"delete\":3", "\"content\":\"x\""] {
             let json = format!("{{\"like\":3,\"on\":true,\"key\":\"kkkkkkkkkkkkkkkk\",{both}}}");
-            assert!(matches!(message(&json), Err(Reject::Malformed(_))), "{both}");
+            assert!(matches!(message(&json), Err(Rejection::Malformed(_))), "{both}");
         }
         assert_eq!(
             message(r#"{"typing":true,"name":"Ada"}"#),
-            Ok(Intent::Typing(Some("Ada".into())))
+            Ok(Action::Typing(Some("Ada".into())))
         );
     }
 
@@ -424,7 +433,7 @@ mod tests {
             ("x".into(), "invalid type: string \"x\", expected u64 at line 1 column 11", "11"),
         ] {
             let message = format!("{{\"edit\":\"{value}\"}}");
-            let Err(Reject::Malformed(why)) = Message::parse(message.as_bytes()) else {
+            let Err(Rejection::Malformed(why)) = ClientMessage::parse(message.as_bytes()) else {
                 panic!("a text is no number")
             };
             assert!(why.starts_with(begin) && why.ends_with(end), "{why}");

@@ -20,7 +20,7 @@ pub struct Author([u8; 16]);
 
 impl Author {
     /// The pseudonym that belongs to a secret key.
-    pub fn of_key(key: &str) -> Author {
+    pub fn from_key(key: &str) -> Author {
         let digest =
             Sha256::new().chain_update(b"sayso author\0").chain_update(key.as_bytes()).finalize();
         let mut first = [0; 16];
@@ -135,7 +135,7 @@ impl Comment {
     }
 
     /// Takes away what a deletion must take away.
-    pub fn bury(&mut self) {
+    pub fn make_tombstone(&mut self) {
         self.deleted = true;
         self.name = None;
         self.author = None;
@@ -156,7 +156,7 @@ impl Comment {
         };
         let mut encoded = Vec::with_capacity(self.content.len() + 128);
         body.encode(&mut encoded);
-        Line {
+        LineParts {
             seq: self.seq,
             id: self.id,
             body: &encoded,
@@ -204,7 +204,7 @@ impl Body<'_> {
 
 /// The part of a line that the hub decides, around the body.
 #[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
+pub struct LineParts<'a> {
     /// See [`Comment::seq`].
     pub seq: u64,
     /// See [`Comment::id`].
@@ -223,7 +223,7 @@ pub struct Line<'a> {
     pub status: Status,
 }
 
-impl Line<'_> {
+impl LineParts<'_> {
     /// Appends the whole line, without checksum and line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"seq\":");
@@ -263,7 +263,7 @@ mod tests {
             page: "/".into(),
             parent: None,
             name: Some("Ada".into()),
-            author: Some(Author::of_key("0123456789abcdef").to_string()),
+            author: Some(Author::from_key("0123456789abcdef").to_string()),
             content: "First *indeed* \"so\"\n".into(),
             html: Some("<p>First <em>indeed</em></p>".into()),
             created_at: "2026-11-22T05:08:00.001Z".into(),
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn a_tombstone_keeps_id_page_parent_time_nonce_and_status_only() {
         let mut comment = Comment { seq: 4, parent: Some(1), status: Status::Pending, ..sample() };
-        comment.bury();
+        comment.make_tombstone();
         let mut line = Vec::new();
         comment.encode(&mut line);
         assert_eq!(
@@ -307,9 +307,9 @@ mod tests {
 
     #[test]
     fn a_pseudonym_is_22_characters_and_the_same_for_the_same_key() {
-        let author = Author::of_key("0123456789abcdef").to_string();
+        let author = Author::from_key("0123456789abcdef").to_string();
         assert_eq!(author.len(), 22);
-        assert_eq!(author, Author::of_key("0123456789abcdef").to_string());
-        assert_ne!(author, Author::of_key("0123456789abcdeg").to_string());
+        assert_eq!(author, Author::from_key("0123456789abcdef").to_string());
+        assert_ne!(author, Author::from_key("0123456789abcdeg").to_string());
     }
 }

@@ -4,24 +4,24 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{comment::draft::Message, comment::rejection::Reject};
+use crate::{comment::draft::ClientMessage, comment::rejection::Rejection};
 
 /// SHA-256(SHA-256(nonce, a byte of zero, content) as 32 bytes, proof) must begin with `bits` zero bits; nonce, content and proof as
 /// the message has them.
 ///
 /// # Errors
-/// [`Reject::ProofMissing`]
-pub fn check(bits: Option<u8>, message: &Message) -> Result<(), Reject> {
+/// [`Rejection::ProofMissing`]
+pub fn check(bits: Option<u8>, message: &ClientMessage) -> Result<(), Rejection> {
     let Some(bits) = bits else { return Ok(()) };
     let (Some(nonce), Some(proof)) = (&message.nonce, &message.proof) else {
-        return Err(Reject::ProofMissing(bits));
+        return Err(Rejection::ProofMissing(bits));
     };
     let content = message.content.as_deref().unwrap_or_default();
     let seed = Sha256::new().chain_update(nonce).chain_update([0]).chain_update(content).finalize();
     let hash = Sha256::new().chain_update(seed).chain_update(proof).finalize();
     let first = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
     if first.leading_zeros() < u32::from(bits) {
-        return Err(Reject::ProofMissing(bits));
+        return Err(Rejection::ProofMissing(bits));
     }
     Ok(())
 }
@@ -30,19 +30,19 @@ pub fn check(bits: Option<u8>, message: &Message) -> Result<(), Reject> {
 mod tests {
     use super::*;
 
-    fn message(nonce: &str, content: &str, proof: &str) -> Message {
+    fn message(nonce: &str, content: &str, proof: &str) -> ClientMessage {
         let some = |text: &str| Some(text.to_owned());
-        Message {
+        ClientMessage {
             nonce: some(nonce),
             content: some(content),
             proof: some(proof),
-            ..Message::default()
+            ..ClientMessage::default()
         }
     }
 
     #[test]
     fn a_proof_is_good_for_its_nonce_and_text_alone() {
-        let is_good = |message: &Message| check(Some(12), message).is_ok();
+        let is_good = |message: &ClientMessage| check(Some(12), message).is_ok();
         let proof = (0..)
             .map(|n| message("n".repeat(16).as_str(), "hello", &n.to_string()))
             .find(is_good)
@@ -50,10 +50,10 @@ mod tests {
         for other in [
             message(&"m".repeat(16), "hello", proof.proof.as_deref().unwrap()),
             message(&"n".repeat(16), "hallo", proof.proof.as_deref().unwrap()),
-            Message { proof: None, ..proof.clone() },
-            Message { nonce: None, ..proof.clone() },
+            ClientMessage { proof: None, ..proof.clone() },
+            ClientMessage { nonce: None, ..proof.clone() },
         ] {
-            assert_eq!(check(Some(12), &other), Err(Reject::ProofMissing(12)));
+            assert_eq!(check(Some(12), &other), Err(Rejection::ProofMissing(12)));
             assert_eq!(check(None, &other), Ok(()));
         }
     }
@@ -63,6 +63,6 @@ mod tests {
         // Made with Python's hashlib: SHA-256(SHA-256(nonce + "\0" + content) + "90") begins with 0x00d2.
         let good = message("0123456789abcdef", "First!", "90");
         assert_eq!(check(Some(8), &good), Ok(()));
-        assert_eq!(check(Some(9), &good), Err(Reject::ProofMissing(9)));
+        assert_eq!(check(Some(9), &good), Err(Rejection::ProofMissing(9)));
     }
 }

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::cli::values::Rate;
 use crate::comment::server_message::ServerMessage;
+use crate::limits::Rate;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
@@ -17,7 +17,7 @@ const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
 
 /// Why something a client asked for is not done. Nothing has changed when one of these is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reject {
+pub enum Rejection {
     /// Not the JSON that is expected here; the text says where it stops making sense.
     Malformed(String),
     /// A parameter of an address that can't be read, with what it may be.
@@ -65,7 +65,7 @@ pub enum Reject {
     /// The comment is on another page than the socket.
     NotOnPage(u64),
     /// The comment waits for a moderator, so it can't be taken away.
-    NeverPublic(u64),
+    NotYetPublic(u64),
     /// The comment is taken away for now, so it can't be liked.
     Hidden(u64),
     /// A heart is somebody's.
@@ -86,11 +86,11 @@ pub enum Reject {
         what: &'static str,
     },
     /// The same on the same page, within so many seconds.
-    SaidBefore(u64),
+    Duplicate(u64),
     /// The form's field that only programs fill in is filled in.
-    Trapped,
+    HoneypotFilled,
     /// A form sent so soon that nobody can have written in it; seconds to wait.
-    TooQuick(u32),
+    SubmittedTooSoon(u32),
     /// The proof of work of so many bits.
     ProofMissing(u8),
     /// Non-post frames beyond the limit a second.
@@ -103,27 +103,29 @@ pub enum Reject {
     Stopping,
 }
 
-impl Reject {
+impl Rejection {
     /// The HTTP status that goes with the sentence.
     pub fn status(&self) -> u16 {
         match self {
-            Reject::NotAuthor(_)
-            | Reject::NotModerator
-            | Reject::PageNotAllowed(_)
-            | Reject::ProofMissing(_) => 403,
-            Reject::UnknownComment(_) | Reject::NotOnPage(_) => 404,
-            Reject::Deleted(_)
-            | Reject::Hidden(_)
-            | Reject::LikesFull(..)
-            | Reject::NonceTaken
-            | Reject::SaidBefore(_)
-            | Reject::NeverPublic(_) => 409,
-            Reject::ContentTooLong(_) => 413,
-            Reject::TooFast { .. } | Reject::TooQuick(_) | Reject::TooManyFrames(_) => 429,
-            Reject::StorageFull
-            | Reject::StorageFailed
-            | Reject::Stopping
-            | Reject::TooManyPages(_) => 503,
+            Rejection::NotAuthor(_)
+            | Rejection::NotModerator
+            | Rejection::PageNotAllowed(_)
+            | Rejection::ProofMissing(_) => 403,
+            Rejection::UnknownComment(_) | Rejection::NotOnPage(_) => 404,
+            Rejection::Deleted(_)
+            | Rejection::Hidden(_)
+            | Rejection::LikesFull(..)
+            | Rejection::NonceTaken
+            | Rejection::Duplicate(_)
+            | Rejection::NotYetPublic(_) => 409,
+            Rejection::ContentTooLong(_) => 413,
+            Rejection::TooFast { .. }
+            | Rejection::SubmittedTooSoon(_)
+            | Rejection::TooManyFrames(_) => 429,
+            Rejection::StorageFull
+            | Rejection::StorageFailed
+            | Rejection::Stopping
+            | Rejection::TooManyPages(_) => 503,
             _ => 400,
         }
     }
@@ -131,9 +133,9 @@ impl Reject {
     /// Seconds after which the same may succeed, where waiting helps.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Reject::TooFast { wait, .. } | Reject::TooQuick(wait) => Some(*wait),
-            Reject::TooManyFrames(_) => Some(1),
-            Reject::StorageFull | Reject::Stopping => Some(5),
+            Rejection::TooFast { wait, .. } | Rejection::SubmittedTooSoon(wait) => Some(*wait),
+            Rejection::TooManyFrames(_) => Some(1),
+            Rejection::StorageFull | Rejection::Stopping => Some(5),
             _ => None,
         }
     }
@@ -146,85 +148,91 @@ impl Reject {
     }
 }
 
-impl fmt::Display for Reject {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reject::Malformed(why) => write!(f, "this is not a message sayso understands: {why}"),
-            Reject::BadParameter { name, value, allowed } => {
+            Rejection::Malformed(why) => {
+                write!(f, "this is not a message sayso understands: {why}")
+            }
+            Rejection::BadParameter { name, value, allowed } => {
                 write!(f, "{name} is {value:?}, but must be {allowed}")
             }
-            Reject::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
-            Reject::ContentTooLong(n) => {
+            Rejection::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
+            Rejection::ContentTooLong(n) => {
                 write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed")
             }
-            Reject::ControlCharacter { field, character, at } => write!(
+            Rejection::ControlCharacter { field, character, at } => write!(
                 f,
                 "{field} has the control character U+{:04X} at byte {at}, only line breaks and tabs in content are allowed",
                 *character as u32
             ),
-            Reject::NameTooLong(n) => {
+            Rejection::NameTooLong(n) => {
                 write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
             }
-            Reject::PageLength(n) => {
+            Rejection::PageLength(n) => {
                 write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
             }
-            Reject::PageNotAllowed(page) => write!(f, "page {page:?} may not be commented on here"),
-            Reject::TooManyPages(n) => {
+            Rejection::PageNotAllowed(page) => {
+                write!(f, "page {page:?} may not be commented on here")
+            }
+            Rejection::TooManyPages(n) => {
                 write!(f, "there are {n} pages with comments, no more are allowed")
             }
-            Reject::KeyLength(n) => {
+            Rejection::KeyLength(n) => {
                 write!(f, "key is {n} bytes, {KEY_BYTES_MIN} to {KEY_BYTES_MAX} are allowed")
             }
-            Reject::NonceLength(n) => {
+            Rejection::NonceLength(n) => {
                 write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
             }
-            Reject::KeyMissing => write!(f, "key is missing, a like needs one"),
-            Reject::Hidden(id) => write!(f, "comment {id} is taken away for now"),
-            Reject::LikesFull(max, what) => {
+            Rejection::KeyMissing => write!(f, "key is missing, a like needs one"),
+            Rejection::Hidden(id) => write!(f, "comment {id} is taken away for now"),
+            Rejection::LikesFull(max, what) => {
                 write!(f, "{what} already has {max} likes, no more are allowed")
             }
-            Reject::UnknownParent(id) => {
+            Rejection::UnknownParent(id) => {
                 write!(f, "there is no comment {id} on this page to answer")
             }
-            Reject::UnknownComment(id) => write!(f, "there is no comment {id}"),
-            Reject::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
-            Reject::NotModerator => write!(f, "this needs the moderator's token"),
-            Reject::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
-            Reject::NeverPublic(id) => {
+            Rejection::UnknownComment(id) => write!(f, "there is no comment {id}"),
+            Rejection::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
+            Rejection::NotModerator => write!(f, "this needs the moderator's token"),
+            Rejection::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
+            Rejection::NotYetPublic(id) => {
                 write!(f, "comment {id} was never public; delete it, or make it public")
             }
-            Reject::NonceTaken => {
+            Rejection::NonceTaken => {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
             }
-            Reject::Deleted(id) => write!(f, "comment {id} is deleted"),
-            Reject::TooFast { wait, rate: Rate { posts, seconds }, what } => {
+            Rejection::Deleted(id) => write!(f, "comment {id} is deleted"),
+            Rejection::TooFast { wait, rate: Rate { posts, seconds }, what } => {
                 write!(
                     f,
                     "at most {posts} {what} in {seconds} s are allowed, try again in {wait} s"
                 )
             }
-            Reject::SaidBefore(seconds) => {
+            Rejection::Duplicate(seconds) => {
                 write!(
                     f,
                     "you have said exactly this here within the last {seconds} s, once is enough"
                 )
             }
-            Reject::Trapped => write!(f, "website is filled in, and must stay empty"),
-            Reject::TooQuick(wait) => {
+            Rejection::HoneypotFilled => write!(f, "website is filled in, and must stay empty"),
+            Rejection::SubmittedTooSoon(wait) => {
                 write!(f, "that was quicker than anybody writes, try again in {wait} s")
             }
-            Reject::ProofMissing(bits) => write!(
+            Rejection::ProofMissing(bits) => write!(
                 f,
                 "proof is missing or wrong, a proof of work of {bits} bits is asked for; the page makes one where it has JavaScript"
             ),
-            Reject::TooManyFrames(n) => write!(f, "more than {n} messages in a second, slow down"),
-            Reject::StorageFull => write!(f, "storage is full, try again"),
-            Reject::StorageFailed => {
+            Rejection::TooManyFrames(n) => {
+                write!(f, "more than {n} messages in a second, slow down")
+            }
+            Rejection::StorageFull => write!(f, "storage is full, try again"),
+            Rejection::StorageFailed => {
                 write!(f, "storage has failed, comments can't be saved until sayso is restarted")
             }
-            Reject::Stopping => write!(f, "sayso is stopping, try again"),
+            Rejection::Stopping => write!(f, "sayso is stopping, try again"),
         }
     }
 }
 
-impl std::error::Error for Reject {}
+impl std::error::Error for Rejection {}

@@ -1,84 +1,86 @@
-//! What a shard is told, and by which numbers: readers, topics, frames for everyone or for one.
+//! What a shard is told: which readers there are, which topic each follows, and which frames to send.
+//!
+//! Does not know what is in a frame, nor what a topic is about.
 
 use crossbeam_channel::Sender;
 
 use crate::fanout::frame::{CloseCode, Frames};
 
-/// Whom a frame is for: the number of a connection.
+/// A reader: the number of its connection.
 pub type ReaderId = u64;
-/// What a reader listens to; the hub gives the numbers.
+/// What a reader follows; [`Subscribers`](super::subscribers::Subscribers) assigns the numbers.
 pub type Topic = u64;
 
 /// Which frames a reader gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
-    /// Lines with content only.
+    /// Only lines with content.
     Plain,
-    /// Everything of subprotocol `sayso.1`.
+    /// All messages of subprotocol `sayso.1`.
     Full,
 }
 
 impl Tier {
-    /// Of the frames for plain readers and those for all others, the ones for this tier.
+    /// Picks this tier's frames from a pair of plain and full ones.
     pub(super) fn of(self, (plain, full): &(Frames, Frames)) -> &Frames {
         if self == Tier::Plain { plain } else { full }
     }
 }
 
-/// Frames for everyone who listens to a topic; an empty side is for nobody.
+/// Frames for everyone who follows a topic. If one of the two is empty, readers of its tier get nothing.
 #[derive(Debug, Clone)]
-pub struct Parcel {
-    /// To whom.
+pub struct Delivery {
+    /// The topic.
     pub topic: Topic,
-    /// For [`Tier::Plain`].
+    /// Frames for readers of [`Tier::Plain`].
     pub plain: Frames,
-    /// For [`Tier::Full`].
+    /// Frames for readers of [`Tier::Full`].
     pub full: Frames,
 }
 
-/// What a shard is told. From one sender, orders are carried out in their order.
-pub enum Order<S> {
-    /// A new reader; live frames wait until [`Order::Live`].
+/// A command to a shard. Commands from one sender are carried out in the order in which they were sent.
+pub enum ShardCommand<S> {
+    /// Adds a reader. Its live frames are held back until [`ShardCommand::Live`].
     Join {
-        /// Its number.
+        /// The new reader.
         reader: ReaderId,
-        /// Its socket.
+        /// The write side of its socket.
         sink: S,
-        /// The first bytes it is sent, before any frame.
+        /// Bytes that are sent before any frame.
         greeting: Vec<u8>,
-        /// What it listens to.
+        /// The topic that it follows.
         topic: Topic,
         /// Which frames it gets.
         tier: Tier,
     },
-    /// Frames for one reader; `sent` hears when the socket has taken everything that the reader was owed.
+    /// Sends frames to one reader.
     Send {
-        /// To whom.
+        /// The reader.
         reader: ReaderId,
         /// Whole frames.
         frames: Vec<u8>,
-        /// A channel with room for one.
+        /// Notified once the socket has taken everything in the reader's outbox; dropped if it never will. Needs capacity for one.
         sent: Option<Sender<()>>,
     },
-    /// The reader has its history: live frames follow.
+    /// Ends a reader's history: the live frames that were held back follow.
     Live {
-        /// Who.
+        /// The reader.
         reader: ReaderId,
     },
-    /// Frames for everyone.
-    Publish(Vec<Parcel>),
-    /// Send what is left, this close frame if one is given, and shut the write side.
+    /// Sends frames to everyone who follows their topics.
+    Publish(Vec<Delivery>),
+    /// Sends what is left in a reader's outbox, then a close frame, and shuts the write side of its socket.
     Leave {
-        /// Who.
+        /// The reader.
         reader: ReaderId,
-        /// `None`: the close frame has been sent already.
+        /// The close frame, or `None` if one was sent already.
         close: Option<CloseCode>,
     },
-    /// Nobody reads from the reader's socket any more: forget it.
+    /// Forgets a reader: nobody reads from its socket any more.
     Gone {
-        /// Who.
+        /// The reader.
         reader: ReaderId,
     },
-    /// sayso stops: 1001 for everyone.
+    /// Closes all readers with 1001, because sayso stops.
     Goodbye,
 }

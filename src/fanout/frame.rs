@@ -1,36 +1,36 @@
-//! Server frames of RFC 6455 §5.2: unmasked and unfragmented, so one encoded frame serves everybody.
+//! Encodes WebSocket frames from the server (RFC 6455 §5.2): unmasked and unfragmented, so that one encoded frame serves all readers.
 //!
-//! Only bytes: nothing is read here, tungstenite does that.
+//! Pure. Frames from clients are read by tungstenite.
 
-/// Whole encoded frames, shared by everyone they go to.
+/// Whole encoded frames, shared by all readers that get them.
 pub type Frames = std::sync::Arc<[u8]>;
 
-/// FIN and opcode, and the longest form of a length.
+/// One byte for FIN and opcode, one for the length, eight for an extended length.
 const HEADER_BYTES_MAX: usize = 10;
 /// An empty ping (§5.5.2).
 pub const PING: [u8; 2] = [0x89, 0x00];
 
-/// Close codes in use (§7.4.1).
+/// The close codes that sayso sends (§7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCode {
     /// 1001: sayso is stopping.
     Away,
     /// 1002: the peer broke the protocol.
     Protocol,
-    /// 1003: a binary frame.
+    /// 1003: the peer sent a binary frame.
     Unsupported,
-    /// 1007: text that is not UTF-8.
+    /// 1007: the peer sent text that is not UTF-8.
     Invalid,
-    /// 1008: nothing but malformed messages, or a flood of pings.
+    /// 1008: the peer sent too many malformed messages or pings.
     Policy,
-    /// 1009: a message over the limit.
+    /// 1009: the peer sent a message over the limit.
     TooBig,
-    /// 1013: the peer does not keep up; it may come back and resume.
+    /// 1013: the peer reads too slowly; it may reconnect and resume.
     TryAgain,
 }
 
 impl CloseCode {
-    /// The number on the wire and the reason beside it.
+    /// Returns the number on the wire and the reason sent with it.
     fn parts(self) -> (u16, &'static str) {
         match self {
             CloseCode::Away => (1001, "sayso is stopping"),
@@ -44,7 +44,7 @@ impl CloseCode {
     }
 }
 
-/// Bytes that a text frame with a payload of `len` bytes takes at most.
+/// Returns how many bytes a text frame with a payload of `len` bytes takes at most.
 pub fn room_for(len: usize) -> usize {
     len + HEADER_BYTES_MAX
 }
@@ -66,7 +66,7 @@ pub fn text(payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// A close frame.
+/// Encodes a close frame.
 pub fn close(code: CloseCode) -> Vec<u8> {
     let (number, reason) = code.parts();
     let mut frame = vec![0x88, (2 + reason.len()) as u8];
@@ -75,7 +75,8 @@ pub fn close(code: CloseCode) -> Vec<u8> {
     frame
 }
 
-/// Bytes of the first frame in `bytes`, or `None` if it is none or its header is not complete. Only frames made here are understood: unmasked.
+/// Returns the length of the first frame in `bytes`, which must be unmasked, or `None` if `bytes` does not begin with the complete
+/// header of an unfragmented frame.
 pub fn len_of_first(bytes: &[u8]) -> Option<usize> {
     if bytes.first()? & 0x80 == 0 {
         return None;

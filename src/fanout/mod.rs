@@ -1,11 +1,13 @@
-//! The sockets' write side: a shard owns that of its share of the readers and sends the same encoded frames to each.
+//! Writes to WebSockets: each shard is a thread that owns the write side of its share of the sockets and sends the same encoded
+//! frames to all readers of a topic.
 //!
-//! Never waits for a reader: sends don't block, and who does not keep up gets a backlog, then a close frame. Does not know what
-//! is in a frame, nor what a topic is about.
+//! A shard never waits for a reader. A slow reader gets a bounded outbox; when it overflows, the reader is closed with 1013. Does
+//! not know what is in a frame, nor what a topic is about.
 
 mod command;
 pub mod frame;
 pub mod outbox;
+mod reader;
 pub mod subscribers;
 
 use std::{
@@ -14,100 +16,95 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use command::{Order, Parcel, ReaderId, Tier, Topic};
+pub use command::{Delivery, ReaderId, ShardCommand, Tier, Topic};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::{
     fanout::frame::{CloseCode, Frames, PING},
-    fanout::outbox::{Backlog, Flow, Sink},
+    fanout::outbox::{Flow, Outbox, Sink},
+    fanout::reader::Reader,
     util::threads,
 };
 
-/// Server pings keep proxies from closing a quiet connection; they and their pongs are what "nothing heard" is measured by.
+/// How often every reader is pinged. This keeps proxies from closing a quiet connection, and the pong shows that the peer is alive.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
-/// How long a reader that is being closed may take to read what is left and to answer.
-pub const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// Likewise, where sayso stops: it must have ended within 5 s.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
-/// When a socket that was full is tried again: a reader on a slow line waits this much longer, at 200 wake-ups a second.
+/// How long a reader that is being closed may take to read what is left and to answer the close frame.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same while sayso stops, which must take less than 5 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often full sockets are tried again. A reader on a slow connection waits up to this much longer; the shard wakes up 200 times a
+/// second meanwhile.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
-/// Orders that may wait for a shard. Enough for a turn's joins and posts; the hub waits when it is full, so memory is bounded.
-pub const INBOX_ORDERS_MAX: usize = 4_096;
-/// Orders taken before anything is sent, so that a flood can't delay sending for ever.
-const TURN_ORDERS_MAX: usize = 1_024;
-/// Bytes joined into one send for everybody, well below a socket's send buffer.
-const TURN_BYTES_MAX: usize = 128 * 1024;
+/// Commands in a shard's inbox: enough for the joins and posts of one of the hub's batches. The hub waits when the inbox is full, so
+/// memory is bounded.
+pub const SHARD_INBOX_COMMANDS_MAX: usize = 4_096;
+/// Commands that are taken in before anything is sent, so that a flood of them can't delay sending for ever.
+const BATCH_COMMANDS_MAX: usize = 1_024;
+/// Bytes of a topic's frames that are joined into one send, well below a socket's send buffer.
+const BATCH_BYTES_MAX: usize = 128 * 1024;
 
-/// One fan-out thread's state.
+/// The state of one fan-out thread. Readers are kept in slots, so that a topic can list them by number.
 pub struct Shard<S> {
+    /// The slot of each reader.
     readers: HashMap<ReaderId, usize>,
     slots: Vec<Option<Reader<S>>>,
-    free: Vec<usize>,
-    topics: HashMap<Topic, Listeners>,
-    /// Topics with something fresh in this turn.
+    free_slots: Vec<usize>,
+    topics: HashMap<Topic, TopicReaders>,
+    /// Topics with pending frames.
     dirty: Vec<Topic>,
-    /// Readers with something of their own in this turn.
+    /// Slots of readers with frames of their own to send.
     touched: Vec<usize>,
-    /// Readers whose socket was full.
-    late: Vec<usize>,
+    /// Slots of readers whose socket was full.
+    blocked: Vec<usize>,
+    /// Readers that are being closed, and when they are cut off.
     closing: Vec<(Instant, ReaderId)>,
-    /// Bytes that wait in all shards.
-    waiting: Arc<AtomicUsize>,
+    /// Unsent bytes in the outboxes of all shards.
+    total_bytes: Arc<AtomicUsize>,
+    /// A buffer for [`Outbox::flush`].
     scratch: Vec<u8>,
     next_retry: Instant,
 }
 
-struct Reader<S> {
-    id: ReaderId,
-    topic: Topic,
-    /// Position in its topic's list.
-    listed_at: usize,
-    tier: Tier,
-    backlog: Backlog<S>,
-    /// How many of the topic's fresh parcels are in the backlog already.
-    taken: usize,
-    is_late: bool,
-    is_closing: bool,
-}
-
+/// The readers of a topic, and the frames that they are to be sent next.
 #[derive(Default)]
-struct Listeners {
+struct TopicReaders {
     slots: Vec<usize>,
-    fresh: Vec<(Frames, Frames)>,
-    fresh_bytes: usize,
+    /// Frames for plain readers and for full ones.
+    pending: Vec<(Frames, Frames)>,
+    pending_bytes: usize,
 }
 
 impl<S: Sink> Shard<S> {
-    /// A shard without readers; `waiting` is shared by all shards.
-    pub fn new(waiting: Arc<AtomicUsize>) -> Shard<S> {
+    /// Makes a shard without readers. `total_bytes` is shared by all shards.
+    pub fn new(total_bytes: Arc<AtomicUsize>) -> Shard<S> {
         Shard {
             readers: HashMap::new(),
             slots: Vec::new(),
-            free: Vec::new(),
+            free_slots: Vec::new(),
             topics: HashMap::new(),
             dirty: Vec::new(),
             touched: Vec::new(),
-            late: Vec::new(),
+            blocked: Vec::new(),
             closing: Vec::new(),
-            waiting,
+            total_bytes,
             scratch: Vec::new(),
             next_retry: Instant::now(),
         }
     }
 
-    /// Carries out orders until nobody is left who could give one.
-    pub fn run(mut self, inbox: Receiver<Order<S>>) {
+    /// Carries out commands until all senders of the inbox are dropped.
+    pub fn run(mut self, inbox: Receiver<ShardCommand<S>>) {
         let mut next_ping = Instant::now() + PING_INTERVAL;
         loop {
-            let wait = if self.late.is_empty() && self.closing.is_empty() {
+            let wait = if self.blocked.is_empty() && self.closing.is_empty() {
                 next_ping.saturating_duration_since(Instant::now())
             } else {
                 RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
                 Ok(first) => {
-                    let orders = threads::after_others(first, &inbox);
-                    self.turn(&mut orders.take(TURN_ORDERS_MAX));
+                    let commands = threads::drain_after_yield(first, &inbox);
+                    self.turn(&mut commands.take(BATCH_COMMANDS_MAX));
                 }
                 Err(RecvTimeoutError::Timeout) => self.turn(&mut std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -115,7 +112,7 @@ impl<S: Sink> Shard<S> {
             let now = Instant::now();
             if now >= self.next_retry {
                 self.next_retry = now + RETRY_INTERVAL;
-                self.retry_late();
+                self.retry_blocked();
                 self.close_overdue(now);
             }
             if now >= next_ping {
@@ -125,50 +122,50 @@ impl<S: Sink> Shard<S> {
         }
     }
 
-    /// Takes orders in, then sends: one send per reader for everything that has queued up.
-    pub fn turn(&mut self, orders: &mut dyn Iterator<Item = Order<S>>) {
-        for order in orders {
-            self.take(order);
+    /// Carries out a batch of commands, then sends: one send per reader for all frames of the batch.
+    pub fn turn(&mut self, commands: &mut dyn Iterator<Item = ShardCommand<S>>) {
+        for command in commands {
+            self.execute(command);
         }
         self.deliver();
     }
 
-    fn take(&mut self, order: Order<S>) {
-        match order {
-            Order::Join { reader, sink, greeting, topic, tier } => {
+    fn execute(&mut self, command: ShardCommand<S>) {
+        match command {
+            ShardCommand::Join { reader, sink, greeting, topic, tier } => {
                 self.join(reader, sink, greeting, topic, tier)
             }
-            Order::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
-            Order::Live { reader } => self.make_live(reader),
-            Order::Publish(parcels) => self.publish(parcels),
-            Order::Leave { reader, close } => self.leave(reader, close, CLOSE_PATIENCE),
-            Order::Gone { reader } => self.forget(reader),
-            Order::Goodbye => {
+            ShardCommand::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
+            ShardCommand::Live { reader } => self.make_live(reader),
+            ShardCommand::Publish(deliveries) => self.publish(deliveries),
+            ShardCommand::Leave { reader, close } => self.leave(reader, close, CLOSE_TIMEOUT),
+            ShardCommand::Gone { reader } => self.forget(reader),
+            ShardCommand::Goodbye => {
                 let everyone: Vec<_> = self.readers.keys().copied().collect();
                 everyone
                     .into_iter()
-                    .for_each(|reader| self.leave(reader, Some(CloseCode::Away), GOODBYE_PATIENCE));
+                    .for_each(|reader| self.leave(reader, Some(CloseCode::Away), STOP_TIMEOUT));
             }
         }
     }
 
     fn join(&mut self, id: ReaderId, sink: S, greeting: Vec<u8>, topic: Topic, tier: Tier) {
-        let slot = self.free.pop().unwrap_or(self.slots.len());
-        let listeners = self.topics.entry(topic).or_default();
-        let listed_at = listeners.slots.len();
-        listeners.slots.push(slot);
-        // What is fresh in this turn was published before the reader joined: its history has it.
-        let taken = listeners.fresh.len();
-        let mut backlog = Backlog::new(sink, self.waiting.clone());
-        backlog.push(greeting.into());
+        let slot = self.free_slots.pop().unwrap_or(self.slots.len());
+        let topic_readers = self.topics.entry(topic).or_default();
+        let topic_index = topic_readers.slots.len();
+        topic_readers.slots.push(slot);
+        // What is pending now was published before the reader joined, so it is in the reader's history.
+        let queued = topic_readers.pending.len();
+        let mut outbox = Outbox::new(sink, self.total_bytes.clone());
+        outbox.push(greeting.into());
         let reader = Reader {
             id,
             topic,
-            listed_at,
+            topic_index,
             tier,
-            backlog,
-            taken,
-            is_late: false,
+            outbox,
+            queued,
+            is_blocked: false,
             is_closing: false,
         };
         if slot == self.slots.len() {
@@ -186,77 +183,78 @@ impl<S: Sink> Shard<S> {
         if reader.is_closing {
             return;
         }
-        reader.backlog.push(frames);
-        reader.backlog.tell_when_sent(sent);
+        reader.outbox.push(frames);
+        reader.outbox.notify_when_sent(sent);
         self.touched.push(slot);
     }
 
     fn make_live(&mut self, id: ReaderId) {
         let Some(slot) = self.catch_up(id) else { return };
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
-        reader.backlog.go_live();
+        reader.outbox.go_live();
         self.touched.push(slot);
     }
 
-    fn publish(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels {
-            let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
-            if listeners.fresh_bytes + parcel.full.len() > TURN_BYTES_MAX
-                && !listeners.fresh.is_empty()
+    fn publish(&mut self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            let Some(topic_readers) = self.topics.get_mut(&delivery.topic) else { continue };
+            if topic_readers.pending_bytes + delivery.full.len() > BATCH_BYTES_MAX
+                && !topic_readers.pending.is_empty()
             {
                 self.deliver();
             }
-            // Its last listener may have gone in this turn.
-            let Some(listeners) = self.topics.get_mut(&parcel.topic) else { continue };
-            if listeners.fresh.is_empty() {
-                self.dirty.push(parcel.topic);
+            // Delivering may have removed the topic, if its last reader has gone.
+            let Some(topic_readers) = self.topics.get_mut(&delivery.topic) else { continue };
+            if topic_readers.pending.is_empty() {
+                self.dirty.push(delivery.topic);
             }
-            listeners.fresh_bytes += parcel.full.len();
-            listeners.fresh.push((parcel.plain, parcel.full));
+            topic_readers.pending_bytes += delivery.full.len();
+            topic_readers.pending.push((delivery.plain, delivery.full));
         }
     }
 
-    fn leave(&mut self, id: ReaderId, close: Option<CloseCode>, patience: Duration) {
+    fn leave(&mut self, id: ReaderId, close: Option<CloseCode>, timeout: Duration) {
         let Some(slot) = self.catch_up(id) else { return };
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
         if reader.is_closing {
             return;
         }
         if let Some(code) = close {
-            reader.backlog.push_last(frame::close(code).into());
+            reader.outbox.push_last(frame::close(code).into());
         }
         reader.is_closing = true;
-        self.closing.push((Instant::now() + patience, id));
+        self.closing.push((Instant::now() + timeout, id));
         self.touched.push(slot);
     }
 
     fn forget(&mut self, id: ReaderId) {
         let Some(slot) = self.readers.remove(&id) else { return };
         let Some(mut reader) = self.slots[slot].take() else { return };
-        // The answer to a close frame may still be here.
-        reader.backlog.flush(&mut self.scratch);
-        self.free.push(slot);
-        let listeners = self.topics.get_mut(&reader.topic).expect("a reader's topic is there");
-        listeners.slots.swap_remove(reader.listed_at);
-        if let Some(&moved) = listeners.slots.get(reader.listed_at) {
-            self.slots[moved].as_mut().expect("a listed reader has a slot").listed_at =
-                reader.listed_at;
+        // The answer to the peer's close frame may still be in the outbox.
+        reader.outbox.flush(&mut self.scratch);
+        self.free_slots.push(slot);
+        let topic_readers = self.topics.get_mut(&reader.topic).expect("a reader's topic is there");
+        topic_readers.slots.swap_remove(reader.topic_index);
+        if let Some(&moved) = topic_readers.slots.get(reader.topic_index) {
+            self.slots[moved].as_mut().expect("a listed reader has a slot").topic_index =
+                reader.topic_index;
         }
-        if listeners.slots.is_empty() && listeners.fresh.is_empty() {
+        if topic_readers.slots.is_empty() && topic_readers.pending.is_empty() {
             self.topics.remove(&reader.topic);
         }
     }
 
-    /// Puts what the reader's topic has fresh into its backlog, so that something of its own can follow in order.
+    /// Queues the topic's pending frames in a reader's outbox, so that frames of its own can follow in order. Returns its slot.
     fn catch_up(&mut self, id: ReaderId) -> Option<usize> {
         let slot = *self.readers.get(&id)?;
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
-        let fresh = &self.topics[&reader.topic].fresh;
-        reader.queue(&fresh[reader.taken..]);
-        reader.taken = fresh.len();
+        let pending = &self.topics[&reader.topic].pending;
+        reader.queue(&pending[reader.queued..]);
+        reader.queued = pending.len();
         Some(slot)
     }
 
+    /// Sends all pending frames, then the readers' own.
     fn deliver(&mut self) {
         for topic in std::mem::take(&mut self.dirty) {
             self.deliver_topic(topic);
@@ -267,25 +265,25 @@ impl<S: Sink> Shard<S> {
     }
 
     fn deliver_topic(&mut self, topic: Topic) {
-        let listeners = self.topics.get_mut(&topic).expect("a dirty topic is there");
-        let fresh = std::mem::take(&mut listeners.fresh);
-        listeners.fresh_bytes = 0;
-        let plain = joined(fresh.iter().map(|(plain, _)| plain));
-        let full = match fresh.iter().all(|(plain, full)| Arc::ptr_eq(plain, full)) {
+        let topic_readers = self.topics.get_mut(&topic).expect("a dirty topic is there");
+        let pending = std::mem::take(&mut topic_readers.pending);
+        topic_readers.pending_bytes = 0;
+        let plain = joined(pending.iter().map(|(plain, _)| plain));
+        let full = match pending.iter().all(|(plain, full)| Arc::ptr_eq(plain, full)) {
             true => plain.clone(),
-            false => joined(fresh.iter().map(|(_, full)| full)),
+            false => joined(pending.iter().map(|(_, full)| full)),
         };
-        let whole = [(plain, full)];
-        let slots = std::mem::take(&mut listeners.slots);
+        let joined_frames = [(plain, full)];
+        let slots = std::mem::take(&mut topic_readers.slots);
         for &slot in &slots {
             let reader = self.slots[slot].as_mut().expect("a listed reader has a slot");
-            let rest = match std::mem::take(&mut reader.taken) {
-                0 => &whole[..],
-                taken => &fresh[taken..],
+            let rest = match std::mem::take(&mut reader.queued) {
+                0 => &joined_frames[..],
+                queued => &pending[queued..],
             };
-            match reader.pass(rest) {
+            match reader.try_send(rest) {
                 Some(Flow::Clear) => {}
-                Some(Flow::Blocked) => self.late.push(slot),
+                Some(Flow::Blocked) => self.blocked.push(slot),
                 None => {
                     reader.queue(rest);
                     self.flush(slot);
@@ -294,37 +292,38 @@ impl<S: Sink> Shard<S> {
         }
         match slots.is_empty() {
             true => drop(self.topics.remove(&topic)),
-            false => self.topics.get_mut(&topic).expect("it was there").slots = slots,
+            false => self.topics.get_mut(&topic).expect("a dirty topic is there").slots = slots,
         }
     }
 
-    /// Sends what waits for a reader, unless its socket is known to be full.
+    /// Sends what is in a reader's outbox, unless its socket is known to be full.
     fn flush(&mut self, slot: usize) {
         let Some(reader) = self.slots[slot].as_mut() else { return };
-        if !reader.is_late && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked
+        if !reader.is_blocked
+            && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked
         {
-            reader.is_late = true;
-            self.late.push(slot);
+            reader.is_blocked = true;
+            self.blocked.push(slot);
         }
     }
 
-    fn retry_late(&mut self) {
-        for slot in std::mem::take(&mut self.late) {
-            // A slot that was given to another reader meanwhile may be listed twice.
-            if let Some(reader) = self.slots[slot].as_mut().filter(|reader| reader.is_late) {
-                reader.is_late = false;
+    fn retry_blocked(&mut self) {
+        for slot in std::mem::take(&mut self.blocked) {
+            // A slot is listed twice if its reader has gone and the next one was blocked too.
+            if let Some(reader) = self.slots[slot].as_mut().filter(|reader| reader.is_blocked) {
+                reader.is_blocked = false;
                 self.flush(slot);
             }
         }
     }
 
-    /// Who has not gone by now is shut out; its reading thread then ends and says [`Order::Gone`].
+    /// Cuts off the readers whose time to close is over. Their reading threads then end and send [`ShardCommand::Gone`].
     fn close_overdue(&mut self, now: Instant) {
         let (readers, slots) = (&self.readers, &mut self.slots);
         self.closing.retain(|&(deadline, id)| {
             let Some(&slot) = readers.get(&id) else { return false };
             if now >= deadline {
-                slots[slot].as_mut().expect("a known reader has a slot").backlog.abort();
+                slots[slot].as_mut().expect("a known reader has a slot").outbox.abort();
             }
             now < deadline
         });
@@ -334,47 +333,14 @@ impl<S: Sink> Shard<S> {
         let ping: Frames = PING.into();
         for slot in 0..self.slots.len() {
             if let Some(reader) = self.slots[slot].as_mut().filter(|reader| !reader.is_closing) {
-                reader.backlog.push(ping.clone());
+                reader.outbox.push(ping.clone());
                 self.flush(slot);
             }
         }
     }
 }
 
-impl<S: Sink> Reader<S> {
-    /// As [`Backlog::pass_live`], where there is one thing to pass.
-    fn pass(&mut self, fresh: &[(Frames, Frames)]) -> Option<Flow> {
-        let [both] = fresh else { return None };
-        let flow = if self.is_closing { None } else { self.backlog.pass_live(self.tier.of(both)) };
-        self.is_late |= flow == Some(Flow::Blocked);
-        flow
-    }
-
-    fn queue(&mut self, fresh: &[(Frames, Frames)]) {
-        for both in fresh.iter().filter(|_| !self.is_closing) {
-            self.backlog.push_live(self.tier.of(both));
-        }
-    }
-
-    fn advance(&mut self, scratch: &mut Vec<u8>, closing: &mut Vec<(Instant, ReaderId)>) -> Flow {
-        let gives_up = |reader: &Self| reader.backlog.has_overflown() && !reader.is_closing;
-        let mut flow = Flow::Blocked;
-        if !gives_up(self) {
-            flow = self.backlog.flush(scratch);
-        }
-        if gives_up(self) {
-            self.is_closing = true;
-            closing.push((Instant::now() + CLOSE_PATIENCE, self.id));
-            self.backlog.give_up(frame::close(CloseCode::TryAgain).into());
-            flow = self.backlog.flush(scratch);
-        }
-        if flow == Flow::Clear && self.is_closing {
-            self.backlog.end();
-        }
-        flow
-    }
-}
-
+/// Joins frames; a single one is shared, not copied.
 fn joined<'a>(mut parts: impl ExactSizeIterator<Item = &'a Frames>) -> Frames {
     if parts.len() == 1 {
         return parts.next().expect("there is one").clone();

@@ -1,7 +1,7 @@
-//! What one reader is still owed, and the socket it goes to.
+//! The outbox of one reader: the frames that its socket has not taken yet.
 //!
-//! Bounded: a backlog over [`OUTBOX_BYTES_MAX`], or all of them over [`OUTBOXES_BYTES_MAX`], is an overflow; who owns the backlog
-//! then gives up on the reader. Knows frames only as far as where one ends.
+//! Bounded: it overflows when it holds more than [`OUTBOX_BYTES_MAX`], or when all outboxes together hold more than
+//! [`OUTBOXES_BYTES_MAX`]. The shard then closes the reader. Knows nothing of a frame but where it ends.
 
 use std::{
     collections::VecDeque,
@@ -18,22 +18,22 @@ use rustix::net::{SendFlags, send};
 
 use crate::fanout::frame::{self, Frames};
 
-/// What may wait for one reader, behind the 128 KiB that its socket takes: a few seconds of a busy page on a bad line.
+/// Bytes in one outbox, beyond the 128 KiB that the socket buffers: a few seconds of a busy page on a bad connection.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
-/// What may wait for all readers.
+/// Bytes in all outboxes together.
 pub const OUTBOXES_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Small frames are copied together up to here, so that one send takes them.
+/// Bytes of small frames that are copied together for one send.
 const GATHER_BYTES_MAX: usize = 64 * 1024;
 
-/// The write side of a socket, which never waits.
+/// The write side of a socket. It never blocks.
 pub trait Sink {
-    /// Takes some of `bytes`.
+    /// Sends some of `bytes` and returns how many.
     ///
     /// # Errors
-    /// `WouldBlock` where there is no room now; any other error is the end.
+    /// `WouldBlock` if the socket takes nothing now; after any other error it never will.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// No more is written, or with [`Shutdown::Both`] also no more read.
+    /// Shuts the write side, or with [`Shutdown::Both`] both sides.
     fn shut(&self, how: Shutdown);
 }
 
@@ -42,69 +42,72 @@ impl Sink for Arc<TcpStream> {
         loop {
             match send(&**self, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Err(rustix::io::Errno::INTR) => {}
-                done => return Ok(done?),
+                result => return Ok(result?),
             }
         }
     }
 
     fn shut(&self, how: Shutdown) {
-        // A peer that has gone already is no error.
+        // The peer may have gone already, which is no error.
         let _ = self.shutdown(how);
     }
 }
 
-/// How far a flush came.
+/// Whether an outbox was emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Nothing waits.
+    /// Nothing is left to send.
     Clear,
     /// The socket is full.
     Blocked,
 }
 
-/// See the [module](self).
-pub struct Backlog<S> {
+/// Frames for one reader, and the socket they go to.
+pub struct Outbox<S> {
     sink: S,
     queue: VecDeque<Frames>,
-    /// While the reader joins: live frames that wait behind its history.
+    /// Live frames that are held back while the reader gets its history.
     held: Option<Vec<Frames>>,
-    /// Bytes of the first in `queue` that are sent.
+    /// How many bytes of the first frames in `queue` are sent.
     sent: usize,
-    /// Bytes that wait, in `queue` and `held`.
+    /// Unsent bytes in `queue` and `held`.
     bytes: usize,
-    /// The socket took less than it was given.
+    /// Whether the socket took less than it was given.
     blocked: bool,
-    waiting_in_all: Arc<AtomicUsize>,
-    listener: Option<Sender<()>>,
-    overflown: bool,
+    /// Unsent bytes in all outboxes.
+    total_bytes: Arc<AtomicUsize>,
+    /// Notified when the queue is empty.
+    on_sent: Option<Sender<()>>,
+    overflowed: bool,
+    /// Whether the write side of the socket is shut.
     ended: bool,
 }
 
-impl<S: Sink> Backlog<S> {
-    /// An empty one that holds live frames back; `waiting_in_all` counts the bytes of all backlogs.
-    pub fn new(sink: S, waiting_in_all: Arc<AtomicUsize>) -> Backlog<S> {
-        Backlog {
+impl<S: Sink> Outbox<S> {
+    /// Makes an empty outbox that holds live frames back. `total_bytes` counts the bytes of all outboxes.
+    pub fn new(sink: S, total_bytes: Arc<AtomicUsize>) -> Outbox<S> {
+        Outbox {
             sink,
             queue: VecDeque::new(),
             held: Some(Vec::new()),
             sent: 0,
             bytes: 0,
             blocked: false,
-            waiting_in_all,
-            listener: None,
-            overflown: false,
+            total_bytes,
+            on_sent: None,
+            overflowed: false,
             ended: false,
         }
     }
 
-    /// Adds whole frames that are the reader's own.
+    /// Appends whole frames that are for this reader only.
     pub fn push(&mut self, frames: Frames) {
-        if self.admits(&frames) {
+        if self.reserve(&frames) {
             self.queue.push_back(frames);
         }
     }
 
-    /// Adds the last that a reader is sent, whatever waits before it.
+    /// Appends the last frames that a reader is sent. They don't count towards an overflow.
     pub fn push_last(&mut self, frames: Frames) {
         if !self.ended && !frames.is_empty() {
             self.count(frames.len());
@@ -112,9 +115,9 @@ impl<S: Sink> Backlog<S> {
         }
     }
 
-    /// Adds whole frames that everyone gets: behind the history, if that is still to come.
+    /// Appends whole frames that everyone gets. They are held back while the reader gets its history.
     pub fn push_live(&mut self, frames: &Frames) {
-        if self.admits(frames) {
+        if self.reserve(frames) {
             match &mut self.held {
                 Some(held) => held.push(frames.clone()),
                 None => self.queue.push_back(frames.clone()),
@@ -122,11 +125,12 @@ impl<S: Sink> Backlog<S> {
         }
     }
 
-    /// Sends whole frames that everyone gets without putting them into the queue, as can be done for a reader that keeps up: no counting,
-    /// no copy of the handle. What the socket does not take waits. `None`: something waits before these or was dropped.
-    pub fn pass_live(&mut self, frames: &Frames) -> Option<Flow> {
-        let waits = !self.queue.is_empty() || self.held.is_some();
-        if waits || self.overflown || self.ended || frames.is_empty() {
+    /// Sends whole frames that everyone gets, without queueing them first: for a reader that keeps up this saves counting and
+    /// a copy of the handle. What the socket does not take is queued. Returns `None` and does nothing if other frames come first or if
+    /// the outbox has overflowed or ended.
+    pub fn try_send(&mut self, frames: &Frames) -> Option<Flow> {
+        let others_come_first = !self.queue.is_empty() || self.held.is_some();
+        if others_come_first || self.overflowed || self.ended || frames.is_empty() {
             return None;
         }
         let taken = match self.sink.send(frames) {
@@ -145,59 +149,60 @@ impl<S: Sink> Backlog<S> {
         Some(Flow::Blocked)
     }
 
-    /// The history is pushed: what was held follows it.
+    /// Ends the history: queues the live frames that were held back.
     pub fn go_live(&mut self) {
         self.queue.extend(self.held.take().unwrap_or_default());
     }
 
-    /// Counts `frames`, unless they are too many. A reader whose socket takes what it is given may get more at once.
-    fn admits(&mut self, frames: &Frames) -> bool {
-        let waits = self.blocked || self.held.is_some();
-        let is_much = |now: usize, limit| now + frames.len() > limit;
-        self.overflown |= waits
-            && (is_much(self.bytes, OUTBOX_BYTES_MAX)
-                || is_much(self.waiting_in_all.load(Relaxed), OUTBOXES_BYTES_MAX));
-        let admitted = !self.ended && !self.overflown && !frames.is_empty();
-        if admitted {
+    /// Counts `frames` and returns `true`, unless they make the outbox overflow. Frames that nothing keeps from being sent at once may
+    /// exceed the limits.
+    fn reserve(&mut self, frames: &Frames) -> bool {
+        let must_wait = self.blocked || self.held.is_some();
+        let exceeds = |bytes: usize, limit| bytes + frames.len() > limit;
+        self.overflowed |= must_wait
+            && (exceeds(self.bytes, OUTBOX_BYTES_MAX)
+                || exceeds(self.total_bytes.load(Relaxed), OUTBOXES_BYTES_MAX));
+        let accepted = !self.ended && !self.overflowed && !frames.is_empty();
+        if accepted {
             self.count(frames.len());
         }
-        admitted
+        accepted
     }
 
-    /// `listener` hears when everything pushed so far is sent, or never will be by being dropped.
-    pub fn tell_when_sent(&mut self, listener: Option<Sender<()>>) {
-        if listener.is_some() {
-            self.listener = listener;
+    /// Notifies `on_sent` once everything in the queue is sent, or drops it if that will never happen.
+    pub fn notify_when_sent(&mut self, on_sent: Option<Sender<()>>) {
+        if on_sent.is_some() {
+            self.on_sent = on_sent;
         }
     }
 
-    /// Whether more waits than may.
-    pub fn has_overflown(&self) -> bool {
-        self.overflown
+    /// Whether a limit was exceeded.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
-    /// Sends as much as the socket takes.
+    /// Sends as much as the socket takes. `scratch` is reused between calls.
     pub fn flush(&mut self, scratch: &mut Vec<u8>) -> Flow {
         while !self.queue.is_empty() {
             match self.send_some(scratch) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.blocked = true;
-                    self.overflown |= self.bytes > OUTBOX_BYTES_MAX
-                        || self.waiting_in_all.load(Relaxed) > OUTBOXES_BYTES_MAX;
+                    self.overflowed |= self.bytes > OUTBOX_BYTES_MAX
+                        || self.total_bytes.load(Relaxed) > OUTBOXES_BYTES_MAX;
                     return Flow::Blocked;
                 }
                 Err(_) => self.abort(),
             }
         }
         self.blocked = false;
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.try_send(());
+        if let Some(on_sent) = self.on_sent.take() {
+            let _ = on_sent.try_send(());
         }
         Flow::Clear
     }
 
-    /// One send; `false` if the socket takes no more.
+    /// Sends once. Returns `false` if the socket is full.
     fn send_some(&mut self, scratch: &mut Vec<u8>) -> io::Result<bool> {
         let first = &self.queue[0][self.sent..];
         let gathered = if self.queue.len() > 1 && first.len() < GATHER_BYTES_MAX {
@@ -213,17 +218,18 @@ impl<S: Sink> Backlog<S> {
         } else {
             first
         };
-        let wanted = gathered.len();
+        let len = gathered.len();
         match self.sink.send(gathered) {
             Ok(taken) => {
                 self.consume(taken);
-                Ok(taken == wanted)
+                Ok(taken == len)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         }
     }
 
+    /// Removes bytes that the socket has taken from the queue.
     fn consume(&mut self, taken: usize) {
         self.uncount(taken);
         let mut left = self.sent + taken;
@@ -233,11 +239,11 @@ impl<S: Sink> Backlog<S> {
         self.sent = left;
     }
 
-    /// Keeps the frame that is sent in part, drops all others, and appends `close`.
-    pub fn give_up(&mut self, close: Frames) {
+    /// Drops all frames except the one that is partly sent, and appends `close`.
+    pub fn drop_for_close(&mut self, close: Frames) {
         let rest = self.rest_of_partial_frame();
         self.clear();
-        (self.overflown, self.blocked) = (false, false);
+        (self.overflowed, self.blocked) = (false, false);
         self.push_last(rest.into());
         self.push_last(close);
     }
@@ -246,21 +252,21 @@ impl<S: Sink> Backlog<S> {
         let Some(first) = self.queue.front().filter(|_| self.sent > 0) else { return Vec::new() };
         let mut end = 0;
         while end < self.sent {
-            // Only a greeting is no frame; it is then sent to its end.
+            // Only a greeting is not a frame; all of it is sent.
             end += frame::len_of_first(&first[end..]).unwrap_or(first.len());
         }
         first[self.sent..end.min(first.len())].to_vec()
     }
 
-    /// No more is sent: what the peer still says is read by whoever reads.
-    pub fn end(&mut self) {
+    /// Shuts the write side of the socket; the reading thread still reads what the peer sends.
+    pub fn shutdown_write(&mut self) {
         if !self.ended {
             self.ended = true;
             self.sink.shut(Shutdown::Write);
         }
     }
 
-    /// Away with everything; the reading thread sees the end of the stream.
+    /// Drops all frames and shuts both sides of the socket; the reading thread then sees the end of the stream.
     pub fn abort(&mut self) {
         self.clear();
         self.ended = true;
@@ -270,24 +276,24 @@ impl<S: Sink> Backlog<S> {
     fn clear(&mut self) {
         self.queue.clear();
         self.held = None;
-        self.listener = None;
+        self.on_sent = None;
         self.sent = 0;
         self.uncount(self.bytes);
     }
 
     fn count(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.waiting_in_all.fetch_add(bytes, Relaxed);
+        self.total_bytes.fetch_add(bytes, Relaxed);
     }
 
     fn uncount(&mut self, bytes: usize) {
         self.bytes -= bytes;
-        self.waiting_in_all.fetch_sub(bytes, Relaxed);
+        self.total_bytes.fetch_sub(bytes, Relaxed);
     }
 }
 
-impl<S> Drop for Backlog<S> {
+impl<S> Drop for Outbox<S> {
     fn drop(&mut self) {
-        self.waiting_in_all.fetch_sub(self.bytes, Relaxed);
+        self.total_bytes.fetch_sub(self.bytes, Relaxed);
     }
 }

@@ -1,6 +1,6 @@
-//! Who follows what: readers, their pages, what they are told about each other.
+//! Which reader follows what, and what readers are told about each other: how many there are, who is typing, likes and counts.
 //!
-//! Owns the way to the shards. Does not know the log, nor what a line says.
+//! Owns the senders to the shards. Does not know the log, nor what a line says.
 
 use std::{
     borrow::Cow,
@@ -14,23 +14,25 @@ use crate::{
     comment::Author,
     comment::server_message::{Counts, ServerMessage},
     fanout::frame::{self, Frames},
-    fanout::{Order, Parcel, ReaderId, Tier, Topic},
+    fanout::{Delivery, ReaderId, ShardCommand, Tier, Topic},
 };
 
-/// Comments whose hearts one message tells; the rest waits a second. 20 KB, far inside a reader's backlog.
-const LIKES_TOLD_MAX: usize = 1_000;
+/// Comments in one message about likes; the others follow a second later. 1,000 are 20 KB, far below the limit of an outbox.
+const LIKES_A_MESSAGE_MAX: usize = 1_000;
 
-/// Everyone who listens.
-pub struct Audience<S> {
-    shards: Vec<Sender<Order<S>>>,
+/// All readers, and the shards that write to them.
+pub struct Subscribers<S> {
+    shards: Vec<Sender<ShardCommand<S>>>,
     readers: HashMap<ReaderId, Reader>,
+    /// Pages that have readers.
     pages: HashMap<Box<str>, Page>,
-    /// Pages whose number of readers was not told yet.
-    crowds: HashSet<Box<str>>,
+    /// Pages with news for [`Subscribers::tell_changes`].
+    dirty_pages: HashSet<Box<str>>,
+    /// Readers that follow the number of comments on each page.
     watchers: HashMap<Box<str>, HashSet<ReaderId>>,
-    /// Pages whose number of comments was not told yet.
-    counted: HashSet<Box<str>>,
-    next_topic: Topic,
+    /// Watched pages whose number of comments has changed.
+    dirty_counts: HashSet<Box<str>>,
+    last_topic: Topic,
 }
 
 struct Reader {
@@ -39,37 +41,40 @@ struct Reader {
 }
 
 enum Follows {
+    /// The comments on a page.
     Page(Box<str>),
+    /// The numbers of comments on some pages.
     Counts(HashSet<Box<str>>),
 }
 
+/// A page that has readers.
 struct Page {
     topic: Topic,
     readers: u32,
-    /// Per shard, so that a shard without readers of a page is not woken for it.
-    per_shard: Vec<u32>,
-    /// What was told last.
-    told: u32,
-    /// Somebody's typing was told in this second.
-    typing_told: bool,
-    /// Comments whose number of hearts was not told yet.
+    /// Number of readers by shard, so that a shard without readers of a page is not woken for it.
+    readers_by_shard: Vec<u32>,
+    /// The number of readers that was announced last.
+    announced_readers: u32,
+    /// Whether somebody's typing was announced in this second.
+    typing_announced: bool,
+    /// Comments whose number of likes has changed.
     liked: HashSet<u64>,
 }
 
-/// The lines of one batch for one page, framed.
-struct Bundle<'p> {
+/// The lines of one batch for one page, as frames.
+struct PageFrames<'p> {
     page: &'p Page,
     full: Vec<u8>,
-    /// `None` as long as it is the same.
+    /// `None` as long as plain readers get the same as full ones.
     plain: Option<Vec<u8>>,
 }
 
-impl<'p> Bundle<'p> {
-    fn of(page: &'p Page, line: &[u8], has_content: bool) -> Bundle<'p> {
-        let mut bundle =
-            Bundle { page, full: Vec::with_capacity(frame::room_for(line.len())), plain: None };
-        bundle.push(line, has_content);
-        bundle
+impl<'p> PageFrames<'p> {
+    fn of(page: &'p Page, line: &[u8], has_content: bool) -> PageFrames<'p> {
+        let mut frames =
+            PageFrames { page, full: Vec::with_capacity(frame::room_for(line.len())), plain: None };
+        frames.push(line, has_content);
+        frames
     }
 
     fn push(&mut self, line: &[u8], has_content: bool) {
@@ -83,41 +88,41 @@ impl<'p> Bundle<'p> {
     }
 }
 
-/// A line that everyone on a page gets.
-pub struct Fresh<'a> {
-    /// Which page.
+/// A line that all readers of a page get.
+pub struct Published<'a> {
+    /// The page.
     pub page: &'a str,
-    /// From `{` to `}`.
+    /// The line, from `{` to `}`.
     pub line: Cow<'a, [u8]>,
-    /// Plain clients get only lines with content.
+    /// Whether the line has content. Plain readers get only such lines.
     pub has_content: bool,
 }
 
-impl<S> Audience<S> {
-    /// Nobody, yet; `shards` take readers by their number.
-    pub fn new(shards: Vec<Sender<Order<S>>>) -> Audience<S> {
-        Audience {
+impl<S> Subscribers<S> {
+    /// Makes a list without readers. Readers are spread over `shards` by their numbers.
+    pub fn new(shards: Vec<Sender<ShardCommand<S>>>) -> Subscribers<S> {
+        Subscribers {
             shards,
             readers: HashMap::new(),
             pages: HashMap::new(),
-            crowds: HashSet::new(),
+            dirty_pages: HashSet::new(),
             watchers: HashMap::new(),
-            counted: HashSet::new(),
-            next_topic: 0,
+            dirty_counts: HashSet::new(),
+            last_topic: 0,
         }
     }
 
-    /// Readers in all.
+    /// Returns the number of readers.
     pub fn len(&self) -> usize {
         self.readers.len()
     }
 
-    /// Whether there is nobody.
+    /// Whether there are no readers.
     pub fn is_empty(&self) -> bool {
         self.readers.is_empty()
     }
 
-    /// Puts a reader on a page and returns how many that has now.
+    /// Adds a reader of a page and returns how many the page has now.
     pub fn join(
         &mut self,
         reader: ReaderId,
@@ -128,31 +133,31 @@ impl<S> Audience<S> {
     ) -> u32 {
         let shard = self.shard_of(reader);
         if !self.pages.contains_key(page) {
-            let per_shard = vec![0; self.shards.len()];
+            let readers_by_shard = vec![0; self.shards.len()];
             let topic = self.new_topic();
             self.pages.insert(
                 page.into(),
                 Page {
                     topic,
                     readers: 0,
-                    per_shard,
-                    told: 0,
-                    typing_told: false,
+                    readers_by_shard,
+                    announced_readers: 0,
+                    typing_announced: false,
                     liked: HashSet::new(),
                 },
             );
         }
         let entry = self.pages.get_mut(page).expect("it was inserted");
         entry.readers += 1;
-        entry.per_shard[shard] += 1;
+        entry.readers_by_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
-        self.crowds.insert(page.into());
+        self.dirty_pages.insert(page.into());
         self.readers.insert(reader, Reader { follows: Follows::Page(page.into()), author: None });
-        self.order(shard, Order::Join { reader, sink, greeting, topic, tier });
+        self.send_command(shard, ShardCommand::Join { reader, sink, greeting, topic, tier });
         readers
     }
 
-    /// Lets a reader follow how many comments `pages` have; [`Audience::tell`] says it first.
+    /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
     pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
         let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
         for page in &pages {
@@ -160,25 +165,25 @@ impl<S> Audience<S> {
         }
         self.readers.insert(reader, Reader { follows: Follows::Counts(pages), author: None });
         let topic = self.new_topic();
-        self.order(
+        self.send_command(
             self.shard_of(reader),
-            Order::Join { reader, sink, greeting, topic, tier: Tier::Full },
+            ShardCommand::Join { reader, sink, greeting, topic, tier: Tier::Full },
         );
     }
 
-    /// Forgets a reader.
+    /// Removes a reader.
     pub fn leave(&mut self, reader: ReaderId) {
         let shard = self.shard_of(reader);
         match self.readers.remove(&reader).map(|reader| reader.follows) {
             Some(Follows::Page(name)) => {
                 let page = self.pages.get_mut(&name).expect("a reader's page is there");
                 page.readers -= 1;
-                page.per_shard[shard] -= 1;
+                page.readers_by_shard[shard] -= 1;
                 if page.readers == 0 {
                     self.pages.remove(&name);
-                    self.crowds.remove(&name);
+                    self.dirty_pages.remove(&name);
                 } else {
-                    self.crowds.insert(name);
+                    self.dirty_pages.insert(name);
                 }
             }
             Some(Follows::Counts(pages)) => {
@@ -194,7 +199,8 @@ impl<S> Audience<S> {
         }
     }
 
-    /// Remembers whose a reader is; returns the page it follows, unless it was known.
+    /// Records the author behind a reader. Returns the page that it follows, or `None` if the author was known already or the reader
+    /// follows counts.
     pub fn bind(&mut self, reader: ReaderId, author: Author) -> Option<&str> {
         let reader = self.readers.get_mut(&reader)?;
         if reader.author.replace(author) == Some(author) {
@@ -206,158 +212,160 @@ impl<S> Audience<S> {
         }
     }
 
-    /// Readers of `page` that are `author`.
+    /// Returns the readers of `page` behind which `author` is.
     pub fn readers_of(&self, page: &str, author: Author) -> Vec<ReaderId> {
-        let is = |reader: &Reader| {
+        let matches = |reader: &Reader| {
             matches!(&reader.follows, Follows::Page(p) if **p == *page)
                 && reader.author == Some(author)
         };
-        self.readers.iter().filter(|(_, reader)| is(reader)).map(|(id, _)| *id).collect()
+        self.readers.iter().filter(|(_, reader)| matches(reader)).map(|(id, _)| *id).collect()
     }
 
     /// Sends one message to one reader.
-    pub fn tell(&self, reader: ReaderId, message: &[u8]) {
+    pub fn send_to(&self, reader: ReaderId, message: &[u8]) {
         let mut frames = Vec::with_capacity(frame::room_for(message.len()));
         frame::text(message, &mut frames);
-        self.order(self.shard_of(reader), Order::Send { reader, frames, sent: None });
+        self.send_command(self.shard_of(reader), ShardCommand::Send { reader, frames, sent: None });
     }
 
-    /// Sends a batch's lines to all who follow their pages: each line is framed once, each shard told once.
-    pub fn publish<'a>(&self, lines: impl Iterator<Item = Fresh<'a>>) {
-        // A batch has few pages: most often one.
-        let mut bundles: Vec<Bundle> = Vec::new();
-        for Fresh { page, line, has_content } in lines {
+    /// Sends the lines of a batch to all readers of their pages. Each line is framed once, and each shard gets one command.
+    pub fn publish<'a>(&self, lines: impl Iterator<Item = Published<'a>>) {
+        // A batch concerns few pages, mostly one, so searching a list is fast.
+        let mut pages: Vec<PageFrames> = Vec::new();
+        for Published { page, line, has_content } in lines {
             let Some(page) = self.pages.get(page) else { continue };
-            match bundles.iter_mut().rfind(|bundle| bundle.page.topic == page.topic) {
-                Some(bundle) => bundle.push(&line, has_content),
-                None => bundles.push(Bundle::of(page, &line, has_content)),
+            match pages.iter_mut().rfind(|frames| frames.page.topic == page.topic) {
+                Some(frames) => frames.push(&line, has_content),
+                None => pages.push(PageFrames::of(page, &line, has_content)),
             }
         }
-        self.send_bundles(bundles);
+        self.send_frames(pages);
     }
 
-    fn send_bundles(&self, bundles: Vec<Bundle>) {
-        let mut parcels: Vec<Vec<Parcel>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for Bundle { page, full, plain } in bundles {
+    fn send_frames(&self, pages: Vec<PageFrames>) {
+        let mut deliveries: Vec<Vec<Delivery>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for PageFrames { page, full, plain } in pages {
             let full: Frames = full.into();
             let plain = plain.map_or_else(|| full.clone(), Frames::from);
-            for (parcels, _) in
-                parcels.iter_mut().zip(&page.per_shard).filter(|(_, readers)| **readers > 0)
+            for (deliveries, _) in deliveries
+                .iter_mut()
+                .zip(&page.readers_by_shard)
+                .filter(|(_, readers)| **readers > 0)
             {
                 let (plain, full) = (plain.clone(), full.clone());
-                parcels.push(Parcel { topic: page.topic, plain, full });
+                deliveries.push(Delivery { topic: page.topic, plain, full });
             }
         }
-        for (shard, parcels) in
-            parcels.into_iter().enumerate().filter(|(_, parcels)| !parcels.is_empty())
+        for (shard, deliveries) in
+            deliveries.into_iter().enumerate().filter(|(_, deliveries)| !deliveries.is_empty())
         {
-            self.order(shard, Order::Publish(parcels));
+            self.send_command(shard, ShardCommand::Publish(deliveries));
         }
     }
 
-    /// Somebody writes: tells the reader's page, at most once a second.
+    /// Tells the reader's page that somebody is typing, at most once a second.
     pub fn typing(&mut self, reader: ReaderId, name: Option<&str>) {
         let Some(Reader { follows: Follows::Page(name_of_page), .. }) = self.readers.get(&reader)
         else {
             return;
         };
         let page = self.pages.get_mut(name_of_page).expect("a reader's page is there");
-        if mem::replace(&mut page.typing_told, true) {
+        if mem::replace(&mut page.typing_announced, true) {
             return;
         }
-        self.crowds.insert(name_of_page.clone());
+        self.dirty_pages.insert(name_of_page.clone());
         let page = &self.pages[name_of_page];
-        self.notice(page, &ServerMessage::Typing { typing: name.unwrap_or_default() });
+        self.broadcast(page, &ServerMessage::Typing { typing: name.unwrap_or_default() });
     }
 
-    /// A page's number of comments has changed.
+    /// Notes that a page's number of comments has changed.
     pub fn recount(&mut self, page: &str) {
         if self.watchers.contains_key(page) {
-            self.counted.insert(page.into());
+            self.dirty_counts.insert(page.into());
         }
     }
 
-    /// A comment's number of hearts has changed.
+    /// Notes that a comment's number of likes has changed.
     pub fn liked(&mut self, page: &str, id: u64) {
         if let Some(entry) = self.pages.get_mut(page) {
             entry.liked.insert(id);
-            self.crowds.insert(page.into());
+            self.dirty_pages.insert(page.into());
         }
     }
 
-    /// Once a second: what has changed about readers, counts and hearts.
+    /// Tells readers what has changed: numbers of readers, comments and likes. The hub calls this once a second.
     pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64, likes: impl Fn(u64) -> u64) {
-        for name in mem::take(&mut self.crowds) {
+        for name in mem::take(&mut self.dirty_pages) {
             let Some(page) = self.pages.get_mut(&name) else { continue };
-            page.typing_told = false;
-            let ids: Vec<u64> = page.liked.iter().take(LIKES_TOLD_MAX).copied().collect();
+            page.typing_announced = false;
+            let ids: Vec<u64> = page.liked.iter().take(LIKES_A_MESSAGE_MAX).copied().collect();
             for id in &ids {
                 page.liked.remove(id);
             }
             let rest = !page.liked.is_empty();
-            if mem::replace(&mut page.told, page.readers) != page.readers {
+            if mem::replace(&mut page.announced_readers, page.readers) != page.readers {
                 let page = &self.pages[&name];
-                self.notice(page, &ServerMessage::Readers { readers: page.readers });
+                self.broadcast(page, &ServerMessage::Readers { readers: page.readers });
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
                 let message = ServerMessage::Likes { likes: Counts(&counts) };
-                self.notice(&self.pages[&name], &message);
+                self.broadcast(&self.pages[&name], &message);
             }
             if rest {
-                self.crowds.insert(name);
+                self.dirty_pages.insert(name);
             }
         }
-        let counted = mem::take(&mut self.counted);
-        if counted.is_empty() {
+        let changed = mem::take(&mut self.dirty_counts);
+        if changed.is_empty() {
             return;
         }
         for (id, reader) in &self.readers {
             let Follows::Counts(pages) = &reader.follows else { continue };
-            let news = pages.iter().filter(|page| counted.contains(*page));
+            let news = pages.iter().filter(|page| changed.contains(*page));
             let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
             if !counts.is_empty() {
                 let message = ServerMessage::Counts { counts: Counts(&counts) };
-                self.tell(*id, message.to_json().as_bytes());
+                self.send_to(*id, message.to_json().as_bytes());
             }
         }
     }
 
-    /// Whether [`Audience::tell_changes`] has something to tell.
+    /// Whether [`Subscribers::tell_changes`] has anything to tell.
     pub fn has_changes(&self) -> bool {
-        !self.crowds.is_empty() || !self.counted.is_empty()
+        !self.dirty_pages.is_empty() || !self.dirty_counts.is_empty()
     }
 
-    /// Tells every page the highest `seq` it has, so that a gap is noticed.
+    /// Tells the readers of every page its highest `seq`, so that they notice a gap.
     pub fn tell_seqs(&self, seq: impl Fn(&str) -> u64) {
         for (name, page) in &self.pages {
-            self.notice(page, &ServerMessage::Seq { seq: seq(name) });
+            self.broadcast(page, &ServerMessage::Seq { seq: seq(name) });
         }
     }
 
-    /// sayso stops.
-    pub fn goodbye(&self) {
+    /// Closes all readers, because sayso stops.
+    pub fn close_all(&self) {
         for shard in 0..self.shards.len() {
-            self.order(shard, Order::Goodbye);
+            self.send_command(shard, ShardCommand::Goodbye);
         }
     }
 
-    /// Sends a message of subprotocol `sayso.1` to a page.
-    fn notice(&self, page: &Page, message: &ServerMessage) {
-        self.send_bundles(vec![Bundle::of(page, message.to_json().as_bytes(), false)]);
+    /// Sends a message of subprotocol `sayso.1` to the full readers of a page.
+    fn broadcast(&self, page: &Page, message: &ServerMessage) {
+        self.send_frames(vec![PageFrames::of(page, message.to_json().as_bytes(), false)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {
         (reader % self.shards.len() as u64) as usize
     }
 
-    fn order(&self, shard: usize, order: Order<S>) {
-        // A shard ends after the hub, unless it panicked; then the process is ending.
-        let _ = self.shards[shard].send(order);
+    fn send_command(&self, shard: usize, command: ShardCommand<S>) {
+        // A shard ends after the hub, unless it has panicked; then the process ends anyway.
+        let _ = self.shards[shard].send(command);
     }
 
     fn new_topic(&mut self) -> Topic {
-        self.next_topic += 1;
-        self.next_topic
+        self.last_topic += 1;
+        self.last_topic
     }
 }

@@ -1,6 +1,6 @@
-//! What of a request reaches sayso, told to whoever sent it: `sayso doctor` compares it with what it sent.
+//! Responds with what sayso sees of a request; `sayso doctor` compares that with what it sent.
 //!
-//! Pure. Tells an address only to whom it belongs: where no trusted proxy names the client, none at all.
+//! Pure. Reveals an address only to the client that it belongs to, and only if a trusted proxy named it.
 
 use std::net::IpAddr;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     http::forwarded::{Client, Forwarded},
-    http::request::Head,
-    http::response::Answer,
+    http::request::RequestHead,
+    http::response::Response,
 };
 
-/// Below the base path.
+/// The path of the endpoint below the base path.
 pub const PATH: &str = "/api/doctor";
 
-/// What is told.
+/// The body of the response.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Echo {
     /// The version that answers.
@@ -33,8 +33,8 @@ pub struct Echo {
     pub client: Option<IpAddr>,
 }
 
-/// Answers with what has come.
-pub fn reflect(head: &Head, port: u16, client: Client) -> Answer {
+/// Responds with an [`Echo`] of a request.
+pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
     let forwarded = client.forwarded;
     let echo = Echo {
         sayso: env!("CARGO_PKG_VERSION").into(),
@@ -44,5 +44,5 @@ pub fn reflect(head: &Head, port: u16, client: Client) -> Answer {
         forwarded,
         client: (forwarded == Forwarded::Believed).then_some(client.address),
     };
-    Answer::json(200, &echo)
+    Response::json(200, &echo)
 }

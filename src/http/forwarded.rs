@@ -1,7 +1,7 @@
-//! Which address a request counts for: its peer, or whom a trusted proxy names.
+//! Finds the client's address of a request: that of its peer, or the one that a trusted proxy names in `X-Forwarded-For`.
 //!
-//! Pure. Knows no socket and no counter, and prints no client's address anywhere. CIDR is our own: a prefix compared, and the IPv4
-//! addresses that are written as IPv6 ones, are fewer lines than a library needs around it.
+//! Pure. Knows no socket and no counter, and never prints a client's address. CIDR is our own: a prefix compared, and IPv4 addresses that
+//! are written as IPv6 ones, are fewer lines than a library needs around it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,8 +9,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A block of addresses in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). IPv4 addresses that are written as IPv6 ones
-/// (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) are IPv4 addresses, in the block and in what is looked up.
+use crate::util::text::parse_decimal;
+
+/// A block of addresses in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). An IPv4 address mapped to IPv6
+/// (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) counts as IPv4, both in the block and in a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     first: IpAddr,
@@ -18,11 +20,11 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether the address lies in the block.
+    /// Whether the block contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => {
-                cut(address.to_canonical(), self.bits) == self.first
+                mask(address.to_canonical(), self.bits) == self.first
             }
             _ => false,
         }
@@ -32,10 +34,10 @@ impl Network {
 impl FromStr for Network {
     type Err = String;
 
-    /// `10.0.0.0/8`, `fd00::/8`, or one address without length.
+    /// Parses `10.0.0.0/8`, `fd00::/8`, or a single address.
     ///
     /// # Errors
-    /// A sentence that goes on after "is …, ", with what to write where that can be told.
+    /// The end of a message that begins with "--flag is …, ", with what to write instead if that is clear.
     fn from_str(text: &str) -> Result<Network, String> {
         const EXPECTED: &str = "but must be a block of addresses such as 10.0.0.0/8 or fd00::/8";
         let (address, bits) = match text.split_once('/') {
@@ -47,17 +49,16 @@ impl FromStr for Network {
         let bits = match bits {
             None => width,
             Some(bits) => {
-                let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-                let bits = bits.parse().ok().filter(|bits| digits && *bits <= width);
+                let bits = parse_decimal(bits).filter(|bits| *bits <= width);
                 bits.ok_or_else(|| format!("but the number after / must be 0 to {width}"))?
             }
         };
-        let first = cut(address, bits);
+        let first = mask(address, bits);
         if first != address {
             return Err(format!("but has bits set after the first {bits}; write {first}/{bits}"));
         }
         Ok(match first {
-            // The 96 bits before the IPv4 address are part of the written length.
+            // The written length includes the 96 bits before the IPv4 address.
             IpAddr::V6(mapped) if bits >= 96 && mapped.to_ipv4_mapped().is_some() => {
                 Network { first: first.to_canonical(), bits: bits - 96 }
             }
@@ -74,21 +75,21 @@ impl fmt::Display for Network {
 
 /// The proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trusted(Vec<Network>);
+pub struct TrustedProxies(Vec<Network>);
 
-impl Trusted {
-    /// Nobody is trusted where the list is empty.
-    pub fn new(networks: Vec<Network>) -> Trusted {
-        Trusted(networks)
+impl TrustedProxies {
+    /// Trusts these networks; none if the list is empty.
+    pub fn new(networks: Vec<Network>) -> TrustedProxies {
+        TrustedProxies(networks)
     }
 
-    /// Whether one of the blocks has the address.
+    /// Whether one of the blocks contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 }
 
-/// The blocks of this machine alone: 127.0.0.0/8 and ::1/128.
+/// The loopback addresses: 127.0.0.0/8 and ::1/128.
 pub fn loopback() -> Vec<Network> {
     vec![
         Network { first: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), bits: 8 },
@@ -96,37 +97,37 @@ pub fn loopback() -> Vec<Network> {
     ]
 }
 
-/// Whom a request counts for.
+/// The client of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// IPv4 wherever it can be.
+    /// The client's address. A mapped IPv4 address is converted to IPv4.
     pub address: IpAddr,
-    /// Whether a trusted peer named the address, so that the peer itself counts for nothing.
+    /// Whether the address comes from `X-Forwarded-For`.
     pub forwarded: Forwarded,
 }
 
-/// What became of `X-Forwarded-For`.
+/// How `X-Forwarded-For` was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Forwarded {
-    /// There was none.
+    /// The header was missing or empty.
     None,
-    /// Who sent it is not trusted, or it named no address.
+    /// The peer is not trusted, or the header named no address.
     Ignored,
-    /// It named the client.
+    /// The header named the client.
     Believed,
 }
 
-/// Finds the client of a request that came from `peer` with these `X-Forwarded-For` values, in the order of the head.
+/// Finds the client of a request from `peer` with these `X-Forwarded-For` values, in the order of the head.
 ///
-/// Each proxy appends whom it saw, so only what stands right of the first untrusted address is known to be true:
-/// the lists are read from the right, over trusted addresses, to the first that is not. Where all are trusted
-/// it is the leftmost; what is no address ends the walk at the last good one, and a peer that says nothing good is the
-/// client itself. Ports behind the addresses are tolerated.
+/// Each proxy appends the address it sees, so an entry is reliable only if every hop to its right is trusted. The search
+/// therefore goes from right to left past trusted addresses and ends at the first untrusted one, which is the client. If all are
+/// trusted, the leftmost is the client. An entry that is no address ends the search at the last valid one, and without a valid
+/// entry the peer itself is the client. Ports after addresses are ignored.
 pub fn client<'h>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
-    trusted: &Trusted,
+    trusted: &TrustedProxies,
 ) -> Client {
     let mut client = Client { address: peer.to_canonical(), forwarded: Forwarded::None };
     let entries = forwarded.rev().flat_map(|value| value.rsplit(',')).map(str::trim);
@@ -137,44 +138,44 @@ pub fn client<'h>(
         if !trusted.contains(client.address) {
             break;
         }
-        let Some(address) = parse(entry) else { break };
+        let Some(address) = parse_entry(entry) else { break };
         client = Client { address, forwarded: Forwarded::Believed };
     }
     client
 }
 
-/// What caps and rates count: an IPv4 address, or the /64 of an IPv6 one, which is what one household or one rented
-/// server gets, so that its 2^64 addresses are one client.
+/// The key that limits count clients by: an IPv4 address, or the /64 of an IPv6 address. A household or a rented server
+/// usually gets a whole /64, so its 2^64 addresses are one client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Counted {
-    /// The whole address.
+pub enum ClientKey {
+    /// The whole IPv4 address.
     V4([u8; 4]),
-    /// The first half of the address.
+    /// The first half of the IPv6 address.
     V6([u8; 8]),
 }
 
-impl Counted {
-    /// What an address counts as.
-    pub fn of(address: IpAddr) -> Counted {
+impl ClientKey {
+    /// The key of an address.
+    pub fn of(address: IpAddr) -> ClientKey {
         match address.to_canonical() {
-            IpAddr::V4(address) => Counted::V4(address.octets()),
+            IpAddr::V4(address) => ClientKey::V4(address.octets()),
             IpAddr::V6(address) => {
                 let mut half = [0; 8];
                 half.copy_from_slice(&address.octets()[..8]);
-                Counted::V6(half)
+                ClientKey::V6(half)
             }
         }
     }
 }
 
-/// Says nothing, so that no log can have an address by accident.
-impl fmt::Debug for Counted {
+/// Hides the address, so that it can't end up in a log by accident.
+impl fmt::Debug for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Counted(…)")
+        f.write_str("ClientKey(…)")
     }
 }
 
-/// Likewise.
+/// Hides the address, too.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client {{ forwarded: {:?}, … }}", self.forwarded)
@@ -182,7 +183,7 @@ impl fmt::Debug for Client {
 }
 
 /// The address with all but the first `bits` bits cleared.
-fn cut(address: IpAddr, bits: u8) -> IpAddr {
+fn mask(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
@@ -195,11 +196,11 @@ fn cut(address: IpAddr, bits: u8) -> IpAddr {
     }
 }
 
-/// `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]`, `[::1]:80`.
-fn parse(entry: &str) -> Option<IpAddr> {
-    let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']'));
-    let address = match bare {
-        Some(bare) => bare.parse().map(IpAddr::V6).ok(),
+/// Parses an entry such as `1.2.3.4`, `1.2.3.4:567`, `::1`, `[::1]` or `[::1]:80`.
+fn parse_entry(entry: &str) -> Option<IpAddr> {
+    let bracketed = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']'));
+    let address = match bracketed {
+        Some(address) => address.parse().map(IpAddr::V6).ok(),
         None => entry.parse().ok().or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip())),
     };
     Some(address?.to_canonical())
@@ -217,9 +218,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The client's address, and whether it was forwarded, where 10.0.0.0/8 and loopback are trusted.
-    fn found(peer: &str, forwarded: &[&str]) -> (String, bool) {
-        let trusted = Trusted::new([loopback(), vec![network("10.0.0.0/8")]].concat());
+    /// The client's address, and whether it was forwarded, if 10.0.0.0/8 and loopback are trusted.
+    fn find(peer: &str, forwarded: &[&str]) -> (String, bool) {
+        let trusted = TrustedProxies::new([loopback(), vec![network("10.0.0.0/8")]].concat());
         let client = client(ip(peer), forwarded.iter().copied(), &trusted);
         (client.address.to_string(), client.forwarded == Forwarded::Believed)
     }
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_has_its_first_and_last_address_and_neither_neighbour() {
+    fn a_block_contains_its_first_and_last_address_and_neither_neighbour() {
         for (block, before, first, last, after) in [
             ("10.0.0.0/8", "9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0"),
             ("192.0.2.128/25", "192.0.2.127", "192.0.2.128", "192.0.2.255", "192.0.3.0"),
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn length_0_is_every_address_of_its_family_only() {
+    fn a_block_of_length_0_contains_every_address_of_its_family() {
         assert!(network("0.0.0.0/0").contains(ip("255.255.255.255")));
         assert!(network("0.0.0.0/0").contains(ip("::ffff:1.2.3.4")));
         assert!(!network("0.0.0.0/0").contains(ip("2001:db8::1")));
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_prints_as_it_is_written() {
+    fn a_block_is_printed_as_it_is_written() {
         for text in ["10.0.0.0/8", "0.0.0.0/0", "::/0", "fd00::/8", "::1/128", "192.0.2.7/32"] {
             assert_eq!(network(text).to_string(), text);
         }
@@ -273,19 +274,19 @@ mod tests {
     }
 
     #[test]
-    fn every_length_of_both_families_reads_back() {
+    fn a_printed_block_of_every_length_parses_to_itself() {
         for bits in 0..=32 {
-            let block = Network { first: cut(ip("255.255.255.255"), bits), bits };
+            let block = Network { first: mask(ip("255.255.255.255"), bits), bits };
             assert_eq!(network(&block.to_string()), block);
         }
         for bits in 0..=128 {
-            let block = Network { first: cut(ip("fdff:ffff:ffff::ffff"), bits), bits };
+            let block = Network { first: mask(ip("fdff:ffff:ffff::ffff"), bits), bits };
             assert_eq!(network(&block.to_string()), block);
         }
     }
 
     #[test]
-    fn a_wrong_block_is_told_what_to_write() {
+    fn a_wrong_block_is_refused_with_what_to_write() {
         let error = |text: &str| text.parse::<Network>().unwrap_err();
         assert!(error("10.1.2.3/8").contains("write 10.0.0.0/8"));
         assert!(error("fd00::1/8").contains("write fd00::/8"));
@@ -306,38 +307,35 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_peer_is_the_client_whatever_it_says() {
-        assert_eq!(found("198.51.100.7", &[]), direct("198.51.100.7"));
-        assert_eq!(found("198.51.100.7", &["192.0.2.1"]), direct("198.51.100.7"));
-        assert_eq!(found("::ffff:198.51.100.7", &["192.0.2.1"]), direct("198.51.100.7"));
+    fn an_untrusted_peer_is_the_client_whatever_it_forwards() {
+        assert_eq!(find("198.51.100.7", &[]), direct("198.51.100.7"));
+        assert_eq!(find("198.51.100.7", &["192.0.2.1"]), direct("198.51.100.7"));
+        assert_eq!(find("::ffff:198.51.100.7", &["192.0.2.1"]), direct("198.51.100.7"));
     }
 
     #[test]
     fn a_trusted_peer_that_forwards_nothing_is_the_client_itself() {
-        assert_eq!(found("127.0.0.1", &[]), direct("127.0.0.1"));
-        assert_eq!(found("127.0.0.1", &["", " , "]), direct("127.0.0.1"));
-        assert_eq!(found("127.0.0.1", &["unknown"]), direct("127.0.0.1"));
+        assert_eq!(find("127.0.0.1", &[]), direct("127.0.0.1"));
+        assert_eq!(find("127.0.0.1", &["", " , "]), direct("127.0.0.1"));
+        assert_eq!(find("127.0.0.1", &["unknown"]), direct("127.0.0.1"));
     }
 
     #[test]
-    fn the_list_is_read_from_the_right_so_that_what_the_client_adds_is_not_believed() {
-        assert_eq!(found("127.0.0.1", &["192.0.2.1"]), forwarded("192.0.2.1"));
-        assert_eq!(found("127.0.0.1", &["6.6.6.6, 192.0.2.1"]), forwarded("192.0.2.1"));
-        assert_eq!(found("127.0.0.1", &["6.6.6.6", "192.0.2.1"]), forwarded("192.0.2.1"));
-        assert_eq!(
-            found("127.0.0.1", &["192.0.2.1, 10.0.0.9", "10.0.0.8"]),
-            forwarded("192.0.2.1")
-        );
-        assert_eq!(found("127.0.0.1", &["10.0.0.7, 192.0.2.1, 10.0.0.8"]), forwarded("192.0.2.1"));
+    fn entries_that_the_client_added_itself_are_not_believed() {
+        assert_eq!(find("127.0.0.1", &["192.0.2.1"]), forwarded("192.0.2.1"));
+        assert_eq!(find("127.0.0.1", &["6.6.6.6, 192.0.2.1"]), forwarded("192.0.2.1"));
+        assert_eq!(find("127.0.0.1", &["6.6.6.6", "192.0.2.1"]), forwarded("192.0.2.1"));
+        assert_eq!(find("127.0.0.1", &["192.0.2.1, 10.0.0.9", "10.0.0.8"]), forwarded("192.0.2.1"));
+        assert_eq!(find("127.0.0.1", &["10.0.0.7, 192.0.2.1, 10.0.0.8"]), forwarded("192.0.2.1"));
     }
 
     #[test]
-    fn where_all_are_trusted_it_is_the_leftmost() {
-        assert_eq!(found("127.0.0.1", &["10.0.0.7, 10.0.0.8", "10.0.0.9"]), forwarded("10.0.0.7"));
+    fn if_all_entries_are_trusted_the_leftmost_is_the_client() {
+        assert_eq!(find("127.0.0.1", &["10.0.0.7, 10.0.0.8", "10.0.0.9"]), forwarded("10.0.0.7"));
     }
 
     #[test]
-    fn junk_ends_the_walk_at_the_last_good_address() {
+    fn an_invalid_entry_ends_the_search_at_the_last_valid_address() {
         for junk in [
             "unknown",
             "_hidden",
@@ -350,7 +348,7 @@ mod tests {
             "\u{e9}",
         ] {
             assert_eq!(
-                found("127.0.0.1", &[&format!("192.0.2.1, {junk}, 10.0.0.9")]),
+                find("127.0.0.1", &[&format!("192.0.2.1, {junk}, 10.0.0.9")]),
                 forwarded("10.0.0.9"),
                 "{junk}"
             );
@@ -358,30 +356,30 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_brackets_are_tolerated() {
-        assert_eq!(found("::1", &["192.0.2.1:567"]), forwarded("192.0.2.1"));
-        assert_eq!(found("::1", &["[2001:db8::7]:80"]), forwarded("2001:db8::7"));
-        assert_eq!(found("::1", &["[2001:db8::7]"]), forwarded("2001:db8::7"));
-        assert_eq!(found("::1", &["2001:db8::7"]), forwarded("2001:db8::7"));
-        assert_eq!(found("::1", &["::ffff:192.0.2.1"]), forwarded("192.0.2.1"));
+    fn ports_and_brackets_are_ignored() {
+        assert_eq!(find("::1", &["192.0.2.1:567"]), forwarded("192.0.2.1"));
+        assert_eq!(find("::1", &["[2001:db8::7]:80"]), forwarded("2001:db8::7"));
+        assert_eq!(find("::1", &["[2001:db8::7]"]), forwarded("2001:db8::7"));
+        assert_eq!(find("::1", &["2001:db8::7"]), forwarded("2001:db8::7"));
+        assert_eq!(find("::1", &["::ffff:192.0.2.1"]), forwarded("192.0.2.1"));
         assert_eq!(
-            found("::1", &["[::ffff:10.0.0.1]:9, [::ffff:10.0.0.2]:8"]),
+            find("::1", &["[::ffff:10.0.0.1]:9, [::ffff:10.0.0.2]:8"]),
             forwarded("10.0.0.1")
         );
     }
 
     #[test]
     fn ipv4_counts_by_address_and_ipv6_by_its_first_half() {
-        let counted = |text: &str| Counted::of(ip(text));
-        assert!(counted("192.0.2.1") != counted("192.0.2.2"));
-        assert!(counted("192.0.2.1") == counted("::ffff:192.0.2.1"));
-        assert!(counted("2001:db8:1:2::1") == counted("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        assert!(counted("2001:db8:1:2::1") != counted("2001:db8:1:3::1"));
+        let key = |text: &str| ClientKey::of(ip(text));
+        assert!(key("192.0.2.1") != key("192.0.2.2"));
+        assert!(key("192.0.2.1") == key("::ffff:192.0.2.1"));
+        assert!(key("2001:db8:1:2::1") == key("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert!(key("2001:db8:1:2::1") != key("2001:db8:1:3::1"));
     }
 
     #[test]
-    fn no_address_is_printed_for_debugging() {
+    fn debug_output_contains_no_address() {
         let client = Client { address: ip("192.0.2.1"), forwarded: Forwarded::Believed };
-        assert!(!format!("{client:?} {:?}", Counted::of(client.address)).contains("192"));
+        assert!(!format!("{client:?} {:?}", ClientKey::of(client.address)).contains("192"));
     }
 }

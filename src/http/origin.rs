@@ -1,11 +1,13 @@
-//! Which web pages may talk to this server: one list for WebSocket, for requests that change something, and for CORS.
+//! Decides which web pages may use this server: one list for WebSockets, for requests that change something, and for CORS.
 //!
-//! Pure. An origin is what a browser says about the page that asks (RFC 6454 §6.1, §7); programs say nothing and pass.
+//! Pure. Browsers send the origin of the page that makes a request (RFC 6454 §6.1, §7). Other programs send none and are allowed.
 //! Our own: it compares what browsers write, letter by letter; a parser of URLs takes far more than that for an origin.
 
-/// The longest text that is read as an origin, or repeated to who sent it: a DNS name has at most 253 bytes.
+use crate::util::text::{parse_decimal, shorten};
+
+/// The longest origin that is accepted, in bytes. A DNS name has at most 253.
 const ORIGIN_BYTES_MAX: usize = 300;
-/// What of a text that is no origin is repeated in the refusal.
+/// How much of an invalid origin is repeated in the error message.
 const ECHO_CHARS_MAX: usize = 80;
 
 /// The other sites that may embed the comments.
@@ -13,39 +15,39 @@ const ECHO_CHARS_MAX: usize = 80;
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// A list of origins as [`normal`] writes them.
+    /// Allows these origins, which must be normalized by [`normalize`].
     pub fn new(list: Vec<String>) -> Origins {
         debug_assert!(
-            list.iter().all(|origin| normal(origin).as_ref() == Ok(origin)),
-            "the list is normal"
+            list.iter().all(|origin| normalize(origin).as_ref() == Ok(origin)),
+            "the list is normalized"
         );
         Origins(list)
     }
 
-    /// Whether a request with this `Origin` may come to this `Host`: from the same host and port, from a site of the
-    /// list, or from no web page at all. The scheme is not compared, since a proxy may end TLS before sayso; so no
-    /// port, 80 and 443 are the same port. `null`, which every sandboxed frame and local file sends, is nobody.
-    pub fn admits(&self, origin: Option<&str>, host: &str) -> bool {
+    /// Whether a request with this `Origin` is allowed at this `Host`: if it has the same host and port, if it is on the list, or
+    /// if there is no `Origin`. Ignores the scheme, since a proxy may end TLS before sayso; therefore no port, 80 and 443 count
+    /// as the same. `null`, which every sandboxed frame and local file sends, is never allowed.
+    pub fn allows(&self, origin: Option<&str>, host: &str) -> bool {
         match origin {
             None => true,
-            Some(origin) => same(origin, host) || self.lists(origin),
+            Some(origin) => is_same_site(origin, host) || self.contains(origin),
         }
     }
 
-    /// The value for `Access-Control-Allow-Origin`: the origin, if it is another site and of the list.
-    pub fn cross<'o>(&self, origin: Option<&'o str>, host: &str) -> Option<&'o str> {
-        origin.filter(|origin| self.lists(origin) && !same(origin, host))
+    /// The value of `Access-Control-Allow-Origin`: the origin, if it is another site that is on the list.
+    pub fn cors_origin<'o>(&self, origin: Option<&'o str>, host: &str) -> Option<&'o str> {
+        origin.filter(|origin| self.contains(origin) && !is_same_site(origin, host))
     }
 
-    fn lists(&self, origin: &str) -> bool {
-        normal(origin).is_ok_and(|origin| self.0.contains(&origin))
+    fn contains(&self, origin: &str) -> bool {
+        normalize(origin).is_ok_and(|origin| self.0.contains(&origin))
     }
 }
 
-/// The sentence for an origin that is not admitted, with what would admit it. What is no origin is shortened and
-/// cleaned before it is repeated.
+/// The error message for an origin that is not allowed, with the flag that would allow it. Shortens an invalid origin and
+/// replaces unusual characters before repeating it.
 pub fn refusal(origin: &str) -> String {
-    match normal(origin) {
+    match normalize(origin) {
         Ok(origin) => format!("origin {origin} is not allowed; add --allow-origin {origin}"),
         Err(_) if origin == "null" => {
             "origin null is not allowed; a sandboxed frame or a local file can't use these comments"
@@ -54,38 +56,33 @@ pub fn refusal(origin: &str) -> String {
         Err(_) => {
             let clean =
                 |char: char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' };
-            let mut echo: String = origin.chars().take(ECHO_CHARS_MAX).map(clean).collect();
-            if echo.len() < origin.len() && origin.chars().nth(ECHO_CHARS_MAX).is_some() {
-                echo.push('…');
-            }
-            format!(
-                "origin \"{echo}\" is not allowed; it is no origin such as https://blog.example"
-            )
+            let cleaned: String = origin.chars().map(clean).collect();
+            let echo = shorten(&cleaned, ECHO_CHARS_MAX);
+            format!("origin \"{echo}\" is not allowed; an origin looks like https://blog.example")
         }
     }
 }
 
-/// `scheme://host[:port]` in lower case, without the scheme's default port (RFC 6454 §6.1).
+/// Normalizes an origin to `scheme://host[:port]` in lower case, without the scheme's default port (RFC 6454 §6.1).
 ///
 /// # Errors
-/// A sentence that goes on after "is …, ", with what to write where that can be told.
-pub fn normal(text: &str) -> Result<String, String> {
+/// The end of a message that begins with "--flag is …, ", with what to write instead if that is clear.
+pub fn normalize(text: &str) -> Result<String, String> {
     const EXPECTED: &str = "but must be an origin such as https://blog.example";
     if text == "*" {
         return Err(
-            "but every site that may embed must be named, such as https://blog.example".into()
+            "but every site that may embed the comments must be listed, such as https://blog.example".into()
         );
     }
     if text == "null" || text.len() > ORIGIN_BYTES_MAX {
         return Err(EXPECTED.into());
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        let named = split(text).is_some_and(|(host, _)| host.contains('.'));
-        return Err(match named {
-            true => format!(
-                "but must begin with its scheme; write https://{}",
-                text.to_ascii_lowercase()
-            ),
+        let is_host_name = split(text).is_some_and(|(host, _)| host.contains('.'));
+        return Err(match is_host_name {
+            true => {
+                format!("but must begin with a scheme; write https://{}", text.to_ascii_lowercase())
+            }
             false => EXPECTED.into(),
         });
     };
@@ -97,10 +94,10 @@ pub fn normal(text: &str) -> Result<String, String> {
     let Some((host, port)) = split(authority) else {
         return Err(match authority.is_ascii() {
             true if authority.contains('*') => {
-                "but every host must be named, * is not understood".into()
+                "but every host must be listed, * is not supported".into()
             }
             true => EXPECTED.into(),
-            false => "but must be as browsers send it, in ASCII (xn--…)".into(),
+            false => "but must be in ASCII (xn--…), as browsers send it".into(),
         });
     };
     let default = match scheme.as_str() {
@@ -114,28 +111,28 @@ pub fn normal(text: &str) -> Result<String, String> {
     }
     if scheme == "ws" || scheme == "wss" {
         return Err(format!(
-            "but the origin is the page's; write {}",
+            "but must be the origin of the page, not of the WebSocket; write {}",
             origin.replacen("ws", "http", 1)
         ));
     }
     if authority.len() < rest.len() {
-        return Err(format!("but an origin has no path; write {origin}"));
+        return Err(format!("but must have no path; write {origin}"));
     }
     Ok(origin)
 }
 
-/// Whether an `Origin` names the host and port of a `Host`.
-fn same(origin: &str, host: &str) -> bool {
-    let Ok(origin) = normal(origin) else { return false };
+/// Whether an `Origin` has the host and port of a `Host`.
+fn is_same_site(origin: &str, host: &str) -> bool {
+    let Ok(origin) = normalize(origin) else { return false };
     let authority = origin.split_once("://").and_then(|(_, authority)| split(authority));
     let (Some((name, port)), Some((host_name, host_port))) = (authority, split(host)) else {
         return false;
     };
-    let any = |port: Option<u16>| port.filter(|port| ![80, 443].contains(port));
-    name.eq_ignore_ascii_case(host_name) && any(port) == any(host_port)
+    let without_default = |port: Option<u16>| port.filter(|port| ![80, 443].contains(port));
+    name.eq_ignore_ascii_case(host_name) && without_default(port) == without_default(host_port)
 }
 
-/// `host[:port]` in two, the host with its brackets if it is an IPv6 address; nothing where it is neither.
+/// Splits `host[:port]`; an IPv6 address keeps its brackets. `None` if it is malformed.
 fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let end = match authority.strip_prefix('[') {
         Some(_) => authority.find(']')? + 1,
@@ -144,11 +141,7 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = authority.split_at(end);
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
-        Some(digits)
-            if (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            Some(digits.parse().ok()?)
-        }
+        Some(digits) if digits.len() <= 5 => Some(parse_decimal(digits)?),
         _ => return None,
     };
     is_host(host).then_some((host, port))
@@ -158,17 +151,18 @@ fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
-            let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            !host.is_empty() && host.bytes().all(byte)
+            let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !host.is_empty() && host.bytes().all(is_name_byte)
         }
     }
 }
 
-/// RFC 3986 §3.1, after lower-casing.
+/// Whether a lower-case text is a valid scheme (RFC 3986 §3.1).
 fn is_scheme(scheme: &str) -> bool {
-    let byte =
+    let is_scheme_byte =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-    scheme.starts_with(|first: char| first.is_ascii_lowercase()) && scheme.bytes().all(byte)
+    scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(is_scheme_byte)
 }
 
 #[cfg(test)]
@@ -184,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn who_is_no_browser_passes_and_who_is_nobody_does_not() {
-        assert!(none().admits(None, "a.example"));
-        for nobody in [
+    fn a_missing_origin_is_allowed_and_an_invalid_one_is_not() {
+        assert!(none().allows(None, "a.example"));
+        for invalid in [
             "null",
             "",
             "*",
@@ -195,12 +189,12 @@ mod tests {
             "https://",
             "https://a.example, https://a.example",
         ] {
-            assert!(!none().admits(Some(nobody), "a.example"), "{nobody}");
+            assert!(!none().allows(Some(invalid), "a.example"), "{invalid}");
         }
     }
 
     #[test]
-    fn the_same_host_and_port_pass_whatever_the_scheme() {
+    fn the_same_host_and_port_are_allowed_whatever_the_scheme() {
         for (origin, host) in [
             ("https://a.example", "a.example"),
             ("http://a.example", "a.example"),
@@ -215,13 +209,13 @@ mod tests {
             ("http://[::1]", "[::1]:80"),
             ("http://my_pi.local:8000", "my_pi.local:8000"),
         ] {
-            assert!(none().admits(Some(origin), host), "{origin} {host}");
-            assert_eq!(none().cross(Some(origin), host), None, "{origin} {host}");
+            assert!(none().allows(Some(origin), host), "{origin} {host}");
+            assert_eq!(none().cors_origin(Some(origin), host), None, "{origin} {host}");
         }
     }
 
     #[test]
-    fn another_host_or_port_does_not_pass() {
+    fn another_host_or_port_is_not_allowed() {
         for (origin, host) in [
             ("https://b.example", "a.example"),
             ("https://a.example:8443", "a.example"),
@@ -240,20 +234,20 @@ mod tests {
             ("https://a.example:99999", "a.example:99999"),
             ("https://a.example/", "a.example"),
         ] {
-            assert!(!none().admits(Some(origin), host), "{origin} {host}");
+            assert!(!none().allows(Some(origin), host), "{origin} {host}");
         }
     }
 
     #[test]
-    fn sites_of_the_list_pass_and_are_named_for_cors() {
+    fn listed_sites_are_allowed_and_returned_for_cors() {
         for origin in [
             "https://blog.example",
             "https://blog.example:443",
             "HTTPS://Blog.Example",
             "http://localhost:1313",
         ] {
-            assert!(blog().admits(Some(origin), "a.example"), "{origin}");
-            assert_eq!(blog().cross(Some(origin), "a.example"), Some(origin));
+            assert!(blog().allows(Some(origin), "a.example"), "{origin}");
+            assert_eq!(blog().cors_origin(Some(origin), "a.example"), Some(origin));
         }
         for origin in [
             "http://blog.example",
@@ -261,16 +255,16 @@ mod tests {
             "http://localhost",
             "https://x.blog.example",
         ] {
-            assert!(!blog().admits(Some(origin), "a.example"), "{origin}");
-            assert_eq!(blog().cross(Some(origin), "a.example"), None);
+            assert!(!blog().allows(Some(origin), "a.example"), "{origin}");
+            assert_eq!(blog().cors_origin(Some(origin), "a.example"), None);
         }
-        assert_eq!(blog().cross(None, "a.example"), None);
-        assert_eq!(blog().cross(Some("https://blog.example"), "blog.example"), None);
+        assert_eq!(blog().cors_origin(None, "a.example"), None);
+        assert_eq!(blog().cors_origin(Some("https://blog.example"), "blog.example"), None);
     }
 
     #[test]
-    fn an_origin_is_written_in_one_way() {
-        for (text, written) in [
+    fn an_origin_is_normalized() {
+        for (text, normalized) in [
             ("https://Blog.Example", "https://blog.example"),
             ("https://blog.example:443", "https://blog.example"),
             ("http://blog.example:80", "http://blog.example"),
@@ -279,21 +273,21 @@ mod tests {
             ("HTTP://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
             ("moz-extension://0a1b", "moz-extension://0a1b"),
         ] {
-            assert_eq!(normal(text).as_deref(), Ok(written));
-            assert_eq!(normal(written).as_deref(), Ok(written));
+            assert_eq!(normalize(text).as_deref(), Ok(normalized));
+            assert_eq!(normalize(normalized).as_deref(), Ok(normalized));
         }
     }
 
     #[test]
-    fn a_wrong_origin_is_told_what_to_write() {
+    fn a_wrong_origin_is_refused_with_what_to_write() {
         for (text, advice) in [
             ("https://blog.example/", "write https://blog.example"),
             ("https://Blog.example/posts?x#y", "write https://blog.example"),
             ("blog.example", "write https://blog.example"),
             ("wss://blog.example/ws", "write https://blog.example"),
             ("ws://blog.example:80", "write http://blog.example"),
-            ("*", "must be named"),
-            ("https://*.example", "must be named"),
+            ("*", "must be listed"),
+            ("https://*.example", "must be listed"),
             ("https://b\u{fc}cher.example", "xn--"),
             ("null", "https://blog.example"),
             ("blog", "https://blog.example"),
@@ -302,13 +296,13 @@ mod tests {
             ("https://ada@blog.example", "https://blog.example"),
             ("https://blog.example:x", "https://blog.example"),
         ] {
-            let error = normal(text).unwrap_err();
+            let error = normalize(text).unwrap_err();
             assert!(error.contains(advice), "{text}: {error}");
         }
     }
 
     #[test]
-    fn a_refusal_names_the_flag_that_would_admit() {
+    fn a_refusal_names_the_flag_that_would_allow_the_origin() {
         assert_eq!(
             refusal("https://blog.example"),
             "origin https://blog.example is not allowed; add --allow-origin https://blog.example"
@@ -317,9 +311,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_repeats_nothing_wild_and_nothing_long() {
-        let wild = refusal("<script>\r\n\u{202e}\0é");
-        assert!(wild.contains("\"<script>?????\""), "{wild}");
+    fn a_refusal_repeats_an_invalid_origin_cleaned_and_shortened() {
+        let cleaned = refusal("<script>\r\n\u{202e}\0é");
+        assert!(cleaned.contains("\"<script>?????\""), "{cleaned}");
         let long = format!("https://{}.example/", "a".repeat(1 << 20));
         assert!(refusal(&long).len() < 2 * ORIGIN_BYTES_MAX);
         assert!(refusal(&long).contains('…'));
@@ -329,10 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_origin_passes_and_one_byte_more_does_not() {
+    fn the_longest_origin_is_allowed_and_one_byte_more_is_not() {
         let host = "a".repeat(ORIGIN_BYTES_MAX - "https://".len());
-        assert!(none().admits(Some(&format!("https://{host}")), &host));
+        assert!(none().allows(Some(&format!("https://{host}")), &host));
         let host = format!("{host}a");
-        assert!(!none().admits(Some(&format!("https://{host}")), &host));
+        assert!(!none().allows(Some(&format!("https://{host}")), &host));
     }
 }

@@ -1,17 +1,19 @@
-//! `a=b&c=d`, as addresses and forms say it (WHATWG URL, application/x-www-form-urlencoded), to pairs; strictly.
+//! Decodes and encodes `a=b&c=d`, the format of queries and forms (WHATWG URL, application/x-www-form-urlencoded), strictly.
 //!
 //! Pure. Knows no parameter by name. Our own, since libraries decode whatever comes: here a `%` without its two digits, or what is not
 //! UTF-8, is refused.
 
-/// Names and values, decoded, in their order.
+use crate::util::text::quote;
+
+/// Decoded names and values in order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Decodes a query without `?`, or a form's body.
+    /// Decodes a query without its `?`, or the body of a form.
     ///
     /// # Errors
-    /// A sentence, where a `%` is not followed by two hex digits or the bytes are not UTF-8.
+    /// Returns a message if a `%` is not followed by two hex digits or the decoded bytes are not UTF-8.
     pub fn parse(text: &str) -> Result<Query, String> {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -31,7 +33,7 @@ impl Query {
     }
 }
 
-/// Each value once, at its first place; for a hundred, looking through them is as good as a set.
+/// Removes repeated values and keeps the first of each. Quadratic, but for up to a hundred values as fast as a set.
 pub fn distinct(mut values: Vec<String>) -> Vec<String> {
     let mut at = 0;
     while at < values.len() {
@@ -46,30 +48,26 @@ pub fn distinct(mut values: Vec<String>) -> Vec<String> {
 fn decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
+    while let [first, tail @ ..] = rest {
         (rest, _) = match first {
-            b'+' => (behind, bytes.push(b' ')),
+            b'+' => (tail, bytes.push(b' ')),
             b'%' => {
-                let digits = behind.get(..2).and_then(|digits| str::from_utf8(digits).ok());
+                let digits = tail.get(..2).and_then(|digits| str::from_utf8(digits).ok());
                 let byte = digits
                     .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))
                     .and_then(|d| u8::from_str_radix(d, 16).ok());
                 let byte = byte.ok_or_else(|| {
-                    format!("{:?} has a % without two hex digits behind it", shortened(text))
+                    format!("{} has a % that is not followed by two hex digits", quote(text))
                 })?;
-                (&behind[2..], bytes.push(byte))
+                (&tail[2..], bytes.push(byte))
             }
-            byte => (behind, bytes.push(*byte)),
+            byte => (tail, bytes.push(*byte)),
         };
     }
-    String::from_utf8(bytes).map_err(|_| format!("{:?} is not UTF-8", shortened(text)))
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", quote(text)))
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
-}
-
-/// Encodes `text` so that it can stand as a value in a query: all but unreserved characters (RFC 3986 §2.3) as `%XX`.
+/// Encodes `text` as a value in a query: every byte but the unreserved characters (RFC 3986 §2.3) becomes `%XX`.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -88,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_twice_counts_once() {
+    fn distinct_keeps_the_first_of_each_value() {
         let values = ["b", "a", "b", "c", "a", "b"].map(str::to_owned).to_vec();
         assert_eq!(distinct(values), ["b", "a", "c"]);
         assert_eq!(distinct(Vec::new()), [""; 0]);
     }
 
     #[test]
-    fn what_is_encoded_decodes_to_itself() {
+    fn an_encoded_value_decodes_to_itself() {
         let text = "/a b&c=d?é%\u{1F600}+~";
         let query = Query::parse(&format!("x=1&page={}&page=&flag", encode(text))).unwrap();
         assert_eq!(query.get("page"), Some(text));
@@ -105,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn half_an_escape_and_broken_utf_8_are_refused_in_words() {
+    fn an_incomplete_escape_and_invalid_utf_8_are_refused() {
         for text in ["a=%", "a=%4", "a=%zz", "%+1=a", "a=%ff", "a=%c3"] {
             assert!(Query::parse(text).is_err(), "{text}");
         }
         assert_eq!(
             Query::parse("a=%g").unwrap_err(),
-            "\"%g\" has a % without two hex digits behind it"
+            "\"%g\" has a % that is not followed by two hex digits"
         );
     }
 }

@@ -1,116 +1,117 @@
-//! One HTTP connection: requests in, answers out, each within its deadline, in order, however they are cut into packets.
+//! Reads requests from one connection and writes their responses, in order and each within a deadline, however the bytes are
+//! split into packets.
 //!
-//! Generic over the line, clock included, so that its tests need neither socket nor patience. Knows no route.
+//! Generic over the transport, including its clock, so that its tests need no socket and do not wait. Knows no route.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::http::request::{self, Head, Refusal};
-use crate::http::response::Answer;
+use crate::http::request::{self, HttpError, RequestHead};
+use crate::http::response::Response;
 
-/// For a head to come, in all: from the connection's first moment or, later, from the head's first byte.
+/// The time for a whole head: from the accept for the first one, from its first byte for later ones.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// For a body to come, in all, from the end of its head.
+/// The time for a whole body, from the end of its head.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// Between an answer and the next request; browsers let go after a minute or two by themselves.
+/// The time between a response and the next request. Browsers close idle connections themselves after a minute or two.
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-/// For an answer to be taken, in all: 1 MiB at 50 KB/s.
+/// The time for the client to take a whole response: 1 MiB at 50 KB/s.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(20);
-/// How long what a refused client still sends is taken off it, so that it reads why instead of a reset.
+/// How long the rest of a refused client's bytes is read and discarded, so that the client gets the response instead of a reset.
 pub const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
-/// How much of it, bytes.
+/// How many of those bytes are read.
 pub const DISCARD_BYTES_MAX: usize = 256 * 1024;
 
-/// One read: most requests fit, and it lies on the stack, so an idle connection keeps no buffer.
+/// Bytes per read. Most requests fit, and the buffer is on the stack, so an idle connection has none.
 const READ_BYTES: usize = 4 * 1024;
 
-/// A stream that gives up when it is told to, and the clock that it goes by.
-pub trait Line: Read + Write {
-    /// No later read blocks longer; a longer wait is [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
+/// A byte stream with timeouts, and the clock that they are measured by.
+pub trait Transport: Read + Write {
+    /// Sets the longest time that a read blocks; it then fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
     ///
     /// # Errors
-    /// What the operating system says.
-    fn read_within(&mut self, patience: Duration) -> io::Result<()>;
+    /// Returns the operating system's error.
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()>;
 
-    /// Likewise for writes.
+    /// Sets the longest time that a write blocks.
     ///
     /// # Errors
-    /// What the operating system says.
-    fn write_within(&mut self, patience: Duration) -> io::Result<()>;
+    /// Returns the operating system's error.
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()>;
 
-    /// Tells the other side that nothing more is written.
-    fn finish(&mut self);
+    /// Closes the sending direction.
+    fn shutdown_write(&mut self);
 
-    /// The time.
+    /// The present time.
     fn now(&self) -> Instant;
 }
 
-/// Why no further request is answered.
+/// Why the connection serves no further request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
-    /// The other side went away, was idle for long, or does not take its answer.
+pub enum Closed {
+    /// The client left, was idle for too long, or did not take its response.
     Gone,
-    /// The last answer is written.
+    /// The last response is written.
     Done,
-    /// What came can't be answered otherwise, and what follows it could be anything.
-    Refused(Refusal),
+    /// The request is refused with this error, and where the next one would begin is unknown.
+    Refused(HttpError),
 }
 
-/// One connection between two requests, or in one.
+/// The server's side of one HTTP connection.
 #[derive(Debug)]
-pub struct Conversation<L> {
-    line: L,
-    /// What was read and is not used yet: a beginning, a body, or requests sent ahead.
+pub struct HttpStream<T> {
+    transport: T,
+    /// Bytes read and not used yet: part of a head, a body, or pipelined requests.
     input: Vec<u8>,
-    /// How much of a beginning [`request::parse_on`] has looked at.
-    seen: usize,
-    /// When the first head must have come; none once it has.
-    first: Option<Instant>,
+    /// How much of `input` [`request::parse_partial`] has scanned.
+    scanned: usize,
+    /// The deadline of the first head; `None` once that has been asked for.
+    first_deadline: Option<Instant>,
 }
 
-impl<L: Line> Conversation<L> {
-    /// With somebody who has just come.
-    pub fn new(line: L) -> Conversation<L> {
-        let first = Some(line.now() + HEAD_DEADLINE);
-        Conversation { line, input: Vec::new(), seen: 0, first }
+impl<T: Transport> HttpStream<T> {
+    /// Begins with a connection that has just been accepted.
+    pub fn new(transport: T) -> HttpStream<T> {
+        let first_deadline = Some(transport.now() + HEAD_DEADLINE);
+        HttpStream { transport, input: Vec::new(), scanned: 0, first_deadline }
     }
 
-    /// The next request's head.
+    /// Reads the next request's head.
     ///
     /// # Errors
-    /// [`End::Gone`] where nothing comes, [`End::Refused`] where it is too slow, too large or malformed.
-    pub fn head(&mut self) -> Result<Head, End> {
-        let mut deadline = self.first.take();
+    /// [`Closed::Gone`] if nothing arrives, [`Closed::Refused`] if the head is too slow, too large or malformed.
+    pub fn read_head(&mut self) -> Result<RequestHead, Closed> {
+        let mut deadline = self.first_deadline.take();
         if self.input.is_empty() {
             self.input = Vec::new();
-            let patience = deadline.map_or(KEEP_ALIVE_IDLE, |first| self.left(first));
-            match self.read(patience) {
+            let timeout = deadline.map_or(KEEP_ALIVE_IDLE, |deadline| self.remaining(deadline));
+            match self.read(timeout) {
                 Ok(()) => {}
-                Err(Missed::Late | Missed::Gone) => return Err(End::Gone),
+                Err(ReadError::TimedOut | ReadError::Gone) => return Err(Closed::Gone),
             }
         }
-        let deadline = *deadline.get_or_insert(self.line.now() + HEAD_DEADLINE);
+        let deadline = *deadline.get_or_insert(self.transport.now() + HEAD_DEADLINE);
         loop {
             if let Some((head, end)) =
-                request::parse_on(&self.input, &mut self.seen).map_err(End::Refused)?
+                request::parse_partial(&self.input, &mut self.scanned).map_err(Closed::Refused)?
             {
                 self.input.drain(..end);
-                self.seen = 0;
+                self.scanned = 0;
                 return Ok(head);
             }
-            let patience = self.left(deadline);
-            self.read(patience).map_err(|missed| {
+            let timeout = self.remaining(deadline);
+            self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), HEAD_DEADLINE.as_secs());
-                missed.end(|| format!("only {n} bytes of the head came within {seconds} s"))
+                error.close(|| format!("only {n} bytes of the head arrived within {seconds} s"))
             })?;
         }
     }
 
-    /// The body that the head announced, after `100 Continue` where the client waits for that.
+    /// Reads the request's body. Sends `100 Continue` first if the client waits for it.
     ///
     /// # Errors
-    /// [`End::Refused`] where it is too slow.
-    pub fn body(&mut self, head: &Head) -> Result<Vec<u8>, End> {
+    /// [`Closed::Refused`] if the body is too slow, [`Closed::Gone`] if the client leaves.
+    pub fn read_body(&mut self, head: &RequestHead) -> Result<Vec<u8>, Closed> {
         let length = head.content_length();
         if length == 0 {
             return Ok(Vec::new());
@@ -118,13 +119,13 @@ impl<L: Line> Conversation<L> {
         if head.expects_continue() && self.input.is_empty() {
             self.write(&mut [IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")])?;
         }
-        let deadline = self.line.now() + BODY_DEADLINE;
+        let deadline = self.transport.now() + BODY_DEADLINE;
         while self.input.len() < length {
-            let patience = self.left(deadline);
-            self.read(patience).map_err(|missed| {
+            let timeout = self.remaining(deadline);
+            self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), BODY_DEADLINE.as_secs());
-                missed.end(|| {
-                    format!("only {n} bytes of {length} of the body came within {seconds} s")
+                error.close(|| {
+                    format!("only {n} of {length} bytes of the body arrived within {seconds} s")
                 })
             })?;
         }
@@ -132,118 +133,125 @@ impl<L: Line> Conversation<L> {
         Ok(std::mem::replace(&mut self.input, rest))
     }
 
-    /// Writes the answer to a request whose body has been read, head and body at once; `stays` is whether this side is
-    /// willing to go on.
+    /// Writes the response to a request whose body has been read. The connection stays open if `keep_alive` is set and the
+    /// client wants it, too.
     ///
     /// # Errors
-    /// [`End::Done`] where it was the last, [`End::Gone`] where it is not taken in time.
-    pub fn answer(&mut self, head: &Head, answer: &Answer, stays: bool) -> Result<(), End> {
-        let stays = stays && head.keep_alive();
-        let beginning = answer.head(head.version(), stays);
-        self.write(&mut [IoSlice::new(&beginning), IoSlice::new(answer.body_for(head))])?;
-        if stays { Ok(()) } else { Err(End::Done) }
+    /// [`Closed::Done`] if this was the last response, [`Closed::Gone`] if the client does not take it in time.
+    pub fn respond(
+        &mut self,
+        head: &RequestHead,
+        response: &Response,
+        keep_alive: bool,
+    ) -> Result<(), Closed> {
+        let keep_alive = keep_alive && head.keep_alive();
+        let response_head = response.head(head.version(), keep_alive);
+        self.write(&mut [IoSlice::new(&response_head), IoSlice::new(response.body_for(head))])?;
+        if keep_alive { Ok(()) } else { Err(Closed::Done) }
     }
 
-    /// What was read behind the last head, for whoever goes on in another protocol.
-    pub fn rest(&self) -> &[u8] {
+    /// The bytes read after the last head, for a connection that switches to another protocol.
+    pub fn buffered(&self) -> &[u8] {
         &self.input
     }
 
-    /// Says the last word, if there is one to say, and sees to it that it arrives: a socket that is closed while unread
-    /// bytes lie in it sends a reset, which may overtake the answer.
-    pub fn end(mut self, why: &End) {
-        match why {
-            End::Gone => return,
-            End::Done => {}
-            End::Refused(refusal) => {
-                let answer = Answer::refusal(refusal);
-                let beginning = answer.head(request::Version::Http11, false);
-                let parts = &mut [IoSlice::new(&beginning), IoSlice::new(answer.body())];
+    /// Writes the error, if there is one, and reads on for a while before closing: closing a socket with unread bytes sends a
+    /// reset, which may overtake the response.
+    pub fn close(mut self, reason: &Closed) {
+        match reason {
+            Closed::Gone => return,
+            Closed::Done => {}
+            Closed::Refused(error) => {
+                let response = Response::from_error(error);
+                let head = response.head(request::Version::Http11, false);
+                let parts = &mut [IoSlice::new(&head), IoSlice::new(response.body())];
                 if self.write(parts).is_err() {
                     return;
                 }
             }
         }
-        self.line.finish();
-        let deadline = self.line.now() + DISCARD_DEADLINE;
+        self.transport.shutdown_write();
+        let deadline = self.transport.now() + DISCARD_DEADLINE;
         let mut discarded = 0;
         while discarded < DISCARD_BYTES_MAX {
             self.input.clear();
-            let patience = self.left(deadline);
-            if self.read(patience).is_err() {
+            let timeout = self.remaining(deadline);
+            if self.read(timeout).is_err() {
                 return;
             }
             discarded += self.input.len();
         }
     }
 
-    fn left(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(self.line.now())
+    fn remaining(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(self.transport.now())
     }
 
-    /// Appends what comes next to the input.
-    fn read(&mut self, patience: Duration) -> Result<(), Missed> {
-        if patience.is_zero() {
-            return Err(Missed::Late);
+    /// Reads once and appends the bytes to the input.
+    fn read(&mut self, timeout: Duration) -> Result<(), ReadError> {
+        if timeout.is_zero() {
+            return Err(ReadError::TimedOut);
         }
-        self.line.read_within(patience).map_err(|_| Missed::Gone)?;
+        self.transport.set_read_timeout(timeout).map_err(|_| ReadError::Gone)?;
         let mut bytes = [0; READ_BYTES];
         loop {
-            match self.line.read(&mut bytes) {
-                Ok(0) => return Err(Missed::Gone),
+            match self.transport.read(&mut bytes) {
+                Ok(0) => return Err(ReadError::Gone),
                 Ok(n) => {
                     self.input.extend_from_slice(&bytes[..n]);
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Missed::of(&error)),
+                Err(error) => return Err(ReadError::of(&error)),
             }
         }
     }
 
-    /// Writes all parts, with one system call where the other side keeps up.
-    fn write(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), End> {
-        let deadline = self.line.now() + WRITE_DEADLINE;
-        let mut patience = WRITE_DEADLINE;
+    /// Writes all parts, with one system call if the client keeps up.
+    fn write(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), Closed> {
+        let deadline = self.transport.now() + WRITE_DEADLINE;
+        let mut timeout = WRITE_DEADLINE;
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
-            if patience.is_zero() || self.line.write_within(patience).is_err() {
-                return Err(End::Gone);
+            if timeout.is_zero() || self.transport.set_write_timeout(timeout).is_err() {
+                return Err(Closed::Gone);
             }
-            match self.line.write_vectored(parts) {
-                Ok(0) => return Err(End::Gone),
+            match self.transport.write_vectored(parts) {
+                Ok(0) => return Err(Closed::Gone),
                 Ok(n) => IoSlice::advance_slices(&mut parts, n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(End::Gone),
+                Err(_) => return Err(Closed::Gone),
             }
             if !parts.is_empty() {
-                patience = self.left(deadline);
+                timeout = self.remaining(deadline);
             }
         }
         Ok(())
     }
 }
 
-/// Why a read brought nothing.
+/// Why a read returned no bytes.
 #[derive(Debug)]
-enum Missed {
-    Late,
+enum ReadError {
+    /// Nothing arrived in time.
+    TimedOut,
+    /// The connection is broken or closed.
     Gone,
 }
 
-impl Missed {
-    fn of(error: &io::Error) -> Missed {
+impl ReadError {
+    fn of(error: &io::Error) -> ReadError {
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Missed::Late,
-            _ => Missed::Gone,
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => ReadError::TimedOut,
+            _ => ReadError::Gone,
         }
     }
 
-    /// Who is late is told so; who is gone is not.
-    fn end(self, sentence: impl FnOnce() -> String) -> End {
+    /// Turns a timeout into a 408 with this message.
+    fn close(self, message: impl FnOnce() -> String) -> Closed {
         match self {
-            Missed::Late => End::Refused(Refusal::new(408, sentence())),
-            Missed::Gone => End::Gone,
+            ReadError::TimedOut => Closed::Refused(HttpError::new(408, message())),
+            ReadError::Gone => Closed::Gone,
         }
     }
 }

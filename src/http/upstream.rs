@@ -1,7 +1,7 @@
-//! One HTTP exchange with the private tiny_http: a request rebuilt from what is known to be good, its whole answer read.
+//! Forwards requests to the private tiny_http server: rebuilds each request from its checked parts and reads the whole response.
 //!
-//! Knows no client's socket and no comment. tiny_http 0.12 can't face the open network (see the crate documentation), so
-//! nothing reaches it that was not written here: one request a connection, headers from a list, a true length.
+//! Knows no client's socket and no comment. tiny_http 0.12 can't be exposed to the network (see [`crate::http`]), so
+//! every byte that reaches it is written here: one request per connection, only listed headers, and a correct length.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
@@ -11,19 +11,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::http::request::{Head, Refusal};
-use crate::http::response::{ANSWER_BYTES_MAX, Answer, Beginning};
-use crate::net::resource_limits::EXCHANGES_MAX;
+use crate::http::request::{HttpError, RequestHead};
+use crate::http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead};
 
-/// From the first byte of the request to the last of the answer.
+/// The time from the first byte of the request to the last of the response.
 pub const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
-/// How long a request waits for one of the exchanges before in turn; each takes a millisecond or so.
-pub const TURN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for a permit. An exchange takes about a millisecond, so permits are released quickly.
+pub const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The header that names the client, and that no client can send.
+/// The header that passes the client's address on. It is not forwarded from clients, so they can't forge it.
 pub const CLIENT_HEADER: &str = "X-Sayso-Client";
-/// What `web` reads. The length and the client are written here, the connection's own headers end at the door.
-const PASSED_ON: [&str; 10] = [
+/// The headers that `web` reads. Length and client are written anew; headers of the connection are not forwarded.
+const FORWARDED_HEADERS: [&str; 10] = [
     "Host",
     "Origin",
     "Accept",
@@ -35,125 +34,140 @@ const PASSED_ON: [&str; 10] = [
     "Access-Control-Request-Method",
     "Access-Control-Request-Headers",
 ];
-/// Most pages fit, so that one read gets them.
+/// Exchanges with the private server at once, at most. A few threads are enough to answer them, each in about a millisecond.
+pub const EXCHANGES_MAX: usize = 64;
+/// The size of the first read, in bytes: most pages fit.
 const FIRST_READ_BYTES: usize = 16 * 1024;
 
-/// The way to the private server. Shared by all connections.
+/// The private server, shared by all connections.
 #[derive(Debug)]
-pub struct Relay {
+pub struct Upstream {
     path: PathBuf,
-    /// One token for each exchange that may begin; whoever has one gives it back.
-    turns: (Sender<()>, Receiver<()>),
-    /// Told that the private server is gone. Who listens makes a new one, at most once a second.
-    broken: Sender<()>,
+    /// A channel that contains one token for each free permit.
+    permits: (Sender<()>, Receiver<()>),
+    /// Requests a restart of the private server. The supervisor grants at most one a second.
+    restart: Sender<()>,
 }
 
-/// What went wrong between us and ourselves.
+/// Why the private server gave no valid response.
 #[derive(Debug)]
-enum Fault {
-    /// Nobody listens on the private socket.
-    Gone(io::Error),
+enum UpstreamError {
+    /// Nothing listens on the private socket.
+    Unreachable(io::Error),
     /// The deadline has passed.
-    Late,
-    /// Anything else.
+    TimedOut,
+    /// Anything else, as a message for the log.
     Failed(String),
 }
 
-impl Relay {
-    /// To the server on the Unix socket at `path`, with at most `exchanges` at once (1 to [`EXCHANGES_MAX`]).
-    pub fn new(path: PathBuf, exchanges: usize, broken: Sender<()>) -> Relay {
-        assert!((1..=EXCHANGES_MAX).contains(&exchanges), "{exchanges} exchanges are not 1 to 64");
-        let turns = crossbeam_channel::bounded(exchanges);
+impl Upstream {
+    /// Uses the server on the Unix socket at `path`, for at most `exchanges` at once (1 to [`EXCHANGES_MAX`]).
+    pub fn new(path: PathBuf, exchanges: usize, restart: Sender<()>) -> Upstream {
+        assert!(
+            (1..=EXCHANGES_MAX).contains(&exchanges),
+            "exchanges must be 1 to {EXCHANGES_MAX}, not {exchanges}"
+        );
+        let permits = crossbeam_channel::bounded(exchanges);
         for _ in 0..exchanges {
-            turns.0.send(()).expect("the channel takes as many tokens as it is long");
+            permits.0.send(()).expect("the channel has room for all tokens");
         }
-        Relay { path, turns, broken }
+        Upstream { path, permits, restart }
     }
 
-    /// Asks the private server for `client`, and reads its whole answer. Waits neither for the client nor without end.
+    /// Forwards a request of `client` and reads the whole response. Never waits for the client, and only a bounded time for a permit
+    /// and the private server.
     ///
     /// # Errors
-    /// 503 where all exchanges stay taken, where the private server is gone or too slow, and where it answers nonsense.
-    pub fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
-        let turn = Turn::take(self)?;
-        let answer = self.ask(&request(head, body, client));
-        drop(turn);
-        answer.map_err(|fault| self.refusal(&fault))
+    /// 503 if no permit becomes free, or if the private server is unreachable, too slow, or sends a malformed response.
+    pub fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
+        let permit = Permit::acquire(self)?;
+        let result = self.exchange(&build_request(head, body, client));
+        drop(permit);
+        result.map_err(|error| self.report(&error))
     }
 
-    fn ask(&self, request: &[u8]) -> Result<Answer, Fault> {
+    fn exchange(&self, request: &[u8]) -> Result<Response, UpstreamError> {
         let deadline = Instant::now() + EXCHANGE_DEADLINE;
         let mut stream = UnixStream::connect(&self.path).map_err(|error| match error.kind() {
-            ErrorKind::ConnectionRefused | ErrorKind::NotFound => Fault::Gone(error),
-            _ => Fault::Failed(format!("can't connect to the private server: {error}")),
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => UpstreamError::Unreachable(error),
+            _ => UpstreamError::Failed(format!("can't connect to the private server: {error}")),
         })?;
-        stream.set_write_timeout(Some(EXCHANGE_DEADLINE)).map_err(Fault::of)?;
-        stream.write_all(request).map_err(Fault::of)?;
-        read_answer(|buffer| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+        stream.set_write_timeout(Some(EXCHANGE_DEADLINE)).map_err(UpstreamError::from_io)?;
+        stream.write_all(request).map_err(UpstreamError::from_io)?;
+        read_response(|buffer| {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
                 return Err(ErrorKind::TimedOut.into());
             }
-            stream.set_read_timeout(Some(left))?;
+            stream.set_read_timeout(Some(remaining))?;
             stream.read(buffer)
         })
     }
 
-    fn refusal(&self, fault: &Fault) -> Refusal {
-        match fault {
-            Fault::Gone(error) => {
-                if self.broken.try_send(()).is_ok() {
-                    log::warn!("the private server is gone, it is made anew: {error}");
+    /// Logs an error, requests a restart if the server is unreachable, and returns the error for the client.
+    fn report(&self, error: &UpstreamError) -> HttpError {
+        match error {
+            UpstreamError::Unreachable(error) => {
+                if self.restart.try_send(()).is_ok() {
+                    log::warn!("the private server is unreachable, restarting it: {error}");
                 }
-                Refusal::new(503, "the page is being brought back, try again")
+                HttpError::new(503, "the web server is restarting, try again")
             }
-            Fault::Late => {
+            UpstreamError::TimedOut => {
                 let seconds = EXCHANGE_DEADLINE.as_secs();
-                log::warn!("the private server has not answered within {seconds} s");
-                Refusal::new(503, format!("there was no answer within {seconds} s, try again"))
+                log::warn!("the private server did not respond within {seconds} s");
+                HttpError::new(
+                    503,
+                    format!("the web server did not respond within {seconds} s, try again"),
+                )
             }
-            Fault::Failed(why) => {
+            UpstreamError::Failed(why) => {
                 log::warn!("{why}");
-                Refusal::new(503, "the answer could not be made, try again")
+                HttpError::new(503, "the web server failed to respond, try again")
             }
         }
     }
 }
 
-impl Fault {
-    fn of(error: io::Error) -> Fault {
+impl UpstreamError {
+    fn from_io(error: io::Error) -> UpstreamError {
         match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Fault::Late,
-            _ => Fault::Failed(format!("the private server's socket failed: {error}")),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => UpstreamError::TimedOut,
+            _ => UpstreamError::Failed(format!("the private server's socket failed: {error}")),
         }
     }
 }
 
 /// The right to one exchange.
-struct Turn<'r>(&'r Sender<()>);
+struct Permit<'u>(&'u Sender<()>);
 
-impl Turn<'_> {
-    fn take(relay: &Relay) -> Result<Turn<'_>, Refusal> {
-        match relay.turns.1.recv_timeout(TURN_PATIENCE) {
-            Ok(()) => Ok(Turn(&relay.turns.0)),
+impl Permit<'_> {
+    fn acquire(upstream: &Upstream) -> Result<Permit<'_>, HttpError> {
+        match upstream.permits.1.recv_timeout(PERMIT_TIMEOUT) {
+            Ok(()) => Ok(Permit(&upstream.permits.0)),
             Err(_) => {
-                let most = relay.turns.0.capacity().unwrap_or_default();
-                let sentence =
-                    format!("{most} requests are being answered, no more are allowed at once");
-                Err(Refusal::new(503, sentence))
+                let max = upstream.permits.0.capacity().unwrap_or_default();
+                let message =
+                    format!("{max} requests are being answered, no more are allowed at once");
+                Err(HttpError::new(503, message))
             }
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.try_send(()).expect("the channel has room for the token that was taken from it");
+        self.0.try_send(()).expect("the channel has room for the token taken from it");
     }
 }
 
-/// The request as the private server gets it. HEAD is asked for as GET: only the door knows that no body follows.
-fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
+/// Builds the request for the private server. HEAD becomes GET; the body is left out when the response is written to the client.
+fn build_request(head: &RequestHead, body: &[u8], client: IpAddr) -> Vec<u8> {
     let method = if head.method() == "HEAD" { "GET" } else { head.method() };
     let mut request = Vec::with_capacity(head.target().len() + body.len() + 512);
     let mut line = |parts: &[&str]| {
@@ -166,7 +180,8 @@ fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
     line(&["Connection: close"]);
     line(&[CLIENT_HEADER, ": ", &client.to_string()]);
     for (name, value) in head.headers() {
-        if let Some(name) = PASSED_ON.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        if let Some(name) = FORWARDED_HEADERS.iter().find(|known| known.eq_ignore_ascii_case(name))
+        {
             line(&[name, ": ", value]);
         }
     }
@@ -178,209 +193,47 @@ fn request(head: &Head, body: &[u8], client: IpAddr) -> Vec<u8> {
     request
 }
 
-/// Reads until the answer is whole: by its length, or to the end of the stream.
-fn read_answer(mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> Result<Answer, Fault> {
+/// Reads a whole response, up to its `Content-Length` or the end of the stream.
+fn read_response(
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> Result<Response, UpstreamError> {
     let mut bytes = vec![0; FIRST_READ_BYTES];
     let mut filled = 0;
-    let mut beginning: Option<Beginning> = None;
+    let mut head: Option<ResponseHead> = None;
     loop {
-        if beginning.is_none() {
-            beginning = Beginning::parse(&bytes[..filled]).map_err(Fault::Failed)?;
+        if head.is_none() {
+            head = ResponseHead::parse(&bytes[..filled]).map_err(UpstreamError::Failed)?;
         }
-        let length = beginning.as_ref().and_then(|beginning| beginning.length);
-        let end = beginning.as_ref().zip(length).map(|(b, length)| b.body.saturating_add(length));
-        if filled.max(end.unwrap_or(0)) > ANSWER_BYTES_MAX {
-            let why = format!("an answer is longer than {ANSWER_BYTES_MAX} bytes");
-            return Err(Fault::Failed(why));
+        let end = head.as_ref().and_then(|head| {
+            head.content_length.map(|length| head.body_start.saturating_add(length))
+        });
+        if filled.max(end.unwrap_or(0)) > RESPONSE_BYTES_MAX {
+            let why =
+                format!("the private server's response is longer than {RESPONSE_BYTES_MAX} bytes");
+            return Err(UpstreamError::Failed(why));
         }
         if end.is_some_and(|end| filled >= end) {
             break;
         }
-        let room = end.unwrap_or(if filled == bytes.len() { 2 * filled } else { bytes.len() });
-        bytes.truncate(room);
-        // Zeros as the allocator has them; optimised for size, `resize` writes byte after byte.
-        bytes.append(&mut vec![0; room - bytes.len()]);
+        let size = end.unwrap_or(if filled == bytes.len() { 2 * filled } else { bytes.len() });
+        bytes.truncate(size);
+        // The allocator has zeroed memory ready, while `resize`, optimised for size, writes byte by byte.
+        bytes.append(&mut vec![0; size - bytes.len()]);
         match read(&mut bytes[filled..]) {
-            Ok(0) if beginning.is_some() && end.is_none() => break,
-            Ok(0) => return Err(Fault::Failed(format!("an answer ended after {filled} bytes"))),
+            Ok(0) if head.is_some() && end.is_none() => break,
+            Ok(0) => {
+                let why = format!("the private server's response ended after {filled} bytes");
+                return Err(UpstreamError::Failed(why));
+            }
             Ok(n) => filled += n,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Fault::of(error)),
+            Err(error) => return Err(UpstreamError::from_io(error)),
         }
     }
     bytes.truncate(filled);
-    let beginning = beginning.expect("the loop ends only behind the head of the answer");
-    Ok(beginning.complete(bytes))
+    let head = head.expect("the loop ends only after the head");
+    Ok(head.complete(bytes))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::net::UnixListener;
-    use std::thread;
-
-    use super::*;
-
-    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
-
-    fn head(text: &str) -> Head {
-        crate::http::request::parse(text.as_bytes()).unwrap().unwrap().0
-    }
-
-    fn client() -> IpAddr {
-        "192.0.2.7".parse().unwrap()
-    }
-
-    /// A relay to nobody yet, with its socket's path in a folder of its own, and what it reports.
-    fn relay(name: &str, exchanges: usize) -> (Relay, PathBuf, Receiver<()>) {
-        let folder =
-            std::env::temp_dir().join(format!("sayso-relay-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("s");
-        let _ = std::fs::remove_file(&path);
-        let (sender, broken) = crossbeam_channel::bounded(1);
-        (Relay::new(path.clone(), exchanges, sender), path, broken)
-    }
-
-    fn read_in_parts(bytes: &[u8], part: usize) -> Result<Answer, Fault> {
-        let mut left = bytes;
-        read_answer(|buffer| left.take(part as u64).read(buffer).inspect(|n| left = &left[*n..]))
-    }
-
-    /// Every head that is accepted, with a body. What HTTP/1.0 says without a host is no well-formed HTTP/1.1, though tiny_http takes it.
-    fn accepted(stream: &[u8]) -> Vec<(Head, Vec<u8>)> {
-        let (mut rest, mut accepted) = (stream, Vec::new());
-        while let Ok(Some((head, end))) = crate::http::request::parse(rest) {
-            let body = vec![b'\n'; head.content_length()];
-            rest = &rest[end..];
-            if head.get("host").is_some() {
-                accepted.push((head, body));
-            }
-        }
-        accepted
-    }
-
-    #[test]
-    fn whatever_was_accepted_is_passed_on_as_one_request_that_is_read_the_same() {
-        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/head");
-        // The crate as it is published comes without them.
-        let kept = std::fs::read_dir(seeds)
-            .into_iter()
-            .flatten()
-            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap().split_off(1));
-        let own = b"PUT /?a HTTP/1.0\r\nHOST:a\r\nAccept:\t\xff,\r\naccept: \r\nX: y\r\nContent-Length:003\r\n\r\n";
-        for (head, body) in kept.chain([own.to_vec()]).flat_map(|stream| accepted(&stream)) {
-            let bytes = request(&head, &body, client());
-            let (again, end) = crate::http::request::parse(&bytes).unwrap().unwrap();
-            assert_eq!((&bytes[end..], again.content_length()), (&*body, body.len()));
-            assert!(again.target() == head.target() && !again.keep_alive());
-            let same = |name: &&str| again.get_all(name).eq(head.get_all(name));
-            assert!(PASSED_ON.iter().all(same), "{}", bytes.escape_ascii());
-            let passed =
-                |name: &str| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name));
-            let others = again.headers().filter(|(name, _)| !passed(name)).count();
-            assert_eq!(others, if body.is_empty() { 2 } else { 3 });
-        }
-    }
-
-    #[test]
-    fn the_request_has_what_is_on_the_list_and_nothing_else() {
-        let head = head(
-            "POST /api?x HTTP/1.0\r\nhost: a\r\nX-Sayso-Client: 6.6.6.6\r\nCookie: c\r\nX-Forwarded-For: 6.6.6.6\r\n\
-             connection: keep-alive, host\r\nexpect: 100-continue\r\nTE: chunked\r\nACCEPT: */*\r\nupgrade: h2c\r\n\
-             content-length: 2\r\nOrigin: http://a\r\n\r\n",
-        );
-        assert_eq!(
-            String::from_utf8(request(&head, b"{}", client())).unwrap(),
-            "POST /api?x HTTP/1.1\r\nConnection: close\r\nX-Sayso-Client: 192.0.2.7\r\nHost: a\r\nAccept: */*\r\n\
-             Origin: http://a\r\nContent-Length: 2\r\n\r\n{}"
-        );
-    }
-
-    #[test]
-    fn head_is_asked_for_as_get() {
-        let head = head("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert!(request(&head, b"", client()).starts_with(b"GET / HTTP/1.1\r\n"));
-    }
-
-    #[test]
-    fn an_answer_may_come_in_any_parts() {
-        let text = format!("{HEAD}page and more");
-        for part in 1..text.len() {
-            assert_eq!(read_in_parts(text.as_bytes(), part).unwrap().body(), b"page");
-        }
-        let unmeasured = "HTTP/1.1 200 OK\r\n\r\nto the end";
-        for part in 1..unmeasured.len() {
-            assert_eq!(read_in_parts(unmeasured.as_bytes(), part).unwrap().body(), b"to the end");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_ends_early_is_a_fault_wherever_it_ends() {
-        let text = format!("{HEAD}pag");
-        for end in 0..text.len() {
-            assert!(read_in_parts(&text.as_bytes()[..end], 9).is_err(), "{end}");
-        }
-    }
-
-    #[test]
-    fn the_largest_answer_is_read_and_one_byte_more_is_a_fault() {
-        for (more, good) in [(0, true), (1, false)] {
-            let unmeasured = "HTTP/1.1 200 OK\r\n\r\n".to_string();
-            let text = unmeasured.clone() + &"a".repeat(ANSWER_BYTES_MAX - unmeasured.len() + more);
-            assert_eq!(read_in_parts(text.as_bytes(), 8_000).is_ok(), good);
-            let measured = "HTTP/1.1 200 OK\r\nContent-Length: 1234567\r\n\r\n".len();
-            let length = format!("{:07}", ANSWER_BYTES_MAX - measured + more);
-            let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            let text = text + &"a".repeat(ANSWER_BYTES_MAX - measured + more);
-            assert_eq!(read_in_parts(text.as_bytes(), 8_000).is_ok(), good);
-        }
-        let huge = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", usize::MAX);
-        assert!(read_in_parts(huge.as_bytes(), 9).is_err());
-    }
-
-    #[test]
-    fn a_gone_server_is_503_and_reported_once() {
-        let (relay, path, broken) = relay("gone", 1);
-        let head = head("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        for _ in 0..3 {
-            assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
-        }
-        assert_eq!(broken.try_iter().count(), 1);
-        drop(UnixListener::bind(&path).unwrap());
-        assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
-        assert_eq!(broken.try_iter().count(), 1);
-    }
-
-    #[test]
-    fn a_server_that_hangs_up_or_answers_nonsense_is_503_and_the_next_exchange_is_good() {
-        let (relay, path, broken) = relay("nonsense", 1);
-        let listener = UnixListener::bind(&path).unwrap();
-        let good = format!("{HEAD}page");
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                for answer in ["", "HTTP/1.1 200 OK\r\n", "nonsense\r\n\r\n", &good] {
-                    let (mut stream, _) = listener.accept().unwrap();
-                    assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
-                    stream.write_all(answer.as_bytes()).unwrap();
-                }
-            });
-            let head = head("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            for _ in 0..3 {
-                assert_eq!(relay.exchange(&head, b"", client()).unwrap_err().status, 503);
-            }
-            assert_eq!(relay.exchange(&head, b"", client()).unwrap().body(), b"page");
-        });
-        assert!(broken.is_empty());
-    }
-
-    #[test]
-    fn the_last_exchange_is_had_and_one_more_waits_for_its_turn() {
-        let (relay, _, _broken) = relay("turns", 2);
-        let turns = [Turn::take(&relay).unwrap(), Turn::take(&relay).unwrap()];
-        let refusal = Turn::take(&relay).err().unwrap();
-        let sentence = "2 requests are being answered, no more are allowed at once";
-        assert_eq!(refusal, Refusal::new(503, sentence));
-        drop(turns);
-        assert!(Turn::take(&relay).is_ok());
-    }
-}
+mod tests;

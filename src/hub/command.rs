@@ -1,6 +1,6 @@
-//! What the hub can be asked, and what it answers: the one list of everything that happens to comments.
+//! What the hub can be asked and what it answers: the one list of everything that can happen to comments.
 //!
-//! Knows neither how a request came nor how its answer goes back.
+//! Does not know how a command came in, nor how its answer goes back.
 
 use std::sync::{
     Arc, OnceLock,
@@ -11,135 +11,143 @@ use crossbeam_channel::Sender;
 
 use crate::{
     comment::draft::{Draft, Text},
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::{Author, Status},
     fanout::{ReaderId, Tier},
-    http::forwarded::Counted,
+    http::forwarded::ClientKey,
     store::history::History,
 };
 
-/// Requests that may wait for the hub. A batch takes them all; more would only mean that senders wait here instead of at their sockets.
-pub const INBOX_REQUESTS_MAX: usize = 1_024;
+/// Commands that may wait in the hub's inbox. A batch takes all of them, so a longer inbox would only move the waiting from the
+/// senders' sockets to here.
+pub const INBOX_COMMANDS_MAX: usize = 1_024;
 
-/// One request; `S` is what the fan-out sends to, which the hub only passes on.
-pub enum Request<S> {
-    /// A new comment.
-    Post {
-        /// Already valid.
-        draft: Draft,
-        /// Whose bucket pays, beside the author's.
-        from: Counted,
-        /// Who hears of it.
-        reply: Reply,
-    },
-    /// A new line for a known comment.
+/// One command. `S` is what the fan-out writes to; the hub only passes it on.
+pub enum Command<S> {
+    /// Changes what is stored: becomes part of the batch.
+    Write(Write),
+    /// Changes nothing that is stored: served after the batch, so that nobody sees what is not on disk.
+    Query(Query<S>),
+}
+
+/// A change of what is stored.
+pub struct Write {
+    /// What is to be done.
+    pub operation: Operation,
+    /// The client whose rate limit is charged, beside the author's.
+    pub from: ClientKey,
+    /// Who is told the outcome.
+    pub reply: ReplyTo,
+}
+
+/// What a [`Write`] does.
+pub enum Operation {
+    /// Adds a comment. The draft is valid already.
+    Post(Draft),
+    /// Writes a new line for a known comment.
     Change {
-        /// Which.
-        asked: Asked,
+        /// The comment.
+        target: Target,
         /// What becomes of it.
         change: Change,
-        /// Who asks.
-        by: By,
-        /// Whose bucket pays.
-        from: Counted,
-        /// Who hears of it.
-        reply: Reply,
+        /// Who asks for it.
+        by: Actor,
     },
-    /// A heart, given or taken.
+    /// Gives a heart (`on`) or takes it back.
     Like {
-        /// To which comment.
-        asked: Asked,
-        /// Given.
+        /// The comment.
+        target: Target,
+        /// Whether the heart is given.
         on: bool,
-        /// By whom.
+        /// Whose heart it is.
         author: Author,
-        /// Whose bucket pays, beside the author's.
-        from: Counted,
-        /// Who hears of it.
-        reply: Reply,
     },
-    /// A new reader.
+}
+
+/// A command that changes nothing that is stored.
+pub enum Query<S> {
+    /// A reader has connected.
     Join(Join<S>),
     /// A reader has gone.
     Leave(ReaderId),
-    /// A reader has shown whose it is.
-    Bind(ReaderId, Author),
+    /// A reader has shown its author's key.
+    Identify(ReaderId, Author),
     /// A reader is writing.
     Typing(ReaderId, Option<String>),
-    /// A part of a page's history, over HTTP.
-    Read(Read),
-    /// Comments per page.
-    Count(Vec<String>, Call<Vec<(String, u64)>>),
-    /// Rewrite the log with only the newest lines; answers how many bytes it had and has, or why not.
-    Compact(Call<Result<(u64, u64), String>>),
-    /// Finish, and say goodbye to all readers.
+    /// Reads a part of a page's history, over HTTP.
+    ReadHistory(ReadHistory),
+    /// Counts the comments of each page.
+    Count(Vec<String>, Callback<Vec<(String, u64)>>),
+    /// Rewrites the log with only the newest lines. Answers how many bytes it had and has now, or why it could not.
+    Compact(Callback<Result<(u64, u64), String>>),
+    /// Takes no more writes and sends all readers away.
     Stop,
 }
 
 /// The comment that is to be changed.
-pub struct Asked {
+pub struct Target {
     /// Its id.
     pub id: u64,
-    /// It must be on this page, if one is given.
+    /// The page it must be on, if one is given.
     pub page: Option<Box<str>>,
 }
 
 /// What becomes of a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Another text.
+    /// It gets another text.
     Text(Text),
-    /// Another audience; moderators only.
+    /// It is shown to others, or hidden from them; for moderators only.
     Status(Status),
-    /// A tombstone.
+    /// It becomes a tombstone.
     Delete,
 }
 
 /// Who asks for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct By {
-    /// Whose key was shown.
+pub struct Actor {
+    /// The author whose key was shown.
     pub author: Option<Author>,
-    /// The moderator's token was shown.
+    /// Whether the moderator's token was shown.
     pub moderator: bool,
 }
 
-/// Where the outcome of a request goes.
-pub enum Reply {
-    /// To a socket. Its line comes with everyone's; errors carry the nonce.
+/// Where the outcome of a write goes.
+pub enum ReplyTo {
+    /// To a socket: an error carries the nonce; a new line reaches it together with everybody else.
     Reader(ReaderId, Option<String>),
-    /// To whoever made this.
-    Call(Call<Result<Done, Reject>>),
+    /// To a function.
+    Callback(Callback<Result<Written, Rejection>>),
 }
 
-/// Takes an answer somewhere; must not wait, the hub runs it.
-pub type Call<T> = Box<dyn FnOnce(T) + Send>;
+/// Takes an answer. It must not wait, since the hub runs it.
+pub type Callback<T> = Box<dyn FnOnce(T) + Send>;
 
-/// What was done: the comment's present line, or how many like it, and how it came to be.
+/// The outcome of a write that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// From `{` to `}`.
+pub struct Written {
+    /// The comment's present line from `{` to `}`, or the number of its hearts.
     pub line: Vec<u8>,
-    /// How.
-    pub what: What,
+    /// How that line came to be.
+    pub what: WriteKind,
 }
 
-/// See [`Done`].
+/// How the line of a [`Written`] came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum WriteKind {
     /// A new public comment.
     Posted,
     /// A new comment that waits for a moderator.
     Held,
-    /// The nonce was known, or the comment is deleted already: nothing new.
+    /// Nothing new: the nonce was known, or the comment was deleted already.
     Known,
     /// A known comment has a new line.
     Changed,
 }
 
-/// A new reader.
+/// A reader that has connected.
 pub struct Join<S> {
-    /// Its number; chooses the shard.
+    /// Its number, which also chooses its shard.
     pub reader: ReaderId,
     /// Its write side.
     pub sink: S,
@@ -147,71 +155,71 @@ pub struct Join<S> {
     pub greeting: Vec<u8>,
     /// Which frames it gets.
     pub tier: Tier,
-    /// What it wants to follow.
-    pub follow: Follow,
-    /// Hears how it went; a channel with room for one.
-    pub welcome: Sender<Welcome>,
+    /// What it follows.
+    pub subscription: Subscription,
+    /// Takes what the reader is to be sent first; a channel with room for one.
+    pub joined: Sender<Joined>,
 }
 
 /// What a reader follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Follow {
-    /// A page, from somewhere on.
-    Page(String, From),
-    /// Only how many comments these pages have, each named once.
+pub enum Subscription {
+    /// A page.
+    Page(String, StartAt),
+    /// Only how many comments these pages have; each is named once.
     Counts(Vec<String>),
 }
 
 /// Where a reader's history begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum StartAt {
     /// Now.
     Live,
-    /// The newest so many comments.
+    /// With the newest so many comments.
     Last(usize),
     /// Behind this `seq` of this log.
     Since(u64, String),
 }
 
-/// A reader is in: what it is sent first. Live frames wait until it has that.
-pub struct Welcome {
-    /// The lines asked for.
+/// What a reader that has joined is sent first. Live frames wait behind it.
+pub struct Joined {
+    /// The lines it asked for.
     pub history: History,
     /// Readers of the page, this one included.
     pub readers: u32,
-    /// Whether the history begins where the reader's cursor is; `None` if it gave none.
+    /// Whether the history begins at the reader's cursor; `None` if it gave none.
     pub resumed: Option<bool>,
 }
 
-/// A part of a page's history, over HTTP.
-pub struct Read {
-    /// Which page.
+/// A part of a page's history, read over HTTP.
+pub struct ReadHistory {
+    /// The page.
     pub page: String,
-    /// Which part.
-    pub part: Part,
+    /// The part of it.
+    pub part: Range,
     /// Comments at most.
     pub limit: usize,
-    /// Also those that wait for a moderator.
+    /// Whether comments that wait for a moderator are included.
     pub moderator: bool,
-    /// Who reads it.
-    pub answer: Call<History>,
+    /// Takes the history.
+    pub answer: Callback<History>,
 }
 
-/// See [`Read`].
+/// The part of a history that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The newest comments, or those before this id.
+pub enum Range {
+    /// The newest comments, or the newest of those before this id.
     Before(Option<u64>),
     /// Lines behind this `seq`.
     Since(u64),
 }
 
-/// What anybody may look at without asking the hub.
+/// What anybody may read without asking the hub.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct Stats {
     /// Highest durable `seq` of the log.
     pub seq: AtomicU64,
-    /// The last batch found no room.
+    /// Whether the last batch found no room on the disk.
     pub full: AtomicBool,
     /// Why storage can't be trusted any more.
     pub failed: OnceLock<String>,
@@ -221,26 +229,38 @@ pub struct Pulse {
     pub readers: AtomicU64,
 }
 
-/// What everyone who asks the hub holds.
-pub struct Hub<S> {
+/// The way to the hub, held by everyone who asks it.
+pub struct HubHandle<S> {
     /// The hub's inbox.
-    pub requests: Sender<Request<S>>,
-    /// What the hub lets be seen.
-    pub pulse: Arc<Pulse>,
+    pub commands: Sender<Command<S>>,
+    /// What the hub publishes.
+    pub stats: Arc<Stats>,
 }
 
-impl<S> Clone for Hub<S> {
-    fn clone(&self) -> Hub<S> {
-        Hub { requests: self.requests.clone(), pulse: self.pulse.clone() }
+impl<S> Clone for HubHandle<S> {
+    fn clone(&self) -> HubHandle<S> {
+        HubHandle { commands: self.commands.clone(), stats: self.stats.clone() }
     }
 }
 
-impl<S> Hub<S> {
-    /// Asks, waiting while the inbox is full.
+impl<S> HubHandle<S> {
+    /// Sends a write, waiting while the inbox is full.
     ///
     /// # Errors
-    /// [`Reject::Stopping`] once the hub has ended.
-    pub fn ask(&self, request: Request<S>) -> Result<(), Reject> {
-        self.requests.send(request).map_err(|_| Reject::Stopping)
+    /// [`Rejection::Stopping`] once the hub has ended.
+    pub fn write(&self, write: Write) -> Result<(), Rejection> {
+        self.send(Command::Write(write))
+    }
+
+    /// Sends a query, waiting while the inbox is full.
+    ///
+    /// # Errors
+    /// [`Rejection::Stopping`] once the hub has ended.
+    pub fn query(&self, query: Query<S>) -> Result<(), Rejection> {
+        self.send(Command::Query(query))
+    }
+
+    fn send(&self, command: Command<S>) -> Result<(), Rejection> {
+        self.commands.send(command).map_err(|_| Rejection::Stopping)
     }
 }

@@ -1,126 +1,117 @@
-//! Compaction while serving: a thread does the long part, the hub takes over what it made between two batches.
+//! Compaction while serving: a thread does the long part, and the hub takes over what it made between two batches.
 //!
 //! Knows neither files nor what a line says.
 
 use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::JoinHandle,
+    io, mem,
     time::{Duration, Instant},
 };
 
-use super::Keeper;
+use crossbeam_channel::{Receiver, bounded, never};
+
+use super::Hub;
 use crate::{
-    hub::command::Call,
-    store::compact::{Compacted, Job, is_worth_it},
+    hub::command::Callback,
+    store::compact::{CompactedLog, CompactionJob, is_worth_it},
     util::threads,
 };
 
-/// A compaction that failed is not tried again by itself before this has passed.
+/// A failed compaction is not tried again by itself before this has passed.
 const RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Who hears how a compaction ended.
-type Listener = Call<Result<(u64, u64), String>>;
+/// Is told the log's bytes before and after a compaction, or why it failed.
+type OnCompacted = Callback<Result<(u64, u64), String>>;
 
-/// A compaction that is under way.
+/// What the hub knows of compactions past and present.
 #[derive(Default)]
-pub(super) struct Upkeep {
-    running: Option<Running>,
-    listeners: Vec<Listener>,
+pub(super) struct Compaction {
+    /// Brings what the thread has made; there is one while a compaction is under way.
+    running: Option<Receiver<io::Result<CompactedLog>>>,
+    callbacks: Vec<OnCompacted>,
     /// When it failed last.
     failed: Option<Instant>,
-    /// What the last one left, bytes: what it could not drop then it can't drop now.
+    /// The log's bytes after the last one: what that could not drop, the next one can't drop either.
     compacted_to: u64,
 }
 
-impl Upkeep {
+impl Compaction {
+    /// The channel that brings the compacted log; one that stays silent while no compaction is under way.
+    pub(super) fn outcome(&self) -> Receiver<io::Result<CompactedLog>> {
+        self.running.clone().unwrap_or_else(never)
+    }
+
     fn has_just_failed(&self) -> bool {
         self.failed.is_some_and(|failed| failed.elapsed() < RETRY_INTERVAL)
     }
 }
 
-struct Running {
-    thread: JoinHandle<()>,
-    /// Written once, by the thread, before it ends.
-    made: Arc<Mutex<Option<io::Result<Compacted>>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<S> Keeper<S> {
-    /// Whether the hub must look again soon.
-    pub(super) fn is_compacting(&self) -> bool {
-        self.upkeep.running.is_some()
-    }
-
-    /// Begins to compact, if that is not under way.
-    pub(super) fn compact(&mut self, listener: Listener) {
-        self.upkeep.listeners.push(listener);
-        if !self.is_compacting() {
-            self.begin_to_compact();
+impl<S> Hub<S> {
+    /// Begins a compaction, unless one is under way; its end is told either way.
+    pub(super) fn compact(&mut self, callback: OnCompacted) {
+        self.compaction.callbacks.push(callback);
+        if self.compaction.running.is_none() {
+            self.start_compaction();
         }
     }
 
-    /// Once a turn: takes over what was compacted, or begins if most of the log is stale.
-    pub(super) fn keep_up(&mut self) {
-        match self.upkeep.running.take_if(|running| running.thread.is_finished()) {
-            Some(Running { made, .. }) => {
-                let made = lock(&made).take();
-                self.take_over(
-                    made.unwrap_or_else(|| Err(io::Error::other("its thread has panicked"))),
-                );
-            }
-            None if self.is_compacting() || self.upkeep.has_just_failed() => {}
-            None if self.pulse.failed.get().is_some() || self.stopping => {}
-            None if self.log.end() < self.upkeep.compacted_to * 2 => {}
-            None if is_worth_it(&self.log, &self.index, &self.likes) => self.begin_to_compact(),
-            None => {}
+    /// Begins a compaction if most of the log is stale. Called once a batch, so it only compares a few numbers.
+    pub(super) fn compact_if_worth_it(&mut self) {
+        let compaction = &self.compaction;
+        let may_begin = compaction.running.is_none()
+            && !compaction.has_just_failed()
+            && !self.stopping
+            && self.stats.failed.get().is_none()
+            && self.log.end() >= compaction.compacted_to * 2;
+        if may_begin && is_worth_it(&self.log, &self.index, &self.likes) {
+            self.start_compaction();
         }
     }
 
-    fn begin_to_compact(&mut self) {
-        let begun = Job::new(&self.log, &self.index, &self.likes).and_then(|job| {
-            let made = Arc::new(Mutex::new(None));
-            let place = made.clone();
-            let work = move || *lock(&place) = Some(job.work());
-            Ok(Running { thread: threads::start("compact", work)?, made })
+    fn start_compaction(&mut self) {
+        let started = CompactionJob::new(&self.log, &self.index, &self.likes).and_then(|job| {
+            let (sender, receiver) = bounded(1);
+            // The hub may have ended meanwhile; then nobody wants the new file.
+            threads::start("compact", move || drop(sender.send(job.work())))?;
+            Ok(receiver)
         });
-        match begun {
-            Ok(running) => self.upkeep.running = Some(running),
-            Err(error) => self.tell_listeners(Err(error.to_string())),
+        match started {
+            Ok(receiver) => self.compaction.running = Some(receiver),
+            Err(error) => self.report_compaction(Err(error.to_string())),
         }
     }
 
-    fn take_over(&mut self, made: io::Result<Compacted>) {
+    /// Puts the compacted log in the place of the log. `None`: the thread has ended without a word, since it panicked.
+    pub(super) fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
+        self.compaction.running = None;
         let before = self.log.end();
-        let done = made.and_then(|made| made.adopt(&mut self.log, &mut self.index));
-        match done {
+        let replaced = compacted
+            .unwrap_or_else(|| Err(io::Error::other("its thread has panicked")))
+            .and_then(|compacted| compacted.replace_with(&mut self.log, &mut self.index));
+        match replaced {
             Ok(replaced) => {
-                self.recent.clear();
-                self.upkeep.compacted_to = self.log.end();
+                self.line_cache.clear();
+                self.compaction.compacted_to = self.log.end();
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());
-                // Freeing a large file takes a file system many milliseconds; that is nothing the hub should wait for.
+                // Freeing a large file takes a file system many milliseconds, which the hub need not wait for.
                 let _ = threads::start("compact", move || drop(replaced));
-                self.tell_listeners(Ok((before, self.log.end())));
+                self.report_compaction(Ok((before, self.log.end())));
             }
             Err(error) => {
                 if let Some(why) = self.log.failed() {
-                    let _ = self.pulse.failed.set(why.to_owned());
+                    let _ = self.stats.failed.set(why.to_owned());
                 }
-                self.tell_listeners(Err(error.to_string()));
+                self.report_compaction(Err(error.to_string()));
             }
         }
     }
 
-    fn tell_listeners(&mut self, outcome: Result<(u64, u64), String>) {
+    fn report_compaction(&mut self, outcome: Result<(u64, u64), String>) {
         if let Err(why) = &outcome {
-            self.upkeep.failed = Some(Instant::now());
+            self.compaction.failed = Some(Instant::now());
             log::error!("the log could not be compacted: {why}");
         }
-        for listener in std::mem::take(&mut self.upkeep.listeners) {
-            listener(outcome.clone());
+        for callback in mem::take(&mut self.compaction.callbacks) {
+            callback(outcome.clone());
         }
     }
 }

@@ -1,70 +1,73 @@
-//! What the hub does with hearts: may it be, the line, and who hears of it.
+//! Hearts: decides whether one may be given or taken back, stages its line, and counts them for readers.
 //!
-//! Like everything else a heart is told only once its line is on disk.
+//! Like a comment, a heart is published only once its line is on disk.
 
-use super::{Keeper, Outcome};
+use super::{Hub, batch::Outcome};
 use crate::{
-    cli::values::Rate,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
-    http::forwarded::Counted,
-    hub::command::{Asked, Done, Reply, What},
-    hub::rate_limit::{Payer, Rates},
+    http::forwarded::ClientKey,
+    hub::command::{ReplyTo, Target, WriteKind, Written},
+    hub::rate_limit::{BucketKey, RateLimiter},
     limits::LIKED_COMMENTS_MAX,
-    store::index::{Index, Item},
+    limits::Rate,
+    store::index::{CommentRef, Index},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
-    store::visibility::Sight,
+    store::visibility::Visibility,
 };
 
-/// Hearts that may be given or taken where one comment may be posted: they are one tap each, and a line of 90 bytes.
+/// Hearts that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
 const LIKES_PER_POST: u32 = 6;
 
-/// A heart that was given or taken, or was so already.
+/// A heart that was given or taken back, or was so already.
 pub(super) struct Liked {
     key: Key,
     author: Author,
     on: bool,
 }
 
-/// The buckets that hearts pay from, beside those of posts.
-pub(super) fn rates(posts: Option<&Rates>) -> Option<Rates> {
-    posts.map(|rates| {
-        let Rate { posts, seconds } = rates.rate();
-        Rates::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
+/// The rate limiter of hearts, beside that of posts.
+pub(super) fn limiter(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
+    posts.map(|limiter| {
+        let Rate { posts, seconds } = limiter.rate();
+        RateLimiter::new(Rate { posts: posts.saturating_mul(LIKES_PER_POST), seconds })
     })
 }
 
-/// Hearts of a comment as everyone may see them: none of one that is taken away.
-pub(super) fn seen(index: &Index, likes: &Likes, id: u64) -> u64 {
-    let is_public = index.find(id).is_some_and(|item| item.sight == Sight::Public);
+/// A comment's number of hearts as everyone may see it: 0 unless the comment is public.
+pub(super) fn public_count(index: &Index, likes: &Likes, id: u64) -> u64 {
+    let is_public = index.find(id).is_some_and(|item| item.visibility == Visibility::Public);
     let page = index.page_of(id).filter(|_| is_public);
     page.map_or(0, |page| likes.count((page, id)))
 }
 
-impl<S> Keeper<S> {
+impl<S> Hub<S> {
     pub(super) fn like(
         &mut self,
-        asked: Asked,
+        target: Target,
         on: bool,
         author: Author,
-        from: Counted,
-    ) -> Result<Outcome, Reject> {
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
         if self.stopping {
-            return Err(Reject::Stopping);
+            return Err(Rejection::Stopping);
         }
-        let id = asked.id;
-        let item = self.index.find(id).filter(|item| item.sight.is_shared());
-        let item = item.ok_or(Reject::UnknownComment(id))?;
-        let number = self.index.page_of(id).ok_or(Reject::UnknownComment(id))?;
-        if asked.page.as_deref().is_some_and(|page| self.index.page_number_of(page) != Some(number))
+        let id = target.id;
+        let item = self.index.find(id).filter(|item| item.visibility.is_shared());
+        let item = item.ok_or(Rejection::UnknownComment(id))?;
+        let number = self.index.page_of(id).ok_or(Rejection::UnknownComment(id))?;
+        if target
+            .page
+            .as_deref()
+            .is_some_and(|page| self.index.page_number_of(page) != Some(number))
         {
-            return Err(Reject::NotOnPage(id));
+            return Err(Rejection::NotOnPage(id));
         }
-        match item.sight {
-            Sight::Public => {}
-            Sight::Hidden => return Err(Reject::Hidden(id)),
-            _ => return Err(Reject::Deleted(id)),
+        match item.visibility {
+            Visibility::Public => {}
+            Visibility::Hidden => return Err(Rejection::Hidden(id)),
+            _ => return Err(Rejection::Deleted(id)),
         }
         let key = (number, id);
         let liked = Outcome::Liked(Liked { key, author, on });
@@ -73,20 +76,20 @@ impl<S> Keeper<S> {
         }
         if on {
             self.likes.check_room(key).map_err(|full| match full {
-                Full::Comment => Reject::LikesFull(LIKES_A_COMMENT_MAX, "this comment"),
-                Full::All => Reject::LikesFull(LIKES_MAX, "this server"),
+                Full::Comment => Rejection::LikesFull(LIKES_A_COMMENT_MAX, "this comment"),
+                Full::All => Rejection::LikesFull(LIKES_MAX, "this server"),
             })?;
         }
-        let page = match asked.page {
+        let page = match target.page {
             Some(page) => page,
             None => self.page_named_in(item)?,
         };
-        let payers = [Payer::Address(from), Payer::Author(author)];
-        if let Some(rates) = &mut self.like_rates {
+        let keys = [BucketKey::Address(from), BucketKey::Author(author)];
+        if let Some(limiter) = &mut self.like_limiter {
             let now = self.started.elapsed();
-            rates.take(&payers, now).map_err(|wait| Reject::TooFast {
+            limiter.take(&keys, now).map_err(|wait| Rejection::TooFast {
                 wait,
-                rate: rates.rate(),
+                rate: limiter.rate(),
                 what: "likes",
             })?;
         }
@@ -96,44 +99,47 @@ impl<S> Keeper<S> {
         Ok(liked)
     }
 
-    fn page_named_in(&self, item: Item) -> Result<Box<str>, Reject> {
+    fn page_named_in(&self, item: CommentRef) -> Result<Box<str>, Rejection> {
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         Ok(comment.page.into())
     }
 
-    /// Whether it is as was asked for, whatever became of the batch.
+    /// Whether the heart is as was asked for, whatever became of the batch.
     pub(super) fn is_as_asked(&self, liked: &Liked) -> bool {
         self.likes.has(liked.key, liked.author) == liked.on
     }
 
-    /// A reader hears of it with everybody else, within a second.
-    pub(super) fn acknowledge_like(&self, reply: Reply, liked: &Liked) {
-        if let Reply::Call(call) = reply {
+    /// Answers a callback; a reader is told together with everybody else, within a second.
+    pub(super) fn acknowledge_like(&self, reply: ReplyTo, liked: &Liked) {
+        if let ReplyTo::Callback(call) = reply {
             let counts = [(liked.key.1, self.likes.count(liked.key))];
             let message = ServerMessage::Likes { likes: Counts(&counts) };
-            call(Ok(Done { line: message.to_json().into_bytes(), what: What::Changed }));
+            call(Ok(Written { line: message.to_json().into_bytes(), what: WriteKind::Changed }));
         }
     }
 
-    /// Hearts of these comments, those that have any.
-    pub(super) fn likes_of(&self, items: &[Item]) -> Vec<(u64, u64)> {
-        let counts = items.iter().map(|item| (item.id, seen(&self.index, &self.likes, item.id)));
+    /// Ids and hearts of those of these comments that have any.
+    pub(super) fn likes_of(&self, items: &[CommentRef]) -> Vec<(u64, u64)> {
+        let counts =
+            items.iter().map(|item| (item.id, public_count(&self.index, &self.likes, item.id)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Hearts of the page's newest comments that have any.
+    /// Ids and hearts of the page's newest comments that have any.
     pub(super) fn likes_on(&self, page: &str) -> Vec<(u64, u64)> {
         let Some(number) = self.index.page_number_of(page) else { return Vec::new() };
-        let seen = |id: &u64| self.index.find(*id).is_some_and(|item| item.sight == Sight::Public);
+        let seen = |id: &u64| {
+            self.index.find(*id).is_some_and(|item| item.visibility == Visibility::Public)
+        };
         let newest = self.likes.newest(number).filter(|(id, _)| seen(id));
         newest.take(LIKED_COMMENTS_MAX).collect()
     }
 
-    /// After the commit: what is told within a second.
+    /// After the commit: notes which comments' hearts are to be told within a second.
     pub(super) fn note_likes(&mut self) {
         for (page, id) in self.batch.liked.drain(..) {
-            self.audience.liked(&page, id);
+            self.subscribers.liked(&page, id);
         }
     }
 }

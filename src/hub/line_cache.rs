@@ -5,22 +5,22 @@
 use std::{collections::VecDeque, sync::Arc};
 
 /// Bytes of lines that are kept: thousands of usual ones, 20 of the longest.
-pub const RECENT_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub const LINE_CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Lines by rising offset.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub struct LineCache {
     lines: VecDeque<(u64, Arc<[u8]>)>,
     bytes: usize,
 }
 
-impl Recent {
+impl LineCache {
     /// Keeps a line, from `{` to `}`, that begins at `offset`, behind all that are here.
     pub fn push(&mut self, offset: u64, line: &[u8]) {
         assert!(self.lines.back().is_none_or(|(last, _)| *last < offset), "a log only grows");
         self.bytes += line.len();
         self.lines.push_back((offset, line.into()));
-        while self.bytes > RECENT_BYTES_MAX {
+        while self.bytes > LINE_CACHE_BYTES_MAX {
             let oldest = self.lines.pop_front();
             self.bytes -= oldest.map_or(0, |(_, line)| line.len());
         }
@@ -34,7 +34,7 @@ impl Recent {
 
     /// Forgets everything: the log was written anew.
     pub fn clear(&mut self) {
-        *self = Recent::default();
+        *self = LineCache::default();
     }
 }
 
@@ -44,16 +44,16 @@ mod tests {
 
     #[test]
     fn the_newest_lines_are_there_and_the_bound_is_kept() {
-        let mut recent = Recent::default();
+        let mut recent = LineCache::default();
         let line = [b'x'; 1_000];
         for n in 0..10_000 {
             recent.push(n * 7, &line);
-            assert!(recent.bytes <= RECENT_BYTES_MAX);
+            assert!(recent.bytes <= LINE_CACHE_BYTES_MAX);
         }
         assert!(recent.get(9_999 * 7).is_some() && recent.get(9_999 * 7 - 1).is_none());
         assert!(recent.get(0).is_none());
         let kept = (0..10_000u64).filter(|n| recent.get(n * 7).is_some()).count();
-        assert_eq!(kept, RECENT_BYTES_MAX / 1_000);
+        assert_eq!(kept, LINE_CACHE_BYTES_MAX / 1_000);
         recent.clear();
         assert!(recent.get(9_999 * 7).is_none());
         recent.push(0, &line);

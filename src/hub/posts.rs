@@ -1,25 +1,28 @@
-//! What the hub does with a draft or a change: may it be, and what line does it make.
+//! Posts, edits, deletions and changes of status: decides whether each is allowed, and stages the line it makes.
 //!
-//! Only stages; whether it becomes true is the batch's to say.
+//! Only stages: the line becomes true when its batch is committed.
 
-use super::{Keeper, Made, Outcome};
+use super::{
+    Hub,
+    batch::{EncodedLine, Outcome},
+};
 use crate::{
-    cli::config::Hold,
     comment::draft::{Draft, Text},
-    comment::rejection::Reject,
-    comment::{Author, Comment, Line, Status},
-    http::forwarded::Counted,
-    hub::command::{Asked, By, Change, What},
-    hub::rate_limit::{Payer, SAID_BYTES_MIN, SAID_WINDOW},
+    comment::rejection::Rejection,
+    comment::{Author, Comment, LineParts, Status},
+    http::forwarded::ClientKey,
+    hub::command::{Actor, Change, Target, WriteKind},
+    hub::rate_limit::{BucketKey, DUPLICATE_BYTES_MIN, DUPLICATE_WINDOW},
+    hub::rules::Hold,
     store::history::redacted,
-    store::index::Item,
-    store::visibility::Sight,
+    store::index::CommentRef,
+    store::visibility::Visibility,
 };
 
-impl<S> Keeper<S> {
-    pub(super) fn post(&mut self, draft: Draft, from: Counted) -> Result<Outcome, Reject> {
+impl<S> Hub<S> {
+    pub(super) fn post(&mut self, draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
         if self.stopping {
-            return Err(Reject::Stopping);
+            return Err(Rejection::Stopping);
         }
         if let Some(nonce) = draft.nonce.as_deref()
             && let Some(known) = self.known_nonce(nonce, draft.author)?
@@ -28,21 +31,21 @@ impl<S> Keeper<S> {
         }
         self.check_page(&draft.page)?;
         if let Some(parent) = draft.parent {
-            let parent_item = self.index.find_on(&draft.page, parent);
-            parent_item
-                .filter(|item| item.sight == Sight::Public)
-                .ok_or(Reject::UnknownParent(parent))?;
+            self.index
+                .find_on(&draft.page, parent)
+                .filter(|item| item.visibility == Visibility::Public)
+                .ok_or(Rejection::UnknownParent(parent))?;
         }
-        self.pay(from, draft.author)?;
+        self.charge(from, draft.author)?;
         self.check_is_new(from, &draft)?;
-        let status = if self.must_wait(draft.links, draft.author) {
+        let status = if self.needs_moderation(draft.links, draft.author) {
             Status::Pending
         } else {
             Status::Public
         };
         let seq = self.log.next_seq();
         let start = self.batch.bytes.len();
-        Line {
+        LineParts {
             seq,
             id: seq,
             body: &draft.body,
@@ -53,65 +56,64 @@ impl<S> Keeper<S> {
             status,
         }
         .encode(&mut self.batch.bytes);
-        let sight = Sight::of(status, false);
+        let visibility = Visibility::of(status, false);
         let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
         let author = draft.author;
-        let at = self.stage(start, Made { id: seq, seq, page, sight, before: None, author, nonce });
-        let what = if status == Status::Pending { What::Held } else { What::Posted };
+        let at = self.stage(
+            start,
+            EncodedLine { id: seq, seq, page, visibility, before: None, author, nonce },
+        );
+        let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
         Ok(Outcome::Staged(at, what))
     }
 
     pub(super) fn change(
         &mut self,
-        asked: Asked,
+        target: Target,
         change: Change,
-        by: By,
-        from: Counted,
-    ) -> Result<Outcome, Reject> {
-        let Asked { id, page } = asked;
+        by: Actor,
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
+        let Target { id, page } = target;
         if self.stopping {
-            return Err(Reject::Stopping);
+            return Err(Rejection::Stopping);
         }
-        let item = self.index.find(id).ok_or(Reject::UnknownComment(id))?;
+        let item = self.index.find(id).ok_or(Rejection::UnknownComment(id))?;
         let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
-            let gone = if change == Change::Delete {
-                Ok(self.known(item, line))
-            } else {
-                Err(Reject::Deleted(id))
-            };
-            return if item.sight.is_shared() || by.moderator {
-                gone
-            } else {
-                Err(Reject::UnknownComment(id))
+            let may_know = item.visibility.is_shared() || by.moderator;
+            return match change {
+                _ if !may_know => Err(Rejection::UnknownComment(id)),
+                Change::Delete => Ok(self.known(item, line)),
+                _ => Err(Rejection::Deleted(id)),
             };
         }
         let author = comment.author.as_deref().and_then(Author::parse);
         let is_author = by.author.is_some() && by.author == author;
         if !is_author && !by.moderator {
-            return Err(if item.sight.is_shared() {
-                Reject::NotAuthor(id)
+            return Err(if item.visibility.is_shared() {
+                Rejection::NotAuthor(id)
             } else {
-                Reject::UnknownComment(id)
+                Rejection::UnknownComment(id)
             });
         }
         if page.is_some_and(|page| *page != *comment.page) {
-            return Err(Reject::NotOnPage(id));
+            return Err(Rejection::NotOnPage(id));
         }
         match change {
-            Change::Delete => comment.bury(),
+            Change::Delete => comment.make_tombstone(),
             Change::Text(text) => {
-                self.pay(from, by.author)?;
-                self.retext(&mut comment, text, by);
+                self.charge(from, by.author)?;
+                self.edit(&mut comment, text, by);
             }
-            Change::Status(_) if !by.moderator => return Err(Reject::NotModerator),
+            Change::Status(_) if !by.moderator => return Err(Rejection::NotModerator),
             Change::Status(status) if status == comment.status => {
                 return Ok(self.known(item, line));
             }
-            // Its tombstone would be the first that everyone hears of it.
+            // To everybody else a hidden comment is a tombstone, and that would be the first they hear of this one.
             Change::Status(Status::Hidden) if comment.status == Status::Pending => {
-                return Err(Reject::NeverPublic(id));
+                return Err(Rejection::NotYetPublic(id));
             }
             Change::Status(status) => comment.status = status,
         }
@@ -121,17 +123,18 @@ impl<S> Keeper<S> {
         comment.seq = self.log.next_seq();
         let start = self.batch.bytes.len();
         comment.encode(&mut self.batch.bytes);
-        let sight = Sight::of(comment.status, comment.deleted);
-        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.sight));
-        let at = self.stage(start, Made { id, seq, page, sight, before, author, nonce: None });
-        Ok(Outcome::Staged(at, What::Changed))
+        let visibility = Visibility::of(comment.status, comment.deleted);
+        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.visibility));
+        let at = self
+            .stage(start, EncodedLine { id, seq, page, visibility, before, author, nonce: None });
+        Ok(Outcome::Staged(at, WriteKind::Changed))
     }
 
-    fn retext(&self, comment: &mut Comment, text: Text, by: By) {
-        // What would have had to wait as a new comment doesn't get in by an edit.
+    fn edit(&self, comment: &mut Comment, text: Text, by: Actor) {
+        // An edit must not publish what would have been held as a new comment.
         if !by.moderator
             && comment.status == Status::Public
-            && self.must_wait(text.has_links(), by.author)
+            && self.needs_moderation(text.has_links(), by.author)
         {
             comment.status = Status::Hidden;
         }
@@ -140,38 +143,40 @@ impl<S> Keeper<S> {
         comment.edited_at = Some(self.now.clone());
     }
 
-    fn check_page(&self, page: &str) -> Result<(), Reject> {
+    fn check_page(&self, page: &str) -> Result<(), Rejection> {
         let prefixes = &self.rules.page_prefix;
         if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
-            return Err(Reject::PageNotAllowed(page.into()));
+            return Err(Rejection::PageNotAllowed(page.into()));
         }
         if self.index.page_count() >= self.rules.max_pages as usize && !self.index.has_page(page) {
-            return Err(Reject::TooManyPages(self.rules.max_pages));
+            return Err(Rejection::TooManyPages(self.rules.max_pages));
         }
         Ok(())
     }
 
-    fn pay(&mut self, from: Counted, author: Option<Author>) -> Result<(), Reject> {
-        let Some(rates) = &mut self.rates else { return Ok(()) };
-        let address = Payer::Address(from);
-        // Whoever has no key pays with the address alone.
-        let payers = [address, author.map_or(address, Payer::Author)];
-        rates
-            .take(&payers[..1 + usize::from(author.is_some())], self.started.elapsed())
-            .map_err(|wait| Reject::TooFast { wait, rate: rates.rate(), what: "comments" })
+    fn charge(&mut self, from: ClientKey, author: Option<Author>) -> Result<(), Rejection> {
+        let Some(limiter) = &mut self.post_limiter else { return Ok(()) };
+        let address = BucketKey::Address(from);
+        // Without a key, the address alone is charged.
+        let keys = [address, author.map_or(address, BucketKey::Author)];
+        limiter
+            .take(&keys[..1 + usize::from(author.is_some())], self.started.elapsed())
+            .map_err(|wait| Rejection::TooFast { wait, rate: limiter.rate(), what: "comments" })
     }
 
-    /// The same page, text, author and so on: all that the body has.
-    fn check_is_new(&mut self, from: Counted, draft: &Draft) -> Result<(), Reject> {
-        let Some(said) = self.said.as_mut().filter(|_| draft.length >= SAID_BYTES_MIN) else {
+    /// Refuses what the same author, or without a key the same address, has posted in the last minutes: page, text and name alike.
+    fn check_is_new(&mut self, from: ClientKey, draft: &Draft) -> Result<(), Rejection> {
+        let Some(duplicates) =
+            self.duplicates.as_mut().filter(|_| draft.length >= DUPLICATE_BYTES_MIN)
+        else {
             return Ok(());
         };
-        let who = draft.author.map_or(Payer::Address(from), Payer::Author);
-        let is_new = said.is_new(who, &draft.body, self.started.elapsed());
-        if is_new { Ok(()) } else { Err(Reject::SaidBefore(SAID_WINDOW.as_secs())) }
+        let key = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);
+        let is_new = duplicates.is_new(key, &draft.body, self.started.elapsed());
+        if is_new { Ok(()) } else { Err(Rejection::Duplicate(DUPLICATE_WINDOW.as_secs())) }
     }
 
-    fn must_wait(&self, links: bool, author: Option<Author>) -> bool {
+    fn needs_moderation(&self, links: bool, author: Option<Author>) -> bool {
         match self.rules.hold {
             Hold::None => false,
             Hold::Links => links,
@@ -180,31 +185,37 @@ impl<S> Keeper<S> {
         }
     }
 
-    /// The present line of the comment that was posted with this nonce, as `author` may see it: nonces are public once a
-    /// comment is, and a waiting comment's is known to its author alone.
-    fn known_nonce(&self, nonce: &str, author: Option<Author>) -> Result<Option<Outcome>, Reject> {
+    /// The present line of the comment that was posted with this nonce, as `author` may see it. A nonce is as public as its
+    /// comment: of one that waits only its author may learn that it exists.
+    fn known_nonce(
+        &self,
+        nonce: &str,
+        author: Option<Author>,
+    ) -> Result<Option<Outcome>, Rejection> {
         let mut found = None;
         let item = self.index.find_nonce(nonce, |item| {
             let line = self.log.read(item.place).ok();
             let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
-            let is =
+            let has_nonce =
                 comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
-            found = line.zip(comment).filter(|_| is);
-            is
+            found = line.zip(comment).filter(|_| has_nonce);
+            has_nonce
         });
         let Some((item, (line, comment))) = item.zip(found) else { return Ok(None) };
         let owner = comment.author.as_deref().and_then(Author::parse);
-        match item.sight {
-            Sight::Hidden => {
+        match item.visibility {
+            Visibility::Hidden => {
                 let line = redacted(&line).map_err(|error| self.unreadable(&error))?;
                 Ok(Some(self.known(item, line)))
             }
-            Sight::Pending | Sight::PendingDeleted if owner != author => Err(Reject::NonceTaken),
+            Visibility::Pending | Visibility::PendingDeleted if owner != author => {
+                Err(Rejection::NonceTaken)
+            }
             _ => Ok(Some(self.known(item, line))),
         }
     }
 
-    fn known(&self, item: Item, line: Vec<u8>) -> Outcome {
+    fn known(&self, item: CommentRef, line: Vec<u8>) -> Outcome {
         Outcome::Known { line, durable: item.place.offset < self.log.end() }
     }
 }

@@ -1,47 +1,42 @@
-//! What the hub does for those who only read: after the batch, so that nobody sees what is not on disk.
-//!
-//! Changes nothing but who listens.
+//! Queries, served after the batch so that nobody sees what is not on disk. Changes nothing but who is subscribed.
 
-use super::Keeper;
+use super::Hub;
 use crate::{
     comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
-    hub::command::{Follow, From, Join, Part, Read, Request, Welcome},
+    hub::command::{Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
-    store::index::Item,
-    store::visibility::Sight,
+    store::index::CommentRef,
+    store::visibility::Visibility,
 };
 
-/// Bytes of an HTTP answer's lines; with the rest of it below the relay's 1 MiB.
+/// Bytes of the lines in an HTTP response; with the rest of it, it stays below the upstream's 1 MiB.
 const ANSWER_BYTES_MAX: usize = 900 * 1024;
-/// How far back an author's own waiting comments are looked for when a socket says whose it is.
+/// How many comments back an author's own pending ones are looked for when a socket shows its key.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
-/// How many of them are looked at: the hub reads them itself, which few posts may cost.
+/// How many pending ones are read: the hub does it itself, and posts wait meanwhile.
 const OWN_PENDING_MAX: usize = 50;
-/// Likewise, bytes.
+/// How many bytes of them.
 const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
-impl<S> Keeper<S> {
-    pub(super) fn serve(&mut self, request: Request<S>) {
-        match request {
-            Request::Join(join) => self.join(join),
-            Request::Leave(reader) => self.audience.leave(reader),
-            Request::Bind(reader, author) => self.bind(reader, author),
-            Request::Typing(reader, name) => self.audience.typing(reader, name.as_deref()),
-            Request::Read(read) => self.read(read),
-            Request::Count(pages, answer) => {
+impl<S> Hub<S> {
+    pub(super) fn serve(&mut self, query: Query<S>) {
+        match query {
+            Query::Join(join) => self.join(join),
+            Query::Leave(reader) => self.subscribers.leave(reader),
+            Query::Identify(reader, author) => self.identify(reader, author),
+            Query::Typing(reader, name) => self.subscribers.typing(reader, name.as_deref()),
+            Query::ReadHistory(read) => self.read(read),
+            Query::Count(pages, answer) => {
                 let counts = pages.into_iter().map(|page| (self.index.count(&page), page));
                 answer(counts.map(|(count, page)| (page, count)).collect());
             }
-            Request::Compact(listener) => self.compact(listener),
-            Request::Stop => {
+            Query::Compact(callback) => self.compact(callback),
+            Query::Stop => {
                 self.stopping = true;
-                self.audience.goodbye();
-            }
-            Request::Post { .. } | Request::Change { .. } | Request::Like { .. } => {
-                unreachable!("these are in the batch")
+                self.subscribers.close_all();
             }
         }
     }
@@ -50,57 +45,58 @@ impl<S> Keeper<S> {
         if self.stopping {
             return;
         }
-        let Join { reader, sink, greeting, tier, follow, welcome } = join;
-        let welcome_message = match follow {
-            Follow::Page(page, from) => {
+        let Join { reader, sink, greeting, tier, subscription, joined } = join;
+        let first = match subscription {
+            Subscription::Page(page, from) => {
                 let (items, resumed) = self.first_items(&page, &from);
                 let likes = self.likes_on(&page);
                 let history = History { likes, ..self.history(&page, items, false, false) };
-                let readers = self.audience.join(reader, sink, greeting, tier, &page);
-                Welcome { history, readers, resumed }
+                let readers = self.subscribers.join(reader, sink, greeting, tier, &page);
+                Joined { history, readers, resumed }
             }
-            Follow::Counts(pages) => {
+            Subscription::Counts(pages) => {
                 let counts: Vec<_> =
                     pages.iter().map(|page| (&**page, self.index.count(page))).collect();
                 let message = ServerMessage::Counts { counts: Counts(&counts) }.to_json();
-                self.audience.watch(reader, sink, greeting, pages);
-                self.audience.tell(reader, message.as_bytes());
-                Welcome {
+                self.subscribers.watch(reader, sink, greeting, pages);
+                self.subscribers.send_to(reader, message.as_bytes());
+                Joined {
                     history: self.history("", Vec::new(), false, false),
                     readers: 0,
                     resumed: None,
                 }
             }
         };
-        let _ = welcome.try_send(welcome_message);
+        let _ = joined.try_send(first);
     }
 
-    /// What a new reader gets first, and whether that begins at its cursor.
-    fn first_items(&self, page: &str, from: &From) -> (Vec<Item>, Option<bool>) {
+    /// The comments that a new reader is sent first, and whether they begin at its cursor.
+    fn first_items(&self, page: &str, from: &StartAt) -> (Vec<CommentRef>, Option<bool>) {
         match from {
-            From::Live => (Vec::new(), None),
-            From::Last(count) => {
-                let newest = self.index.newest(page, None).filter(|item| item.sight.is_shared());
+            StartAt::Live => (Vec::new(), None),
+            StartAt::Last(count) => {
+                let newest =
+                    self.index.newest(page, None).filter(|item| item.visibility.is_shared());
                 let (mut items, _) =
                     bounded(newest, (*count).min(HISTORY_LINES_MAX), RESUME_BYTES_MAX);
                 items.reverse();
                 (items, None)
             }
-            From::Since(seq, log) if **log == *self.log_id && *seq < self.log.next_seq() => {
-                let newer = self.index.since(page, *seq).filter(|item| item.sight.is_shared());
+            StartAt::Since(seq, log) if **log == *self.log_id && *seq < self.log.next_seq() => {
+                let newer = self.index.since(page, *seq).filter(|item| item.visibility.is_shared());
                 match bounded(newer, RESUME_LINES_MAX, RESUME_BYTES_MAX) {
                     (items, false) => (items, Some(true)),
                     (_, true) => (Vec::new(), Some(false)),
                 }
             }
-            From::Since(..) => (Vec::new(), Some(false)),
+            StartAt::Since(..) => (Vec::new(), Some(false)),
         }
     }
 
-    fn bind(&mut self, reader: ReaderId, author: Author) {
-        let Some(page) = self.audience.bind(reader, author) else { return };
+    fn identify(&mut self, reader: ReaderId, author: Author) {
+        let Some(page) = self.subscribers.bind(reader, author) else { return };
         let searched = self.index.newest(page, None).take(OWN_PENDING_SEARCHED_MAX);
-        let waiting = searched.filter(|item| item.sight == Sight::Pending);
+        let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
         let pseudonym = author.to_string();
@@ -108,24 +104,24 @@ impl<S> Keeper<S> {
             if Comment::parse(&line)
                 .is_ok_and(|comment| comment.author.as_deref() == Some(&pseudonym))
             {
-                self.audience.tell(reader, &line);
+                self.subscribers.send_to(reader, &line);
             }
         }
     }
 
-    fn read(&mut self, read: Read) {
-        let Read { page, part, limit, moderator, answer } = read;
-        let seen = |item: &Item| moderator || item.sight.is_shared();
-        // Who catches up wants to know of what has changed, and a heart changes no line.
-        let newest = matches!(part, Part::Since(_)).then(|| self.likes_on(&page));
+    fn read(&mut self, read: ReadHistory) {
+        let ReadHistory { page, part, limit, moderator, answer } = read;
+        let seen = |item: &CommentRef| moderator || item.visibility.is_shared();
+        // A client that catches up wants to know what has changed, and a heart changes no line.
+        let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
         let (items, more) = match part {
-            Part::Before(before) => {
+            Range::Before(before) => {
                 let (mut items, more) =
                     bounded(self.index.newest(&page, before).filter(seen), limit, ANSWER_BYTES_MAX);
                 items.reverse();
                 (items, more)
             }
-            Part::Since(seq) => {
+            Range::Since(seq) => {
                 bounded(self.index.since(&page, seq).filter(seen), limit, ANSWER_BYTES_MAX)
             }
         };
@@ -136,12 +132,12 @@ impl<S> Keeper<S> {
         answer(history);
     }
 
-    fn history(&self, page: &str, items: Vec<Item>, more: bool, moderator: bool) -> History {
+    fn history(&self, page: &str, items: Vec<CommentRef>, more: bool, moderator: bool) -> History {
         History {
             log: self.log_id.clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
-            recent: items.iter().map(|item| self.recent.get(item.place.offset)).collect(),
+            recent: items.iter().map(|item| self.line_cache.get(item.place.offset)).collect(),
             likes: self.likes_of(&items),
             items,
             more,
@@ -151,8 +147,12 @@ impl<S> Keeper<S> {
     }
 }
 
-/// As many items as fit, and whether there are more.
-fn bounded(items: impl Iterator<Item = Item>, count: usize, bytes: usize) -> (Vec<Item>, bool) {
+/// As many items as fit into `count` and `bytes`, at least one, and whether there are more.
+fn bounded(
+    items: impl Iterator<Item = CommentRef>,
+    count: usize,
+    bytes: usize,
+) -> (Vec<CommentRef>, bool) {
     let (mut taken, mut sum) = (Vec::new(), 0);
     for item in items {
         sum += item.place.len as usize + 2;

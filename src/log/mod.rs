@@ -1,9 +1,12 @@
-//! The JSON-lines file: open, recover, append, sync, read.
+//! The JSON-lines file: opens, recovers, appends, syncs and reads it.
 //!
-//! Owns the file's end: which lines are durable, which are staged, what the next `seq` is. Does not know what a comment
-//! means, nor that anybody waits for it.
+//! Owns the end of the file: which lines are durable, which are staged, and what the next `seq` is. Does not know what a comment
+//! means, nor who waits for one to be stored.
+//!
+#![doc = include_str!("README.md")]
 
 pub mod scan;
+mod staged;
 pub mod storage;
 pub mod trailer;
 pub mod writer;
@@ -19,349 +22,338 @@ use std::{
 };
 
 use crate::{
-    cli::config::SyncMode,
     error::Error,
-    log::scan::{Header, Place, Scan, Tail, scan},
-    log::storage::{Disk, ReadAt},
-    log::trailer::seal,
-    log::writer::{Writer, Written, copy, header_line},
+    log::scan::{Header, Location, ScanError, Tail, scan},
+    log::staged::StagedLines,
+    log::storage::{ReadAt, Storage},
+    log::writer::{FinishedLog, LogWriter, copy, header_line},
 };
 
-/// The file's name in the data folder.
-pub const FILE_NAME: &str = "comments.jsonl";
-/// A staged batch keeps at most this much memory when it is done.
-const BATCH_BYTES_KEPT: usize = 1 << 20;
+/// When a batch counts as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// After `fdatasync`: the batch survives a crash of the machine.
+    Always,
+    /// After `write`: the batch survives a crash of sayso, but not one of the machine.
+    Never,
+}
 
-/// Why a batch did not become durable. Nothing of it is in the file that will be read again.
+/// Name of the log in the data folder.
+pub const FILE_NAME: &str = "comments.jsonl";
+
+/// Why a batch was not stored. None of its lines will be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// There is no room, for now: the next batch is tried again.
+pub enum CommitError {
+    /// The disk is full. The next batch is tried again.
     Full,
-    /// The medium failed; no later success is believed until sayso is started anew. The text says how it failed.
+    /// Writing or syncing failed; the text says how. Nothing is appended any more until sayso is restarted, because after a failed
+    /// sync a later success proves nothing.
     Failed(String),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Full => write!(f, "storage is full"),
-            Fault::Failed(why) => write!(f, "storage has failed: {why}"),
+            CommitError::Full => write!(f, "storage is full"),
+            CommitError::Failed(why) => write!(f, "storage has failed: {why}"),
         }
     }
 }
 
-/// A torn tail that was kept aside when the log was opened.
+/// A torn tail that was saved and cut off when the log was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Torn {
-    /// Where the bytes are now.
+pub struct TornTail {
+    /// The file that the bytes were saved to.
     pub kept: PathBuf,
-    /// How many.
+    /// Number of bytes.
     pub bytes: u64,
 }
 
-/// A log that another has taken the place of; gone when this and all its readers are dropped.
+/// A log that was replaced. Its file is freed when this and all read handles are dropped.
 pub struct Replaced {
-    _disk: Box<dyn Disk>,
+    _storage: Box<dyn Storage>,
     _reader: Arc<dyn ReadAt>,
 }
 
-/// An open log. One thread has it; any thread may read through [`Log::reader`].
+/// An open log. One thread owns it; any thread may read through [`Log::reader`].
 pub struct Log {
-    disk: Box<dyn Disk>,
+    storage: Box<dyn Storage>,
     reader: Arc<dyn ReadAt>,
     sync: SyncMode,
     header: Header,
-    /// Bytes that are written, synced and good.
+    /// Length of what is written and, with [`SyncMode::Always`], synced.
     end: u64,
-    /// The same, for a compaction that catches up with it.
-    seen_end: Arc<AtomicU64>,
+    /// A copy of `end` for a compaction that follows it from another thread.
+    shared_end: Arc<AtomicU64>,
+    /// `seq` of the first staged line.
     next: u64,
+    /// Checksum of the last durable line.
     crc: u32,
-    staged: Staged,
+    staged: StagedLines,
+    /// Why nothing is appended any more.
     failed: Option<String>,
 }
 
-/// A batch that is not written yet. Its last line is open: whether it carries `more` is known only when the next one comes.
-#[derive(Default)]
-struct Staged {
-    bytes: Vec<u8>,
-    open_line: Option<usize>,
-    lines: u64,
-    crc: u32,
-}
-
 impl Log {
-    /// Opens the log on `disk`, or begins one. Every good line goes to `each`, see [`scan`]; a torn tail is kept aside and cut.
+    /// Opens the log in `storage`, or begins one in an empty file. `each` gets every good line, as in [`mod@scan`]. A torn tail is saved
+    /// beside the log and cut off.
     ///
     /// # Errors
-    /// [`Error::Damaged`] and [`Error::NotALog`] leave the file as it is; others come from the medium.
+    /// [`Error::Damaged`] and [`Error::NotALog`] leave the file as it is; [`Error::Io`] says which operation failed.
     pub fn open(
-        mut disk: Box<dyn Disk>,
+        mut storage: Box<dyn Storage>,
         path: &Path,
         sync: SyncMode,
         now: SystemTime,
-        mut each: impl FnMut(&[u8], Place) -> Result<u64, String>,
-    ) -> Result<(Log, Option<Torn>), Error> {
+        mut each: impl FnMut(&[u8], Location) -> Result<u64, String>,
+    ) -> Result<(Log, Option<TornTail>), Error> {
         let io_error = |what| {
             let path = path.to_owned();
             move |source| Error::Io { what, path, source }
         };
-        let length = disk.length().map_err(io_error("measure"))?;
-        let found = scan(disk.reader(), length, &mut each).map_err(|failure| match failure {
-            Ok(why) => Error::NotALog { path: path.to_owned(), why },
-            Err(source) => Error::Io { what: "read", path: path.to_owned(), source },
+        let length = storage.length().map_err(io_error("measure"))?;
+        let report = scan(storage.reader(), length, &mut each).map_err(|error| match error {
+            ScanError::NotALog(why) => Error::NotALog { path: path.to_owned(), why },
+            ScanError::Io(source) => io_error("read")(source),
         })?;
-        if let Tail::Damaged { why } = &found.tail {
+        if let Tail::Damaged { why } = &report.tail {
             return Err(Error::Damaged {
                 path: path.to_owned(),
-                line: found.lines + 1,
+                line: report.lines + 1,
                 why: why.clone(),
             });
         }
-        let torn = (found.end < length)
-            .then(|| set_torn_tail_aside(&mut *disk, found.end, length, now))
+        let torn = (report.end < length)
+            .then(|| save_torn_tail(&mut *storage, report.end, length, now))
             .transpose()
             .map_err(io_error("repair"))?;
         let mut log = Log {
-            reader: disk.reader(),
-            disk,
+            reader: storage.reader(),
+            storage,
             sync,
             header: Header::default(),
-            end: found.end,
-            seen_end: Arc::default(),
-            next: found.last_seq + 1,
-            crc: found.crc,
-            staged: Staged::default(),
+            end: report.end,
+            shared_end: Arc::default(),
+            next: report.last_seq + 1,
+            crc: report.crc,
+            staged: StagedLines::default(),
             failed: None,
         };
-        log.begin(found, now).map_err(io_error("begin"))?;
+        log.begin(report.header, now).map_err(io_error("begin"))?;
         Ok((log, torn))
     }
 
-    fn begin(&mut self, found: Scan, now: SystemTime) -> io::Result<()> {
-        if let Some(header) = found.header {
+    /// Takes over the header that was found, or writes the header of a new log.
+    fn begin(&mut self, header: Option<Header>, now: SystemTime) -> io::Result<()> {
+        if let Some(header) = header {
             self.next = self.next.max(header.next);
             self.header = header;
         } else {
             self.header = Header::new(now, self.next)?;
             let (line, crc) = header_line(&self.header);
-            self.disk.append(&line, 0)?;
-            self.disk.sync()?;
+            self.storage.append(&line, 0)?;
+            self.storage.sync()?;
             (self.end, self.crc) = (line.len() as u64, crc);
         }
-        self.staged.crc = self.crc;
-        self.seen_end.store(self.end, Release);
+        self.staged.clear(self.crc);
+        self.shared_end.store(self.end, Release);
         Ok(())
     }
 
-    /// The log's id, 16 hex digits.
+    /// Returns the log's id, 16 hex digits.
     pub fn id(&self) -> &str {
         &self.header.log
     }
 
-    /// The `seq` that the next staged line must carry.
+    /// Returns the `seq` that the next staged line must carry.
     pub fn next_seq(&self) -> u64 {
-        self.next + self.staged.lines
+        self.next + self.staged.count()
     }
 
-    /// A handle for reading durable lines from any thread; it stays good for places given out so far.
+    /// Returns a handle for reading durable lines from any thread. It stays valid for all locations returned so far, also after
+    /// [`Log::replace_with`].
     pub fn reader(&self) -> Arc<dyn ReadAt> {
         self.reader.clone()
     }
 
-    /// Bytes of durable lines, the header's included: where the next batch will lie.
+    /// Returns the length of all durable lines in bytes, header included. The next batch is written there.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// Checksum of the last durable line.
+    /// Returns the checksum of the last durable line.
     pub fn crc(&self) -> u32 {
         self.crc
     }
 
-    /// [`Log::end`], from any thread. Stands still for a handle that was taken before [`Log::adopt`].
-    pub fn seen_end(&self) -> Arc<AtomicU64> {
-        self.seen_end.clone()
+    /// Returns a handle that any thread can read [`Log::end`] from. [`Log::replace_with`] detaches it: it then keeps its last value.
+    pub fn shared_end(&self) -> Arc<AtomicU64> {
+        self.shared_end.clone()
     }
 
-    /// The first line of a log that takes this one's place: the same id, and no `seq` is ever given out again.
+    /// Returns the header of a log that is to replace this one: the same id, and `next` keeps used `seq`s from being given out again.
     pub fn next_header(&self) -> Header {
         Header { next: self.next, ..self.header.clone() }
     }
 
-    /// Why nothing can be appended any more, if so.
+    /// Returns why nothing can be appended any more, or `None` if the log works.
     pub fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }
 
-    /// An empty disk beside the log's, for [`Log::adopt`].
+    /// Creates an empty file beside the log, for a log that is to replace this one.
     ///
     /// # Errors
-    /// Of the medium.
-    pub fn fresh(&self) -> io::Result<Box<dyn Disk>> {
-        self.disk.fresh()
+    /// Fails if the file can't be created.
+    pub fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
+        self.storage.create_sibling()
     }
 
-    /// Lets a log that holds what is wanted of the first `from` bytes, the last line of which has the checksum `crc`, take this one's place, with what was appended since. Returns how far
-    /// those later lines have moved, and the old log: freeing a large file takes time. Nothing may be staged.
+    /// Replaces this log with `rewritten`, which holds what is kept of this log's first `from` bytes; `crc` is the checksum of the
+    /// last line among these. Lines behind them are copied first. Nothing may be staged.
+    ///
+    /// Returns how far the copied lines have moved, in bytes, and the old log: freeing a large file takes time, so the caller
+    /// chooses the thread that drops it.
     ///
     /// # Errors
-    /// Of the medium, with the old log still in use; but a log that can't be put in its place for sure fails for good, since nobody
-    /// knows which of both a restart would find.
-    pub fn adopt(&mut self, written: Written, from: u64, crc: u32) -> io::Result<(i64, Replaced)> {
-        assert!(self.staged.lines == 0, "a log is replaced between two batches");
-        let shift = written.end as i64 - from as i64;
-        let mut tail = vec![0; (self.end - from) as usize];
-        self.reader.read_exact_at(&mut tail, from)?;
-        let mut writer = Writer::reopen(written);
-        let copied_to = copy(&tail, crc, &mut writer)?;
-        assert!(copied_to == self.crc, "a whole log was copied");
-        let mut written = writer.finish()?;
-        if let Err(error) = written.disk.take_place() {
+    /// Fails if copying fails; the old log then stays in use. If the replacement itself fails, the log has failed for good, because
+    /// nobody knows which of the two a restart would find.
+    pub fn replace_with(
+        &mut self,
+        rewritten: FinishedLog,
+        from: u64,
+        crc: u32,
+    ) -> io::Result<(i64, Replaced)> {
+        assert!(self.staged.is_empty(), "a log is replaced between two batches");
+        let shift = rewritten.end as i64 - from as i64;
+        let mut newer = vec![0; (self.end - from) as usize];
+        self.reader.read_exact_at(&mut newer, from)?;
+        let mut writer = LogWriter::reopen(rewritten);
+        let last_crc = copy(&newer, crc, &mut writer)?;
+        assert!(last_crc == self.crc, "all lines were copied");
+        let mut finished = writer.finish()?;
+        if let Err(error) = finished.disk.replace() {
             self.fail(format!("replacing the log: {error}"));
             return Err(error);
         }
-        assert_eq!(written.end as i64, self.end as i64 + shift, "copied lines keep their length");
-        let reader = mem::replace(&mut self.reader, written.disk.reader());
-        let disk = mem::replace(&mut self.disk, written.disk);
-        (self.end, self.crc) = (written.end, written.crc);
-        self.staged.crc = self.crc;
-        self.seen_end = Arc::new(AtomicU64::new(self.end));
-        Ok((shift, Replaced { _disk: disk, _reader: reader }))
+        assert_eq!(finished.end as i64, self.end as i64 + shift, "copied lines keep their length");
+        let reader = mem::replace(&mut self.reader, finished.disk.reader());
+        let storage = mem::replace(&mut self.storage, finished.disk);
+        (self.end, self.crc) = (finished.end, finished.crc);
+        self.staged.clear(self.crc);
+        self.shared_end = Arc::new(AtomicU64::new(self.end));
+        Ok((shift, Replaced { _storage: storage, _reader: reader }))
     }
 
-    /// Adds a public line, from `{` to `}`, to the batch and says where it will lie.
-    pub fn stage(&mut self, line: &[u8]) -> Place {
-        assert!(
-            line.first() == Some(&b'{') && line.last() == Some(&b'}'),
-            "a line is one JSON object"
-        );
-        self.staged.close(true);
-        let start = self.staged.bytes.len();
-        let len = line.len() - 1;
-        self.staged.bytes.extend_from_slice(&line[..len]);
-        self.staged.open_line = Some(start);
-        self.staged.lines += 1;
-        Place { offset: self.end + start as u64, len: len as u32 }
+    /// Adds a public line, from `{` to `}`, to the batch and returns the location it will have.
+    pub fn stage(&mut self, line: &[u8]) -> Location {
+        let (start, len) = self.staged.push(line);
+        Location { offset: self.end + start as u64, len: len as u32 }
     }
 
-    /// Makes the batch durable with one write and one sync.
+    /// Stores the batch with one write and, with [`SyncMode::Always`], one sync.
     ///
     /// # Errors
-    /// Then nothing of the batch is in the log, and its sequence numbers are given out again.
-    pub fn commit(&mut self) -> Result<(), Fault> {
-        self.staged.close(false);
+    /// [`CommitError`]; then no line of the batch is in the log, and its `seq`s are given out again.
+    pub fn commit(&mut self) -> Result<(), CommitError> {
+        self.staged.close();
         let written = match &self.failed {
-            Some(why) => Err(Fault::Failed(why.clone())),
+            Some(why) => Err(CommitError::Failed(why.clone())),
             None => self.write(),
         };
         if written.is_ok() {
-            self.end += self.staged.bytes.len() as u64;
-            self.next += self.staged.lines;
-            self.crc = self.staged.crc;
-            self.seen_end.store(self.end, Release);
+            self.end += self.staged.bytes().len() as u64;
+            self.next += self.staged.count();
+            self.crc = self.staged.crc();
+            self.shared_end.store(self.end, Release);
         }
-        self.abandon();
+        self.staged.clear(self.crc);
         written
     }
 
-    /// Forgets what is staged.
-    fn abandon(&mut self) {
-        self.staged.bytes.clear();
-        self.staged.bytes.shrink_to(BATCH_BYTES_KEPT);
-        (self.staged.open_line, self.staged.lines, self.staged.crc) = (None, 0, self.crc);
-    }
-
-    fn write(&mut self) -> Result<(), Fault> {
-        if let Err(error) = self.disk.append(&self.staged.bytes, self.end) {
-            // Synced, so that what the medium has taken of this can't be mixed with the next write.
-            let cut = self.disk.cut(self.end).and_then(|()| self.disk.sync());
-            return Err(match cut {
-                Ok(()) if is_full(&error) => Fault::Full,
+    fn write(&mut self) -> Result<(), CommitError> {
+        if let Err(error) = self.storage.append(self.staged.bytes(), self.end) {
+            // Synced, so that what the disk already has of this batch can't get mixed up with the next write.
+            let truncated = self.storage.truncate(self.end).and_then(|()| self.storage.sync());
+            return Err(match truncated {
+                Ok(()) if is_full(&error) => CommitError::Full,
                 Ok(()) => self.fail(format!("writing: {error}")),
-                Err(cut) => self.fail(format!("writing: {error}; cutting back: {cut}")),
+                Err(second) => self.fail(format!("writing: {error}; truncating: {second}")),
             });
         }
         match self.sync {
-            SyncMode::Always => self.disk.sync().map_err(|error| {
-                // It is refused, so it should not be there after a restart; what the medium makes of that is its own affair.
-                let _ = self.disk.cut(self.end);
+            SyncMode::Always => self.storage.sync().map_err(|error| {
+                // The batch is refused, so a restart should not find it. More than trying to remove it can't be done.
+                let _ = self.storage.truncate(self.end);
                 self.fail(format!("syncing: {error}"))
             }),
             SyncMode::Never => Ok(()),
         }
     }
 
-    fn fail(&mut self, why: String) -> Fault {
+    fn fail(&mut self, why: String) -> CommitError {
         self.failed = Some(why.clone());
-        Fault::Failed(why)
+        CommitError::Failed(why)
     }
 
     /// Reads a line, durable or staged, from `{` to `}`.
     ///
     /// # Errors
-    /// Of the medium.
-    pub fn read(&self, place: Place) -> io::Result<Vec<u8>> {
+    /// Fails if reading the file fails.
+    pub fn read(&self, location: Location) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
-        match place.offset.checked_sub(self.end) {
+        match location.offset.checked_sub(self.end) {
             Some(staged) => {
                 let start = staged as usize;
-                line.extend_from_slice(&self.staged.bytes[start..start + place.len as usize]);
+                line.extend_from_slice(&self.staged.bytes()[start..start + location.len as usize]);
                 line.push(b'}');
             }
-            None => read_line(&*self.reader, place, &mut line)?,
+            None => read_line(&*self.reader, location, &mut line)?,
         }
         Ok(line)
     }
 }
 
-impl Staged {
-    fn close(&mut self, more: bool) {
-        if let Some(start) = self.open_line.take() {
-            self.crc = seal(&mut self.bytes, start, more, self.crc);
-        }
-    }
-}
-
-/// Appends the public line at `place` to `out`, from `{` to `}`.
+/// Appends the public line at `location` to `out`, from `{` to `}`.
 ///
 /// # Errors
-/// Of the medium.
-pub fn read_line(reader: &dyn ReadAt, place: Place, out: &mut Vec<u8>) -> io::Result<()> {
+/// Fails if reading fails.
+pub fn read_line(reader: &dyn ReadAt, location: Location, out: &mut Vec<u8>) -> io::Result<()> {
     let start = out.len();
-    // Zeros as the allocator has them; optimised for size, `resize` writes byte after byte.
-    out.append(&mut vec![0; place.len as usize]);
-    reader.read_exact_at(&mut out[start..], place.offset)?;
+    // `vec!` gets zeroed memory from the allocator; `resize`, optimised for size, writes byte after byte.
+    out.append(&mut vec![0; location.len as usize]);
+    reader.read_exact_at(&mut out[start..], location.offset)?;
     out.push(b'}');
     Ok(())
 }
 
-/// What follows the log's name in that of a file that is kept aside: why, and when.
-pub fn dated(why: &str, now: SystemTime) -> String {
-    format!("{why}-{}", humantime::format_rfc3339_millis(now)).replace(':', "-")
+/// Makes the suffix of a file that is saved beside the log: `.torn-2026-11-22T05-07-13.123Z` for `.torn`.
+pub fn dated(reason: &str, now: SystemTime) -> String {
+    format!("{reason}-{}", humantime::format_rfc3339_millis(now)).replace(':', "-")
 }
 
-fn set_torn_tail_aside(
-    disk: &mut dyn Disk,
+/// Saves the bytes `from..to` beside the log and cuts them off.
+fn save_torn_tail(
+    storage: &mut dyn Storage,
     from: u64,
     to: u64,
     now: SystemTime,
-) -> io::Result<Torn> {
-    let kept =
-        disk.set_aside(&dated(".torn", now), &mut Range { reader: disk.reader(), from, to })?;
-    disk.cut(from)?;
-    disk.sync()?;
-    Ok(Torn { kept, bytes: to - from })
+) -> io::Result<TornTail> {
+    let mut tail = FileRange { reader: storage.reader(), from, to };
+    let kept = storage.save_copy(&dated(".torn", now), &mut tail)?;
+    storage.truncate(from)?;
+    storage.sync()?;
+    Ok(TornTail { kept, bytes: to - from })
 }
 
-/// A part of the file as a stream.
-struct Range {
+/// Streams the bytes `from..to` of a file.
+struct FileRange {
     reader: Arc<dyn ReadAt>,
     from: u64,
     to: u64,
 }
 
-impl io::Read for Range {
+impl io::Read for FileRange {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let count = bytes.len().min((self.to - self.from) as usize);
         self.reader.read_exact_at(&mut bytes[..count], self.from)?;
@@ -370,7 +362,8 @@ impl io::Read for Range {
     }
 }
 
-/// EFBIG comes from RLIMIT_FSIZE and from file systems with small maximal files: as temporary as a full disk.
+/// Whether there may be room again later. EFBIG counts: it comes from RLIMIT_FSIZE and from file systems with a small maximal file
+/// size, and goes away like a full disk.
 fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WriteZero};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | WriteZero)

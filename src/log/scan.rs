@@ -1,6 +1,7 @@
-//! Reading a log from its first line to its last: which lines are good, and what is behind the last good one.
+//! Reads a log from its first line to its last, and tells good lines, a torn tail and damage apart.
 //!
-//! Changes nothing and knows nothing of comments: `each` says whether a line's content is one. Opening and `sayso check` share it.
+//! Changes nothing and knows nothing of comments: a callback judges each line's content. Opening a log, compaction and
+//! `sayso check` share it.
 
 use std::{
     borrow::Cow,
@@ -14,36 +15,37 @@ use serde::{Deserialize, Serialize};
 use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
-    log::trailer::{SEALED_EXTRA_MAX, Sealed},
+    log::trailer::{TRAILER_BYTES_MAX, Trailer},
 };
 
-/// Bytes read at once: large enough that system calls don't count, small enough for a Raspberry Pi.
+/// Bytes per read: large enough that the cost of system calls vanishes, small enough for a Raspberry Pi.
 const CHUNK_BYTES: usize = 1 << 20;
 /// The one format there is.
 const FORMAT: u64 = 1;
-/// A line in the file without `\n`.
-const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + SEALED_EXTRA_MAX;
+/// Bytes of a line in the file, trailer included, `\n` excluded.
+const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + TRAILER_BYTES_MAX;
 
-/// Where a public line lies: `len` bytes from `offset` on, and then a `}` which the file does not hold there.
+/// Where a public line lies: `len` bytes from `offset` on. Its closing `}` is not among them, because the file has the trailer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Bytes from the beginning of the file.
+pub struct Location {
+    /// Offset of the `{`, in bytes from the beginning of the file.
     pub offset: u64,
-    /// Bytes without the closing `}`.
+    /// Length in bytes, without the closing `}`.
     pub len: u32,
 }
 
-/// Takes a line, whole as in the file, and its place; returns its `seq`, or says in words why it is none.
-pub type Each<'e> = &'e mut dyn FnMut(&[u8], Place) -> Result<u64, String>;
+/// Gets a line as it is in the file, trailer included, and its location. Returns the line's `seq`, or a phrase that says what is
+/// wrong with it and continues "line 7: ".
+pub type Each<'e> = &'e mut dyn FnMut(&[u8], Location) -> Result<u64, String>;
 
 /// The first line of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
-    /// The log's id, 16 hex digits: cursors are good only with the log they come from.
+    /// The log's id, 16 hex digits: a cursor is valid only for the log it comes from.
     pub log: String,
-    /// When it was begun.
+    /// When the log was created: RFC 3339, UTC, milliseconds.
     pub created_at: String,
-    /// No `seq` below this is given out, though the lines may be gone.
+    /// Every `seq` below this counts as used, even if its line was compacted away.
     pub next: u64,
 }
 
@@ -66,10 +68,10 @@ impl Header {
         line
     }
 
-    /// The header of a new log.
+    /// Makes the header of a new log, with a random id.
     ///
     /// # Errors
-    /// Where the operating system has no random bytes.
+    /// Fails if the operating system provides no random bytes.
     pub fn new(now: SystemTime, next: u64) -> io::Result<Header> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
@@ -81,134 +83,174 @@ impl Header {
 /// What lies behind the last good line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tail {
-    /// Nothing.
+    /// Nothing: the file ends there.
     Clean,
-    /// One write that was never acknowledged.
+    /// Bytes that one interrupted, never acknowledged write explains.
     Torn,
-    /// More than one write can explain.
+    /// More than one interrupted write explains: acknowledged lines are damaged.
     Damaged {
         /// What is wrong with the first bad line.
         why: String,
     },
 }
 
-/// What a whole pass found.
+/// What [`scan`] found.
 #[derive(Debug)]
-pub struct Scan {
-    /// `None`: the file ends within its first line.
+pub struct ScanReport {
+    /// The header, or `None` if the file ends within its first line.
     pub header: Option<Header>,
-    /// Good lines, header included; the first bad one is `lines + 1`.
+    /// Number of good lines, header included; the first bad line is number `lines + 1`.
     pub lines: u64,
-    /// Highest `seq`, 0 if there is none.
+    /// The highest `seq`, or 0 if there is none.
     pub last_seq: u64,
     /// Checksum of the last good line.
     pub crc: u32,
-    /// Bytes up to and with the last good line.
+    /// Offset of the end of the last good line, in bytes.
     pub end: u64,
-    /// What is behind `end`.
+    /// What lies behind `end`.
     pub tail: Tail,
 }
 
-/// Reads `length` bytes of a log. `each` gets every good line, whole as in the file, and its place; it returns the line's `seq`,
-/// or says in words why it is none.
+/// Why a log could not be scanned.
+#[derive(Debug)]
+pub enum ScanError {
+    /// The first line is not the header of a log that this sayso reads; the text says why.
+    NotALog(String),
+    /// The storage failed to read.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ScanError {
+    fn from(error: io::Error) -> ScanError {
+        ScanError::Io(error)
+    }
+}
+
+/// Reads the first `length` bytes of a log up to the first bad line. `each` gets every line whose checksum fits and whose `seq`
+/// rises; if it rejects the line, the line counts as bad.
 ///
 /// # Errors
-/// `Err(Ok(why))` if this is no log at all, `Err(Err(error))` from the medium.
-pub fn scan(
-    reader: Arc<dyn ReadAt>,
-    length: u64,
-    each: Each,
-) -> Result<Scan, Result<String, io::Error>> {
+/// [`ScanError::NotALog`] if the first line is wrong, [`ScanError::Io`] if reading fails.
+pub fn scan(reader: Arc<dyn ReadAt>, length: u64, each: Each) -> Result<ScanReport, ScanError> {
     let mut lines = Lines::new(reader, length);
-    let mut scan = Scan { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
-    match lines.next().map_err(Err)? {
-        Some(Raw { bytes, ended: true, .. }) => {
-            let (header, crc) = parse_header(bytes).map_err(Ok)?;
-            scan.header = Some(header);
-            (scan.lines, scan.crc, scan.end) = (1, crc, bytes.len() as u64 + 1);
+    let mut report =
+        ScanReport { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
+    match lines.next()? {
+        Some(RawLine { bytes, ended: true, .. }) => {
+            let (header, crc) = parse_header(bytes).map_err(ScanError::NotALog)?;
+            report.header = Some(header);
+            (report.lines, report.crc, report.end) = (1, crc, bytes.len() as u64 + 1);
         }
-        Some(Raw { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
-            return Err(Ok("its first line has no end".into()));
+        Some(RawLine { bytes, .. }) if bytes.len() == RAW_LINE_BYTES_MAX => {
+            let why = format!("its first line does not end within {RAW_LINE_BYTES_MAX} bytes");
+            return Err(ScanError::NotALog(why));
         }
         Some(_) => {
-            scan.tail = Tail::Torn;
-            return Ok(scan);
+            report.tail = Tail::Torn;
+            return Ok(report);
         }
-        None => return Ok(scan),
+        None => return Ok(report),
     }
-    while let Some(raw) = lines.next().map_err(Err)? {
-        let judged = judge(&raw, Some(scan.crc), scan.last_seq, each);
-        match judged {
+    while let Some(raw) = lines.next()? {
+        match check_line(&raw, Some(report.crc), report.last_seq, each) {
             Ok((seq, crc)) => {
-                (scan.last_seq, scan.crc) = (seq, crc);
-                scan.lines += 1;
-                scan.end = raw.offset + raw.bytes.len() as u64 + 1;
+                (report.last_seq, report.crc) = (seq, crc);
+                report.lines += 1;
+                report.end = raw.offset + raw.bytes.len() as u64 + 1;
             }
             Err(why) => {
-                let ended_write = raw.ends_a_write();
-                scan.tail = examine_rest(&mut lines, ended_write, why).map_err(Err)?;
+                let bad_line_ended_a_write = raw.ends_a_write();
+                report.tail = classify_tail(&mut lines, bad_line_ended_a_write, why)?;
                 break;
             }
         }
     }
-    Ok(scan)
+    Ok(report)
 }
 
-fn judge(raw: &Raw, before: Option<u32>, last_seq: u64, each: Each) -> Result<(u64, u32), String> {
+/// Checks a line's end, its checksum and that its `seq` rises, and only then hands it to `each`: what `each` takes in is never
+/// cut off later. Returns the line's `seq` and checksum. `previous_crc` is `None` if the line before states no checksum.
+fn check_line(
+    raw: &RawLine,
+    previous_crc: Option<u32>,
+    last_seq: u64,
+    each: Each,
+) -> Result<(u64, u32), String> {
     if !raw.ended {
-        return Err("it has no end".into());
+        return Err("it does not end with a line feed".into());
     }
-    let sealed = Sealed::of(raw.bytes).ok_or("it does not end with a checksum")?;
-    if before.is_some_and(|before| !sealed.fits(before)) {
-        return Err(format!("its checksum is not {:08x}", sealed.crc));
+    let trailer = Trailer::of(raw.bytes).ok_or("it does not end with a checksum")?;
+    if previous_crc.is_some_and(|previous| !trailer.verify(previous)) {
+        return Err(format!("its checksum is not {:08x}", trailer.crc));
     }
-    let place = Place { offset: raw.offset, len: sealed.open.len() as u32 };
-    let seq = each(raw.bytes, place)?;
-    if seq <= last_seq {
-        return Err(format!("its seq is {seq}, behind {last_seq}"));
+    let seq = seq_of(raw.bytes);
+    if let Some(seq) = seq.filter(|seq| *seq <= last_seq) {
+        return Err(format!("its seq {seq} does not rise above {last_seq}"));
     }
-    Ok((seq, sealed.crc))
+    let location = Location { offset: raw.offset, len: trailer.open.len() as u32 };
+    let accepted = each(raw.bytes, location)?;
+    if seq != Some(accepted) {
+        return Err(format!("its seq {accepted} can't be confirmed"));
+    }
+    Ok((accepted, trailer.crc))
 }
 
-/// A line that is not as it was written.
+/// A line's `seq`: behind `{"seq":`, where sayso writes it, or wherever another program has put it.
+pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Line {
+        seq: u64,
+    }
+    let written_by_sayso = || {
+        let digits = line.strip_prefix(b"{\"seq\":")?;
+        let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = digits.split_at(len);
+        rest.starts_with(b",").then(|| str::from_utf8(digits).ok()?.parse().ok())?
+    };
+    written_by_sayso().or_else(|| Some(serde_json::from_slice::<Line>(line).ok()?.seq))
+}
+
+/// A bad line, as `sayso check` reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Counted from 1, the header's.
+    /// The line's number; the header is line 1.
     pub line: u64,
-    /// Goes on after "line 7: ".
+    /// What is wrong, as a phrase that continues "line 7: ".
     pub why: String,
 }
 
-/// Reads a whole log past whatever is wrong in it. `each` gets every line that can be saved, as in the file, and its place, and says
-/// whether it is one, as for [`scan`]. A line behind a bad one is measured by the checksum that the bad one states, where it states
-/// one; where it does not, a line that `each` takes is believed.
+/// Reads a whole log and goes on behind bad lines. `each` is called as in [`scan`]; lines that it accepts can be saved.
+///
+/// A line behind a bad one is checked against the checksum that the bad one states. If the bad one states none, `each` alone
+/// decides.
 ///
 /// # Errors
-/// Of the medium.
-pub fn survey(
+/// Fails if reading fails; whatever is wrong with the content is a [`Problem`].
+pub fn scan_all(
     reader: Arc<dyn ReadAt>,
     length: u64,
     each: Each,
 ) -> io::Result<(Option<Header>, Vec<Problem>)> {
     let mut lines = Lines::new(reader, length);
     let (mut header, mut problems) = (None, Vec::new());
-    let (mut before, mut last_seq, mut number) = (None, 0, 0);
+    let (mut previous_crc, mut last_seq, mut number) = (None, 0, 0);
     while let Some(raw) = lines.next()? {
         number += 1;
-        let judged = if number == 1 {
+        let checked = if number == 1 {
             parse_header(raw.bytes).map(|(found, _)| header = Some(found))
         } else {
-            judge(&raw, before, last_seq, each).map(|(seq, _)| last_seq = seq)
+            check_line(&raw, previous_crc, last_seq, each).map(|(seq, _)| last_seq = seq)
         };
-        before = Sealed::of(raw.bytes).map(|sealed| sealed.crc);
-        problems.extend(judged.err().map(|why| Problem { line: number, why }));
+        previous_crc = Trailer::of(raw.bytes).map(|trailer| trailer.crc);
+        problems.extend(checked.err().map(|why| Problem { line: number, why }));
     }
     Ok((header, problems))
 }
 
-/// Torn, or damaged? Every write ends with a line without `more`. One write at most was under way when the machine stopped, so
-/// at most one such line may follow the good ones, as the very last. More of them: acknowledged writes are in the bad part.
-fn examine_rest(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
+/// Decides whether the bytes from the first bad line on are torn or damaged. Every write ends with a line without `more`, and at
+/// most one write was under way when the machine stopped. So at most one such line may follow the good lines, as the very last;
+/// if there is more behind it, the bad part contains acknowledged writes.
+fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -> io::Result<Tail> {
     let mut write_has_ended = bad_line_ended_a_write;
     while let Some(raw) = lines.next()? {
         if write_has_ended && !raw.bytes.is_empty() {
@@ -230,8 +272,8 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     if format != FORMAT {
         return Err(format!("it has format {format}, this sayso knows format {FORMAT}"));
     }
-    let sealed = Sealed::of(line).filter(|sealed| sealed.fits(0));
-    let crc = sealed.ok_or("its first line has a wrong checksum")?.crc;
+    let trailer = Trailer::of(line).filter(|trailer| trailer.verify(0));
+    let crc = trailer.ok_or("its first line has a wrong checksum")?.crc;
     let header: HeaderLine = serde_json::from_slice(line)
         .map_err(|error| format!("its first line can't be read: {error}"))?;
     let HeaderLine { log, created_at, next, .. } = header;
@@ -244,29 +286,31 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     Ok((Header { log: log.into(), created_at: created_at.into(), next }, crc))
 }
 
-/// One line, or a piece of what is too long for one.
-struct Raw<'a> {
+/// A line as it is in the file, or [`RAW_LINE_BYTES_MAX`] bytes of one that is too long.
+struct RawLine<'a> {
     offset: u64,
-    /// Without `\n`.
+    /// The line without its `\n`.
     bytes: &'a [u8],
+    /// Whether a `\n` follows.
     ended: bool,
 }
 
-impl Raw<'_> {
-    /// Whether the line shows that no other of its write followed. Zeros are pages that did not reach the disk, no JSON has one:
-    /// they may have taken the line's `more`.
+impl RawLine<'_> {
+    /// Whether the line shows that it was the last of its write: it has a trailer without `more`. A line with a zero byte shows
+    /// nothing: JSON has no zero bytes, so they are pages that never reached the disk, and `more` may have been on one of them.
     fn ends_a_write(&self) -> bool {
         self.ended
-            && Sealed::of(self.bytes).is_some_and(|sealed| !sealed.more)
+            && Trailer::of(self.bytes).is_some_and(|trailer| !trailer.more)
             && !self.bytes.contains(&0)
     }
 }
 
+/// Splits a file into lines.
 struct Lines {
     reader: Arc<dyn ReadAt>,
     length: u64,
-    /// `buffer[start..end]` is what has been read but not given out; it lies at `offset` in the file. Never shrinks, so that
-    /// nothing is zeroed twice.
+    /// `buffer[start..end]` has been read but not returned; it begins at `offset` in the file. The buffer never shrinks, so that
+    /// no byte of it is zeroed twice.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -278,7 +322,7 @@ impl Lines {
         Lines { reader, length, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
     }
 
-    fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
+    fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
         let mut searched = 0;
         loop {
             let unread = &self.buffer[self.start..self.end];
@@ -299,7 +343,7 @@ impl Lines {
             let used = len + usize::from(ended);
             self.start += used;
             self.offset += used as u64;
-            return Ok(Some(Raw { offset, bytes: &self.buffer[start..start + len], ended }));
+            return Ok(Some(RawLine { offset, bytes: &self.buffer[start..start + len], ended }));
         }
     }
 
@@ -313,8 +357,29 @@ impl Lines {
     }
 }
 
-/// The standard library searches with the C library's `memchr` here, and nowhere else where one can ask it to.
+/// Finds the first `\n`. `skip_until` is the only stable function of the standard library that searches with the C library's
+/// fast `memchr`.
 fn newline(bytes: &[u8]) -> Option<usize> {
-    let passed = (&mut &*bytes).skip_until(b'\n').expect("reading from memory does not fail");
-    bytes[..passed].ends_with(b"\n").then(|| passed - 1)
+    let skipped = (&mut &*bytes).skip_until(b'\n').expect("reading from memory does not fail");
+    bytes[..skipped].ends_with(b"\n").then(|| skipped - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seq_is_found_wherever_it_stands() {
+        for (line, seq) in [
+            ("{\"seq\":7,\"id\":7}", Some(7)),
+            ("{\"id\":7, \"seq\": 9}", Some(9)),
+            ("{\"seq\":7}", Some(7)),
+            ("{\"seq\":7.5,\"id\":7}", None),
+            ("{\"seq\":99999999999999999999,\"id\":7}", None),
+            ("{\"id\":7}", None),
+            ("{\"seq\":", None),
+        ] {
+            assert_eq!(seq_of(line.as_bytes()), seq, "{line}");
+        }
+    }
 }

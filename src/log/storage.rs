@@ -1,4 +1,4 @@
-//! What the log stands on: one growing file with positioned reads, behind a trait so that tests can put a lying disk there.
+//! The file under the log: one growing file with positioned reads, behind a trait so that tests can substitute a disk that lies.
 //!
 //! Knows nothing of lines.
 
@@ -12,71 +12,73 @@ use std::{
 
 use crate::error::Error;
 
-/// A log that is being written to take another's place.
+/// Suffix of a log that is being written and will replace the current one.
 const NEW_SUFFIX: &str = ".new";
-/// Room that is taken for the file beyond its end, so that not every sync has to note which blocks are its own: a quarter of a
-/// sync's time on ext4. Given back when the file is closed.
-const AHEAD_BYTES: u64 = 4 << 20;
+/// Bytes that are allocated beyond the end of the file, so that a sync rarely has to record new blocks: that is a quarter of its
+/// time on ext4. They are released when the file is closed.
+const PREALLOCATED_BYTES: u64 = 4 << 20;
 
-/// Positioned reads, from any thread, that stay good while the log is replaced by a compacted one.
+/// Positioned reads, from any thread. A handle still reads the same file after the log was replaced by a compacted one.
 pub trait ReadAt: Send + Sync {
-    /// Fills `bytes` from `offset` on, all of it or an error.
+    /// Fills all of `bytes` from `offset` on.
     ///
     /// # Errors
-    /// Of the medium, or `UnexpectedEof` past the end.
+    /// Fails if reading fails, with `UnexpectedEof` past the end.
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
-/// One file that is only ever appended to, cut, or replaced as a whole.
+/// One file that is only appended to, truncated, or replaced as a whole.
 ///
-/// Assumed of the medium: what was written before a successful [`Disk::sync`] survives a crash; of what was written after it, any
-/// part may be there, missing or zero; a successful [`Disk::take_place`] survives as a whole or not at all.
-pub trait Disk: Send {
-    /// Bytes in the file.
+/// The log assumes of the medium: what was written before a successful [`Storage::sync`] survives a crash; what was written after
+/// it may be there, missing or zero in any part; a [`Storage::replace`] survives as a whole or not at all, and survives for sure
+/// once it has succeeded.
+pub trait Storage: Send {
+    /// Returns the length of the file, in bytes.
     ///
     /// # Errors
-    /// Of the medium.
+    /// Fails if the file can't be measured.
     fn length(&self) -> io::Result<u64>;
 
-    /// A handle for positioned reads.
+    /// Returns a handle for positioned reads.
     fn reader(&self) -> Arc<dyn ReadAt>;
 
-    /// Writes all of `bytes` at `offset`, the end.
+    /// Writes all of `bytes` at `offset`, which is the end of the file.
     ///
     /// # Errors
-    /// Of the medium; then a part of `bytes` may be there.
+    /// Fails if writing fails; part of `bytes` may then be in the file.
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
     /// Returns once everything written is on the medium.
     ///
     /// # Errors
-    /// Of the medium; then nothing may be believed of what was written since the last success (fsyncgate).
+    /// Fails if syncing fails. Whatever was written since the last success must then be considered lost, even if a later sync
+    /// succeeds (PostgreSQL's "fsyncgate").
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Cuts the file to `length` bytes.
+    /// Truncates the file to `length` bytes.
     ///
     /// # Errors
-    /// Of the medium.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Fails if truncating fails.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
 
-    /// An empty disk beside this one, which may take its place later.
+    /// Creates an empty file beside this one, which may replace it later.
     ///
     /// # Errors
-    /// Of the medium.
-    fn fresh(&self) -> io::Result<Box<dyn Disk>>;
+    /// Fails if the file can't be created.
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>>;
 
-    /// Takes the place of the disk that this one was made beside, durably, all or nothing. What it holds must be synced.
-    /// Handles given out by the other still read the other.
+    /// Replaces the file that this one was created beside, durably, all or nothing. This file must be synced. Read handles of the
+    /// replaced file still read the replaced file.
     ///
     /// # Errors
-    /// Of the medium; then nobody knows which of both a restart finds.
-    fn take_place(&mut self) -> io::Result<()>;
+    /// Fails if renaming or syncing the folder fails; it is then unknown which of the two files a restart finds.
+    fn replace(&mut self) -> io::Result<()>;
 
-    /// Keeps `bytes` in a file of its own beside the log, durably, and says where.
+    /// Saves `bytes` durably in a new file beside the log and returns its path. `suffix` is appended to the log's name.
     ///
     /// # Errors
-    /// Of the medium.
-    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf>;
+    /// Fails if the file exists or can't be written.
+    fn save_copy(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf>;
 }
 
 impl ReadAt for File {
@@ -85,16 +87,16 @@ impl ReadAt for File {
     }
 }
 
-/// The folder lock: as long as it lives, no other process uses the data.
+/// The lock of a data folder: while it lives, no other process can take it. Dropping it releases the lock.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] File);
+pub struct DirLock(#[allow(dead_code)] File);
 
-impl Lock {
-    /// Takes the lock of `folder`, which must exist.
+impl DirLock {
+    /// Locks `folder`, which must exist.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process has it.
-    pub fn take(folder: &Path) -> Result<Lock, Error> {
+    /// [`Error::Locked`] if another process holds the lock, [`Error::Io`] if the lock file can't be opened.
+    pub fn take(folder: &Path) -> Result<DirLock, Error> {
         let path = folder.join(".lock");
         let io_error = |what| {
             let path = path.clone();
@@ -102,69 +104,71 @@ impl Lock {
         };
         let file = open_options().create(true).open(&path).map_err(io_error("open"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
+            Ok(()) => Ok(DirLock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),
             Err(TryLockError::Error(source)) => Err(io_error("lock")(source)),
         }
     }
 }
 
-/// The real file.
+/// A file of the operating system.
 #[derive(Debug)]
-pub struct FileDisk {
+pub struct FileStorage {
     path: PathBuf,
     file: Arc<File>,
-    /// Up to here room is taken, or was not to be had; 0: nothing was tried yet.
-    ahead: u64,
+    /// Offset up to which blocks were allocated, or could not be; 0 before the first try.
+    preallocated_to: u64,
 }
 
-impl FileDisk {
-    /// Opens the file at `path`, making an empty one if there is none.
+impl FileStorage {
+    /// Opens the file at `path`, and creates it if there is none.
     ///
     /// # Errors
-    /// With the path, where the operating system refuses.
-    pub fn open(path: &Path) -> Result<FileDisk, Error> {
+    /// [`Error::Io`] with the path if the file or its folder can't be opened.
+    pub fn open(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = open_options().create(true).open(path).map_err(io_error)?;
         sync_folder(path).map_err(io_error)?;
-        let disk = FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 };
-        // What a compaction left that did not come to its end.
-        let _ = std::fs::remove_file(disk.beside(NEW_SUFFIX));
-        Ok(disk)
+        let storage =
+            FileStorage { path: path.to_owned(), file: Arc::new(file), preallocated_to: 0 };
+        // An interrupted compaction may have left its unfinished file.
+        let _ = std::fs::remove_file(storage.beside(NEW_SUFFIX));
+        Ok(storage)
     }
 
-    /// Opens the file at `path` for reading only; it must be there.
+    /// Opens the existing file at `path` for reading only.
     ///
     /// # Errors
-    /// With the path, where the operating system refuses.
-    pub fn look_at(path: &Path) -> Result<FileDisk, Error> {
+    /// [`Error::Io`] with the path if there is no such file or it can't be opened.
+    pub fn open_read_only(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = File::open(path).map_err(io_error)?;
-        Ok(FileDisk { path: path.to_owned(), file: Arc::new(file), ahead: 0 })
+        Ok(FileStorage { path: path.to_owned(), file: Arc::new(file), preallocated_to: 0 })
     }
 
-    /// Takes room for the next appends. The file does not become longer by it, so that a copy of it stays a log.
-    fn take_room(&mut self, end: u64) {
-        if end <= self.ahead {
+    /// Allocates blocks for the next appends. The file's length stays the same, so that a copy of the file is still a log.
+    fn preallocate(&mut self, end: u64) {
+        if end <= self.preallocated_to {
             return;
         }
-        self.ahead = end + AHEAD_BYTES;
-        // Where there is none, or the file system knows no such thing, appending itself will tell.
+        self.preallocated_to = end + PREALLOCATED_BYTES;
+        // An error doesn't matter: if the disk is full, the append itself fails; if the file system can't allocate, nothing is lost.
         #[cfg(target_os = "linux")]
         let _ = rustix::fs::fallocate(
             &*self.file,
             rustix::fs::FallocateFlags::KEEP_SIZE,
             end,
-            AHEAD_BYTES,
+            PREALLOCATED_BYTES,
         );
     }
 
-    fn give_room_back(&mut self) {
-        if let Some(length) = self.length().ok().filter(|length| *length < self.ahead) {
+    fn release_preallocated(&mut self) {
+        if let Some(length) = self.length().ok().filter(|length| *length < self.preallocated_to) {
             let _ = self.file.set_len(length);
         }
     }
 
+    /// The log's path with `suffix` appended.
     fn beside(&self, suffix: &str) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
         path.push(suffix);
@@ -172,17 +176,17 @@ impl FileDisk {
     }
 }
 
-/// A log that never came to take another's place leaves the room to those that did.
-impl Drop for FileDisk {
+/// Releases preallocated blocks, and removes a new log that never replaced the current one.
+impl Drop for FileStorage {
     fn drop(&mut self) {
-        self.give_room_back();
+        self.release_preallocated();
         if self.path.to_string_lossy().ends_with(NEW_SUFFIX) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-impl Disk for FileDisk {
+impl Storage for FileStorage {
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -192,7 +196,7 @@ impl Disk for FileDisk {
     }
 
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.take_room(offset + bytes.len() as u64);
+        self.preallocate(offset + bytes.len() as u64);
         self.file.write_all_at(bytes, offset)
     }
 
@@ -200,27 +204,27 @@ impl Disk for FileDisk {
         self.file.sync_data()
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.ahead = 0;
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.preallocated_to = 0;
         self.file.set_len(length)
     }
 
-    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
         let path = self.beside(NEW_SUFFIX);
         let file = open_options().create(true).truncate(true).open(&path)?;
-        Ok(Box::new(FileDisk { path, file: Arc::new(file), ahead: 0 }))
+        Ok(Box::new(FileStorage { path, file: Arc::new(file), preallocated_to: 0 }))
     }
 
-    fn take_place(&mut self) -> io::Result<()> {
+    fn replace(&mut self) -> io::Result<()> {
         let name = self.path.to_string_lossy();
-        let place =
+        let target =
             name.strip_suffix(NEW_SUFFIX).map(PathBuf::from).ok_or(io::ErrorKind::InvalidInput)?;
-        std::fs::rename(&self.path, &place)?;
-        self.path = place;
+        std::fs::rename(&self.path, &target)?;
+        self.path = target;
         sync_folder(&self.path)
     }
 
-    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
+    fn save_copy(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
         let path = self.beside(suffix);
         let mut file = open_options().create_new(true).open(&path)?;
         io::copy(bytes, &mut file)?;
@@ -230,14 +234,14 @@ impl Disk for FileDisk {
     }
 }
 
-/// Comments are their readers' business, not that of other users of the machine.
+/// Options for files that only the owner may read: comments are not for other users of the machine.
 fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
 }
 
-/// A name is durable only once its folder is.
+/// Syncs the folder of `path`: a file's name is durable only after that.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
@@ -252,24 +256,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_that_is_taken_ahead_is_not_seen_in_the_file_and_given_back() {
-        let path = std::env::temp_dir().join(format!("sayso-disk-{}", std::process::id()));
-        let mut disk = FileDisk::open(&path).unwrap();
+    fn preallocated_blocks_do_not_lengthen_the_file_and_are_released() {
+        let path = std::env::temp_dir().join(format!("sayso-storage-{}", std::process::id()));
+        let mut storage = FileStorage::open(&path).unwrap();
         let line = [b'x'; 1000];
-        let occupied = |path: &Path| std::fs::metadata(path).unwrap().blocks() * 512;
+        let allocated = |path: &Path| std::fs::metadata(path).unwrap().blocks() * 512;
         for at in 0..100 {
-            disk.append(&line, at * 1000).unwrap();
-            assert_eq!(disk.length().unwrap(), (at + 1) * 1000);
+            storage.append(&line, at * 1000).unwrap();
+            assert_eq!(storage.length().unwrap(), (at + 1) * 1000);
         }
-        disk.sync().unwrap();
-        // Nothing more where the file system can't.
-        assert!(occupied(&path) < AHEAD_BYTES + (1 << 20));
-        disk.cut(50_000).unwrap();
-        disk.append(&line, 50_000).unwrap();
-        disk.sync().unwrap();
-        drop(disk);
+        storage.sync().unwrap();
+        // Some file systems can't preallocate; then there are only the written blocks.
+        assert!(allocated(&path) < PREALLOCATED_BYTES + (1 << 20));
+        storage.truncate(50_000).unwrap();
+        storage.append(&line, 50_000).unwrap();
+        storage.sync().unwrap();
+        drop(storage);
         assert_eq!(std::fs::read(&path).unwrap(), [b'x'; 51_000]);
-        assert!(occupied(&path) < 1 << 17, "{} bytes are still taken", occupied(&path));
+        assert!(allocated(&path) < 1 << 17, "{} bytes are still allocated", allocated(&path));
         std::fs::remove_file(&path).unwrap();
     }
 }

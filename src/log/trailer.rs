@@ -1,25 +1,26 @@
-//! The outer form of a log line: what is appended to the public line in the file, and how it is checked.
+//! The trailer of a log line: what the file has behind the public line, and how it is verified.
 //!
 //! ```text
-//! {"seq":7, … }            what readers get
-//! {"seq":7, … ,"more":1,"crc":"5d0c1a7e"}\n   what the file holds; `more` only where the same write goes on
+//! {"seq":7, … }                                what readers get
+//! {"seq":7, … ,"more":1,"crc":"5d0c1a7e"}\n    what the file holds; `more` only if the same write goes on
 //! ```
 //!
-//! The checksum is CRC-32C (Castagnoli, RFC 3720 §12.1) over the line from `{` up to, without, `,"crc"`, continued from
-//! the checksum of the line before: a line fits only behind the one that it was written behind. Knows no files.
+//! The checksum is CRC-32C (Castagnoli, RFC 3720 §12.1) over the line from `{` up to, but not including, `,"crc"`. It
+//! continues from the checksum of the line before, so a line is valid only behind the line it was written behind. Knows no files.
 
 use crc32c::crc32c_append;
 
 const CRC: &[u8] = b",\"crc\":\"";
 const MORE: &[u8] = b",\"more\":1";
-/// `,"crc":"` and 8 digits and `"}`.
-const SEAL_BYTES: usize = CRC.len() + 8 + 2;
-/// What sealing adds to a public line at most, line feed included: `}` is there already.
-pub const SEALED_EXTRA_MAX: usize = MORE.len() + SEAL_BYTES;
+/// `,"crc":"`, 8 hex digits, `"}`.
+const CRC_BYTES: usize = CRC.len() + 8 + 2;
+/// Bytes that a trailer adds to a public line at most, line feed included. The `}` does not count: the public line has one too.
+pub const TRAILER_BYTES_MAX: usize = MORE.len() + CRC_BYTES;
 
-/// Ends the line that `out` holds from `start` on, which lacks its closing `}`, and returns its checksum.
-pub fn seal(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
-    debug_assert_eq!(out[start], b'{', "a line begins where it is said to");
+/// Completes the line that begins at `start` in `out` and lacks its closing `}`, and returns its checksum. `before` is the checksum
+/// of the line before it.
+pub fn append_trailer(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
+    debug_assert_eq!(out[start], b'{', "a line begins at its start");
     if more {
         out.extend_from_slice(MORE);
     }
@@ -30,22 +31,22 @@ pub fn seal(out: &mut Vec<u8>, start: usize, more: bool, before: u32) -> u32 {
     crc
 }
 
-/// A line of the file taken apart; whether it fits is asked with [`Sealed::fits`].
+/// A line of the file, split into its public part and its trailer. [`Trailer::verify`] checks the checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed<'a> {
+pub struct Trailer<'a> {
     /// The public line without its closing `}`.
     pub open: &'a [u8],
-    /// The write that brought this line goes on with the next one.
+    /// The write that appended this line goes on with the next one.
     pub more: bool,
     /// The checksum that the line states.
     pub crc: u32,
     covered: &'a [u8],
 }
 
-impl<'a> Sealed<'a> {
-    /// Takes a line without its `\n` apart; `None` if it does not end as a sealed line must.
-    pub fn of(line: &'a [u8]) -> Option<Sealed<'a>> {
-        let covered = &line[..line.len().checked_sub(SEAL_BYTES)?];
+impl<'a> Trailer<'a> {
+    /// Splits a line, given without its `\n`. Returns `None` if it does not begin with `{` or has no trailer.
+    pub fn of(line: &'a [u8]) -> Option<Trailer<'a>> {
+        let covered = &line[..line.len().checked_sub(CRC_BYTES)?];
         let digits = line[covered.len()..].strip_prefix(CRC)?.strip_suffix(b"\"}")?;
         let lower = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
         if !covered.starts_with(b"{") || !digits.iter().all(lower) {
@@ -56,11 +57,11 @@ impl<'a> Sealed<'a> {
             Some(open) => (open, true),
             None => (covered, false),
         };
-        Some(Sealed { open, more, crc, covered })
+        Some(Trailer { open, more, crc, covered })
     }
 
-    /// Whether the line is what was written behind a line with the checksum `before`.
-    pub fn fits(&self, before: u32) -> bool {
+    /// Whether the checksum is right for a line behind one with the checksum `before`.
+    pub fn verify(&self, before: u32) -> bool {
         crc32c_append(before, self.covered) == self.crc
     }
 }
@@ -82,12 +83,12 @@ mod tests {
     fn the_documented_lines_are_sealed_as_documented() {
         let (mut out, mut crc) = (Vec::new(), 0);
         for line in DOCUMENTED.lines() {
-            let sealed = Sealed::of(line.as_bytes()).unwrap();
-            assert!(sealed.fits(crc), "{line}");
+            let trailer = Trailer::of(line.as_bytes()).unwrap();
+            assert!(trailer.verify(crc), "{line}");
             let start = out.len();
-            out.extend_from_slice(sealed.open);
-            crc = seal(&mut out, start, sealed.more, crc);
-            assert_eq!(crc, sealed.crc, "{line}");
+            out.extend_from_slice(trailer.open);
+            crc = append_trailer(&mut out, start, trailer.more, crc);
+            assert_eq!(crc, trailer.crc, "{line}");
         }
         assert_eq!(str::from_utf8(&out), Ok(DOCUMENTED));
     }
@@ -120,26 +121,26 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_line_comes_apart_as_it_was_put_together() {
+    fn a_line_is_split_into_what_it_was_made_of() {
         for more in [false, true] {
             let mut out = b"before\n{\"seq\":1".to_vec();
-            let crc = seal(&mut out, 7, more, 77);
+            let crc = append_trailer(&mut out, 7, more, 77);
             let line = out[7..].strip_suffix(b"\n").unwrap();
-            let sealed = Sealed::of(line).unwrap();
-            assert_eq!((sealed.open, sealed.more, sealed.crc), (&b"{\"seq\":1"[..], more, crc));
-            assert!(sealed.fits(77) && !sealed.fits(78));
+            let trailer = Trailer::of(line).unwrap();
+            assert_eq!((trailer.open, trailer.more, trailer.crc), (&b"{\"seq\":1"[..], more, crc));
+            assert!(trailer.verify(77) && !trailer.verify(78));
         }
     }
 
     #[test]
-    fn every_flipped_bit_of_a_sealed_line_is_noticed() {
+    fn every_flipped_bit_of_a_line_is_detected() {
         let mut line = b"{\"seq\":1,\"content\":\"hi\"".to_vec();
-        seal(&mut line, 0, true, 5);
+        append_trailer(&mut line, 0, true, 5);
         line.pop();
         for bit in 0..line.len() * 8 {
             let mut flipped = line.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(!Sealed::of(&flipped).is_some_and(|sealed| sealed.fits(5)), "bit {bit}");
+            assert!(!Trailer::of(&flipped).is_some_and(|trailer| trailer.verify(5)), "bit {bit}");
         }
     }
 }

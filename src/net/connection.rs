@@ -1,7 +1,7 @@
-//! A connection from its first request to its last: whom it counts for, and which way each request goes.
+//! Serves each HTTP connection in its own thread: counts it against the limits and passes its requests to a [`Handler`].
 //!
-//! Knows nothing of comments, and neither where requests are answered nor where connections come from. A panic in one
-//! visit ends that one: its seats and its place in the list are given back by being dropped.
+//! Knows nothing of comments, of how requests are handled, or of how connections are accepted. A panic ends only its own
+//! connection: dropping the permits and the guard releases whatever the connection held.
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice, Read, Write};
@@ -10,275 +10,302 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::cli::config::Config;
 use crate::http::echo;
-use crate::http::forwarded::{self, Counted, Trusted};
-use crate::http::request::{Head, Refusal, Version};
-use crate::http::response::Answer;
-use crate::http::stream::{Conversation, End, Line};
-use crate::net::connection_limits::{Caps, Seat};
-use crate::util::threads::{self, VISIT_STACK_BYTES};
+use crate::http::forwarded::{self, ClientKey, Network, TrustedProxies};
+use crate::http::request::{HttpError, RequestHead, Version};
+use crate::http::response::Response;
+use crate::http::stream::{Closed, HttpStream, Transport};
+use crate::net::connection_limits::{ConnectionLimits, Permit};
+use crate::util::threads::{self, HTTP_STACK_BYTES};
 
-/// Where the WebSocket is, below the base path, with or without a slash at the end.
+/// The path of the WebSocket below the base path; a trailing slash is optional.
 const WEBSOCKET_PATH: &str = "/ws/comments";
 
-/// Where requests are answered.
-pub trait Rooms: Send + Sync {
-    /// Answers one request whose whole body has come.
+/// Handles the requests of all connections.
+pub trait Handler: Send + Sync {
+    /// Handles one request whose body has been read.
     ///
     /// # Errors
-    /// What is answered instead.
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal>;
+    /// Returns the error that is sent to the client.
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError>;
 
-    /// Takes over a connection that asks to go on as a WebSocket.
+    /// Takes over a connection that requests a WebSocket.
     ///
     /// # Errors
-    /// What is answered instead; the connection goes on as it was.
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal>;
+    /// Returns the error that is sent to the client; the connection then stays an HTTP connection.
+    fn upgrade(&self, head: &RequestHead, upgrade: Upgrade) -> Result<(), HttpError>;
 }
 
-/// Who wants to go on as a WebSocket.
-pub struct Guest {
-    /// The connection, as in its thread's name.
+/// A connection that requests a WebSocket.
+pub struct Upgrade {
+    /// The connection's number, as in its thread's name.
     pub number: u64,
-    /// Its only descriptor, with whatever timeouts are set.
+    /// The connection's only descriptor. Timeouts may be set on it.
     pub stream: Arc<TcpStream>,
-    /// What was read already behind the head.
-    pub rest: Vec<u8>,
-    /// Whom the connection counts for.
+    /// Bytes that were read after the head.
+    pub buffered: Vec<u8>,
+    /// The address that the connection counts for.
     pub client: IpAddr,
-    /// To be kept as long as the connection lasts.
-    pub seats: Box<dyn Send>,
+    /// To be dropped when the connection ends.
+    pub permits: Box<dyn Send>,
 }
 
-/// What all visits share.
-pub struct House {
+/// The settings of the public port.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The prefix of every path: empty, or `/x` or `/x/y`.
+    pub base_path: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trust_proxy: Vec<Network>,
+    /// Connections at once, at least 1.
+    pub max_connections: u32,
+    /// Connections at once from one address, at least 1.
+    pub max_per_address: u32,
+}
+
+/// The state that all connections share.
+pub struct Connections {
     base_path: String,
-    trusted: Trusted,
-    caps: Arc<Caps>,
-    rooms: Box<dyn Rooms>,
+    trusted: TrustedProxies,
+    limits: Arc<ConnectionLimits>,
+    handler: Box<dyn Handler>,
     closed: AtomicBool,
-    /// Connections that still speak HTTP, so that closing can reach them.
-    talking: Mutex<HashMap<u64, Weak<TcpStream>>>,
-    /// Notified when one of them is done.
-    done: Condvar,
+    /// Connections that still speak HTTP, by number, so that [`drain`](Self::drain) can shut them down.
+    active: Mutex<HashMap<u64, Weak<TcpStream>>>,
+    /// Notified when one of them ends.
+    ended: Condvar,
 }
 
-/// Where a connection counts: among all and, where its peer is no proxy, for its peer.
-type Places = (Seat, Option<Seat>);
+/// The permits of a connection: one of all and, unless its peer is a trusted proxy, one of its peer's.
+type Permits = (Permit, Option<Permit>);
 
-/// One connection.
-struct Visitor {
+struct Connection {
     number: u64,
     stream: Arc<TcpStream>,
     peer: SocketAddr,
-    /// Shared with the session, which keeps them when the visit has ended.
-    places: Arc<Places>,
+    /// Shared with the WebSocket after an upgrade, which outlives this connection's thread.
+    permits: Arc<Permits>,
 }
 
-impl House {
-    /// For at most `reachable` connections, or fewer if the configuration says so.
-    pub fn new(config: &Config, reachable: u32, rooms: Box<dyn Rooms>) -> House {
-        House {
-            base_path: config.base_path.clone(),
-            trusted: Trusted::new(config.trust_proxy.clone()),
-            caps: Caps::new(config.max_connections.min(reachable), config.max_per_address),
-            rooms,
+impl Connections {
+    /// Accepts at most `reachable` connections, or fewer if `options` say so.
+    pub fn new(options: Options, reachable: u32, handler: Box<dyn Handler>) -> Connections {
+        Connections {
+            base_path: options.base_path,
+            trusted: TrustedProxies::new(options.trust_proxy),
+            limits: ConnectionLimits::new(
+                options.max_connections.min(reachable),
+                options.max_per_address,
+            ),
+            handler,
             closed: AtomicBool::new(false),
-            talking: Mutex::default(),
-            done: Condvar::new(),
+            active: Mutex::default(),
+            ended: Condvar::new(),
         }
     }
 
-    /// Whether visits end with the request that they are at.
+    /// Whether [`close`](Self::close) has been called.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// From now on every answer is its connection's last.
+    /// Makes every connection end after its current request.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Serves the connection in a thread of its own, `conn-<number>`.
+    /// Serves a connection in a thread of its own, named `conn-<number>`.
     ///
     /// # Errors
-    /// 503 or 429 where a cap is reached, 503 where the thread can't be started.
-    pub fn receive(
-        self: &Arc<House>,
+    /// 503 or 429 if a limit is reached, 503 if the thread can't be started.
+    pub fn spawn(
+        self: &Arc<Connections>,
         number: u64,
         stream: Arc<TcpStream>,
         peer: SocketAddr,
-    ) -> Result<(), Refusal> {
-        let places = Arc::new(self.places(peer.ip())?);
-        self.talking().insert(number, Arc::downgrade(&stream));
-        let talking = Talking { house: self.clone(), number };
-        let visitor = Visitor { number, stream, peer, places };
-        let started = threads::start_connection(number, VISIT_STACK_BYTES, move || {
-            talking.house.serve(visitor)
+    ) -> Result<(), HttpError> {
+        let permits = Arc::new(self.acquire(peer.ip())?);
+        self.active().insert(number, Arc::downgrade(&stream));
+        let active = ActiveGuard { connections: self.clone(), number };
+        let connection = Connection { number, stream, peer, permits };
+        let started = threads::start_connection(number, HTTP_STACK_BYTES, move || {
+            active.connections.serve(connection)
         });
         started.map(drop).map_err(|error| {
-            Refusal::new(503, format!("the server has no thread for another connection: {error}"))
+            HttpError::new(
+                503,
+                format!("the server can't start a thread for another connection: {error}"),
+            )
         })
     }
 
-    /// Lets nobody begin another request, waits for those in the making, and then ends them. Only once nobody is
-    /// received any more.
-    pub fn empty(&self, patience: Duration) {
-        let mut talking = self.talking();
-        let shut = |talking: &HashMap<u64, Weak<TcpStream>>, how| {
-            for stream in talking.values().filter_map(Weak::upgrade) {
-                // Who has gone already needs no more.
+    /// Stops reading from all HTTP connections, waits for their current requests until `timeout`, and then shuts them down.
+    /// Must be called after the last [`spawn`](Self::spawn).
+    pub fn drain(&self, timeout: Duration) {
+        let mut active = self.active();
+        let shutdown_all = |active: &HashMap<u64, Weak<TcpStream>>, how| {
+            for stream in active.values().filter_map(Weak::upgrade) {
+                // Fails if the peer has gone already.
                 let _ = stream.shutdown(how);
             }
         };
-        shut(&talking, Shutdown::Read);
-        let deadline = Instant::now() + patience;
-        while !talking.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                log::info!("{} requests were still in the making", talking.len());
+        shutdown_all(&active, Shutdown::Read);
+        let deadline = Instant::now() + timeout;
+        while !active.is_empty() {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                log::info!("{} requests were unfinished at shutdown", active.len());
                 break;
             }
-            let waited = self.done.wait_timeout(talking, left);
-            talking = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.ended.wait_timeout(active, remaining);
+            active = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        shut(&talking, Shutdown::Both);
+        shutdown_all(&active, Shutdown::Both);
     }
 
-    fn places(&self, peer: IpAddr) -> Result<Places, Refusal> {
-        let all = self.caps.seat()?;
+    fn acquire(&self, peer: IpAddr) -> Result<Permits, HttpError> {
+        let all = self.limits.acquire()?;
         let own = match self.trusted.contains(peer) {
             true => None,
-            false => Some(self.caps.seat_of(Counted::of(peer))?),
+            false => Some(self.limits.acquire_for(ClientKey::of(peer))?),
         };
         Ok((all, own))
     }
 
-    fn serve(&self, visitor: Visitor) {
-        // Answers are whole when they are written, so waiting for more of them only costs time.
-        if visitor.stream.set_nodelay(true).is_err() {
+    fn serve(&self, connection: Connection) {
+        // Each response is written at once, so delaying it to merge writes (Nagle) would only cost time.
+        if connection.stream.set_nodelay(true).is_err() {
             return;
         }
-        let mut conversation = Conversation::new(Socket::new(visitor.stream.clone()));
-        if let Err(end) = self.converse(&visitor, &mut conversation) {
-            if let End::Refused(refusal) = &end {
-                log::debug!("conn-{}: {} {}", visitor.number, refusal.status, refusal.sentence);
+        let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
+        if let Err(reason) = self.serve_requests(&connection, &mut http) {
+            if let Closed::Refused(error) = &reason {
+                log::debug!("conn-{}: {} {}", connection.number, error.status, error.message);
             }
-            conversation.end(&end);
+            http.close(&reason);
         }
     }
 
-    /// Answers request after request; `Ok` where a session has taken the connection over.
-    fn converse<L: Line>(
+    /// Serves requests until the connection ends. Returns `Ok` if a WebSocket has taken it over.
+    fn serve_requests<T: Transport>(
         &self,
-        visitor: &Visitor,
-        conversation: &mut Conversation<L>,
-    ) -> Result<(), End> {
+        connection: &Connection,
+        http: &mut HttpStream<T>,
+    ) -> Result<(), Closed> {
         loop {
-            let head = conversation.head()?;
+            let head = http.read_head()?;
             let forwarded = head.get_all("x-forwarded-for");
-            let seen = forwarded::client(visitor.peer.ip(), forwarded, &self.trusted);
-            let client = seen.address;
-            let answered = if self.is_for_session(&head) {
-                let upgraded = self.upgrade(visitor, &head, conversation.rest(), client);
-                let Err(refusal) = upgraded else { return Ok(()) };
-                conversation.body(&head)?;
-                Err(refusal)
+            let client = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
+            let result = if self.is_websocket(&head) {
+                let upgraded = self.upgrade(connection, &head, http.buffered(), client.address);
+                let Err(error) = upgraded else { return Ok(()) };
+                http.read_body(&head)?;
+                Err(error)
             } else {
-                let body = conversation.body(&head)?;
-                let seat = self.seat_of_client(visitor, client);
-                let is_mirror = self.path(&head) == Some(echo::PATH);
-                seat.and_then(|_seat| match is_mirror {
-                    true => Ok(echo::reflect(&head, visitor.peer.port(), seen)),
-                    false => self.rooms.exchange(&head, &body, client),
+                let body = http.read_body(&head)?;
+                let permit = self.acquire_for_client(connection, client.address);
+                let is_echo = self.path(&head) == Some(echo::PATH);
+                permit.and_then(|_permit| match is_echo {
+                    true => Ok(echo::echo(&head, connection.peer.port(), client)),
+                    false => self.handler.handle(&head, &body, client.address),
                 })
             };
-            let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal));
-            conversation.answer(&head, &answer, !self.is_closed())?;
+            let response = result.unwrap_or_else(|error| Response::from_error(&error));
+            http.respond(&head, &response, !self.is_closed())?;
         }
     }
 
-    fn is_for_session(&self, head: &Head) -> bool {
+    fn is_websocket(&self, head: &RequestHead) -> bool {
         let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
-        matches!(path, Some("" | "/")) && head.asks_for_websocket()
+        matches!(path, Some("" | "/")) && head.is_websocket_upgrade()
     }
 
-    /// Below the base path.
-    fn path<'h>(&self, head: &'h Head) -> Option<&'h str> {
+    /// The request's path below the base path.
+    fn path<'h>(&self, head: &'h RequestHead) -> Option<&'h str> {
         head.path().strip_prefix(self.base_path.as_str())
     }
 
-    /// Hands the connection over to a session, which counts for as long as it lasts.
+    /// Hands the connection and its permits over to a WebSocket.
     fn upgrade(
         &self,
-        visitor: &Visitor,
-        head: &Head,
-        rest: &[u8],
+        connection: &Connection,
+        head: &RequestHead,
+        buffered: &[u8],
         client: IpAddr,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), HttpError> {
         if head.version() == Version::Http10 {
-            let sentence =
-                "a WebSocket needs HTTP/1.1, not HTTP/1.0; nginx wants proxy_http_version 1.1";
-            return Err(Refusal::new(400, sentence));
+            let message =
+                "a WebSocket needs HTTP/1.1, not HTTP/1.0; nginx: proxy_http_version 1.1;";
+            return Err(HttpError::new(400, message));
         }
         let length = head.content_length();
         if length > 0 {
-            let sentence = format!("a WebSocket begins without a body, not with {length} bytes");
-            return Err(Refusal::new(400, sentence));
+            let message =
+                format!("a WebSocket handshake must have no body, but has one of {length} bytes");
+            return Err(HttpError::new(400, message));
         }
-        let seat = self.seat_of_client(visitor, client)?;
-        let guest = Guest {
-            number: visitor.number,
-            stream: visitor.stream.clone(),
-            rest: rest.to_vec(),
+        let permit = self.acquire_for_client(connection, client)?;
+        let upgrade = Upgrade {
+            number: connection.number,
+            stream: connection.stream.clone(),
+            buffered: buffered.to_vec(),
             client,
-            seats: Box::new((visitor.places.clone(), seat)),
+            permits: Box::new((connection.permits.clone(), permit)),
         };
-        // From here on it is others' to end: a stop must not shut it while it is handed over.
-        self.talking().remove(&visitor.number);
-        self.rooms.upgrade(head, guest).inspect_err(|_| {
-            self.talking().insert(visitor.number, Arc::downgrade(&visitor.stream));
+        // A WebSocket is closed by its shard, so `drain` must not shut it down from here on.
+        self.active().remove(&connection.number);
+        self.handler.upgrade(head, upgrade).inspect_err(|_| {
+            self.active().insert(connection.number, Arc::downgrade(&connection.stream));
         })
     }
 
-    /// A proxy's request counts for whom it is made; anybody else was counted when they came.
-    fn seat_of_client(&self, visitor: &Visitor, client: IpAddr) -> Result<Option<Seat>, Refusal> {
-        match visitor.places.1 {
+    /// Acquires a permit for the client of a trusted proxy's request. Any other peer got its permit with the connection.
+    fn acquire_for_client(
+        &self,
+        connection: &Connection,
+        client: IpAddr,
+    ) -> Result<Option<Permit>, HttpError> {
+        match connection.permits.1 {
             Some(_) => Ok(None),
-            None => self.caps.seat_of(Counted::of(client)).map(Some),
+            None => self.limits.acquire_for(ClientKey::of(client)).map(Some),
         }
     }
 
-    fn talking(&self) -> MutexGuard<'_, HashMap<u64, Weak<TcpStream>>> {
-        self.talking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn active(&self) -> MutexGuard<'_, HashMap<u64, Weak<TcpStream>>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// That a connection speaks HTTP, until it is dropped.
-struct Talking {
-    house: Arc<House>,
+/// Removes a connection from the active ones when it is dropped.
+struct ActiveGuard {
+    connections: Arc<Connections>,
     number: u64,
 }
 
-impl Drop for Talking {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        self.house.talking().remove(&self.number);
-        self.house.done.notify_all();
+        self.connections.active().remove(&self.number);
+        self.connections.ended.notify_all();
     }
 }
 
-/// A client's socket. Its one descriptor is shared, so that a session can take it over.
+/// A client's socket. Its only descriptor is shared, so that a WebSocket can take it over.
 pub struct Socket {
     stream: Arc<TcpStream>,
-    /// What is set for reading and for writing: on a connection in good use neither changes.
-    patience: (Duration, Duration),
+    /// The timeouts that are set, zero if none is. Remembering them saves system calls, since they rarely change.
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl Socket {
-    /// Sets nothing yet.
+    /// Wraps a stream on which no timeouts are set.
     pub fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, patience: (Duration::ZERO, Duration::ZERO) }
+        Socket { stream, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO }
     }
 }
 
@@ -302,25 +329,25 @@ impl Write for Socket {
     }
 }
 
-impl Line for Socket {
-    fn read_within(&mut self, patience: Duration) -> io::Result<()> {
-        if self.patience.0 != patience {
-            self.stream.set_read_timeout(Some(patience))?;
-            self.patience.0 = patience;
+impl Transport for Socket {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.read_timeout != timeout {
+            self.stream.set_read_timeout(Some(timeout))?;
+            self.read_timeout = timeout;
         }
         Ok(())
     }
 
-    fn write_within(&mut self, patience: Duration) -> io::Result<()> {
-        if self.patience.1 != patience {
-            self.stream.set_write_timeout(Some(patience))?;
-            self.patience.1 = patience;
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.write_timeout != timeout {
+            self.stream.set_write_timeout(Some(timeout))?;
+            self.write_timeout = timeout;
         }
         Ok(())
     }
 
-    fn finish(&mut self) {
-        // Who has gone already can't be told.
+    fn shutdown_write(&mut self) {
+        // Fails if the peer has gone already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 

@@ -1,86 +1,89 @@
-//! How many connections there are, in all and for each address, and who gets no more.
+//! Limits the number of connections in all and per address.
 //!
-//! Knows no socket. A place is taken by having a [`Seat`] and given back by dropping it, so a panic gives it back too.
+//! Knows no socket. A connection holds [`Permit`]s; dropping one releases it, so a panic releases it too.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::http::forwarded::Counted;
-use crate::http::request::Refusal;
+use crate::http::forwarded::ClientKey;
+use crate::http::request::HttpError;
 
-/// The counts. A mutex is enough: it is held for a few instructions, and never on the way of a comment.
+/// The limits and the permits in use. A mutex is enough: it is held for a few instructions, and posting a comment never takes it.
 #[derive(Debug)]
-pub struct Caps {
-    all_max: u32,
-    per_address_max: u32,
-    taken: Mutex<Taken>,
+pub struct ConnectionLimits {
+    max: u32,
+    max_per_address: u32,
+    in_use: Mutex<InUse>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct InUse {
     all: u32,
-    /// Only addresses that have a seat, so never more than there are seats.
-    per_address: HashMap<Counted, u32>,
+    /// Has only addresses with a permit, so never more entries than permits.
+    per_address: HashMap<ClientKey, u32>,
 }
 
-/// One place, for as long as it lives.
+/// The right to have one connection, released on drop.
 #[derive(Debug)]
-pub struct Seat {
-    caps: Arc<Caps>,
-    /// Whose; none: one of all.
-    address: Option<Counted>,
+pub struct Permit {
+    limits: Arc<ConnectionLimits>,
+    /// The address that it counts for; `None` if it counts towards the limit of all.
+    address: Option<ClientKey>,
 }
 
-impl Caps {
-    /// At most so many seats in all, and so many for each address.
-    pub fn new(all_max: u32, per_address_max: u32) -> Arc<Caps> {
-        Arc::new(Caps { all_max, per_address_max, taken: Mutex::default() })
+impl ConnectionLimits {
+    /// Allows at most `max` permits in all and `max_per_address` for each address.
+    pub fn new(max: u32, max_per_address: u32) -> Arc<ConnectionLimits> {
+        Arc::new(ConnectionLimits { max, max_per_address, in_use: Mutex::default() })
     }
 
-    /// A place among all.
+    /// Acquires one of all permits.
     ///
     /// # Errors
-    /// 503 where all are taken.
-    pub fn seat(self: &Arc<Caps>) -> Result<Seat, Refusal> {
-        let mut taken = self.lock();
-        if taken.all >= self.all_max {
-            let sentence = format!("{} connections are open, no more are allowed", taken.all);
-            return Err(Refusal::new(503, sentence));
+    /// 503 if all are in use.
+    pub fn acquire(self: &Arc<ConnectionLimits>) -> Result<Permit, HttpError> {
+        let mut in_use = self.lock();
+        if in_use.all >= self.max {
+            let message = format!("{} connections are open, no more are allowed", in_use.all);
+            return Err(HttpError::new(503, message));
         }
-        taken.all += 1;
-        Ok(Seat { caps: self.clone(), address: None })
+        in_use.all += 1;
+        Ok(Permit { limits: self.clone(), address: None })
     }
 
-    /// One of the places of an address.
+    /// Acquires one of the permits of an address.
     ///
     /// # Errors
-    /// 429 where it has taken all of them.
-    pub fn seat_of(self: &Arc<Caps>, address: Counted) -> Result<Seat, Refusal> {
-        let mut taken = self.lock();
-        let count = taken.per_address.get(&address).copied().unwrap_or(0);
-        if count >= self.per_address_max {
-            let sentence =
+    /// 429 if all of them are in use.
+    pub fn acquire_for(
+        self: &Arc<ConnectionLimits>,
+        address: ClientKey,
+    ) -> Result<Permit, HttpError> {
+        let mut in_use = self.lock();
+        let count = in_use.per_address.get(&address).copied().unwrap_or(0);
+        if count >= self.max_per_address {
+            let message =
                 format!("{count} connections from your address are open, no more are allowed");
-            return Err(Refusal::new(429, sentence));
+            return Err(HttpError::new(429, message));
         }
-        taken.per_address.insert(address, count + 1);
-        Ok(Seat { caps: self.clone(), address: Some(address) })
+        in_use.per_address.insert(address, count + 1);
+        Ok(Permit { limits: self.clone(), address: Some(address) })
     }
 
-    /// Nothing that holds the lock can panic in the middle of a change.
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ignores poisoning: no holder of the lock can panic in the middle of a change.
+    fn lock(&self) -> MutexGuard<'_, InUse> {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut taken = self.caps.lock();
+        let mut in_use = self.limits.lock();
         match self.address {
-            None => taken.all -= 1,
+            None => in_use.all -= 1,
             Some(address) => {
-                if let Entry::Occupied(mut count) = taken.per_address.entry(address) {
+                if let Entry::Occupied(mut count) = in_use.per_address.entry(address) {
                     *count.get_mut() -= 1;
                     if *count.get() == 0 {
                         count.remove();
@@ -95,41 +98,41 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    fn counted(text: &str) -> Counted {
-        Counted::of(text.parse().unwrap())
+    fn key(text: &str) -> ClientKey {
+        ClientKey::of(text.parse().unwrap())
     }
 
     #[test]
-    fn the_last_place_is_given_and_one_more_is_503_until_one_is_free() {
-        let caps = Caps::new(2, 9);
-        let (first, _second) = (caps.seat().unwrap(), caps.seat().unwrap());
-        let refusal = caps.seat().unwrap_err();
-        assert_eq!(refusal, Refusal::new(503, "2 connections are open, no more are allowed"));
+    fn the_last_permit_is_granted_and_one_more_is_503_until_one_is_released() {
+        let limits = ConnectionLimits::new(2, 9);
+        let (first, _second) = (limits.acquire().unwrap(), limits.acquire().unwrap());
+        let error = limits.acquire().unwrap_err();
+        assert_eq!(error, HttpError::new(503, "2 connections are open, no more are allowed"));
         drop(first);
-        assert!(caps.seat().is_ok());
+        assert!(limits.acquire().is_ok());
     }
 
     #[test]
-    fn an_address_has_its_own_places_and_no_trace_is_left_of_it() {
-        let caps = Caps::new(9, 2);
-        let seats = [0; 2].map(|_| caps.seat_of(counted("2001:db8::1")).unwrap());
-        let refusal = caps.seat_of(counted("2001:db8::2")).unwrap_err();
-        let sentence = "2 connections from your address are open, no more are allowed";
-        assert_eq!(refusal, Refusal::new(429, sentence));
-        assert!(caps.seat_of(counted("2001:db8:0:1::1")).is_ok());
-        drop(seats);
-        assert!(caps.lock().per_address.is_empty());
+    fn an_address_has_its_own_permits_and_is_forgotten_after_the_last() {
+        let limits = ConnectionLimits::new(9, 2);
+        let permits = [0; 2].map(|_| limits.acquire_for(key("2001:db8::1")).unwrap());
+        let error = limits.acquire_for(key("2001:db8::2")).unwrap_err();
+        let message = "2 connections from your address are open, no more are allowed";
+        assert_eq!(error, HttpError::new(429, message));
+        assert!(limits.acquire_for(key("2001:db8:0:1::1")).is_ok());
+        drop(permits);
+        assert!(limits.lock().per_address.is_empty());
     }
 
     #[test]
-    fn a_panic_gives_the_place_back() {
-        let caps = Caps::new(1, 1);
-        let seat = caps.seat().unwrap();
-        let gone = std::thread::spawn(move || {
-            let _seat = seat;
+    fn a_panic_releases_the_permit() {
+        let limits = ConnectionLimits::new(1, 1);
+        let permit = limits.acquire().unwrap();
+        let panicked = std::thread::spawn(move || {
+            let _permit = permit;
             std::panic::resume_unwind(Box::new(()));
         });
-        assert!(gone.join().is_err());
-        assert!(caps.seat().is_ok());
+        assert!(panicked.join().is_err());
+        assert!(limits.acquire().is_ok());
     }
 }

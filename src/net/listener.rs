@@ -1,7 +1,7 @@
-//! The public port: one thread accepts, whatever happens, and sends away whom there is no room for.
+//! Accepts connections on the public port and refuses those over the limit with 503 or 429.
 //!
-//! Knows nothing of requests, and nothing of comments. What is full is said (503, 429) and passes; nothing that a client
-//! does, and no limit of the system, ends the accepting.
+//! Knows nothing of requests and comments. Nothing that a client does, and no limit of the operating system, ends the
+//! accept loop.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,276 +12,262 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::cli::config::Config;
 use crate::error::Error;
-use crate::http::request::{Head, Refusal, Version};
-use crate::http::response::Answer;
-use crate::http::stream::{Conversation, End};
-use crate::http::upstream::Relay;
-use crate::net::connection::{Guest, House, Rooms, Socket};
-use crate::net::connection_limits::Caps;
-use crate::net::resource_limits::{Room, reachable_connections};
-use crate::util::threads::{self, VISIT_STACK_BYTES};
-use crate::ws;
+use crate::http::request::{HttpError, Version};
+use crate::http::response::Response;
+use crate::http::stream::{Closed, HttpStream};
+use crate::net::connection::{Connections, Handler, Options, Socket};
+use crate::net::connection_limits::ConnectionLimits;
+use crate::net::resource_limits::{FdBudget, reachable_connections};
+use crate::util::threads::{self, HTTP_STACK_BYTES};
 
-/// For requests in the making when sayso stops.
-pub const STOP_PATIENCE: Duration = Duration::from_millis(800);
+/// The time that current requests have to finish on shutdown.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// A pause where accepting fails and nothing can be done about it, so that failing takes no processor.
+/// The pause after a failed accept that nothing can be done about, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// Between two warnings that somebody was turned away.
-const WARNING_PAUSE: Duration = Duration::from_secs(60);
+/// The time between two warnings about refused connections.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The open port. Dropping it leaves it open until the process ends; [`Door::stop`] closes it.
-pub struct Door {
-    house: Arc<House>,
-    listener: Arc<TcpListener>,
+/// The name of the thread that accepts.
+const THREAD_NAME: &str = "listener";
+
+/// The open port. [`Listener::shutdown`] closes it; dropping it leaves it open until the process ends.
+pub struct Listener {
+    connections: Arc<Connections>,
+    socket: Arc<TcpListener>,
     thread: JoinHandle<()>,
 }
 
-impl Door {
-    /// Opens the door: from now on whoever connects is served, as far as the system's limits reach now.
+impl Listener {
+    /// Starts accepting connections, at most as many as the options and the system's present limits allow.
     ///
     /// # Errors
-    /// Where the thread `door` can't be started.
+    /// [`Error::Thread`] if the thread `listener` can't be started.
     pub fn open(
-        listener: TcpListener,
-        config: &Arc<Config>,
-        wire: Arc<ws::Wire>,
-        relay: Arc<Relay>,
-    ) -> Result<Door, Error> {
-        Door::open_to(listener, config, Box::new(Inside { wire, relay }))
-    }
-
-    fn open_to(
-        listener: TcpListener,
-        config: &Config,
-        rooms: Box<dyn Rooms>,
-    ) -> Result<Door, Error> {
-        let room = Room::now();
-        let (reachable, _) = reachable_connections(config.max_connections);
-        let house = Arc::new(House::new(config, reachable, rooms));
-        let listener = Arc::new(listener);
-        let keeper = Keeper {
-            house: house.clone(),
-            listener: listener.clone(),
-            spare: spare(),
+        socket: TcpListener,
+        options: Options,
+        handler: Box<dyn Handler>,
+    ) -> Result<Listener, Error> {
+        let budget = FdBudget::now();
+        let (reachable, _) = reachable_connections(options.max_connections);
+        let connections = Arc::new(Connections::new(options, reachable, handler));
+        let socket = Arc::new(socket);
+        let accept_loop = AcceptLoop {
+            connections: connections.clone(),
+            socket: socket.clone(),
+            reserve_fd: reserve_fd(),
             number: 0,
-            told: Caps::new(room.turned_away, room.turned_away),
-            turned_away: 0,
+            refusal_limits: ConnectionLimits::new(budget.refused, budget.refused),
+            refused: 0,
             warned: None,
         };
-        let thread = threads::start("door", move || keeper.keep())
-            .map_err(|source| Error::Thread { name: "door".into(), source })?;
-        Ok(Door { house, listener, thread })
+        let thread = threads::start(THREAD_NAME, move || accept_loop.run())
+            .map_err(|source| Error::Thread { name: THREAD_NAME.into(), source })?;
+        Ok(Listener { connections, socket, thread })
     }
 
-    /// Closes the port, lets requests in the making be answered for [`STOP_PATIENCE`], and ends what still speaks HTTP.
-    /// WebSocket connections are others' to end.
-    pub fn stop(self) {
-        self.house.close();
-        // Linux wakes the accept; elsewhere somebody has to come.
-        if rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).is_err() {
-            self.knock();
+    /// Closes the port, waits up to [`DRAIN_TIMEOUT`] for current requests, and then ends all HTTP connections. WebSockets
+    /// stay open; their shards close them.
+    pub fn shutdown(self) {
+        self.connections.close();
+        // On Linux this ends a blocking accept. Elsewhere only a connection does.
+        if rustix::net::shutdown(&*self.socket, rustix::net::Shutdown::Both).is_err() {
+            self.wake_accept();
         }
         if self.thread.join().is_err() {
-            log::error!("the thread door has panicked");
+            log::error!("thread {THREAD_NAME} has panicked");
         }
-        drop(self.listener);
-        self.house.empty(STOP_PATIENCE);
+        drop(self.socket);
+        self.connections.drain(DRAIN_TIMEOUT);
     }
 
-    fn knock(&self) {
-        let Ok(mut address) = self.listener.local_addr() else { return };
+    /// Wakes a blocking accept by connecting to the port.
+    fn wake_accept(&self) {
+        let Ok(mut address) = self.socket.local_addr() else { return };
         if address.ip().is_unspecified() {
             address.set_ip(match address {
                 SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
                 SocketAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
             });
         }
-        let _ = TcpStream::connect_timeout(&address, STOP_PATIENCE);
+        let _ = TcpStream::connect_timeout(&address, DRAIN_TIMEOUT);
     }
 }
 
-/// The two ways that a request can go.
-struct Inside {
-    wire: Arc<ws::Wire>,
-    relay: Arc<Relay>,
-}
-
-impl Rooms for Inside {
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
-        self.relay.exchange(head, body, client)
-    }
-
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
-        let Guest { number, stream, rest, client, seats } = guest;
-        ws::upgrade(&self.wire, number, stream, head, rest, client, seats)
-    }
-}
-
-/// The thread `door`.
-struct Keeper {
-    house: Arc<House>,
-    listener: Arc<TcpListener>,
-    /// A descriptor that is given up to accept one more where there are no others.
-    spare: Option<File>,
-    /// Of the latest connection; also names its thread.
+/// The state of the thread `listener`.
+struct AcceptLoop {
+    connections: Arc<Connections>,
+    socket: Arc<TcpListener>,
+    /// A spare descriptor. Closing it makes room to accept one more connection when the process has no descriptor left.
+    reserve_fd: Option<File>,
+    /// The number of the latest connection; also names its thread.
     number: u64,
-    /// Seats for those who get none: each is told so by a thread of its own while there are few.
-    told: Arc<Caps>,
-    /// Since the latest warning.
-    turned_away: u64,
+    /// Limits the threads that write refusals.
+    refusal_limits: Arc<ConnectionLimits>,
+    /// Connections refused with 503 since the last warning.
+    refused: u64,
+    /// When the last warning was logged.
     warned: Option<Instant>,
 }
 
-impl Keeper {
-    fn keep(mut self) {
-        while !self.house.is_closed() {
-            match self.listener.accept() {
-                Ok((stream, peer)) => self.receive(stream, peer),
+impl AcceptLoop {
+    fn run(mut self) {
+        while !self.connections.is_closed() {
+            match self.socket.accept() {
+                Ok((stream, peer)) => self.spawn(stream, peer),
                 Err(error) => self.recover(&error),
             }
         }
     }
 
-    fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if self.house.is_closed() {
+    fn spawn(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.connections.is_closed() {
             return;
         }
         self.number += 1;
-        if self.spare.is_none() {
-            self.spare = spare();
+        if self.reserve_fd.is_none() {
+            self.reserve_fd = reserve_fd();
         }
         let stream = Arc::new(stream);
-        if let Err(refusal) = self.house.receive(self.number, stream.clone(), peer) {
-            self.warn(&refusal);
-            self.turn_away(stream, refusal);
+        if let Err(error) = self.connections.spawn(self.number, stream.clone(), peer) {
+            self.warn(&error);
+            self.refuse(stream, error);
         }
     }
 
-    /// Says why, with the patience that it takes to be heard while few have to be told.
-    fn turn_away(&self, stream: Arc<TcpStream>, refusal: Refusal) {
-        if let Ok(seat) = self.told.seat() {
+    /// Refuses a connection in a thread of its own, which waits until the client has read the response. Without a permit for
+    /// such a thread, refuses it without waiting.
+    fn refuse(&self, stream: Arc<TcpStream>, error: HttpError) {
+        if let Ok(permit) = self.refusal_limits.acquire() {
             let socket = Socket::new(stream.clone());
-            let end = End::Refused(refusal.clone());
-            let told = threads::start_connection(self.number, VISIT_STACK_BYTES, move || {
-                let _seat = seat;
-                Conversation::new(socket).end(&end);
+            let reason = Closed::Refused(error.clone());
+            let thread = threads::start_connection(self.number, HTTP_STACK_BYTES, move || {
+                let _permit = permit;
+                HttpStream::new(socket).close(&reason);
             });
-            if told.is_ok() {
+            if thread.is_ok() {
                 return;
             }
         }
-        say_at_once(&stream, &refusal);
+        refuse_without_waiting(&stream, &error);
     }
 
-    /// Goes on after a failed accept, whatever it was.
+    /// Handles a failed accept, so that the loop can go on.
     fn recover(&mut self, error: &io::Error) {
         match Errno::from_io_error(error) {
-            // Connections that ended before they were accepted, and what Linux reports early (accept(2)).
+            // The connection ended before it was accepted, or Linux reports its pending network error (accept(2)).
             Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::NETDOWN) => {}
             Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::OPNOTSUPP) => {}
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => {
-                self.accept_with_the_spare(error);
+                self.accept_with_reserve_fd(error);
             }
-            _ if self.house.is_closed() => {}
+            _ if self.connections.is_closed() => {}
             _ => {
-                log::warn!("a connection can't be accepted: {error}");
+                log::warn!("can't accept a connection: {error}");
                 thread::sleep(ACCEPT_PAUSE);
             }
         }
     }
 
-    /// Linux looks for a descriptor before it looks for a connection, so the next one may come much later, and find room.
-    fn accept_with_the_spare(&mut self, error: &io::Error) {
-        self.spare = None;
-        let accepted = self.listener.accept();
-        self.spare = spare();
+    /// Accepts one connection with the reserve descriptor and refuses it unless there is room by then. Linux looks for a free
+    /// descriptor before it waits for a connection, so the connection may arrive much later.
+    fn accept_with_reserve_fd(&mut self, error: &io::Error) {
+        self.reserve_fd = None;
+        let accepted = self.socket.accept();
+        self.reserve_fd = reserve_fd();
         match accepted {
-            Ok((stream, peer)) if self.spare.is_some() => self.receive(stream, peer),
+            Ok((stream, peer)) if self.reserve_fd.is_some() => self.spawn(stream, peer),
             Ok((stream, _)) => {
-                let why = format!("the server has no room for another connection: {error}");
-                let refusal = Refusal::new(503, why);
-                self.warn(&refusal);
-                say_at_once(&stream, &refusal);
+                let message = format!("the server can't open another connection: {error}");
+                let error = HttpError::new(503, message);
+                self.warn(&error);
+                refuse_without_waiting(&stream, &error);
                 drop(stream);
-                self.spare = spare();
+                self.reserve_fd = reserve_fd();
             }
             Err(_) => thread::sleep(ACCEPT_PAUSE),
         }
     }
 
-    /// Once a minute; one address that wants too much is no reason.
-    fn warn(&mut self, refusal: &Refusal) {
-        self.turned_away += u64::from(refusal.status == 503);
+    /// Logs refused connections at most once per [`WARNING_INTERVAL`]. Does not count 429: one address over its limit is no reason
+    /// to warn.
+    fn warn(&mut self, error: &HttpError) {
+        self.refused += u64::from(error.status == 503);
         let now = Instant::now();
-        let due = self.warned.is_none_or(|warned| now - warned >= WARNING_PAUSE);
-        if self.turned_away > 0 && due {
-            log::warn!("{} connections were turned away: {}", self.turned_away, refusal.sentence);
-            (self.turned_away, self.warned) = (0, Some(now));
+        let due = self.warned.is_none_or(|warned| now - warned >= WARNING_INTERVAL);
+        if self.refused > 0 && due {
+            log::warn!("{} connections were refused: {}", self.refused, error.message);
+            (self.refused, self.warned) = (0, Some(now));
         }
     }
 }
 
-fn spare() -> Option<File> {
+/// Opens the spare descriptor.
+fn reserve_fd() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Says why without waiting for anybody. What has come is taken first, since unread bytes would turn the close into a
-/// reset; who sends more later may miss the sentence.
-fn say_at_once(mut stream: &TcpStream, refusal: &Refusal) {
+/// Writes the refusal without blocking. Reads first what has arrived, since closing a socket with unread bytes sends a reset;
+/// a client that sends more afterwards may miss the response.
+fn refuse_without_waiting(mut stream: &TcpStream, error: &HttpError) {
     if stream.set_nonblocking(true).is_err() {
         return;
     }
     let _ = stream.read(&mut [0; 4 * 1024]);
-    let answer = Answer::refusal(refusal);
-    let _ = stream.write(&[&answer.head(Version::Http11, false), answer.body()].concat());
+    let response = Response::from_error(error);
+    let _ = stream.write(&[&response.head(Version::Http11, false), response.body()].concat());
     let _ = stream.shutdown(Shutdown::Write);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{http::request::RequestHead, net::connection::Upgrade};
 
-    /// Answers everything with a word.
-    struct Word;
+    /// Responds to everything with a fixed word.
+    struct FixedHandler;
 
-    impl Rooms for Word {
-        fn exchange(&self, _: &Head, _: &[u8], _: IpAddr) -> Result<Answer, Refusal> {
-            Ok(Answer::refusal(&Refusal::new(200, "word")))
+    impl Handler for FixedHandler {
+        fn handle(&self, _: &RequestHead, _: &[u8], _: IpAddr) -> Result<Response, HttpError> {
+            Ok(Response::from_error(&HttpError::new(200, "word")))
         }
 
-        fn upgrade(&self, _: &Head, _: Guest) -> Result<(), Refusal> {
-            Err(Refusal::new(400, "there are no sessions here"))
+        fn upgrade(&self, _: &RequestHead, _: Upgrade) -> Result<(), HttpError> {
+            Err(HttpError::new(400, "this handler takes no WebSocket"))
         }
     }
 
-    fn door(max_connections: u32) -> (Door, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let config = Config { max_connections, max_per_address: 100, ..Config::default() };
-        (Door::open_to(listener, &config, Box::new(Word)).unwrap(), address)
+    fn listener(max_connections: u32) -> (Listener, SocketAddr) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let options = Options {
+            base_path: String::new(),
+            trust_proxy: Vec::new(),
+            max_connections,
+            max_per_address: 100,
+        };
+        (Listener::open(socket, options, Box::new(FixedHandler)).unwrap(), address)
     }
 
-    /// What is answered to one request, after which the other side closes.
-    fn asked(stream: &mut TcpStream) -> io::Result<String> {
+    /// Sends one request and reads the response until the server closes.
+    fn exchange(stream: &mut TcpStream) -> io::Result<String> {
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text).map(|_| text)
     }
 
-    fn connected(address: SocketAddr) -> TcpStream {
+    fn connect(address: SocketAddr) -> TcpStream {
         TcpStream::connect(address).unwrap()
     }
 
     #[test]
-    fn who_finds_no_room_is_told_so_and_served_once_there_is() {
-        let (door, address) = door(2);
-        let held = [connected(address), connected(address)];
+    fn a_connection_over_the_limit_is_refused_until_another_one_ends() {
+        let (listener, address) = listener(2);
+        let held = [connect(address), connect(address)];
         for _ in 0..9 {
-            let text = asked(&mut connected(address)).unwrap();
+            let text = exchange(&mut connect(address)).unwrap();
             assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{text}");
             assert!(
                 text.contains("\r\nRetry-After: ") && text.contains("2 connections are open"),
@@ -290,31 +276,31 @@ mod tests {
         }
         drop(held);
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !asked(&mut connected(address)).unwrap().contains("word") {
-            assert!(Instant::now() < deadline, "the places were not given back");
+        while !exchange(&mut connect(address)).unwrap().contains("word") {
+            assert!(Instant::now() < deadline, "the permits were not released");
         }
-        door.stop();
+        listener.shutdown();
     }
 
     #[test]
-    fn who_is_told_at_once_reads_it_too() {
+    fn a_refusal_without_waiting_arrives() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = connected(listener.local_addr().unwrap());
+        let mut client = connect(listener.local_addr().unwrap());
         let (stream, _) = listener.accept().unwrap();
-        say_at_once(&stream, &Refusal::new(503, "no room"));
+        refuse_without_waiting(&stream, &HttpError::new(503, "full"));
         drop(stream);
         let mut text = String::new();
         client.read_to_string(&mut text).unwrap();
-        assert!(text.ends_with("{\"error\":\"no room\"}"), "{text}");
+        assert!(text.ends_with("{\"error\":\"full\"}"), "{text}");
     }
 
     #[test]
-    fn stopping_is_prompt_and_closes_the_port() {
-        let (door, address) = door(100);
-        let mut idle: Vec<_> = (0..20).map(|_| connected(address)).collect();
+    fn shutdown_is_prompt_and_closes_the_port() {
+        let (listener, address) = listener(100);
+        let mut idle: Vec<_> = (0..20).map(|_| connect(address)).collect();
         idle[0].write_all(b"GET / HT").unwrap();
         let start = Instant::now();
-        door.stop();
+        listener.shutdown();
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         assert!(TcpStream::connect(address).is_err());
         for stream in &mut idle {

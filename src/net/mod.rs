@@ -1,4 +1,4 @@
-//! The public port: accepts connections, limits them, drains them.
+//! The public port: accepts connections, limits them, and drains them on shutdown.
 
 pub mod connection;
 pub mod connection_limits;

@@ -1,7 +1,7 @@
-//! How many connections this process can have, by the limits that the operating system sets it.
+//! Finds out how many connections the operating system's limits allow, and how many cores this process may use.
 //!
-//! Only reads limits, and raises the one that it may. Knows nothing of connections but what one costs: a descriptor, a
-//! thread, and that thread's memory maps.
+//! Reads limits and raises only that of open files. Knows of a connection only what it costs: a descriptor, a thread, and
+//! that thread's memory maps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,107 +9,107 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::thread::sched_getaffinity;
 
-/// Exchanges with the private server at once, at most: a few threads answer them, each in a millisecond or so.
-pub const EXCHANGES_MAX: usize = 64;
+use crate::http::upstream::EXCHANGES_MAX;
 
-/// Descriptors for what is opened later: a compaction's files, a torn tail, tiny_http's listener made anew.
+/// Descriptors reserved for files opened later: a compaction's files, a torn tail, a new listener of tiny_http.
 const OWN_FILES: u64 = 12;
-/// One end of the private socket here; in tiny_http the other, a copy of it, and one that is still being closed.
+/// Descriptors per exchange: our end of the private socket; tiny_http's end, a copy of it, and one that is still being closed.
 const FILES_PER_EXCHANGE: u64 = 4;
-/// Refused clients that are listened to for a moment.
-const TURNED_AWAY_MAX: u64 = 32;
-/// Threads that are no connection's: tiny_http's, the web, the shards, and those who hand over or turn away.
+/// Refused connections that stay open for a moment, at most.
+const REFUSED_MAX: u64 = 32;
+/// Threads reserved for everything but connections: tiny_http, the web threads, the shards, upgrades and refusals.
 const OWN_THREADS: u64 = 200;
 
-/// A thread's stack and the one for its overflow handler, each with its guard page (counted in /proc/self/maps). Only
-/// this limit can't be met by refusing: where std finds no map for the second stack it ends the process.
+/// Memory maps per thread: its stack and that of its overflow handler, each with a guard page (counted in /proc/self/maps).
+/// This limit must not be reached: std aborts the process if it can't map the second stack.
 const MAPS_PER_THREAD: u64 = 4;
 
-/// How the descriptors that are left are shared out.
+/// How the free descriptors are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Connections that are served.
+pub struct FdBudget {
+    /// Connections served at once.
     pub connections: u32,
-    /// Exchanges with the private server at once.
+    /// Exchanges with the private server at once, 1 to [`EXCHANGES_MAX`].
     pub exchanges: usize,
-    /// Connections beyond those, which are told so.
-    pub turned_away: u32,
+    /// Refused connections that are open at once while their response is written.
+    pub refused: u32,
 }
 
-impl Room {
-    /// By the present limit and what is open now.
-    pub fn now() -> Room {
+impl FdBudget {
+    /// Divides the descriptors that are free now.
+    pub fn now() -> FdBudget {
         let open = fs::read_dir("/proc/self/fd").map_or(32, |entries| entries.count() as u64);
-        Room::of(file_limit(), open)
+        FdBudget::divide(file_limit(), open)
     }
 
-    /// Where everything is scarce each gets its share, so that a page can be had with a limit of 64, too.
-    fn of(limit: u64, open: u64) -> Room {
-        let left = limit.saturating_sub(open + OWN_FILES);
-        let exchanges = (left / 16).clamp(1, EXCHANGES_MAX as u64);
-        let turned_away = (left / 32).clamp(1, TURNED_AWAY_MAX);
-        let connections = left.saturating_sub(FILES_PER_EXCHANGE * exchanges + turned_away);
-        Room {
+    /// Divides proportionally, so that pages can be served even with a limit of 64 open files.
+    fn divide(limit: u64, open: u64) -> FdBudget {
+        let free = limit.saturating_sub(open + OWN_FILES);
+        let exchanges = (free / 16).clamp(1, EXCHANGES_MAX as u64);
+        let refused = (free / 32).clamp(1, REFUSED_MAX);
+        let connections = free.saturating_sub(FILES_PER_EXCHANGE * exchanges + refused);
+        FdBudget {
             connections: connections.clamp(1, u64::from(u32::MAX)) as u32,
             exchanges: exchanges as usize,
-            turned_away: turned_away as u32,
+            refused: refused as u32,
         }
     }
 }
 
-/// Raises the limit of open files to what this user may have, and says what it is then.
+/// Raises the limit of open files as far as this user may, and returns the new limit.
 pub fn raise_file_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        // Where even that is not allowed, the present limit is what there is.
+        // If that fails, the present limit stays.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     }
     file_limit()
 }
 
-/// At most `wish` connections, or fewer with a sentence that names the setting that stands in the way.
-pub fn reachable_connections(wish: u32) -> (u32, Option<String>) {
-    let mut ceilings = vec![Ceiling {
-        connections: u64::from(Room::now().connections),
+/// The number of connections that the system's limits allow, at most `wanted`. If it is lower, returns also a warning that
+/// names the setting to change.
+pub fn reachable_connections(wanted: u32) -> (u32, Option<String>) {
+    let mut limits = vec![Limit {
+        connections: u64::from(FdBudget::now().connections),
         limit: format!("the limit of {} open files", file_limit()),
         help: "raise LimitNOFILE= of the systemd unit, or ulimit -Hn",
     }];
-    let threads = threads_of_the_system();
-    for (setting, path, each) in [
+    let threads = count_system_threads();
+    for (setting, path, per_thread) in [
         ("kernel.threads-max", "/proc/sys/kernel/threads-max", 1),
         ("kernel.pid_max", "/proc/sys/kernel/pid_max", 1),
         ("vm.max_map_count", "/proc/sys/vm/max_map_count", MAPS_PER_THREAD),
     ] {
-        let Some(most) = number(Path::new(path)) else { continue };
-        ceilings.push(Ceiling {
-            connections: threads_left(most / each, if each == 1 { threads } else { 0 }),
-            limit: format!("{setting} = {most}"),
+        let Some(max) = read_number(Path::new(path)) else { continue };
+        limits.push(Limit {
+            connections: free_threads(max / per_thread, if per_thread == 1 { threads } else { 0 }),
+            limit: format!("{setting} = {max}"),
             help: "raise it with sysctl",
         });
     }
-    // Root is not held to it.
+    // This limit does not apply to root.
     if !geteuid().is_root()
-        && let Some(most) = getrlimit(Resource::Nproc).current
+        && let Some(max) = getrlimit(Resource::Nproc).current
     {
-        ceilings.push(Ceiling {
-            connections: threads_left(most, 0),
-            limit: format!("the limit of {most} processes of this user"),
+        limits.push(Limit {
+            connections: free_threads(max, 0),
+            limit: format!("the limit of {max} processes of this user"),
             help: "raise LimitNPROC= of the systemd unit, or ulimit -Hu",
         });
     }
     for group in control_groups(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default()) {
-        let Some(most) = number(&group.join("pids.max")) else { continue };
-        ceilings.push(Ceiling {
-            connections: threads_left(most, number(&group.join("pids.current")).unwrap_or(0)),
-            limit: format!("the control group's pids.max = {most}"),
+        let Some(max) = read_number(&group.join("pids.max")) else { continue };
+        limits.push(Limit {
+            connections: free_threads(max, read_number(&group.join("pids.current")).unwrap_or(0)),
+            limit: format!("the control group's pids.max = {max}"),
             help: "raise TasksMax= of the systemd unit, or the container's limit of processes",
         });
     }
-    lowest(wish, &ceilings)
+    lowest(wanted, &limits)
 }
 
-/// Cores that this process may use, at least 1: those it is allowed on, and no more than its control group has time for. The
-/// standard library's way, which also knows the first version of control groups, is 10 KB.
+/// The cores that this process may use, at least 1: those in its affinity mask, and no more than its control groups' CPU quotas
+/// allow. The standard library's function also knows version 1 of control groups, but adds 10 KB to the binary.
 pub fn cores() -> usize {
     let allowed = sched_getaffinity(None).map_or(1, |set| u64::from(set.count()));
     let groups = control_groups(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
@@ -119,56 +119,59 @@ pub fn cores() -> usize {
     quotas.fold(allowed, u64::min).max(1) as usize
 }
 
-/// `200000 100000` → 2: time in a period, and the period, both in µs; None for `max 100000`.
+/// Parses `cpu.max`, the CPU time per period and the period, both in µs: `200000 100000` is 2 cores, `max 100000` no quota.
 fn quota(cpu_max: &str) -> Option<u64> {
     let (time, period) = cpu_max.trim().split_once(' ')?;
     time.parse::<u64>().ok()?.checked_div(period.parse().ok()?)
 }
 
-/// One limit of the system.
+/// A limit of the operating system.
 #[derive(Debug)]
-struct Ceiling {
+struct Limit {
+    /// The connections that it allows.
     connections: u64,
+    /// Its name and value, for the warning.
     limit: String,
+    /// How to raise it.
     help: &'static str,
 }
 
-fn lowest(wish: u32, ceilings: &[Ceiling]) -> (u32, Option<String>) {
-    let lowest = ceilings.iter().min_by_key(|ceiling| ceiling.connections);
+fn lowest(wanted: u32, limits: &[Limit]) -> (u32, Option<String>) {
+    let lowest = limits.iter().min_by_key(|limit| limit.connections);
     match lowest {
-        Some(Ceiling { connections, limit, help }) if *connections < u64::from(wish) => {
-            let sentence = format!(
-                "--max-connections is {wish}, but {limit} allows about {connections}; {help}"
+        Some(Limit { connections, limit, help }) if *connections < u64::from(wanted) => {
+            let message = format!(
+                "--max-connections is {wanted}, but {limit} allows about {connections}; {help}"
             );
-            (*connections as u32, Some(sentence))
+            (*connections as u32, Some(message))
         }
-        _ => (wish, None),
+        _ => (wanted, None),
     }
 }
 
-/// At least one: with less there is nothing to serve.
-fn threads_left(most: u64, used: u64) -> u64 {
-    let left = most.saturating_sub(used);
-    (left - OWN_THREADS.min(left / 4)).max(1)
+/// The threads left for connections, at least 1. Reserves [`OWN_THREADS`], or a quarter if there are few.
+fn free_threads(max: u64, used: u64) -> u64 {
+    let free = max.saturating_sub(used);
+    (free - OWN_THREADS.min(free / 4)).max(1)
 }
 
 fn file_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The fourth field of `/proc/loadavg` is running/existing.
-fn threads_of_the_system() -> u64 {
+/// Reads the number of existing threads from the fourth field of `/proc/loadavg`, running/existing.
+fn count_system_threads() -> u64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let existing = text.split_whitespace().nth(3).and_then(|field| field.split_once('/'));
     existing.and_then(|(_, existing)| existing.parse().ok()).unwrap_or(0)
 }
 
-/// None where the file is missing, or says `max`.
-fn number(path: &Path) -> Option<u64> {
+/// The number in a file; `None` if the file is missing or contains `max`.
+fn read_number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The folders of the control groups, of both versions, that count this process's threads: its own and all above.
+/// The folders of the control groups (versions 1 and 2) that count this process's threads: its own group and all its ancestors.
 fn control_groups(proc_self_cgroup: &str) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for line in proc_self_cgroup.lines() {
@@ -176,13 +179,13 @@ fn control_groups(proc_self_cgroup: &str) -> Vec<PathBuf> {
         let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
         let root = match controllers {
             "" => Path::new("/sys/fs/cgroup"),
-            _ if controllers.split(',').any(|one| one == "pids") => {
+            _ if controllers.split(',').any(|name| name == "pids") => {
                 Path::new("/sys/fs/cgroup/pids")
             }
             _ => continue,
         };
-        let below = Path::new(path.trim_start_matches('/'));
-        folders.extend(below.ancestors().map(|folder| root.join(folder)));
+        let relative = Path::new(path.trim_start_matches('/'));
+        folders.extend(relative.ancestors().map(|folder| root.join(folder)));
     }
     folders
 }
@@ -192,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cores_are_those_of_the_standard_library() {
+    fn cores_agree_with_the_standard_library() {
         assert_eq!(cores(), std::thread::available_parallelism().unwrap().get());
         for (text, cores) in [
             ("max 100000\n", None),
@@ -207,35 +210,35 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_64_files_still_leaves_room_for_each() {
-        let room = Room::of(64, 16);
-        assert_eq!(room, Room { connections: 27, exchanges: 2, turned_away: 1 });
+    fn a_limit_of_64_files_still_leaves_some_for_each_use() {
+        let budget = FdBudget::divide(64, 16);
+        assert_eq!(budget, FdBudget { connections: 27, exchanges: 2, refused: 1 });
         for limit in 0..2_000 {
-            let room = Room::of(limit, 16);
-            let used = u64::from(room.connections + room.turned_away) + 4 * room.exchanges as u64;
-            assert!(limit < 40 || used + 16 + OWN_FILES <= limit, "{limit}: {room:?}");
+            let budget = FdBudget::divide(limit, 16);
+            let used = u64::from(budget.connections + budget.refused) + 4 * budget.exchanges as u64;
+            assert!(limit < 40 || used + 16 + OWN_FILES <= limit, "{limit}: {budget:?}");
         }
-        assert_eq!(Room::of(u64::MAX, 16).connections, u32::MAX);
-        assert_eq!(Room::of(20_000, 16).exchanges, EXCHANGES_MAX);
+        assert_eq!(FdBudget::divide(u64::MAX, 16).connections, u32::MAX);
+        assert_eq!(FdBudget::divide(20_000, 16).exchanges, EXCHANGES_MAX);
     }
 
     #[test]
-    fn the_lowest_ceiling_is_named_with_the_setting_that_helps() {
-        let ceiling = |connections, limit: &str| Ceiling {
+    fn the_lowest_limit_is_reported_with_how_to_raise_it() {
+        let limit = |connections, limit: &str| Limit {
             connections,
             limit: limit.into(),
             help: "raise it with sysctl",
         };
-        let ceilings = [ceiling(900, "a = 1000"), ceiling(700, "b = 800")];
-        assert_eq!(lowest(700, &ceilings), (700, None));
-        let sentence =
+        let limits = [limit(900, "a = 1000"), limit(700, "b = 800")];
+        assert_eq!(lowest(700, &limits), (700, None));
+        let message =
             "--max-connections is 701, but b = 800 allows about 700; raise it with sysctl";
-        assert_eq!(lowest(701, &ceilings), (700, Some(sentence.into())));
+        assert_eq!(lowest(701, &limits), (700, Some(message.into())));
         assert_eq!(lowest(9, &[]), (9, None));
     }
 
     #[test]
-    fn control_groups_of_both_versions_and_all_above_count() {
+    fn control_groups_of_both_versions_and_their_ancestors_are_found() {
         let found = |text| -> Vec<String> {
             control_groups(text).iter().map(|path| path.display().to_string()).collect()
         };
@@ -254,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_small_group_keeps_three_quarters_for_connections() {
-        assert_eq!(threads_left(10_000, 1_000), 8_800);
-        assert_eq!(threads_left(100, 20), 60);
-        assert_eq!(threads_left(1, 20), 1);
+    fn a_low_limit_leaves_three_quarters_to_connections() {
+        assert_eq!(free_threads(10_000, 1_000), 8_800);
+        assert_eq!(free_threads(100, 20), 60);
+        assert_eq!(free_threads(1, 20), 1);
     }
 
     #[test]
-    fn this_machine_has_room_for_one() {
+    fn this_machine_allows_one_connection() {
         raise_file_limit();
         assert_eq!(reachable_connections(1), (1, None));
     }

@@ -1,7 +1,8 @@
-//! Compaction: only the newest line of each comment stays, so that what was deleted is physically gone.
+//! Compaction: rewrites the log with only the newest line of each comment, so that deleted text is physically gone.
 //!
-//! The long part needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in `sayso compact`.
-//! `seq`s keep their values, so cursors stay good. Of hearts only those that there are stay, one line each. Lines of kinds that this sayso doesn't know are all kept.
+//! Keeps one line for each like there is, and all lines of unknown kinds. Every `seq` keeps its value, so cursors stay valid. The long
+//! part ([`CompactionJob::work`]) needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in
+//! `sayso compact`. Knows neither threads nor who waits.
 
 use std::{
     io,
@@ -13,123 +14,132 @@ use std::{
 
 use crate::{
     comment::Author,
-    log::scan::Header,
-    log::storage::{Disk, ReadAt},
-    log::writer::{Writer, Written, copy, rewrite},
+    log::scan::{Header, Location},
+    log::storage::{ReadAt, Storage},
+    log::writer::{FinishedLog, LogWriter, copy, rewrite},
     log::{Log, Replaced},
     store::index::Index,
-    store::likes::{KIND, Likes, Wanted},
-    store::record::Record,
+    store::likes::{KIND, Likes, LiveLikes},
+    store::record::LineSummary,
 };
 
-/// What is left to be copied while the hub waits, bytes.
-const LAST_BYTES_MAX: u64 = 64 * 1024;
-/// A log that grows faster than it is copied is not run after for ever.
+/// Bytes that may be left to copy when the new log replaces the old one, which the hub waits for.
+const FINAL_COPY_BYTES_MAX: u64 = 64 * 1024;
+/// How often lines that were appended meanwhile are copied, so that a log growing faster than it is copied doesn't keep the
+/// compaction running for ever.
 const CATCH_UPS_MAX: u32 = 20;
-/// A log that is worth it has at least this many bytes.
-const WORTH_BYTES_MIN: u64 = 1 << 20;
+/// Size from which a log is compacted without being asked to.
+const LOG_BYTES_MIN: u64 = 1 << 20;
 
-/// What the long part works on: taken between two batches, good while the log goes on.
-pub struct Job {
+/// The input of a compaction: a snapshot made between two batches, which stays valid while the log grows.
+pub struct CompactionJob {
     reader: Arc<dyn ReadAt>,
-    /// Bytes of the log at that moment.
+    /// Length of the log at the snapshot, in bytes.
     from: u64,
-    /// Checksum of its last line then.
+    /// Checksum of the last line at the snapshot.
     crc: u32,
     header: Header,
-    fresh: Box<dyn Disk>,
-    /// Of each comment's newest line, by number.
+    /// The empty file that the new log is written to.
+    target: Box<dyn Storage>,
+    /// Offset of each comment's newest line, by comment number.
     offsets: Vec<u64>,
-    likes: Wanted,
-    /// Where the log ends by now.
+    likes: LiveLikes,
+    /// Length of the log now, in bytes.
     end: Arc<AtomicU64>,
 }
 
-/// What the long part made.
-pub struct Compacted {
-    written: Written,
+/// The output of a compaction, ready to replace the log.
+pub struct CompactedLog {
+    finished: FinishedLog,
+    /// See [`CompactionJob`].
     from: u64,
-    /// Up to here later lines are copied already.
-    caught_up: u64,
-    /// Checksum of the last of them.
+    /// Offset in the old log up to which newer lines are copied.
+    copied_to: u64,
+    /// Checksum of the last line that is copied.
     crc: u32,
+    /// New offset of each comment's newest line at the snapshot, by comment number.
     offsets: Vec<u64>,
 }
 
-/// Whether most of the log's bytes are lines that later ones have overtaken.
+/// Whether the log is large enough and most of its bytes are lines that later ones have replaced.
 pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes) -> bool {
     let live = index.live_bytes() + likes.live_bytes();
-    log.end() >= WORTH_BYTES_MIN && live * 2 < log.end()
+    log.end() >= LOG_BYTES_MIN && live * 2 < log.end()
 }
 
-impl Job {
+impl CompactionJob {
+    /// Takes a snapshot of what is to be kept. Nothing may be staged.
+    ///
     /// # Errors
-    /// Where no new file can be made.
-    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<Job> {
-        Ok(Job {
+    /// Fails if the new file can't be created.
+    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<CompactionJob> {
+        Ok(CompactionJob {
             reader: log.reader(),
             from: log.end(),
             crc: log.crc(),
             header: log.next_header(),
-            fresh: log.fresh()?,
+            target: log.create_sibling()?,
             offsets: index.offsets(),
-            likes: likes.wanted(),
-            end: log.seen_end(),
+            likes: likes.live(),
+            end: log.shared_end(),
         })
     }
 
-    /// The long part.
+    /// Writes the new log, which takes as long as reading the old one, and catches up with lines that were appended meanwhile.
     ///
     /// # Errors
-    /// Of the medium; `InvalidData` where the log is not as it was written.
-    pub fn work(self) -> io::Result<Compacted> {
-        let Job { reader, from, mut crc, header, fresh, offsets: old, mut likes, end } = self;
-        let mut by_offset: Vec<(u64, u32)> =
+    /// Fails if reading or writing fails, and with `InvalidData` if the log is damaged.
+    pub fn work(self) -> io::Result<CompactedLog> {
+        let CompactionJob { reader, from, mut crc, header, target, offsets: old, mut likes, end } =
+            self;
+        let mut numbers_by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
-        by_offset.sort_unstable();
-        let mut offsets = vec![u64::MAX; old.len()];
-        let mut writer = Writer::begin(fresh, &header);
-        let find = |offset: u64| by_offset.binary_search_by_key(&offset, |entry| entry.0);
-        let wants = |line: &[u8], place: crate::log::scan::Place| {
-            find(place.offset).is_ok()
-                || Record::parse(line).is_ok_and(|record| match Author::parse(&record.author) {
-                    Some(author) if record.kind == KIND => {
-                        likes.takes(record.id, author, record.on)
-                    }
-                    _ => !record.kind.is_empty(),
+        numbers_by_offset.sort_unstable();
+        let find = |offset: u64| {
+            let found = numbers_by_offset.binary_search_by_key(&offset, |entry| entry.0);
+            found.ok().map(|at| numbers_by_offset[at].1)
+        };
+        let keeps = |line: &[u8], location: Location| {
+            find(location.offset).is_some()
+                || LineSummary::parse(line).is_ok_and(|line| match Author::parse(&line.author) {
+                    Some(author) if line.kind == KIND => likes.claim(line.id, author, line.on),
+                    _ => !line.kind.is_empty(),
                 })
         };
-        rewrite(reader.clone(), from, &mut writer, wants, |was, is| {
-            if let Ok(at) = find(was) {
-                offsets[by_offset[at].1 as usize] = is;
+        let mut offsets = vec![u64::MAX; old.len()];
+        let mut writer = LogWriter::begin(target, &header);
+        rewrite(reader.clone(), from, &mut writer, keeps, |old_offset, new_offset| {
+            if let Some(number) = find(old_offset) {
+                offsets[number as usize] = new_offset;
             }
         })?;
         assert!(
             offsets.iter().all(|&offset| offset != u64::MAX),
             "every comment's newest line is in the log"
         );
-        let mut caught_up = from;
+        let mut copied_to = from;
         for _ in 0..CATCH_UPS_MAX {
             let now = end.load(Acquire);
-            if now - caught_up < LAST_BYTES_MAX {
+            if now - copied_to < FINAL_COPY_BYTES_MAX {
                 break;
             }
-            let mut bytes = vec![0; (now - caught_up) as usize];
-            reader.read_exact_at(&mut bytes, caught_up)?;
+            let mut bytes = vec![0; (now - copied_to) as usize];
+            reader.read_exact_at(&mut bytes, copied_to)?;
             crc = copy(&bytes, crc, &mut writer)?;
-            caught_up = now;
+            copied_to = now;
         }
-        Ok(Compacted { written: writer.finish()?, from, caught_up, crc, offsets })
+        Ok(CompactedLog { finished: writer.finish()?, from, copied_to, crc, offsets })
     }
 }
 
-impl Compacted {
-    /// The short part: puts the new log in the old one's place. Nothing may be staged.
+impl CompactedLog {
+    /// Copies the last newer lines, replaces the log, and updates the index. Nothing may be staged. Returns the old log, see
+    /// [`Log::replace_with`].
     ///
     /// # Errors
-    /// As [`Log::adopt`].
-    pub fn adopt(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
-        let (shift, replaced) = log.adopt(self.written, self.caught_up, self.crc)?;
+    /// As [`Log::replace_with`]; the index is then unchanged.
+    pub fn replace_with(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
+        let (shift, replaced) = log.replace_with(self.finished, self.copied_to, self.crc)?;
         index.relocate(&self.offsets, self.from, shift);
         Ok(replaced)
     }

@@ -1,44 +1,45 @@
-//! A part of a page's history: which lines, and how to read them as everyone may see them.
+//! A part of a page's history: selected by the hub, read by the thread that asked for it.
 //!
-//! Made by the hub, read by the thread that asked: reading waits for the disk, the hub must not.
+//! Reading waits for the disk, which the hub must not. Does not know who reads it.
 
 use std::{io, sync::Arc};
 
 use crate::{
-    comment::Comment, log::read_line, log::storage::ReadAt, store::index::Item,
-    store::visibility::Sight,
+    comment::Comment, log::read_line, log::storage::ReadAt, store::index::CommentRef,
+    store::visibility::Visibility,
 };
 
-/// Lines to read, and what goes with them.
+/// The lines to read, and what is sent along with them.
 #[derive(Clone)]
 pub struct History {
-    /// Of the log that the lines are in.
+    /// Id of the log that the lines are in.
     pub log: Arc<str>,
-    /// The highest `seq` that the page has for everyone.
+    /// The highest `seq` on the page among lines that everyone gets.
     pub seq: u64,
-    /// Comments on the page that everyone sees.
+    /// Number of public comments on the page.
     pub count: u64,
-    /// In the order in which they are sent.
-    pub items: Vec<Item>,
-    /// The lines of those items that are in memory.
+    /// The lines, in the order in which they are sent.
+    pub items: Vec<CommentRef>,
+    /// For each item, its line if that is in memory.
     pub recent: Vec<Option<Arc<[u8]>>>,
-    /// Hearts by id, where there are any: of the items, or, for a new reader and who catches up, of the
-    /// page's newest comments that have some.
+    /// Comment ids and their numbers of likes, where there are any: those of the items or, for a new reader and for one that
+    /// catches up, those of the page's newest liked comments.
     pub likes: Vec<(u64, u64)>,
-    /// There are more, older (or with `since`, newer) ones.
+    /// Whether more lines were found than `items` holds: older ones, or newer ones if the reader asked with `since`.
     pub more: bool,
-    /// Stays good while the log is rewritten.
+    /// The log. The handle stays valid while the log is compacted.
     pub file: Arc<dyn ReadAt>,
-    /// Hidden comments are shown in full.
+    /// Whether hidden comments are shown in full.
     pub moderator: bool,
 }
 
 impl History {
-    /// Reads the lines one after another and gives each to `each`, from `{` to `}`.
+    /// Reads the lines one after another and passes each to `each`, from `{` to `}`. Unless the reader is a moderator, lines of
+    /// hidden comments are passed as tombstones.
     ///
     /// # Errors
-    /// Of the medium.
-    pub fn read(&self, mut each: impl FnMut(&Item, &[u8])) -> io::Result<()> {
+    /// Fails if reading the log fails.
+    pub fn read(&self, mut each: impl FnMut(&CommentRef, &[u8])) -> io::Result<()> {
         let mut line = Vec::new();
         for (item, recent) in self.items.iter().zip(&self.recent) {
             line.clear();
@@ -46,7 +47,7 @@ impl History {
                 Some(recent) => line.extend_from_slice(recent),
                 None => read_line(&*self.file, item.place, &mut line)?,
             }
-            if item.sight == Sight::Hidden && !self.moderator {
+            if item.visibility == Visibility::Hidden && !self.moderator {
                 line = redacted(&line)?;
             }
             each(item, &line);
@@ -55,13 +56,13 @@ impl History {
     }
 }
 
-/// A hidden comment's line as everyone sees it: in the form of a tombstone.
+/// Turns a hidden comment's line into the tombstone that everyone but moderators sees.
 ///
 /// # Errors
-/// `InvalidData` if the line is no comment's.
+/// `InvalidData` if the line is not a comment's.
 pub fn redacted(line: &[u8]) -> io::Result<Vec<u8>> {
     let mut comment = Comment::parse(line)?;
-    comment.bury();
+    comment.make_tombstone();
     let mut out = Vec::new();
     comment.encode(&mut out);
     Ok(out)

@@ -1,7 +1,9 @@
-//! Where each page's newest lines lie: which comments there are, in what order, and where to read them.
+//! The index of comments: which ones each page has, in what order, who may see them, and where their newest lines lie.
 //!
 //! Holds no text and reads no file. A comment costs 28 bytes here, 4 in its page's list and at most 6.5 in the table of nonces;
-//! one whose newest line is not its first costs 16 more.
+//! a comment that was changed costs 16 more.
+
+mod rollback;
 
 use std::{
     collections::HashMap,
@@ -9,426 +11,363 @@ use std::{
 };
 
 use crate::{
-    log::scan::Place,
+    log::scan::Location,
+    store::index::rollback::Undo,
     store::nonces::Nonces,
-    store::visibility::{Packed, Sight},
+    store::visibility::{PackedLocation, Visibility},
 };
 
-/// A comment's newest line, as a history answer lists it.
+/// A comment's newest line, without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item {
-    /// Of the comment.
+pub struct CommentRef {
+    /// `id` of the comment.
     pub id: u64,
-    /// Of the line.
+    /// `seq` of the line.
     pub seq: u64,
-    /// Where the line lies.
-    pub place: Place,
-    /// Who may see it.
-    pub sight: Sight,
+    /// Where the line lies in the log.
+    pub place: Location,
+    /// Who may see the comment.
+    pub visibility: Visibility,
 }
 
-/// What the index must know of a line.
+/// What the index needs to know of a line.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Of the comment.
+    /// `id` of the comment.
     pub id: u64,
-    /// Of the line.
+    /// `seq` of the line.
     pub seq: u64,
-    /// Where the line lies.
-    pub place: Place,
-    /// Who may see it.
-    pub sight: Sight,
-    /// What is commented on.
+    /// Where the line lies in the log.
+    pub place: Location,
+    /// Who may see the comment.
+    pub visibility: Visibility,
+    /// The page that the comment is on.
     pub page: &'a str,
-    /// The client's mark.
+    /// The client's own mark for the post.
     pub nonce: Option<&'a str>,
 }
 
-/// A page that has comments.
+/// A page that has comments, deleted ones included.
 #[derive(Debug, Default)]
 struct Page {
-    /// All of its comments' numbers, by id.
+    /// Numbers of all its comments, by rising id.
     by_id: Vec<u32>,
-    /// (`seq`, number) of lines that are not their comment's first, by `seq`. An entry that a later line has overtaken stays
-    /// until half of them are stale.
+    /// `seq` and number of each changed comment, by rising `seq`. An entry stays after the comment was changed again, until half
+    /// of the entries are stale.
     changed: Vec<(u64, u32)>,
+    /// Number of stale entries in `changed`.
     stale: usize,
-    /// Comments that everyone sees.
+    /// Number of public comments.
     count: u64,
-    /// Highest `seq` of a line that everyone gets.
+    /// The highest `seq` of a line that everyone gets.
     seq: u64,
 }
 
-/// See the [module](self). Comments are numbered from 0 by rising `id`.
+/// The index. Comments are numbered from 0 by rising `id`; pages are numbered in the order in which they came.
 #[derive(Default)]
 pub struct Index {
     ids: Vec<u64>,
-    places: Vec<Packed>,
-    rest: Vec<Rest>,
-    names: HashMap<Box<str>, u32>,
+    locations: Vec<PackedLocation>,
+    meta: Vec<Meta>,
+    page_numbers: HashMap<Box<str>, u32>,
     pages: Vec<Page>,
     nonces: Nonces,
     hasher: RandomState,
     live_bytes: u64,
+    /// What was changed since [`Index::begin`]; `None` outside of a batch.
     undo: Option<Vec<Undo>>,
-    /// While a log is read: comments whose first line is gone, by a compaction.
-    strays: Vec<(u64, Packed, Rest)>,
+    /// While a log is read: comments whose first line was compacted away, so that they come in the order of their newest lines.
+    orphans: Vec<(u64, PackedLocation, Meta)>,
 }
 
+/// The rest of what is kept of a comment.
 #[derive(Debug, Clone, Copy)]
-struct Rest {
-    /// `seq - id` of the newest line; at 80 bytes a line, 2³² lines behind a comment's first are 344 GB of log.
-    lead: u32,
+struct Meta {
+    /// `seq` of the newest line minus `id`. At 80 bytes a line, 2³² lines behind a comment's first are 344 GB of log.
+    seq_delta: u32,
     page: u32,
-    /// Of the nonce; 0 if it has none.
+    /// Fingerprint of the nonce, or 0 if there is none.
     fingerprint: u32,
 }
 
-enum Undo {
-    Inserted { page_is_new: bool, page_seq: u64 },
-    Changed { number: u32, packed: Packed, lead: u32, page_seq: u64 },
-}
-
 impl Index {
-    /// Takes in a line while the log is read; [`Index::settle`] must follow before anything is asked.
+    /// Adds a line while the log is read. The index is usable only after [`Index::finish_loading`].
     pub fn load(&mut self, entry: Entry) {
-        let packed = Packed::new(entry.place, entry.sight);
-        let rest = Rest {
-            lead: lead(entry.seq, entry.id),
+        let packed = PackedLocation::new(entry.place, entry.visibility);
+        let meta = Meta {
+            seq_delta: seq_delta_of(entry.seq, entry.id),
             page: self.page_number(entry.page),
             fingerprint: self.fingerprint(entry.nonce),
         };
         if entry.id == entry.seq {
             self.ids.push(entry.id);
-            self.places.push(packed);
-            self.rest.push(rest);
+            self.locations.push(packed);
+            self.meta.push(meta);
         } else if let Ok(number) = self.ids.binary_search(&entry.id) {
-            self.places[number] = packed;
-            self.rest[number].lead = rest.lead;
+            self.locations[number] = packed;
+            self.meta[number].seq_delta = meta.seq_delta;
         } else {
-            self.strays.push((entry.id, packed, rest));
+            self.orphans.push((entry.id, packed, meta));
         }
     }
 
-    /// Brings what was loaded into order.
-    pub fn settle(&mut self) {
-        self.merge_strays();
-        self.live_bytes = self.places.iter().map(|packed| packed.bytes()).sum();
-        let with_nonce = self.rest.iter().filter(|rest| rest.fingerprint != 0).count();
-        self.nonces.reserve(with_nonce, |n| self.rest[n as usize].fingerprint);
+    /// Builds the pages' lists and the table of nonces from what was loaded.
+    pub fn finish_loading(&mut self) {
+        self.merge_orphans();
+        self.live_bytes = self.locations.iter().map(|packed| packed.bytes()).sum();
+        let with_nonce = self.meta.iter().filter(|meta| meta.fingerprint != 0).count();
+        self.nonces.reserve(with_nonce, |n| self.meta[n as usize].fingerprint);
         for number in 0..self.ids.len() as u32 {
-            let item = self.item(number);
-            let page = &mut self.pages[self.rest[number as usize].page as usize];
+            let comment = self.comment(number);
+            let page = &mut self.pages[self.meta[number as usize].page as usize];
             page.by_id.push(number);
-            if item.seq != item.id {
-                page.changed.push((item.seq, number));
+            if comment.seq != comment.id {
+                page.changed.push((comment.seq, number));
             }
-            page.count += u64::from(item.sight == Sight::Public);
-            if item.sight.is_shared() {
-                page.seq = page.seq.max(item.seq);
-            }
-            self.remember_nonce(number);
+            page.update(None, comment.visibility, comment.seq);
+            self.insert_nonce(number);
         }
         for page in &mut self.pages {
             page.changed.sort_unstable();
         }
     }
 
-    fn merge_strays(&mut self) {
-        if self.strays.is_empty() {
+    /// Sorts orphans in among the other comments.
+    fn merge_orphans(&mut self) {
+        if self.orphans.is_empty() {
             return;
         }
-        let strays = std::mem::take(&mut self.strays);
-        let known = (0..self.ids.len()).map(|n| (self.ids[n], self.places[n], self.rest[n]));
-        let all: Vec<_> = known.chain(strays).collect();
-        // Of an id's lines the last that came wins.
+        let orphans = std::mem::take(&mut self.orphans);
+        let known = (0..self.ids.len()).map(|n| (self.ids[n], self.locations[n], self.meta[n]));
+        let all: Vec<_> = known.chain(orphans).collect();
+        // Of several lines with the same id, the last one that came counts.
         let mut order: Vec<(u64, u32)> =
             (0u32..).zip(&all).map(|(n, entry)| (entry.0, n)).collect();
         order.sort_unstable();
         order.reverse();
         order.dedup_by_key(|(id, _)| *id);
         order.reverse();
-        let all = || order.iter().map(|(_, n)| &all[*n as usize]);
-        self.ids = all().map(|entry| entry.0).collect();
-        self.places = all().map(|entry| entry.1).collect();
-        self.rest = all().map(|entry| entry.2).collect();
+        let sorted = || order.iter().map(|(_, n)| &all[*n as usize]);
+        self.ids = sorted().map(|entry| entry.0).collect();
+        self.locations = sorted().map(|entry| entry.1).collect();
+        self.meta = sorted().map(|entry| entry.2).collect();
     }
 
-    /// From here on, [`Index::roll_back`] can take everything back.
-    pub fn begin(&mut self) {
-        self.undo = Some(Vec::new());
-    }
-
-    /// Keeps what was put since [`Index::begin`].
-    pub fn keep(&mut self) {
-        for undo in self.undo.take().unwrap_or_default() {
-            if let Undo::Changed { number, .. } = undo {
-                self.drop_stale(self.rest[number as usize].page);
-            }
-        }
-    }
-
-    /// Takes back what was put since [`Index::begin`], newest first.
-    pub fn roll_back(&mut self) {
-        for undo in self.undo.take().unwrap_or_default().into_iter().rev() {
-            match undo {
-                Undo::Inserted { page_is_new, page_seq } => self.remove_last(page_is_new, page_seq),
-                Undo::Changed { number, packed, lead, page_seq } => {
-                    self.restore(number, packed, lead, page_seq)
-                }
-            }
-        }
-    }
-
-    /// Takes in a new line: of a new comment if `id` is `seq`, else of a known one.
+    /// Adds a new line: of a new comment if `id` equals `seq`, else of a known one.
     pub fn put(&mut self, entry: Entry) {
         if entry.id == entry.seq { self.insert(entry) } else { self.change(entry) }
     }
 
     fn insert(&mut self, entry: Entry) {
-        assert!(self.ids.last().is_none_or(|&last| last < entry.id), "ids rise");
+        assert!(
+            self.ids.last().is_none_or(|&last| last < entry.id),
+            "a new comment has the highest id"
+        );
         let number = self.ids.len() as u32;
-        let page_is_new = !self.names.contains_key(entry.page);
+        let page_is_new = !self.page_numbers.contains_key(entry.page);
         let page = self.page_number(entry.page);
         let fingerprint = self.fingerprint(entry.nonce);
         self.ids.push(entry.id);
-        self.places.push(Packed::new(entry.place, entry.sight));
+        self.locations.push(PackedLocation::new(entry.place, entry.visibility));
         self.live_bytes += u64::from(entry.place.len);
-        self.rest.push(Rest { lead: 0, page, fingerprint });
-        self.remember_nonce(number);
+        self.meta.push(Meta { seq_delta: 0, page, fingerprint });
+        self.insert_nonce(number);
         let page = &mut self.pages[page as usize];
         let page_seq = page.seq;
         page.by_id.push(number);
-        page.account(None, entry.sight, entry.seq);
-        self.note(Undo::Inserted { page_is_new, page_seq });
+        page.update(None, entry.visibility, entry.seq);
+        self.record_undo(Undo::Inserted { page_is_new, page_seq });
     }
 
     fn change(&mut self, entry: Entry) {
-        let number = self.ids.binary_search(&entry.id).expect("only known comments are changed");
-        let (old, rest) = (self.places[number], self.rest[number]);
-        self.places[number] = Packed::new(entry.place, entry.sight);
+        let number = self.ids.binary_search(&entry.id).expect("only a known comment is changed");
+        let (old, meta) = (self.locations[number], self.meta[number]);
+        self.locations[number] = PackedLocation::new(entry.place, entry.visibility);
         self.live_bytes += u64::from(entry.place.len);
         self.live_bytes -= old.bytes();
-        self.rest[number].lead = lead(entry.seq, entry.id);
-        let page = &mut self.pages[rest.page as usize];
+        self.meta[number].seq_delta = seq_delta_of(entry.seq, entry.id);
+        let page = &mut self.pages[meta.page as usize];
         let page_seq = page.seq;
         page.changed.push((entry.seq, number as u32));
-        page.stale += usize::from(rest.lead != 0);
-        page.account(Some(old.sight()), entry.sight, entry.seq);
-        self.note(Undo::Changed { number: number as u32, packed: old, lead: rest.lead, page_seq });
+        page.stale += usize::from(meta.seq_delta != 0);
+        page.update(Some(old.visibility()), entry.visibility, entry.seq);
+        self.record_undo(Undo::Changed {
+            number: number as u32,
+            packed: old,
+            seq_delta: meta.seq_delta,
+            page_seq,
+        });
     }
 
-    fn remove_last(&mut self, page_is_new: bool, page_seq: u64) {
-        let number = self.ids.len() as u32 - 1;
-        let sight = self.places[number as usize].sight();
-        self.live_bytes -= self.places[number as usize].bytes();
-        self.nonces.remove(number, |n| self.rest[n as usize].fingerprint);
-        let page_number = self.rest[number as usize].page;
-        self.ids.pop();
-        self.places.pop();
-        self.rest.pop();
-        let page = &mut self.pages[page_number as usize];
-        page.by_id.pop();
-        page.count -= u64::from(sight == Sight::Public);
-        page.seq = page_seq;
-        if page_is_new {
-            assert_eq!(page_number as usize + 1, self.pages.len(), "new pages come last");
-            self.pages.pop();
-            self.names.retain(|_, number| *number != page_number);
-        }
-    }
-
-    fn restore(&mut self, number: u32, packed: Packed, lead: u32, page_seq: u64) {
-        let now = self.places[number as usize].sight();
-        self.live_bytes += packed.bytes();
-        self.live_bytes -= self.places[number as usize].bytes();
-        self.places[number as usize] = packed;
-        self.rest[number as usize].lead = lead;
-        let page = &mut self.pages[self.rest[number as usize].page as usize];
-        page.changed.pop();
-        page.stale -= usize::from(lead != 0);
-        page.count += u64::from(packed.sight() == Sight::Public);
-        page.count -= u64::from(now == Sight::Public);
-        page.seq = page_seq;
-    }
-
-    /// Half of the list stale: forget those, so that a comment edited for ever costs no more than one edited twice.
-    fn drop_stale(&mut self, page: u32) {
-        let (ids, rest) = (&self.ids, &self.rest);
-        let page = &mut self.pages[page as usize];
-        if page.stale * 2 > page.changed.len() {
-            page.changed
-                .retain(|&(seq, n)| ids[n as usize] + u64::from(rest[n as usize].lead) == seq);
-            page.stale = 0;
-        }
-    }
-
-    fn note(&mut self, undo: Undo) {
-        if let Some(list) = &mut self.undo {
-            list.push(undo);
-        }
-    }
-
-    /// Bytes of every comment's newest line, without what the file has around it.
+    /// Returns the total length of all comments' newest lines in bytes, without their trailers.
     pub fn live_bytes(&self) -> u64 {
         self.live_bytes
     }
 
-    /// Where every comment's newest line begins, by number.
+    /// Returns the offset of each comment's newest line, by comment number.
     pub fn offsets(&self) -> Vec<u64> {
-        self.places.iter().map(|packed| packed.place().offset).collect()
+        self.locations.iter().map(|packed| packed.location().offset).collect()
     }
 
-    /// The log was written anew: lines before `from` now begin where `offsets` says by number, later ones moved by `shift`.
+    /// Updates all locations after the log was rewritten. Lines before `from` now begin at their comment's entry in `offsets`; later
+    /// lines have moved by `shift` bytes.
     pub fn relocate(&mut self, offsets: &[u64], from: u64, shift: i64) {
-        for (number, packed) in self.places.iter_mut().enumerate() {
-            let Place { offset, len } = packed.place();
+        for (number, packed) in self.locations.iter_mut().enumerate() {
+            let Location { offset, len } = packed.location();
             let offset = if offset < from {
                 offsets[number]
             } else {
-                offset.checked_add_signed(shift).expect("a line lies in the file")
+                offset.checked_add_signed(shift).expect("a line stays within the file")
             };
-            *packed = Packed::new(Place { offset, len }, packed.sight());
+            *packed = PackedLocation::new(Location { offset, len }, packed.visibility());
         }
     }
 
-    /// Pages that have comments.
+    /// Returns the number of pages that have comments, deleted ones included.
     pub fn page_count(&self) -> usize {
         self.pages.len()
     }
 
-    /// Comments, deleted ones included.
+    /// Returns the number of comments, deleted ones included.
     pub fn comment_count(&self) -> usize {
         self.ids.len()
     }
 
     /// Whether `page` has comments, deleted ones included.
     pub fn has_page(&self, page: &str) -> bool {
-        self.names.contains_key(page)
+        self.page_numbers.contains_key(page)
     }
 
-    /// The number of the page that comment `id` is on: rising in the order in which pages came, the same until the process ends.
+    /// Returns the number of the page that comment `id` is on. It stays the same until the process ends.
     pub fn page_of(&self, id: u64) -> Option<u32> {
-        Some(self.rest[self.ids.binary_search(&id).ok()?].page)
+        Some(self.meta[self.ids.binary_search(&id).ok()?].page)
     }
 
-    /// The number of `page`, if it has comments.
+    /// Returns the number of `page`, if it has comments.
     pub fn page_number_of(&self, page: &str) -> Option<u32> {
-        self.names.get(page).copied()
+        self.page_numbers.get(page).copied()
     }
 
-    /// Comments on `page` that everyone sees.
+    /// Returns the number of public comments on `page`.
     pub fn count(&self, page: &str) -> u64 {
         self.page(page).map_or(0, |page| page.count)
     }
 
-    /// Highest `seq` of a line of `page` that everyone gets; 0 if there is none.
+    /// Returns the highest `seq` on `page` among lines that everyone gets, or 0 if there is none.
     pub fn seq(&self, page: &str) -> u64 {
         self.page(page).map_or(0, |page| page.seq)
     }
 
-    /// The newest line of comment `id`.
-    pub fn find(&self, id: u64) -> Option<Item> {
-        Some(self.item(self.ids.binary_search(&id).ok()? as u32))
+    /// Returns the comment `id`.
+    pub fn find(&self, id: u64) -> Option<CommentRef> {
+        Some(self.comment(self.ids.binary_search(&id).ok()? as u32))
     }
 
-    /// The newest line of comment `id`, if that is on `page`.
-    pub fn find_on(&self, page: &str, id: u64) -> Option<Item> {
+    /// Returns the comment `id`, if it is on `page`.
+    pub fn find_on(&self, page: &str, id: u64) -> Option<CommentRef> {
         let number = self.ids.binary_search(&id).ok()?;
-        (self.names.get(page) == Some(&self.rest[number].page)).then(|| self.item(number as u32))
+        (self.page_numbers.get(page) == Some(&self.meta[number].page))
+            .then(|| self.comment(number as u32))
     }
 
-    /// The comment whose nonce is `nonce`, as `is` confirms by reading the line.
-    pub fn find_nonce(&self, nonce: &str, mut is: impl FnMut(Item) -> bool) -> Option<Item> {
+    /// Returns the comment with this nonce. The index has only fingerprints, so `matches` decides by reading the line.
+    pub fn find_nonce(
+        &self,
+        nonce: &str,
+        mut matches: impl FnMut(CommentRef) -> bool,
+    ) -> Option<CommentRef> {
         let fingerprint = self.fingerprint(Some(nonce));
-        let hit = self.nonces.find(fingerprint, |number| {
-            self.rest[number as usize].fingerprint == fingerprint && is(self.item(number))
+        let found = self.nonces.find(fingerprint, |number| {
+            self.meta[number as usize].fingerprint == fingerprint && matches(self.comment(number))
         });
-        hit.map(|number| self.item(number))
+        found.map(|number| self.comment(number))
     }
 
-    /// The newest comments of `page` with an id below `before`, walked from the newest to the oldest.
-    pub fn newest(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = Item> + '_ {
+    /// Returns the comments of `page` with an id below `before`, newest first.
+    pub fn newest(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = CommentRef> + '_ {
         let numbers = self.page(page).map_or(&[][..], |page| &page.by_id[..]);
         let end = match before {
             Some(id) => numbers.partition_point(|&number| self.ids[number as usize] < id),
             None => numbers.len(),
         };
-        numbers[..end].iter().rev().map(|&number| self.item(number))
+        numbers[..end].iter().rev().map(|&number| self.comment(number))
     }
 
-    /// The newest lines of `page` with a `seq` above `since`, by rising `seq`.
-    pub fn since(&self, page: &str, since: u64) -> impl Iterator<Item = Item> + '_ {
+    /// Returns the comments of `page` whose newest line has a `seq` above `since`, by rising `seq`.
+    pub fn since(&self, page: &str, since: u64) -> impl Iterator<Item = CommentRef> + '_ {
         let page = self.page(page);
         let numbers = page.map_or(&[][..], |page| &page.by_id[..]);
         let changed = page.map_or(&[][..], |page| &page.changed[..]);
         let first = numbers.partition_point(|&number| self.ids[number as usize] <= since);
         let unchanged = numbers[first..]
             .iter()
-            .map(|&number| self.item(number))
-            .filter(|item| item.seq == item.id);
+            .map(|&number| self.comment(number))
+            .filter(|comment| comment.seq == comment.id);
         let from = changed.partition_point(|&(seq, _)| seq <= since);
-        let changed = changed[from..].iter().map(|&(seq, number)| (seq, self.item(number)));
-        let changed = changed.filter(|(seq, item)| item.seq == *seq).map(|(_, item)| item);
+        let changed = changed[from..].iter().map(|&(seq, number)| (seq, self.comment(number)));
+        let changed = changed.filter(|(seq, comment)| comment.seq == *seq);
+        let changed = changed.map(|(_, comment)| comment);
         merge(unchanged, changed)
     }
 
-    fn item(&self, number: u32) -> Item {
+    fn comment(&self, number: u32) -> CommentRef {
         let at = number as usize;
-        let packed = self.places[at];
+        let packed = self.locations[at];
         let id = self.ids[at];
-        Item {
+        CommentRef {
             id,
-            seq: id + u64::from(self.rest[at].lead),
-            place: packed.place(),
-            sight: packed.sight(),
+            seq: id + u64::from(self.meta[at].seq_delta),
+            place: packed.location(),
+            visibility: packed.visibility(),
         }
     }
 
     fn page(&self, page: &str) -> Option<&Page> {
-        Some(&self.pages[*self.names.get(page)? as usize])
+        Some(&self.pages[*self.page_numbers.get(page)? as usize])
     }
 
     fn page_number(&mut self, page: &str) -> u32 {
-        if let Some(&number) = self.names.get(page) {
+        if let Some(&number) = self.page_numbers.get(page) {
             return number;
         }
         let number = self.pages.len() as u32;
-        self.names.insert(page.into(), number);
+        self.page_numbers.insert(page.into(), number);
         self.pages.push(Page::default());
         number
     }
 
-    /// Never 0 for a nonce. Keyed by chance, so that nobody can choose nonces that meet.
+    /// Returns 0 for no nonce, never for a nonce. The hash has a random key, so that nobody can choose nonces that collide.
     fn fingerprint(&self, nonce: Option<&str>) -> u32 {
         nonce.map_or(0, |nonce| (self.hasher.hash_one(nonce) as u32).max(1))
     }
 
-    fn remember_nonce(&mut self, number: u32) {
-        if self.rest[number as usize].fingerprint != 0 {
-            self.nonces.insert(number, |n| self.rest[n as usize].fingerprint);
+    fn insert_nonce(&mut self, number: u32) {
+        if self.meta[number as usize].fingerprint != 0 {
+            self.nonces.insert(number, |n| self.meta[n as usize].fingerprint);
         }
     }
 }
 
 impl Page {
-    fn account(&mut self, before: Option<Sight>, now: Sight, seq: u64) {
-        self.count += u64::from(now == Sight::Public);
-        self.count -= u64::from(before == Some(Sight::Public));
+    /// Updates `count` and `seq` for a new line that changes a comment's visibility from `before` to `now`.
+    fn update(&mut self, before: Option<Visibility>, now: Visibility, seq: u64) {
+        self.count += u64::from(now == Visibility::Public);
+        self.count -= u64::from(before == Some(Visibility::Public));
         if now.is_shared() {
             self.seq = self.seq.max(seq);
         }
     }
 }
 
-fn lead(seq: u64, id: u64) -> u32 {
+fn seq_delta_of(seq: u64, id: u64) -> u32 {
     u32::try_from(seq - id).expect("no comment has 2^32 lines behind its first, 344 GB of log")
 }
 
+/// Merges two iterators with rising `seq` into one.
 fn merge(
-    a: impl Iterator<Item = Item>,
-    b: impl Iterator<Item = Item>,
-) -> impl Iterator<Item = Item> {
+    a: impl Iterator<Item = CommentRef>,
+    b: impl Iterator<Item = CommentRef>,
+) -> impl Iterator<Item = CommentRef> {
     let (mut a, mut b) = (a.peekable(), b.peekable());
     std::iter::from_fn(move || match (a.peek(), b.peek()) {
         (Some(x), Some(y)) if x.seq < y.seq => a.next(),

@@ -1,7 +1,8 @@
-//! Who likes what: a heart per comment and author.
+//! Who likes which comment: at most one like per comment and author.
 //!
-//! Holds no pseudonym, only a 64-bit fingerprint of comment and author, keyed by chance so that nobody can choose ones that meet. A heart
-//! costs 8 to 16 bytes, a comment that has any about 64 more: with [`LIKES_MAX`] at most some 80 MB. Knows no files.
+//! Holds no pseudonyms, only a 64-bit fingerprint of each comment and author. Its hash has a random key, so that nobody can choose
+//! authors that collide. A like costs 8 to 16 bytes, and a liked comment about 64 more: at most some 80 MB with [`LIKES_MAX`]. Knows
+//! no files.
 
 use std::{
     collections::HashSet,
@@ -10,98 +11,104 @@ use std::{
 
 use crate::comment::Author;
 
-/// Hearts of one comment; a sorted list of so many is still quick to insert into.
+/// Likes of one comment. Inserting into a sorted list of this length is still fast.
 pub const LIKES_A_COMMENT_MAX: usize = 10_000;
-/// Hearts in all.
+/// Likes of all comments together.
 pub const LIKES_MAX: usize = 1_000_000;
-/// The `kind` of a heart's line.
+/// The `kind` of a like's line.
 pub const KIND: &str = "like";
-/// What a heart's line has in the file, about.
+/// Typical length of a like's line in the file.
 const LINE_BYTES: u64 = 90;
 
-/// A comment, as hearts are sorted: the number of its page, and its id.
+/// A comment: the number of its page, and its id.
 pub type Key = (u32, u64);
 
-/// Comment and its hearts, sorted; none is empty.
-type Hearts = (u64, Vec<u64>);
+/// A comment's id and the sorted fingerprints of its likes, at least one.
+type LikedComment = (u64, Vec<u64>);
 
-/// See the [module](self).
+/// All likes there are.
 #[derive(Debug, Default)]
 pub struct Likes {
-    /// By page number; each page's by id. Nearly always it is a new comment that gets its first heart, so they come at the end.
-    pages: Vec<Vec<Hearts>>,
+    /// The liked comments of each page by rising id, by page number. Mostly a new comment gets its first like, so that inserting
+    /// happens near the end.
+    pages: Vec<Vec<LikedComment>>,
     count: usize,
     hasher: RandomState,
+    /// What was changed since [`Likes::commit`].
     undo: Vec<Undo>,
-    /// While a log is read: id, fingerprint, given.
+    /// While a log is read: comment id, fingerprint, and whether the like was given.
     loaded: Vec<(u64, u64, bool)>,
 }
 
 #[derive(Debug)]
 enum Undo {
+    /// A like was given (`true`) or taken back.
     Set(Key, u64, bool),
+    /// A comment's likes were dropped.
     Forgotten(Key, Vec<u64>),
 }
 
-/// Why there is no room for a heart.
+/// Which limit leaves no room for another like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// [`LIKES_A_COMMENT_MAX`]
+    /// The comment has [`LIKES_A_COMMENT_MAX`].
     Comment,
-    /// [`LIKES_MAX`]
+    /// All comments together have [`LIKES_MAX`].
     All,
 }
 
-/// Which of a log's lines about hearts are still wanted: one for each heart there is.
-pub struct Wanted {
+/// The likes that a compaction still has to write a line for.
+pub struct LiveLikes {
     left: HashSet<u64>,
     hasher: RandomState,
 }
 
-/// Appends a heart's line to `out`, from `{` to `}`.
+/// Encodes a like's line, from `{` to `}`. `on` is `false` if the like was taken back.
 pub fn encode(seq: u64, id: u64, author: Author, on: bool) -> Vec<u8> {
     format!("{{\"seq\":{seq},\"kind\":\"{KIND}\",\"id\":{id},\"author\":\"{author}\",\"on\":{on}}}")
         .into_bytes()
 }
 
-fn fingerprint(hasher: &RandomState, id: u64, author: Author) -> u64 {
-    hasher.hash_one((id, author))
-}
-
 impl Likes {
-    /// Takes in a line while the log is read; [`Likes::settle`] must follow before anything is asked.
+    /// Adds a line while the log is read. The likes are usable only after [`Likes::finish_loading`].
     pub fn load(&mut self, id: u64, author: Author, on: bool) {
         self.loaded.push((id, fingerprint(&self.hasher, id, author), on));
     }
 
-    /// Brings what was loaded into order: `page_of` says on which page a comment is that can have hearts.
-    pub fn settle(&mut self, page_of: impl Fn(u64) -> Option<u32>) {
+    /// Builds the table from what was loaded. `page_of` returns the page number of a comment, or `None` if it can't have likes.
+    pub fn finish_loading(&mut self, page_of: impl Fn(u64) -> Option<u32>) {
         let loaded = std::mem::take(&mut self.loaded);
-        // By id, so that each comes behind what is there; of a comment in the order of the log.
-        let mut order: Vec<(u64, u32)> =
-            (0..).zip(&loaded).map(|(n, heart)| (heart.0, n)).collect();
+        // By id, so that each insert happens at the end; the likes of one comment stay in the order of the log.
+        let mut order: Vec<(u64, u32)> = (0..).zip(&loaded).map(|(n, like)| (like.0, n)).collect();
         order.sort_unstable();
         for (id, n) in order {
-            let (_, print, on) = loaded[n as usize];
+            let (_, fingerprint, on) = loaded[n as usize];
             if let Some(page) = page_of(id) {
-                self.put((page, id), print, on);
+                self.put((page, id), fingerprint, on);
             }
         }
     }
 
-    fn hearts(&self, (page, id): Key) -> &[u64] {
-        let page = self.pages.get(page as usize).map_or(&[][..], |page| page);
-        page.binary_search_by_key(&id, |hearts| hearts.0).map_or(&[], |at| &page[at].1)
+    fn liked_comments(&self, page: u32) -> &[LikedComment] {
+        self.pages.get(page as usize).map_or(&[], |page| page)
+    }
+
+    /// Returns the fingerprints of a comment's likes.
+    fn fingerprints(&self, (page, id): Key) -> &[u64] {
+        let page = self.liked_comments(page);
+        page.binary_search_by_key(&id, |comment| comment.0).map_or(&[], |at| &page[at].1)
     }
 
     /// Whether `author` likes the comment.
     pub fn has(&self, key: Key, author: Author) -> bool {
-        let print = fingerprint(&self.hasher, key.1, author);
-        self.hearts(key).binary_search(&print).is_ok()
+        let fingerprint = fingerprint(&self.hasher, key.1, author);
+        self.fingerprints(key).binary_search(&fingerprint).is_ok()
     }
 
+    /// Checks that the comment can get one more like.
+    ///
     /// # Errors
-    /// Where the comment can't have one more heart.
+    /// [`Full`] says which limit is reached.
     pub fn check_room(&self, key: Key) -> Result<(), Full> {
         if self.count(key) >= LIKES_A_COMMENT_MAX as u64 {
             return Err(Full::Comment);
@@ -109,104 +116,108 @@ impl Likes {
         if self.count >= LIKES_MAX { Err(Full::All) } else { Ok(()) }
     }
 
-    /// Lets `author` like the comment, or not any more.
+    /// Records that `author` likes the comment, or no longer does.
     pub fn set(&mut self, key: Key, author: Author, on: bool) {
-        let print = fingerprint(&self.hasher, key.1, author);
-        if self.put(key, print, on) {
-            self.undo.push(Undo::Set(key, print, on));
+        let fingerprint = fingerprint(&self.hasher, key.1, author);
+        if self.put(key, fingerprint, on) {
+            self.undo.push(Undo::Set(key, fingerprint, on));
         }
     }
 
-    /// The comment is gone, and its hearts with it.
+    /// Drops all likes of a comment that was deleted.
     pub fn forget(&mut self, key: Key) {
         let Some(page) = self.pages.get_mut(key.0 as usize) else { return };
-        if let Ok(at) = page.binary_search_by_key(&key.1, |hearts| hearts.0) {
-            let (_, hearts) = page.remove(at);
-            self.count -= hearts.len();
-            self.undo.push(Undo::Forgotten(key, hearts));
+        if let Ok(at) = page.binary_search_by_key(&key.1, |comment| comment.0) {
+            let (_, fingerprints) = page.remove(at);
+            self.count -= fingerprints.len();
+            self.undo.push(Undo::Forgotten(key, fingerprints));
         }
     }
 
-    /// From here on, [`Likes::roll_back`] can't take back what was done so far.
-    pub fn keep(&mut self) {
+    /// Keeps the changes made so far: [`Likes::roll_back`] can't undo them any more.
+    pub fn commit(&mut self) {
         self.undo.clear();
     }
 
-    /// Takes back what was done since [`Likes::keep`], newest first.
+    /// Undoes the changes made since [`Likes::commit`], newest first.
     pub fn roll_back(&mut self) {
         while let Some(undo) = self.undo.pop() {
             match undo {
-                Undo::Set(key, print, on) => {
-                    self.put(key, print, !on);
+                Undo::Set(key, fingerprint, on) => {
+                    self.put(key, fingerprint, !on);
                 }
-                Undo::Forgotten(key, hearts) => {
-                    for print in hearts {
-                        self.put(key, print, true);
+                Undo::Forgotten(key, fingerprints) => {
+                    for fingerprint in fingerprints {
+                        self.put(key, fingerprint, true);
                     }
                 }
             }
         }
     }
 
-    /// How many like the comment.
+    /// Returns the comment's number of likes.
     pub fn count(&self, key: Key) -> u64 {
-        self.hearts(key).len() as u64
+        self.fingerprints(key).len() as u64
     }
 
-    /// Id and hearts of a page's comments that have any, newest first.
+    /// Returns the ids of a page's liked comments with their numbers of likes, newest comment first.
     pub fn newest(&self, page: u32) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let page = self.pages.get(page as usize).map_or(&[][..], |page| page);
-        page.iter().rev().map(|(id, hearts)| (*id, hearts.len() as u64))
+        let comments = self.liked_comments(page).iter().rev();
+        comments.map(|(id, fingerprints)| (*id, fingerprints.len() as u64))
     }
 
-    /// Bytes of the lines that say what there is, about.
+    /// Returns about how many bytes the lines of all likes take in a compacted log.
     pub fn live_bytes(&self) -> u64 {
         self.count as u64 * LINE_BYTES
     }
 
-    /// For a compaction.
-    pub fn wanted(&self) -> Wanted {
-        let left = self.pages.iter().flatten().flat_map(|hearts| &hearts.1).copied().collect();
-        Wanted { left, hasher: self.hasher.clone() }
+    /// Returns a copy of all likes for a compaction.
+    pub fn live(&self) -> LiveLikes {
+        let left = self.pages.iter().flatten().flat_map(|comment| &comment.1).copied().collect();
+        LiveLikes { left, hasher: self.hasher.clone() }
     }
 
-    /// Returns whether that is a change.
-    fn put(&mut self, (page, id): Key, print: u64, on: bool) -> bool {
+    /// Adds or removes a like, and returns whether that changed anything.
+    fn put(&mut self, (page, id): Key, fingerprint: u64, on: bool) -> bool {
         while self.pages.len() <= page as usize {
             self.pages.push(Vec::new());
         }
         let page = &mut self.pages[page as usize];
-        let at = page.binary_search_by_key(&id, |hearts| hearts.0).unwrap_or_else(|at| {
+        let at = page.binary_search_by_key(&id, |comment| comment.0).unwrap_or_else(|at| {
             page.insert(at, (id, Vec::new()));
             at
         });
-        let hearts = &mut page[at].1;
-        let changes = match (hearts.binary_search(&print), on) {
+        let fingerprints = &mut page[at].1;
+        let changed = match (fingerprints.binary_search(&fingerprint), on) {
             (Err(at), true) => {
-                if hearts.is_empty() {
-                    hearts.reserve_exact(1);
+                if fingerprints.is_empty() {
+                    fingerprints.reserve_exact(1);
                 }
-                hearts.insert(at, print);
+                fingerprints.insert(at, fingerprint);
                 self.count += 1;
                 true
             }
             (Ok(at), false) => {
-                hearts.remove(at);
+                fingerprints.remove(at);
                 self.count -= 1;
                 true
             }
             _ => false,
         };
-        if hearts.is_empty() {
+        if fingerprints.is_empty() {
             page.remove(at);
         }
-        changes
+        changed
     }
 }
 
-impl Wanted {
-    /// Whether this line is the first about a heart that there is.
-    pub fn takes(&mut self, id: u64, author: Author, on: bool) -> bool {
+fn fingerprint(hasher: &RandomState, id: u64, author: Author) -> u64 {
+    hasher.hash_one((id, author))
+}
+
+impl LiveLikes {
+    /// Returns whether this line is to be kept: it is the first that gives a like which still exists.
+    pub fn claim(&mut self, id: u64, author: Author, on: bool) -> bool {
         on && self.left.remove(&fingerprint(&self.hasher, id, author))
     }
 }
@@ -216,11 +227,11 @@ mod tests {
     use super::*;
 
     fn author(n: usize) -> Author {
-        Author::of_key(&format!("{n:016}"))
+        Author::from_key(&format!("{n:016}"))
     }
 
     #[test]
-    fn a_heart_is_there_once_however_often_it_is_given_and_gone_when_taken() {
+    fn a_like_counts_once_however_often_it_is_given_until_it_is_taken_back() {
         let mut likes = Likes::default();
         for on in [true, true] {
             likes.set((3, 17), author(1), on);
@@ -235,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_taken_back_whole() {
+    fn a_rolled_back_batch_leaves_no_trace() {
         let mut likes = Likes::default();
         likes.set((0, 1), author(1), true);
         likes.set((0, 2), author(1), true);
-        likes.keep();
+        likes.commit();
         let before = likes.pages.clone();
         likes.set((0, 1), author(2), true);
         likes.set((0, 1), author(1), false);
@@ -254,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pages_hearts_come_newest_first() {
+    fn a_pages_liked_comments_come_newest_first() {
         let mut likes = Likes::default();
         for (page, id, by) in [(1, 9, 1), (1, 4, 1), (1, 4, 2), (2, 5, 1), (0, 6, 1)] {
             likes.set((page, id), author(by), true);
@@ -264,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_has_so_many_hearts_and_no_more() {
+    fn likes_are_limited_per_comment_and_in_all() {
         let mut likes = Likes::default();
         for n in 0..LIKES_A_COMMENT_MAX {
             assert_eq!(likes.check_room((0, 1)), Ok(()));
@@ -279,22 +290,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_loaded_counts_for_comments_that_can_have_hearts() {
+    fn loaded_likes_count_only_for_comments_that_can_have_likes() {
         let mut likes = Likes::default();
         for (id, by, on) in [(1, 1, true), (1, 2, true), (1, 2, false), (2, 1, true), (1, 1, true)]
         {
             likes.load(id, author(by), on);
         }
-        likes.settle(|id| (id == 1).then_some(7));
+        likes.finish_loading(|id| (id == 1).then_some(7));
         assert_eq!((likes.count((7, 1)), likes.count), (1, 1));
     }
 
     #[test]
-    fn of_a_hearts_lines_one_is_wanted() {
+    fn compaction_keeps_one_line_for_each_like() {
         let mut likes = Likes::default();
         likes.set((0, 1), author(1), true);
-        let mut wanted = likes.wanted();
-        assert!(!wanted.takes(1, author(1), false) && wanted.takes(1, author(1), true));
-        assert!(!wanted.takes(1, author(1), true) && !wanted.takes(1, author(2), true));
+        let mut live = likes.live();
+        assert!(!live.claim(1, author(1), false) && live.claim(1, author(1), true));
+        assert!(!live.claim(1, author(1), true) && !live.claim(1, author(2), true));
     }
 }

@@ -1,6 +1,6 @@
-//! An opened log and what is in it: the one way from the file to the index.
+//! What the log's lines mean, in memory: opens the log and builds the index of comments and the table of likes from it.
 //!
-//! Knows no threads; who opens it has it.
+//! Knows no threads: whoever opens the store owns it.
 
 pub mod compact;
 pub mod history;
@@ -13,97 +13,91 @@ pub mod visibility;
 use std::{path::Path, time::SystemTime};
 
 use crate::{
-    cli::config::SyncMode,
     comment::Author,
     error::Error,
-    log::scan::Place,
-    log::storage::FileDisk,
+    log::SyncMode,
+    log::scan::Location,
+    log::storage::FileStorage,
     log::{FILE_NAME, Log},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
-    store::record::Record,
-    store::visibility::Sight,
+    store::record::LineSummary,
+    store::visibility::Visibility,
 };
 
-/// Everything that was ever written, ready for more.
-pub struct Archive {
-    /// The file.
+/// An opened log and what was read from it.
+pub struct Store {
+    /// The log, ready to append to.
     pub log: Log,
-    /// Where everything lies in it.
+    /// Where each comment's newest line lies in the log.
     pub index: Index,
-    /// Who likes what.
+    /// Who likes which comment.
     pub likes: Likes,
-    /// Authors of a comment that everyone sees; empty unless asked for.
+    /// Authors of public comments, in any order and with repetitions; empty unless asked for.
     pub approved: Vec<Author>,
 }
 
-impl Archive {
-    /// Opens the log in the folder `data`, which must exist and be locked.
+impl Store {
+    /// Opens the log in the folder `data`, which must exist and be locked. With `with_authors`, `approved` is filled.
     ///
     /// # Errors
     /// As [`Log::open`].
-    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Archive, Error> {
+    pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
-        let disk = Box::new(FileDisk::open(&path)?);
+        let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
         let mut approved = Vec::new();
-        let mut last_seq = 0;
-        let (log, torn) = Log::open(disk, &path, sync, SystemTime::now(), |line, place| {
-            let record = Record::parse(line)?;
-            // The scan refuses it, so it must not be remembered: it may be cut off.
-            if record.seq <= last_seq {
-                return Ok(record.seq);
-            }
-            last_seq = record.seq;
-            if let Some(entry) = entry(&record, place) {
+        let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
+            let summary = LineSummary::parse(line)?;
+            if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
-                if with_authors && entry.sight == Sight::Public {
-                    approved.extend(Author::parse(&record.author));
+                if with_authors && entry.visibility == Visibility::Public {
+                    approved.extend(Author::parse(&summary.author));
                 }
             }
-            if record.kind == KIND
-                && let Some(author) = Author::parse(&record.author)
+            if summary.kind == KIND
+                && let Some(author) = Author::parse(&summary.author)
             {
-                likes.load(record.id, author, record.on);
+                likes.load(summary.id, author, summary.on);
             }
-            Ok(record.seq)
+            Ok(summary.seq)
         })?;
         if let Some(torn) = torn {
             let kept = torn.kept.display();
             ::log::warn!(
-                "the last write was torn: its {} bytes, never acknowledged, are kept in {kept}",
+                "the last write was interrupted and never acknowledged; its {} bytes are saved in {kept}",
                 torn.bytes
             );
         }
-        index.settle();
-        let is_gone = |id| index.find(id).is_none_or(|item| item.sight.is_deleted());
-        likes.settle(|id| index.page_of(id).filter(|_| !is_gone(id)));
+        index.finish_loading();
+        let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
+        likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
-        Ok(Archive { log, index, likes, approved })
+        Ok(Store { log, index, likes, approved })
     }
 }
 
-/// What the index keeps of a line; nothing of lines that are not comments.
-fn entry<'r>(record: &'r Record<'_>, place: Place) -> Option<Entry<'r>> {
-    record.kind.is_empty().then(|| Entry {
-        id: record.id,
-        seq: record.seq,
-        place,
-        sight: Sight::of(record.status, record.deleted),
-        page: &record.page,
-        nonce: Some(&*record.nonce).filter(|nonce| !nonce.is_empty()),
+/// Returns what the index needs to know of a comment's line, or `None` if the line is of another kind.
+fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'s>> {
+    summary.kind.is_empty().then(|| Entry {
+        id: summary.id,
+        seq: summary.seq,
+        place: location,
+        visibility: Visibility::of(summary.status, summary.deleted),
+        page: &summary.page,
+        nonce: Some(&*summary.nonce).filter(|nonce| !nonce.is_empty()),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::trailer::seal;
+    use crate::log::trailer::append_trailer;
 
     #[test]
-    fn a_line_whose_seq_does_not_rise_is_kept_aside_and_not_remembered() {
-        let data = std::env::temp_dir().join(format!("sayso-archive-{}", std::process::id()));
+    fn a_line_whose_seq_does_not_rise_is_set_aside_and_not_indexed() {
+        let data = std::env::temp_dir().join(format!("sayso-store-{}", std::process::id()));
         std::fs::create_dir_all(&data).unwrap();
         let (mut bytes, mut crc) = (Vec::new(), 0);
         for line in [
@@ -113,21 +107,16 @@ mod tests {
         ] {
             let start = bytes.len();
             bytes.extend_from_slice(line.as_bytes());
-            crc = seal(&mut bytes, start, false, crc);
+            crc = append_trailer(&mut bytes, start, false, crc);
         }
         std::fs::write(data.join(FILE_NAME), &bytes).unwrap();
         for _ in 0..2 {
-            let archive = Archive::open(&data, SyncMode::Always, false).unwrap();
-            assert_eq!((archive.index.comment_count(), archive.log.next_seq()), (1, 8));
-            let place = archive.index.find(7).unwrap().place;
-            assert!(place.offset < archive.log.end());
-            assert!(
-                archive
-                    .log
-                    .read(place)
-                    .unwrap()
-                    .starts_with(br#"{"seq":7,"id":7,"page":"/","content":"a""#)
-            );
+            let store = Store::open(&data, SyncMode::Always, false).unwrap();
+            assert_eq!((store.index.comment_count(), store.log.next_seq()), (1, 8));
+            let location = store.index.find(7).unwrap().place;
+            assert!(location.offset < store.log.end());
+            let line = store.log.read(location).unwrap();
+            assert!(line.starts_with(br#"{"seq":7,"id":7,"page":"/","content":"a""#));
         }
         std::fs::remove_dir_all(&data).unwrap();
     }

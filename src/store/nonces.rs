@@ -1,16 +1,15 @@
-//! Every nonce ever used, in a few bytes each: an open-addressing table of comment numbers.
+//! Finds comments by nonce: an open-addressing hash table of comment numbers, a few bytes for each nonce ever used.
 //!
-//! Holds no nonce: the caller keeps a 32-bit fingerprint per comment and compares the real thing on a hit. Linear probing
-//! (Knuth, TAOCP 6.4) over a table that grows by a quarter, so that a million nonces cost 5 to 6.5 bytes each, where doubling
-//! would cost up to 12.
+//! Holds no nonces: the caller keeps a 32-bit fingerprint per comment and compares the real nonce on a hit. The table uses linear
+//! probing (Knuth, TAOCP 6.4) and grows by a quarter, so that a nonce costs 5 to 6.5 bytes; doubling would cost up to 12.
 
-/// Slots in use per 100.
+/// How full the table may get.
 const LOAD_PERCENT_MAX: usize = 80;
-/// Slots of a new table.
+/// Number of slots in a new table.
 const SLOTS_MIN: usize = 16;
 const EMPTY: u32 = u32::MAX;
 
-/// Finds comment numbers by fingerprint.
+/// A table that finds comment numbers by fingerprint.
 #[derive(Debug, Default)]
 pub struct Nonces {
     slots: Vec<u32>,
@@ -18,11 +17,11 @@ pub struct Nonces {
 }
 
 impl Nonces {
-    /// Numbers whose fingerprint may be `fingerprint`, each to be checked by `is`; the first that passes.
-    pub fn find(&self, fingerprint: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    /// Returns the first number that `matches` accepts. It gets every number with this fingerprint, and possibly others.
+    pub fn find(&self, fingerprint: u32, mut matches: impl FnMut(u32) -> bool) -> Option<u32> {
         let mut at = self.home(fingerprint)?;
         while self.slots[at] != EMPTY {
-            if is(self.slots[at]) {
+            if matches(self.slots[at]) {
                 return Some(self.slots[at]);
             }
             at = self.after(at);
@@ -30,26 +29,26 @@ impl Nonces {
         None
     }
 
-    /// Adds `number`, whose fingerprint is `fingerprints(number)`, as that of every number added before.
-    pub fn insert(&mut self, number: u32, fingerprints: impl Fn(u32) -> u32) {
-        assert!(number != EMPTY, "the last number marks empty slots");
+    /// Adds `number`. `fingerprint_of` returns the fingerprint of `number` and of every number in the table.
+    pub fn insert(&mut self, number: u32, fingerprint_of: impl Fn(u32) -> u32) {
+        assert!(number != EMPTY, "the highest number marks empty slots");
         if (self.used + 1) * 100 > self.slots.len() * LOAD_PERCENT_MAX {
-            self.grow(&fingerprints);
+            self.grow(&fingerprint_of);
         }
-        self.place(number, fingerprints(number));
+        self.place(number, fingerprint_of(number));
         self.used += 1;
     }
 
-    /// Takes `number` out again, if it is in.
-    pub fn remove(&mut self, number: u32, fingerprints: impl Fn(u32) -> u32) {
-        let Some(mut hole) = self.home(fingerprints(number)) else { return };
+    /// Removes `number`, if it is in the table.
+    pub fn remove(&mut self, number: u32, fingerprint_of: impl Fn(u32) -> u32) {
+        let Some(mut hole) = self.home(fingerprint_of(number)) else { return };
         while self.slots[hole] != number {
             if self.slots[hole] == EMPTY {
                 return;
             }
             hole = self.after(hole);
         }
-        // Close the hole: what probed over it moves back (Knuth's algorithm R).
+        // Closes the hole by moving back the numbers that were inserted by probing over it (Knuth's algorithm R).
         self.used -= 1;
         let mut at = hole;
         loop {
@@ -59,7 +58,7 @@ impl Nonces {
                 if self.slots[at] == EMPTY {
                     return;
                 }
-                let home = self.home(fingerprints(self.slots[at])).expect("the table has slots");
+                let home = self.home(fingerprint_of(self.slots[at])).expect("the table has slots");
                 let stays =
                     if hole <= at { hole < home && home <= at } else { hole < home || home <= at };
                 if !stays {
@@ -71,22 +70,22 @@ impl Nonces {
         }
     }
 
-    /// Makes room for so many at once, and a tenth more, so that the next ones don't move everything again.
-    pub fn reserve(&mut self, count: usize, fingerprints: impl Fn(u32) -> u32) {
+    /// Makes room for `count` more numbers, and a tenth on top, so that the next inserts don't resize the table again.
+    pub fn reserve(&mut self, count: usize, fingerprint_of: impl Fn(u32) -> u32) {
         let slots = (self.used + count) * 110 / LOAD_PERCENT_MAX;
         if slots > self.slots.len() {
-            self.resize(slots.max(SLOTS_MIN), &fingerprints);
+            self.resize(slots.max(SLOTS_MIN), &fingerprint_of);
         }
     }
 
-    fn grow(&mut self, fingerprints: &impl Fn(u32) -> u32) {
-        self.resize((self.slots.len() + self.slots.len() / 4).max(SLOTS_MIN), fingerprints);
+    fn grow(&mut self, fingerprint_of: &impl Fn(u32) -> u32) {
+        self.resize((self.slots.len() + self.slots.len() / 4).max(SLOTS_MIN), fingerprint_of);
     }
 
-    fn resize(&mut self, slots: usize, fingerprints: &impl Fn(u32) -> u32) {
+    fn resize(&mut self, slots: usize, fingerprint_of: &impl Fn(u32) -> u32) {
         let old = std::mem::replace(&mut self.slots, vec![EMPTY; slots]);
         for number in old.into_iter().filter(|&number| number != EMPTY) {
-            self.place(number, fingerprints(number));
+            self.place(number, fingerprint_of(number));
         }
     }
 
@@ -98,7 +97,8 @@ impl Nonces {
         self.slots[at] = number;
     }
 
-    /// Maps 0..2³² onto the slots evenly without a division (Lemire, "A fast alternative to the modulo reduction").
+    /// Returns the slot where probing begins, or `None` if the table has no slots. Maps 0..2³² evenly onto the slots without a
+    /// division (Lemire, "A fast alternative to the modulo reduction").
     fn home(&self, fingerprint: u32) -> Option<usize> {
         if self.slots.is_empty() {
             None
@@ -116,34 +116,34 @@ impl Nonces {
 mod tests {
     use super::*;
 
-    /// Few fingerprints, so that chains are long and run around the table's end.
+    /// Few fingerprint_of, so that chains are long and run around the table's end.
     fn fingerprint(number: u32) -> u32 {
         (number % 7).wrapping_mul(0x9E37_79B9) | 0xF000_0000
     }
 
     #[test]
-    fn what_is_inserted_is_found_and_what_is_removed_is_not() {
+    fn inserted_numbers_are_found_and_removed_ones_are_not() {
         let mut nonces = Nonces::default();
-        let mut inside = std::collections::BTreeSet::new();
+        let mut expected = std::collections::BTreeSet::new();
         let mut random = 1u32;
         for round in 0..20_000u32 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let number = (random >> 16) % 300;
             if round % 3 == 0 {
                 nonces.remove(number, fingerprint);
-                inside.remove(&number);
-            } else if inside.insert(number) {
+                expected.remove(&number);
+            } else if expected.insert(number) {
                 nonces.insert(number, fingerprint);
             }
             assert_eq!(
                 nonces.find(fingerprint(number), |n| n == number).is_some(),
-                inside.contains(&number)
+                expected.contains(&number)
             );
         }
         for number in 0..300 {
             assert_eq!(
                 nonces.find(fingerprint(number), |n| n == number).is_some(),
-                inside.contains(&number)
+                expected.contains(&number)
             );
         }
     }

@@ -1,7 +1,7 @@
-//! What opening a log remembers of each line: no text, and nothing copied where JSON has no escapes.
+//! Parses the fields of a line that opening a log needs: no text of comments, and nothing copied unless JSON has escapes.
 //!
-//! A line as sayso writes it is read straight through, field after field in their order; anything else is given to serde_json,
-//! which has the last word on what JSON is. Pure; whether a checksum is right was asked before.
+//! A line as sayso writes it is parsed straight through, field by field in their order. Any other line is parsed by serde_json,
+//! which decides what is valid. Pure; the checksum was verified before.
 
 use std::borrow::Cow;
 
@@ -11,33 +11,33 @@ use crate::{
     store::likes::KIND,
 };
 
-/// Lines of every kind have a `seq`; the rest is a comment's.
+/// The fields of a line that the store needs. Lines of every kind have a `seq`; the other fields are those of [`Comment`].
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// See [`Comment::seq`], and so on.
+pub struct LineSummary<'a> {
+    /// Position of the line in the log.
     pub seq: u64,
-    /// 0 if absent.
+    /// `id` of the comment; 0 if absent.
     pub id: u64,
-    /// Empty if absent.
+    /// The page; empty if absent.
     pub page: Cow<'a, str>,
-    /// Empty if absent.
+    /// Pseudonym of the author; empty if absent.
     pub author: Cow<'a, str>,
-    /// Empty if absent.
+    /// The client's own mark for the post; empty if absent.
     pub nonce: Cow<'a, str>,
-    /// `false` if absent.
+    /// Whether the comment was deleted.
     pub deleted: bool,
-    /// Public if absent.
+    /// Who may see the comment.
     pub status: Status,
-    /// Of a heart: given, not taken.
+    /// In a like's line: whether the like was given, not taken back.
     pub on: bool,
-    /// Empty if absent, as a comment's is.
+    /// Kind of the line; empty for a comment.
     pub kind: Cow<'a, str>,
 }
 
-impl From<Comment> for Record<'_> {
+impl From<Comment> for LineSummary<'_> {
     fn from(line: Comment) -> Self {
         let text = |field: Option<String>| Cow::Owned(field.unwrap_or_default());
-        Record {
+        LineSummary {
             seq: line.seq,
             id: line.id,
             page: Cow::Owned(line.page),
@@ -51,36 +51,36 @@ impl From<Comment> for Record<'_> {
     }
 }
 
-impl<'a> Record<'a> {
-    /// Reads a line of the file.
+impl<'a> LineSummary<'a> {
+    /// Parses a line as it is in the file, trailer included.
     ///
     /// # Errors
-    /// A sentence, where it is none that sayso writes.
-    pub fn parse(line: &'a [u8]) -> Result<Record<'a>, String> {
-        let record = match Reader(line).record() {
-            Some(record) => record,
+    /// A phrase that continues "line 7: ", if the line is not JSON or a field is missing or out of range.
+    pub fn parse(line: &'a [u8]) -> Result<LineSummary<'a>, String> {
+        let summary = match FastParser(line).parse() {
+            Some(summary) => summary,
             None => {
-                // It may quote the line, and is printed.
-                let said =
+                // The error may quote the line, and is printed on a terminal.
+                let printable =
                     |error: serde_json::Error| error.to_string().replace(char::is_control, "?");
                 Comment::parse(line)
-                    .map_err(|error| format!("it is no comment: {}", said(error)))?
+                    .map_err(|error| format!("it is not a comment: {}", printable(error)))?
                     .into()
             }
         };
-        record.check()
+        summary.check()
     }
 
-    fn check(self) -> Result<Record<'a>, String> {
+    fn check(self) -> Result<LineSummary<'a>, String> {
         if self.seq > SEQ_MAX {
-            return Err(format!("its seq is {}, at most {SEQ_MAX} is believed", self.seq));
+            return Err(format!("its seq is {}, but at most {SEQ_MAX} is allowed", self.seq));
         }
         if !self.kind.is_empty() {
             return Ok(self);
         }
-        let lead = self.seq.checked_sub(self.id).filter(|lead| *lead <= u64::from(u32::MAX));
-        if self.id == 0 || lead.is_none() {
-            return Err(format!("its id is {}, its seq {}", self.id, self.seq));
+        let seq_delta = self.seq.checked_sub(self.id).filter(|delta| *delta <= u64::from(u32::MAX));
+        if self.id == 0 || seq_delta.is_none() {
+            return Err(format!("its id {} does not go with its seq {}", self.id, self.seq));
         }
         if self.page.is_empty() {
             return Err("it has no page".into());
@@ -89,84 +89,85 @@ impl<'a> Record<'a> {
     }
 }
 
-/// What is left of a line. Every method takes what it names off the front, or returns `None`: then the line is not as
-/// [`Line::encode`](crate::comment::Line::encode) writes it.
-struct Reader<'a>(&'a [u8]);
+/// What is left of a line. Every method removes what it is named after from the front, or returns `None` if the line is not as
+/// [`LineParts::encode`](crate::comment::LineParts::encode) writes it.
+struct FastParser<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
-    fn record(mut self) -> Option<Record<'a>> {
-        let mut record = Record::default();
+impl<'a> FastParser<'a> {
+    fn parse(mut self) -> Option<LineSummary<'a>> {
+        let mut summary = LineSummary::default();
         self.literal(b"{\"seq\":")?;
-        record.seq = self.number()?;
+        summary.seq = self.number()?;
         if self.has(b",\"kind\":\"like\",\"id\":") {
-            return self.like(record);
+            return self.like(summary);
         }
         self.literal(b",\"id\":")?;
-        record.id = self.number()?;
+        summary.id = self.number()?;
         self.literal(b",\"page\":\"")?;
-        record.page = self.plain_text()?;
+        summary.page = self.text()?;
         if self.has(b",\"parent\":") {
             self.number()?;
         }
         if self.has(b",\"name\":\"") {
-            self.any_text()?;
+            self.skip_text()?;
         }
         if self.has(b",\"author\":\"") {
-            record.author = self.plain_text()?;
+            summary.author = self.text()?;
         }
         if self.has(b",\"content\":\"") {
-            self.any_text()?;
+            self.skip_text()?;
         }
         if self.has(b",\"html\":\"") {
-            self.any_text()?;
+            self.skip_text()?;
         }
         self.literal(b",\"created_at\":\"")?;
-        self.any_text()?;
+        self.skip_text()?;
         if self.has(b",\"edited_at\":\"") {
-            self.any_text()?;
+            self.skip_text()?;
         }
-        record.deleted = self.has(b",\"deleted\":true");
+        summary.deleted = self.has(b",\"deleted\":true");
         if self.has(b",\"nonce\":\"") {
-            record.nonce = self.plain_text()?;
+            summary.nonce = self.text()?;
         }
         if self.has(b",\"status\":\"pending\"") {
-            record.status = Status::Pending;
+            summary.status = Status::Pending;
         } else if self.has(b",\"status\":\"hidden\"") {
-            record.status = Status::Hidden;
+            summary.status = Status::Hidden;
         }
-        self.end().then_some(record)
+        self.end().then_some(summary)
     }
 
-    /// What [`encode`](crate::store::likes::encode) writes, behind the kind.
-    fn like(mut self, mut record: Record<'a>) -> Option<Record<'a>> {
-        record.kind = Cow::Borrowed(KIND);
-        record.id = self.number()?;
+    /// Parses what [`encode`](crate::store::likes::encode) writes behind the kind.
+    fn like(mut self, mut summary: LineSummary<'a>) -> Option<LineSummary<'a>> {
+        summary.kind = Cow::Borrowed(KIND);
+        summary.id = self.number()?;
         self.literal(b",\"author\":\"")?;
-        record.author = self.plain_text()?;
-        record.on = self.has(b",\"on\":true");
-        if !record.on {
+        summary.author = self.text()?;
+        summary.on = self.has(b",\"on\":true");
+        if !summary.on {
             self.literal(b",\"on\":false")?;
         }
-        self.end().then_some(record)
+        self.end().then_some(summary)
     }
 
+    /// Whether only a trailer is left.
     fn end(mut self) -> bool {
         self.has(b",\"more\":1");
-        self.has(b",\"crc\":\"") && self.any_text().is_some() && self.0 == b"}"
+        self.has(b",\"crc\":\"") && self.skip_text().is_some() && self.0 == b"}"
     }
 
     fn has<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
         self.literal(literal).is_some()
     }
 
-    /// Of a known length, so that comparing it is two instructions and no call.
+    /// The length is known at compile time, so that the comparison is two instructions and no call.
     fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Option<()> {
         let (_, rest) = self.0.split_first_chunk().filter(|(first, _)| *first == literal)?;
         self.0 = rest;
         Some(())
     }
 
-    /// Up to 19 digits, which always fit.
+    /// Parses at most 19 digits: these always fit into 64 bits.
     fn number(&mut self) -> Option<u64> {
         let (mut number, mut len) = (0, 0);
         while len < 19
@@ -175,14 +176,14 @@ impl<'a> Reader<'a> {
             number = number * 10 + u64::from(digit - b'0');
             len += 1;
         }
-        // JSON has no numbers with a leading zero.
+        // JSON allows no leading zero.
         let is_number = len == 1 || (len > 1 && self.0[0] != b'0');
         self.0 = self.0.get(len..).filter(|_| is_number)?;
         Some(number)
     }
 
-    /// A string without escapes, behind its opening quote.
-    fn plain_text(&mut self) -> Option<Cow<'a, str>> {
+    /// Parses a string without escapes, behind its opening quote.
+    fn text(&mut self) -> Option<Cow<'a, str>> {
         let mut len = 0;
         loop {
             match *self.0.get(len)? {
@@ -196,8 +197,8 @@ impl<'a> Reader<'a> {
         Some(Cow::Borrowed(text))
     }
 
-    /// A string that nobody wants to know, behind its opening quote. Whether it is UTF-8 is seen when it is read.
-    fn any_text(&mut self) -> Option<()> {
+    /// Skips a string behind its opening quote. Whether it is valid UTF-8 is checked when the comment is sent.
+    fn skip_text(&mut self) -> Option<()> {
         let mut len = 0;
         loop {
             match *self.0.get(len)? {
@@ -220,11 +221,11 @@ mod tests {
     use super::*;
     use crate::{comment::Author, store::likes::encode};
 
-    fn slowly(line: &[u8]) -> Record<'_> {
+    fn parsed_by_serde(line: &[u8]) -> LineSummary<'_> {
         Comment::parse(line).unwrap().into()
     }
 
-    /// Lines with every field, with none that may be absent, and in between.
+    /// Lines with every field, with only the required ones, and a tombstone; likes; each with and without `more`.
     fn lines() -> Vec<Vec<u8>> {
         let full = Comment {
             seq: 1_234_567,
@@ -232,7 +233,7 @@ mod tests {
             page: "blog.example/\u{e9}t\u{e9}".into(),
             parent: Some(7),
             name: Some("Ada \"the\" \\ \u{1f389}".into()),
-            author: Some(Author::of_key("0123456789abcdef").to_string()),
+            author: Some(Author::from_key("0123456789abcdef").to_string()),
             content: "First *indeed* \"so\"\n\tand\\more".into(),
             html: Some("<p>First</p>".into()),
             created_at: "2026-11-22T05:08:00.001Z".into(),
@@ -241,44 +242,48 @@ mod tests {
             status: Status::Hidden,
             ..Comment::default()
         };
-        let least = Comment { seq: 1, id: 1, page: "/".into(), ..Comment::default() };
+        let minimal = Comment { seq: 1, id: 1, page: "/".into(), ..Comment::default() };
         let mut tombstone = Comment { status: Status::Pending, ..full.clone() };
-        tombstone.bury();
-        let lines = [full, least, tombstone].map(|comment| {
+        tombstone.make_tombstone();
+        let lines = [full, minimal, tombstone].map(|comment| {
             let mut line = Vec::new();
             comment.encode(&mut line);
             line.pop();
             line
         });
         let likes = [true, false].map(|on| {
-            let mut line = encode(1_234_567, 12, Author::of_key("0123456789abcdef"), on);
+            let mut line = encode(1_234_567, 12, Author::from_key("0123456789abcdef"), on);
             line.pop();
             line
         });
-        let ends = [&b",\"crc\":\"5d0c1a7e\"}"[..], b",\"more\":1,\"crc\":\"5d0c1a7e\"}"];
-        lines.iter().chain(&likes).flat_map(|line| ends.map(|end| [line, end].concat())).collect()
+        let trailers = [&b",\"crc\":\"5d0c1a7e\"}"[..], b",\"more\":1,\"crc\":\"5d0c1a7e\"}"];
+        lines
+            .iter()
+            .chain(&likes)
+            .flat_map(|line| trailers.map(|trailer| [line, trailer].concat()))
+            .collect()
     }
 
     #[test]
-    fn a_line_as_it_is_written_needs_no_second_reader() {
+    fn a_line_as_sayso_writes_it_needs_no_serde() {
         for line in lines() {
-            let read = Reader(&line).record().expect("it is as it is written");
-            assert_eq!(read, slowly(&line));
+            let read = FastParser(&line).parse().expect("sayso writes it this way");
+            assert_eq!(read, parsed_by_serde(&line));
         }
     }
 
     #[test]
-    fn no_changed_line_is_read_in_two_ways() {
-        let (mut same, mut left) = (0, 0);
-        let mut check = |line: &[u8]| match Reader(line).record() {
+    fn both_parsers_agree_on_every_changed_line() {
+        let (mut equal, mut left_to_serde) = (0, 0);
+        let mut check = |line: &[u8]| match FastParser(line).parse() {
             Some(read) => match Comment::parse(line) {
                 Ok(comment) => {
                     assert_eq!(read, comment.into(), "{line:?}");
-                    same += 1;
+                    equal += 1;
                 }
                 Err(_) => assert!(str::from_utf8(line).is_err(), "{line:?}"),
             },
-            None => left += 1,
+            None => left_to_serde += 1,
         };
         for line in lines() {
             for at in 0..line.len() {
@@ -293,22 +298,29 @@ mod tests {
                 check(&[&line[..at], b"0", &line[at..]].concat());
             }
         }
-        assert!(same > 10_000 && left > 10_000, "{same} read, {left} left to serde_json");
+        assert!(
+            equal > 10_000 && left_to_serde > 10_000,
+            "{equal} parsed, {left_to_serde} left to serde"
+        );
     }
 
     #[test]
-    fn fields_in_another_order_and_unknown_ones_are_read_too() {
+    fn other_orders_and_unknown_fields_are_accepted() {
         let line = br#"{"id":3, "seq":4,"new":[{}],"page":"a\"b","crc":"0"}"#;
-        let record = Record::parse(line).unwrap();
-        assert_eq!((record.seq, record.id, &*record.page), (4, 3, "a\"b"));
-        assert!(Record::parse(br#"{"seq":4,"kind":"like"}"#).is_ok(), "other kinds have no page");
-        let raw = Record::parse(b"{\"seq\":1,\"status\":\"a\\n\\u001b[2Jb\"}").unwrap_err();
-        assert!(raw.contains("`a??[2Jb`"), "{raw:?}");
-        assert!(Record::parse(br#"{"seq":4611686018427387904,"kind":"new"}"#).is_ok());
-        let beyond = Record::parse(br#"{"seq":4611686018427387905,"kind":"new"}"#).unwrap_err();
+        let summary = LineSummary::parse(line).unwrap();
+        assert_eq!((summary.seq, summary.id, &*summary.page), (4, 3, "a\"b"));
+        assert!(
+            LineSummary::parse(br#"{"seq":4,"kind":"like"}"#).is_ok(),
+            "other kinds have no page"
+        );
+        let quoted = LineSummary::parse(b"{\"seq\":1,\"status\":\"a\\n\\u001b[2Jb\"}").unwrap_err();
+        assert!(quoted.contains("`a??[2Jb`"), "{quoted:?}");
+        assert!(LineSummary::parse(br#"{"seq":4611686018427387904,"kind":"new"}"#).is_ok());
+        let beyond =
+            LineSummary::parse(br#"{"seq":4611686018427387905,"kind":"new"}"#).unwrap_err();
         assert!(beyond.contains("at most 4611686018427387904"), "{beyond}");
         for wrong in ["{\"seq\":4,\"id\":5,\"page\":\"/\"}", "{\"seq\":4,\"id\":4}", "{\"seq\":4"] {
-            assert!(Record::parse(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(LineSummary::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

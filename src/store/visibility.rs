@@ -1,80 +1,80 @@
-//! Who sees a comment's newest line, and where that lies: 8 bytes a comment.
+//! Who may see a comment, and both that and the location of its newest line packed into 8 bytes.
 //!
-//! Pure.
+//! Pure: knows neither files nor who is asking.
 
-use crate::{comment::Status, log::scan::Place};
+use crate::{comment::Status, log::scan::Location};
 
-/// Who sees a comment's newest line.
+/// Who may see a comment's newest line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Sight {
-    /// Everyone, and it counts.
+pub enum Visibility {
+    /// Everyone sees the comment, and it counts.
     Public,
-    /// Everyone, as a tombstone.
+    /// Everyone sees its tombstone.
     Deleted,
-    /// Moderators; a tombstone for everyone else.
+    /// Moderators see the comment, everyone else its tombstone.
     Hidden,
-    /// Its author and moderators.
+    /// Only its author and moderators see the comment.
     Pending,
-    /// The tombstone of a comment that never was public: its author and moderators.
+    /// Only its author and moderators see its tombstone, because it never was public.
     PendingDeleted,
 }
 
-impl Sight {
-    /// What a line's `status` and `deleted` mean for it.
-    pub fn of(status: Status, deleted: bool) -> Sight {
+impl Visibility {
+    /// Returns what the fields `status` and `deleted` of a line mean.
+    pub fn of(status: Status, deleted: bool) -> Visibility {
         match (status, deleted) {
-            (Status::Pending, true) => Sight::PendingDeleted,
-            (Status::Pending, false) => Sight::Pending,
-            (_, true) => Sight::Deleted,
-            (Status::Hidden, false) => Sight::Hidden,
-            (Status::Public, false) => Sight::Public,
+            (Status::Pending, true) => Visibility::PendingDeleted,
+            (Status::Pending, false) => Visibility::Pending,
+            (_, true) => Visibility::Deleted,
+            (Status::Hidden, false) => Visibility::Hidden,
+            (Status::Public, false) => Visibility::Public,
         }
     }
 
-    /// Whether nothing is left to see.
+    /// Whether only a tombstone is left.
     pub fn is_deleted(self) -> bool {
-        matches!(self, Sight::Deleted | Sight::PendingDeleted)
+        matches!(self, Visibility::Deleted | Visibility::PendingDeleted)
     }
 
-    /// Whether everyone gets a line of it, in whatever form.
+    /// Whether everyone gets a line about the comment, be it a tombstone.
     pub fn is_shared(self) -> bool {
-        !matches!(self, Sight::Pending | Sight::PendingDeleted)
+        !matches!(self, Visibility::Pending | Visibility::PendingDeleted)
     }
 }
 
-/// Offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and sight (3 bits) of a line.
+/// A line's offset (44 bits: 16 TiB), length (17 bits: 128 KiB) and visibility (3 bits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packed(u64);
+pub struct PackedLocation(u64);
 
-impl Packed {
-    /// Both in 8 bytes.
-    pub fn new(place: Place, sight: Sight) -> Packed {
+impl PackedLocation {
+    /// Packs a location and a visibility.
+    pub fn new(location: Location, visibility: Visibility) -> PackedLocation {
         assert!(
-            place.offset < 1 << 44 && place.len < 1 << 17,
+            location.offset < 1 << 44 && location.len < 1 << 17,
             "a log has at most 16 TiB, a line at most 128 KiB"
         );
-        Packed(place.offset << 20 | u64::from(place.len) << 3 | sight as u64)
+        PackedLocation(location.offset << 20 | u64::from(location.len) << 3 | visibility as u64)
     }
 
-    /// Where the line lies.
-    pub fn place(self) -> Place {
-        Place { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
+    /// Returns where the line lies.
+    pub fn location(self) -> Location {
+        Location { offset: self.0 >> 20, len: (self.0 >> 3) as u32 & 0x1_ffff }
     }
 
-    /// The line's length.
+    /// Returns the line's length, in bytes.
     pub fn bytes(self) -> u64 {
-        u64::from(self.place().len)
+        u64::from(self.location().len)
     }
 
-    /// Who may see it.
-    pub fn sight(self) -> Sight {
+    /// Returns who may see the line.
+    pub fn visibility(self) -> Visibility {
         match self.0 & 7 {
-            0 => Sight::Public,
-            1 => Sight::Deleted,
-            2 => Sight::Hidden,
-            3 => Sight::Pending,
-            _ => Sight::PendingDeleted,
+            0 => Visibility::Public,
+            1 => Visibility::Deleted,
+            2 => Visibility::Hidden,
+            3 => Visibility::Pending,
+            _ => Visibility::PendingDeleted,
         }
     }
 }

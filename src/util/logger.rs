@@ -1,7 +1,7 @@
-//! The server's own log: one line a record on stderr.
+//! Writes the server's log messages to stderr, one line each.
 //!
-//! Knows nothing of what is logged. What other crates say about every connection is left out. Our own: loggers that can be had
-//! bring filters, colours and time formats for a line that is one `write`.
+//! Knows nothing of what is logged. Drops what other crates log about every connection. Our own: other loggers bring filters, colours
+//! and time formats for a line that is one `write`.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,41 +9,41 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 
-/// What other crates may say at most; tungstenite tells every frame below this.
-const OTHERS: LevelFilter = LevelFilter::Warn;
+/// The most verbose level of other crates that is logged; below it tungstenite logs every frame.
+const OTHER_CRATES_LEVEL: LevelFilter = LevelFilter::Warn;
 
-struct Trace {
+struct StderrLogger {
     level: LevelFilter,
 }
 
 /// Sends every record up to `level` to stderr from now on.
 ///
 /// # Errors
-/// Where a logger is set already; there is one in a process.
+/// Fails if the process already has a logger.
 pub fn init(level: LevelFilter) -> Result<(), SetLoggerError> {
-    log::set_boxed_logger(Box::new(Trace { level }))?;
+    log::set_boxed_logger(Box::new(StderrLogger { level }))?;
     log::set_max_level(level);
     Ok(())
 }
 
-/// Whether what a client did wrong may be logged: once a second, or clients could fill the disk.
-pub fn is_time() -> bool {
+/// Whether a warning about a client's mistake may be logged now. At most one a second is, so that clients can't fill the disk.
+pub fn allow_client_warning() -> bool {
     static SECOND: AtomicU64 = AtomicU64::new(0);
     let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     SECOND.swap(second, Relaxed) != second
 }
 
-impl Log for Trace {
+impl Log for StderrLogger {
     fn enabled(&self, metadata: &Metadata) -> bool {
         let target = metadata.target();
         let own = target == "sayso" || target.starts_with("sayso::");
-        metadata.level() <= if own { self.level } else { self.level.min(OTHERS) }
+        metadata.level() <= if own { self.level } else { self.level.min(OTHER_CRATES_LEVEL) }
     }
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
             let line = line(SystemTime::now(), record);
-            // In one write, so that lines of two threads don't mix. A stderr that is gone is no reason to stop.
+            // One write, so that the lines of two threads don't mix. A closed stderr is no reason to stop.
             let _ = io::stderr().lock().write_all(line.as_bytes());
         }
     }
@@ -51,7 +51,8 @@ impl Log for Trace {
     fn flush(&self) {}
 }
 
-/// `2026-11-22T05:07:13.123Z info sayso: text`, with what would begin another line, or move a terminal's cursor, escaped.
+/// Formats `2026-11-22T05:07:13.123Z info sayso: text`. Escapes characters that would begin another line or move a
+/// terminal's cursor.
 fn line(now: SystemTime, record: &Record) -> String {
     let level = match record.level() {
         Level::Error => "error",
@@ -88,15 +89,16 @@ mod tests {
     }
 
     fn enabled(filter: LevelFilter, level: Level, target: &str) -> bool {
-        Trace { level: filter }.enabled(&Metadata::builder().level(level).target(target).build())
+        StderrLogger { level: filter }
+            .enabled(&Metadata::builder().level(level).target(target).build())
     }
 
     #[test]
-    fn what_clients_do_wrong_is_logged_once_a_second() {
+    fn client_warnings_are_allowed_once_a_second() {
         let before = SystemTime::now();
-        let told = (0..10_000).filter(|_| is_time()).count() as u64;
+        let allowed = (0..10_000).filter(|_| allow_client_warning()).count() as u64;
         let seconds = before.elapsed().unwrap().as_secs();
-        assert!((1..=seconds + 2).contains(&told), "{told} in {seconds} s");
+        assert!((1..=seconds + 2).contains(&allowed), "{allowed} in {seconds} s");
     }
 
     #[test]
@@ -109,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn text_can_neither_begin_a_line_nor_move_the_cursor() {
+    fn control_characters_in_a_message_are_escaped() {
         let line = written(Level::Error, "sayso", "a\nb\rc\u{1b}[2Jd\u{85}e\u{2028}f \u{e4}");
         assert!(line.ends_with(": a\\nb\\rc\\u{1b}[2Jd\\u{85}e\\u{2028}f \u{e4}\n"), "{line}");
         assert_eq!(line.lines().count(), 1);
     }
 
     #[test]
-    fn each_level_lets_itself_and_what_is_graver_through() {
+    fn a_level_includes_itself_and_everything_more_severe() {
         for filter in LevelFilter::iter() {
             for level in Level::iter() {
                 assert_eq!(enabled(filter, level, "sayso"), level <= filter);
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_are_heard_from_warnings_up() {
+    fn other_crates_are_logged_from_warnings_up() {
         for other in ["tungstenite::protocol", "tiny_http", "saysomore", ""] {
             assert!(enabled(LevelFilter::Trace, Level::Warn, other), "{other}");
             assert!(!enabled(LevelFilter::Trace, Level::Info, other), "{other}");

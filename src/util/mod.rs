@@ -1,4 +1,5 @@
-//! Small things that every part uses.
+//! Small helpers that any folder may use. They know nothing of comments, HTTP or the log.
 
 pub mod logger;
+pub mod text;
 pub mod threads;

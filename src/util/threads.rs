@@ -1,5 +1,6 @@
-//! Starting a thread: always named, and one piece of code for all of them, which a generic `spawn` would copy for each. And taking
-//! turns.
+//! Starts named threads, catches their panics, and drains their inboxes.
+//!
+//! The closures are boxed, so that the binary has one copy of the code that starts a thread instead of one per caller.
 
 use std::{
     io, iter,
@@ -9,17 +10,18 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-/// The stack of a thread that reads frames from a WebSocket. Only pages that are touched cost memory; debug builds touch more than
+/// The stack of a thread that reads WebSocket frames, in bytes. Only touched pages cost memory; debug builds touch more than
 /// release builds.
 pub const READER_STACK_BYTES: usize = 256 * 1024;
-/// The stack of a thread that speaks HTTP. A smaller one, so that the C library, which keeps the stacks of threads that have ended for
-/// later ones with 16 KiB of touched pages on each, never gives one on which a handshake was made to a thread that reads for hours.
-pub const VISIT_STACK_BYTES: usize = 192 * 1024;
+/// The stack of a thread that speaks HTTP, in bytes. It differs from [`READER_STACK_BYTES`] on purpose: the C library reuses the stacks
+/// of ended threads by size, with up to 16 KiB of touched pages on each, and a thread that reads for hours should not inherit the stack
+/// on which a handshake was made.
+pub const HTTP_STACK_BYTES: usize = 192 * 1024;
 
-/// Starts a thread with the usual stack.
+/// Starts a thread with the default stack size.
 ///
 /// # Errors
-/// Where the operating system has no more threads.
+/// Fails if the operating system can't create another thread.
 pub fn start(
     name: impl Into<String>,
     work: impl FnOnce() + Send + 'static,
@@ -27,10 +29,10 @@ pub fn start(
     spawn(Builder::new().name(name.into()), Box::new(work))
 }
 
-/// Starts a connection's thread, `conn-<number>`.
+/// Starts a connection's thread, named `conn-<number>`.
 ///
 /// # Errors
-/// Where the operating system has no more threads.
+/// Fails if the operating system can't create another thread.
 pub fn start_connection(
     number: u64,
     stack_bytes: usize,
@@ -44,14 +46,15 @@ fn spawn(builder: Builder, work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHan
     builder.spawn(work)
 }
 
-/// `first`, and then what else is in the inbox. Whoever is ready to put more there goes before: where cores are scarce batches would
-/// stay small, as nobody else runs while the receiver works. On an idle machine this takes less than a microsecond.
-pub fn after_others<T>(first: T, inbox: &Receiver<T>) -> impl Iterator<Item = T> {
+/// Returns `first` and then everything else in the inbox, after yielding once to other threads. Without the yield batches would stay
+/// small on few cores, since no sender runs while the receiver works. On an idle machine it takes less than a microsecond.
+pub fn drain_after_yield<T>(first: T, inbox: &Receiver<T>) -> impl Iterator<Item = T> {
     thread::yield_now();
     iter::once(first).chain(inbox.try_iter())
 }
 
-/// Does something that may panic without ending the thread; `false` if it did. Who goes on must not rely on what it was changing.
-pub fn survive(work: Box<dyn FnOnce() + '_>) -> bool {
+/// Runs `work` and returns whether it finished without a panic. After a panic the caller must not rely on anything that `work` was
+/// changing.
+pub fn catch_panic(work: Box<dyn FnOnce() + '_>) -> bool {
     catch_unwind(AssertUnwindSafe(work)).is_ok()
 }

@@ -12,7 +12,7 @@ pub struct Asset {
     /// Its media type.
     pub content_type: &'static str,
     /// Its bytes, as gzip.
-    pub packed: &'static [u8],
+    pub gzip: &'static [u8],
 }
 
 const JS: &str = "text/javascript; charset=utf-8";
@@ -25,7 +25,7 @@ macro_rules! assets {
         [$(Asset {
             path: concat!("/", $file),
             content_type: $content_type,
-            packed: include_bytes!(concat!(env!("OUT_DIR"), "/static/", $file, ".gz")),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/static/", $file, ".gz")),
         }),*]
     };
 }
@@ -68,7 +68,7 @@ pub fn find(path: &str) -> Option<Asset> {
 impl Asset {
     /// The file as it lies in `static/`.
     pub fn plain(&self) -> Vec<u8> {
-        gunzip(self.packed).expect("what build.rs has compressed is compressed")
+        gunzip(self.gzip).expect("what build.rs has compressed is compressed")
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         for asset in ASSETS {
             let file = std::fs::read(format!("{folder}{}", asset.path)).unwrap();
             assert_eq!(asset.plain(), file, "{}", asset.path);
-            assert!(asset.packed.len() < file.len(), "{}", asset.path);
+            assert!(asset.gzip.len() < file.len(), "{}", asset.path);
         }
         let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
         // The folder of languages is no file.

@@ -29,8 +29,8 @@ use crate::{
     error::Error,
     limits::MESSAGE_BYTES_MAX,
     util::threads,
-    web::message::{Answer, Asked},
-    web::{Finish, Site, Turn},
+    web::message,
+    web::{Finish, Reply, Router},
 };
 
 /// Threads that take requests: each does a page in well under a millisecond.
@@ -38,7 +38,7 @@ const TAKING_THREADS: usize = 3;
 /// Answers that may wait to be written; the relay lets no more exchanges in.
 const FINISHED_MAX: usize = 128;
 /// A server that dies is made anew at most this often.
-const REBIRTH_INTERVAL: Duration = Duration::from_secs(1);
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 /// `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
@@ -101,24 +101,25 @@ fn path_in(data: &Path) -> PathBuf {
 }
 
 impl Web {
-    /// Serves `site` on the Unix socket `path`. Who finds nobody there says so with `wake`, whose other end is `woken`.
+    /// Serves `router` on the Unix socket `path`. Who finds nobody there says so with `wake`, whose other end is `woken`.
     ///
     /// # Errors
     /// Where the socket or a thread can't be made.
     pub fn start(
         path: PathBuf,
-        site: Arc<Site>,
+        router: Arc<Router>,
         wake: Sender<()>,
         woken: Receiver<()>,
     ) -> Result<Web, Error> {
-        let house = House::build(&path, &site, &wake).map_err(|source| Error::Io {
+        let backend = Backend::build(&path, &router, &wake).map_err(|source| Error::Io {
             what: "listen on",
             path: path.clone(),
             source,
         })?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let keeper = Keeper { path, site, wake: wake.clone(), woken, stopping: stopping.clone() };
-        let thread = threads::start("web", move || keeper.keep(house))
+        let supervisor =
+            Supervisor { path, router, wake: wake.clone(), woken, stopping: stopping.clone() };
+        let thread = threads::start("web", move || supervisor.keep(backend))
             .map_err(|source| Error::Thread { name: "web".into(), source })?;
         Ok(Web { thread, wake, stopping })
     }
@@ -133,55 +134,55 @@ impl Web {
 }
 
 /// Has the server, and makes a new one when it is broken.
-struct Keeper {
+struct Supervisor {
     path: PathBuf,
-    site: Arc<Site>,
+    router: Arc<Router>,
     wake: Sender<()>,
     woken: Receiver<()>,
     stopping: Arc<AtomicBool>,
 }
 
-impl Keeper {
-    fn keep(self, house: House) {
-        let mut house = Some(house);
+impl Supervisor {
+    fn keep(self, backend: Backend) {
+        let mut backend = Some(backend);
         while self.woken.recv().is_ok() && !self.stopping.load(Acquire) {
             log::warn!("the private web server has died and is made anew");
-            house.take().into_iter().for_each(House::tear_down);
+            backend.take().into_iter().for_each(Backend::tear_down);
             // Pausing here delays nobody: without a server there is nothing to do.
-            thread::sleep(REBIRTH_INTERVAL);
+            thread::sleep(RESTART_INTERVAL);
             while self.woken.try_recv().is_ok() {}
-            match House::build(&self.path, &self.site, &self.wake) {
-                Ok(new) => house = Some(new),
+            match Backend::build(&self.path, &self.router, &self.wake) {
+                Ok(new) => backend = Some(new),
                 Err(error) => {
                     log::error!("the private web server can't be made anew: {error}");
                     let _ = self.wake.try_send(());
                 }
             }
         }
-        house.into_iter().for_each(House::tear_down);
+        backend.into_iter().for_each(Backend::tear_down);
     }
 }
 
 /// One tiny_http server and the threads that serve it.
-struct House {
+struct Backend {
     server: Arc<Server>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl House {
-    fn build(path: &Path, site: &Arc<Site>, wake: &Sender<()>) -> io::Result<House> {
+impl Backend {
+    fn build(path: &Path, router: &Arc<Router>, wake: &Sender<()>) -> io::Result<Backend> {
         let listener = listen(path)?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
         let (finished, to_finish) = bounded::<Finished>(FINISHED_MAX);
         let mut threads = Vec::new();
         for n in 0..TAKING_THREADS {
-            let (server, site, finished, wake) =
-                (server.clone(), site.clone(), finished.clone(), wake.clone());
+            let (server, router, finished, wake) =
+                (server.clone(), router.clone(), finished.clone(), wake.clone());
             let take = move || {
                 while let Ok(request) = server.recv() {
                     // A panic costs the request that caused it, which tiny_http then answers, and no thread.
-                    threads::survive(Box::new(|| serve(&site, request, &finished)));
+                    threads::catch_panic(Box::new(|| serve(&router, request, &finished)));
                 }
                 // Torn down, or tiny_http's accept has failed: then somebody must know.
                 let _ = wake.try_send(());
@@ -190,11 +191,11 @@ impl House {
         }
         let finish = move || {
             to_finish.iter().for_each(|(request, finish)| {
-                let _ = threads::survive(Box::new(|| respond(request, finish())));
+                let _ = threads::catch_panic(Box::new(|| respond(request, finish())));
             })
         };
         threads.push(threads::start(format!("web-{TAKING_THREADS}"), finish)?);
-        Ok(House { server, threads })
+        Ok(Backend { server, threads })
     }
 
     fn tear_down(self) {
@@ -220,11 +221,11 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
-fn serve(site: &Arc<Site>, mut request: Request, finished: &Sender<Finished>) {
-    let Some(asked) = asked(&mut request) else { return };
-    match site.serve(asked) {
-        Turn::Now(answer) => respond(request, answer),
-        Turn::Later(start) => {
+fn serve(router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>) {
+    let Some(parsed) = parse(&mut request) else { return };
+    match router.serve(parsed) {
+        Reply::Ready(answer) => respond(request, answer),
+        Reply::Deferred(start) => {
             let finished = finished.clone();
             // Full: the relay has given up on the oldest of them; a dropped request is answered by tiny_http.
             start(Box::new(move |finish| drop(finished.try_send((request, finish)))));
@@ -233,7 +234,7 @@ fn serve(site: &Arc<Site>, mut request: Request, finished: &Sender<Finished>) {
 }
 
 /// `None` if the relay has gone: then nobody waits for an answer.
-fn asked(request: &mut Request) -> Option<Asked> {
+fn parse(request: &mut Request) -> Option<message::Request> {
     let mut body = Vec::new();
     let limit = MESSAGE_BYTES_MAX as u64 + 1;
     io::Read::read_to_end(&mut io::Read::take(request.as_reader(), limit), &mut body).ok()?;
@@ -249,7 +250,7 @@ fn asked(request: &mut Request) -> Option<Asked> {
         .find(|(name, _)| name == "x-sayso-client")
         .and_then(|(_, value)| value.parse().ok());
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
-    Some(Asked {
+    Some(message::Request {
         method: request.method().to_string(),
         path: path.to_owned(),
         query: query.to_owned(),
@@ -259,7 +260,7 @@ fn asked(request: &mut Request) -> Option<Asked> {
     })
 }
 
-fn respond(request: Request, answer: Answer) {
+fn respond(request: Request, answer: message::Response) {
     let header = |(name, value): &(&str, String)| Header::from_bytes(*name, value.as_bytes()).ok();
     let headers = answer.headers.iter().filter_map(header).collect();
     let length = answer.body.len();

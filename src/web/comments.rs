@@ -4,65 +4,70 @@
 
 use std::sync::Arc;
 
-use super::{Site, Turn, allow, not_found};
+use super::{Reply, Router, check_method, not_found};
 use crate::{
     comment::Status,
-    comment::draft::{Message, Text, author},
-    comment::rejection::Reject,
-    hub::command::{Asked as Comment, By, Call, Change, Done, Reply, Request},
-    web::message::{Answer, Asked},
+    comment::draft::{ClientMessage, Text, author},
+    comment::rejection::Rejection,
+    hub::command::{Actor, Callback, Change, Operation, ReplyTo, Target, Write, Written},
+    web::message::{Request, Response},
 };
 
-impl Site {
-    pub(super) fn change(self: &Arc<Site>, id: &str, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let comment = comment_of(id, asked)?;
-        allow(asked, &["PATCH", "DELETE"])?;
-        self.check_origin(asked)?;
-        let moderator = self.is_moderator(asked);
-        let (change, key) = match asked.method.as_str() {
+impl Router {
+    pub(super) fn change(
+        self: &Arc<Router>,
+        id: &str,
+        request: &Arc<Request>,
+    ) -> Result<Reply, Response> {
+        let target = comment_of(id, request)?;
+        check_method(request, &["PATCH", "DELETE"])?;
+        self.check_origin(request)?;
+        let moderator = self.is_moderator(request);
+        let (change, key) = match request.method.as_str() {
             "DELETE" => (Change::Delete, None),
             _ => {
-                let message = self.json_message(asked)?;
-                (change_of(&message).map_err(|reject| Answer::reject(&reject, None))?, message.key)
+                let message = self.json_message(request)?;
+                (
+                    change_of(&message).map_err(|reject| Response::reject(&reject, None))?,
+                    message.key,
+                )
             }
         };
-        let key = if moderator { key.as_deref() } else { asked.bearer().or(key.as_deref()) };
-        let author = author(key).map_err(|reject| Answer::reject(&reject, None))?;
-        let (hub, from, by) = (self.hub.clone(), asked.counted(), By { author, moderator });
-        Ok(Turn::Later(Box::new(move |take| {
-            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| {
+        let key = if moderator { key.as_deref() } else { request.bearer().or(key.as_deref()) };
+        let author = author(key).map_err(|reject| Response::reject(&reject, None))?;
+        let (hub, from, by) = (self.hub.clone(), request.counted(), Actor { author, moderator });
+        Ok(Reply::Deferred(Box::new(move |take| {
+            let answer: Callback<Result<Written, Rejection>> = Box::new(move |outcome| {
                 take(Box::new(move || match outcome {
-                    Ok(done) => Answer::json(200, done.line),
-                    Err(reject) => Answer::reject(&reject, None),
+                    Ok(done) => Response::json(200, done.line),
+                    Err(reject) => Response::reject(&reject, None),
                 }));
             });
-            let _ = hub.ask(Request::Change {
-                asked: comment,
-                change,
-                by,
+            let _ = hub.write(Write {
+                operation: Operation::Change { target, change, by },
                 from,
-                reply: Reply::Call(answer),
+                reply: ReplyTo::Callback(answer),
             });
         })))
     }
 }
 
 /// The comment that a path names.
-pub(super) fn comment_of(id: &str, asked: &Asked) -> Result<Comment, Answer> {
+pub(super) fn comment_of(id: &str, request: &Request) -> Result<Target, Response> {
     let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
-    Ok(Comment { id: number.ok_or_else(|| not_found(asked))?, page: None })
+    Ok(Target { id: number.ok_or_else(|| not_found(request))?, page: None })
 }
 
-fn change_of(message: &Message) -> Result<Change, Reject> {
+fn change_of(message: &ClientMessage) -> Result<Change, Rejection> {
     match message.status.as_deref() {
         Some(_) if message.content.is_some() => {
-            Err(Reject::Malformed("content and status can't be changed in one request".into()))
+            Err(Rejection::Malformed("content and status can't be changed in one request".into()))
         }
         Some("public") => Ok(Change::Status(Status::Public)),
         Some("hidden") => Ok(Change::Status(Status::Hidden)),
         Some(other) => {
             let value = other.chars().take(40).collect();
-            Err(Reject::BadParameter { name: "status", value, allowed: "public or hidden" })
+            Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
         }
         None => Ok(Change::Text(Text::of(message.content.as_deref())?)),
     }

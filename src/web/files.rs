@@ -1,21 +1,21 @@
 //! The files of `static/`, in the form that the client takes.
 
-use super::{Site, page::PAGE_POLICY};
+use super::{Router, page::PAGE_POLICY};
 use crate::{
     web::assets::Asset,
-    web::message::{Answer, Asked, tag},
+    web::message::{Request, Response, tag},
 };
 
-impl Site {
-    pub(super) fn asset(&self, asset: &Asset, asked: &Asked) -> Answer {
-        let answer = match asked.takes_gzip() {
-            true => Answer::new(200, asset.content_type, asset.packed)
+impl Router {
+    pub(super) fn asset(&self, asset: &Asset, request: &Request) -> Response {
+        let answer = match request.takes_gzip() {
+            true => Response::new(200, asset.content_type, asset.gzip)
                 .with("Content-Encoding", "gzip")
-                .tagged(&tag(asset.packed), asked),
+                .with_etag(&tag(asset.gzip), request),
             false => {
                 let plain = asset.plain();
                 let etag = tag(&plain);
-                Answer::new(200, asset.content_type, plain).tagged(&etag, asked)
+                Response::new(200, asset.content_type, plain).with_etag(&etag, request)
             }
         };
         let answer = match asset.path.ends_with(".html") {

@@ -8,7 +8,8 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    comment::draft::Message, comment::rejection::Reject, http::query::Query, web::message::Answer,
+    comment::draft::ClientMessage, comment::rejection::Rejection, http::query::Query,
+    web::message::Response,
 };
 
 /// Bytes of a form's hidden nonce, 22 characters of base64url: the time at which it was shown, and random.
@@ -18,7 +19,7 @@ const TIME_BYTES: usize = 6;
 /// Nobody reads a page and writes in less time.
 pub(super) const FILLED_IN_SECONDS_MIN: u64 = 2;
 /// The field that nobody sees, and only a program fills in.
-pub(super) const TRAP: &str = "website";
+pub(super) const HONEYPOT_FIELD: &str = "website";
 
 /// A nonce for a form that is shown now.
 pub(super) fn nonce(now: SystemTime) -> String {
@@ -36,24 +37,24 @@ pub(super) fn nonce(now: SystemTime) -> String {
 pub(super) fn message(
     body: &[u8],
     now: Option<SystemTime>,
-) -> Result<(Message, Result<(), Reject>), Answer> {
-    let bad = |why: String| Answer::error(400, &why);
+) -> Result<(ClientMessage, Result<(), Rejection>), Response> {
+    let bad = |why: String| Response::error(400, &why);
     let text = str::from_utf8(body).map_err(|_| bad("the form is not UTF-8".into()))?;
     let form = Query::parse(text).map_err(bad)?;
     let field = |name| form.get(name).map(str::to_owned);
     let filled = |name| field(name).filter(|text| !text.is_empty());
     let parent = filled("parent").map(|parent| parent.parse()).transpose();
-    let mut message = Message {
+    let mut message = ClientMessage {
         page: field("page"),
         content: field("content"),
         name: field("name"),
         parent: parent.map_err(|_| bad("parent is no comment's id".into()))?,
         key: filled("key"),
         nonce: filled("nonce"),
-        ..Message::default()
+        ..ClientMessage::default()
     };
     let hidden = message.nonce.take();
-    let judged = judge(hidden.as_deref(), filled(TRAP).is_some(), now);
+    let judged = judge(hidden.as_deref(), filled(HONEYPOT_FIELD).is_some(), now);
     if let Some(hidden) = &hidden {
         let written =
             [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
@@ -69,9 +70,9 @@ pub(super) fn message(
 }
 
 /// A nonce that was not made here says nothing about time.
-fn judge(hidden: Option<&str>, is_trapped: bool, now: Option<SystemTime>) -> Result<(), Reject> {
+fn judge(hidden: Option<&str>, is_trapped: bool, now: Option<SystemTime>) -> Result<(), Rejection> {
     if is_trapped {
-        return Err(Reject::Trapped);
+        return Err(Rejection::HoneypotFilled);
     }
     let bytes = hidden.and_then(|hidden| BASE64_URL_SAFE_NO_PAD.decode(hidden).ok());
     let bytes = bytes.filter(|bytes| bytes.len() == NONCE_BYTES);
@@ -80,7 +81,7 @@ fn judge(hidden: Option<&str>, is_trapped: bool, now: Option<SystemTime>) -> Res
     let age = milliseconds(now).checked_sub(shown);
     match age.and_then(|age| (FILLED_IN_SECONDS_MIN * 1_000).checked_sub(age)) {
         None | Some(0) => Ok(()),
-        Some(left) => Err(Reject::TooQuick(left.div_ceil(1_000) as u32)),
+        Some(left) => Err(Rejection::SubmittedTooSoon(left.div_ceil(1_000) as u32)),
     }
 }
 
@@ -103,11 +104,15 @@ mod tests {
         assert_eq!(judge(Some(&hidden), false, None), Ok(()), "nobody looks at the clock");
         assert_eq!(
             (sent(0), sent(1), sent(999)),
-            (Err(Reject::TooQuick(2)), Err(Reject::TooQuick(2)), Err(Reject::TooQuick(2)))
+            (
+                Err(Rejection::SubmittedTooSoon(2)),
+                Err(Rejection::SubmittedTooSoon(2)),
+                Err(Rejection::SubmittedTooSoon(2))
+            )
         );
         assert_eq!(
             (sent(1_000), sent(1_999)),
-            (Err(Reject::TooQuick(1)), Err(Reject::TooQuick(1)))
+            (Err(Rejection::SubmittedTooSoon(1)), Err(Rejection::SubmittedTooSoon(1)))
         );
         assert_eq!((sent(2_000), sent(2_001), sent(86_400_000)), (Ok(()), Ok(()), Ok(())));
     }
@@ -120,7 +125,7 @@ mod tests {
         }
         let later = nonce(now + Duration::from_secs(60));
         assert_eq!(judge(Some(&later), false, Some(now)), Ok(()));
-        assert_eq!(judge(None, true, Some(now)), Err(Reject::Trapped));
+        assert_eq!(judge(None, true, Some(now)), Err(Rejection::HoneypotFilled));
     }
 
     #[test]

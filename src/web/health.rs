@@ -4,10 +4,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Site, to_json};
+use super::{Router, to_json};
 use serde::Serialize;
 
-use crate::web::message::Answer;
+use crate::web::message::Response;
 
 /// `{"status":"ok"}`, and what is to be said beside it.
 #[derive(Serialize)]
@@ -19,42 +19,42 @@ struct Health<'a> {
     warnings: Option<[&'a str; 1]>,
 }
 
-impl Site {
-    pub(super) fn health(&self) -> Answer {
-        let pulse = &self.hub.pulse;
+impl Router {
+    pub(super) fn health(&self) -> Response {
+        let stats = &self.hub.stats;
         let ok = Health { status: "ok", reasons: None, warnings: None };
-        let (status, health) = match pulse.failed.get() {
+        let (status, health) = match stats.failed.get() {
             Some(why) => (503, Health { status: "failing", reasons: Some([why]), ..ok }),
-            None if pulse.full.load(Relaxed) => {
+            None if stats.full.load(Relaxed) => {
                 (200, Health { warnings: Some(["storage was full at the last post"]), ..ok })
             }
             None => (200, ok),
         };
-        Answer::json(status, to_json(&health)).with("Cache-Control", "no-store")
+        Response::json(status, to_json(&health)).with("Cache-Control", "no-store")
     }
 
-    pub(super) fn metrics(&self) -> Answer {
-        let pulse = &self.hub.pulse;
+    pub(super) fn metrics(&self) -> Response {
+        let stats = &self.hub.stats;
         let rows = [
             (
                 "sayso_comments",
                 "gauge",
                 "Comments in the log, deleted ones included.",
-                pulse.comments.load(Relaxed),
+                stats.comments.load(Relaxed),
             ),
-            ("sayso_readers", "gauge", "Open WebSockets.", pulse.readers.load(Relaxed)),
-            ("sayso_seq", "counter", "Highest durable sequence number.", pulse.seq.load(Relaxed)),
+            ("sayso_readers", "gauge", "Open WebSockets.", stats.readers.load(Relaxed)),
+            ("sayso_seq", "counter", "Highest durable sequence number.", stats.seq.load(Relaxed)),
             (
                 "sayso_storage_full",
                 "gauge",
                 "1 if the last post found no room.",
-                pulse.full.load(Relaxed).into(),
+                stats.full.load(Relaxed).into(),
             ),
             (
                 "sayso_storage_failed",
                 "gauge",
                 "1 if storage can't be trusted.",
-                pulse.failed.get().is_some().into(),
+                stats.failed.get().is_some().into(),
             ),
         ];
         let text: String = rows
@@ -63,6 +63,6 @@ impl Site {
                 format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
             })
             .collect();
-        Answer::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
+        Response::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
     }
 }

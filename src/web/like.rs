@@ -4,30 +4,35 @@
 
 use std::sync::Arc;
 
-use super::{Site, Turn, allow, comments::comment_of};
+use super::{Reply, Router, check_method, comments::comment_of};
 use crate::{
-    comment::rejection::Reject,
-    hub::command::{Call, Done, Reply, Request},
-    web::message::{Answer, Asked},
+    comment::rejection::Rejection,
+    hub::command::{Callback, Operation, ReplyTo, Write, Written},
+    web::message::{Request, Response},
 };
 
-impl Site {
-    pub(super) fn like(self: &Arc<Site>, id: &str, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let comment = comment_of(id, asked)?;
-        allow(asked, &["POST"])?;
-        self.check_origin(asked)?;
-        let message = self.json_message(asked)?;
-        let (on, author) = message.heart().map_err(|reject| Answer::reject(&reject, None))?;
-        let (hub, from, nonce) = (self.hub.clone(), asked.counted(), message.nonce);
-        Ok(Turn::Later(Box::new(move |take| {
-            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| {
+impl Router {
+    pub(super) fn like(
+        self: &Arc<Router>,
+        id: &str,
+        request: &Arc<Request>,
+    ) -> Result<Reply, Response> {
+        let target = comment_of(id, request)?;
+        check_method(request, &["POST"])?;
+        self.check_origin(request)?;
+        let message = self.json_message(request)?;
+        let (on, author) = message.heart().map_err(|reject| Response::reject(&reject, None))?;
+        let (hub, from, nonce) = (self.hub.clone(), request.counted(), message.nonce);
+        Ok(Reply::Deferred(Box::new(move |take| {
+            let answer: Callback<Result<Written, Rejection>> = Box::new(move |outcome| {
                 take(Box::new(move || match outcome {
-                    Ok(done) => Answer::json(200, done.line),
-                    Err(reject) => Answer::reject(&reject, nonce.as_deref()),
+                    Ok(done) => Response::json(200, done.line),
+                    Err(reject) => Response::reject(&reject, nonce.as_deref()),
                 }));
             });
-            let reply = Reply::Call(answer);
-            let _ = hub.ask(Request::Like { asked: comment, on, author, from, reply });
+            let reply = ReplyTo::Callback(answer);
+            let _ =
+                hub.write(Write { operation: Operation::Like { target, on, author }, from, reply });
         })))
     }
 }

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use crc32c::crc32c;
 
 use crate::{
-    comment::rejection::Reject, comment::server_message::ServerMessage, http::forwarded::Counted,
-    web::gzip::gzip,
+    comment::rejection::Rejection, comment::server_message::ServerMessage,
+    http::forwarded::ClientKey, web::gzip::gzip,
 };
 
 /// What is shorter fits into one packet as it is.
@@ -16,7 +16,7 @@ pub const GZIP_BYTES_MIN: usize = 1_024;
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     /// In capitals.
     pub method: String,
     /// Without query.
@@ -31,7 +31,7 @@ pub struct Asked {
     pub client: Option<IpAddr>,
 }
 
-impl Asked {
+impl Request {
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
@@ -56,8 +56,8 @@ impl Asked {
     }
 
     /// Whose bucket pays.
-    pub fn counted(&self) -> Counted {
-        Counted::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    pub fn counted(&self) -> ClientKey {
+        ClientKey::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -83,7 +83,7 @@ impl Asked {
 
 /// What goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// RFC 9110 §15.
     pub status: u16,
     /// Without length and connection, which are the server's.
@@ -92,10 +92,10 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// An answer with a body of this type.
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        Response {
             status,
             headers: vec![("Content-Type", content_type.to_owned())],
             body: body.into(),
@@ -103,24 +103,24 @@ impl Answer {
     }
 
     /// JSON, not to be kept without asking again.
-    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-        Answer::new(status, "application/json", body).with("Cache-Control", "no-cache")
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::new(status, "application/json", body).with("Cache-Control", "no-cache")
     }
 
     /// `{"error":"…"}`
-    pub fn error(status: u16, sentence: &str) -> Answer {
+    pub fn error(status: u16, sentence: &str) -> Response {
         let message = ServerMessage::Error { error: sentence, retry_after: None, nonce: None };
-        Answer::json(status, message.to_json()).with("Cache-Control", "no-store")
+        Response::json(status, message.to_json()).with("Cache-Control", "no-store")
     }
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.
-    pub fn reject(reject: &Reject, nonce: Option<&str>) -> Answer {
-        let answer = Answer::json(reject.status(), reject.to_json(nonce));
+    pub fn reject(reject: &Rejection, nonce: Option<&str>) -> Response {
+        let answer = Response::json(reject.status(), reject.to_json(nonce));
         answer.with("Cache-Control", "no-store").retrying(reject)
     }
 
     /// Says `Retry-After` where waiting helps.
-    pub fn retrying(self, reject: &Reject) -> Answer {
+    pub fn retrying(self, reject: &Rejection) -> Response {
         match reject.retry_after() {
             Some(seconds) => self.with("Retry-After", seconds.to_string()),
             None => self,
@@ -128,24 +128,24 @@ impl Answer {
     }
 
     /// Sets a header, in place of one of the same name.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
         self.headers.retain(|(n, _)| *n != name);
         self.headers.push((name, value.into()));
         self
     }
 
     /// The answer, or 304 if the client has it already.
-    pub fn tagged(self, etag: &str, asked: &Asked) -> Answer {
+    pub fn with_etag(self, etag: &str, request: &Request) -> Response {
         let mut answer = self.with("ETag", etag);
-        if asked.has(etag) {
+        if request.has(etag) {
             (answer.status, answer.body) = (304, Vec::new());
         }
         answer
     }
 
     /// The same answer as gzip, for a client that takes it, where that is shorter by more than it costs.
-    pub fn compressed(self, asked: &Asked) -> Answer {
-        if self.body.len() < GZIP_BYTES_MIN || !asked.takes_gzip() {
+    pub fn compressed(self, request: &Request) -> Response {
+        if self.body.len() < GZIP_BYTES_MIN || !request.takes_gzip() {
             return self;
         }
         let mut answer = self.with("Content-Encoding", "gzip");
@@ -168,10 +168,10 @@ pub fn weak_tag(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn asked(headers: &[(&str, &str)]) -> Asked {
+    fn request(headers: &[(&str, &str)]) -> Request {
         let headers =
             headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Asked {
+        Request {
             method: "GET".into(),
             path: "/".into(),
             query: String::new(),
@@ -190,8 +190,8 @@ mod tests {
             ("*", true),
             ("\"b\"", false),
         ] {
-            let answer =
-                Answer::json(200, "x").tagged("W/\"a\"", &asked(&[("if-none-match", given)]));
+            let answer = Response::json(200, "x")
+                .with_etag("W/\"a\"", &request(&[("if-none-match", given)]));
             assert_eq!((answer.status == 304, answer.body.is_empty()), (same, same), "{given}");
         }
     }
@@ -212,17 +212,17 @@ mod tests {
             ("br", false),
             ("", false),
         ] {
-            assert_eq!(asked(&[("accept-encoding", given)]).takes_gzip(), takes, "{given}");
+            assert_eq!(request(&[("accept-encoding", given)]).takes_gzip(), takes, "{given}");
         }
-        assert!(asked(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
-        assert!(!asked(&[]).takes_gzip());
+        assert!(request(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
+        assert!(!request(&[]).takes_gzip());
     }
 
     #[test]
     fn what_is_long_is_compressed_for_those_who_take_it() {
         let answer = |length: usize, takes| {
-            let asked = asked(&[("accept-encoding", takes)]);
-            Answer::json(200, vec![b'a'; length]).compressed(&asked)
+            let request = request(&[("accept-encoding", takes)]);
+            Response::json(200, vec![b'a'; length]).compressed(&request)
         };
         let min = GZIP_BYTES_MIN;
         assert_eq!(answer(min - 1, "gzip").body.len(), min - 1);
@@ -234,10 +234,10 @@ mod tests {
 
     #[test]
     fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
-        let asked = asked(&[
+        let request = request(&[
             ("authorization", "bearer  abc"),
             ("content-type", "Application/JSON; charset=utf-8"),
         ]);
-        assert_eq!((asked.bearer(), &*asked.content_type()), (Some("abc"), "application/json"));
+        assert_eq!((request.bearer(), &*request.content_type()), (Some("abc"), "application/json"));
     }
 }

@@ -1,6 +1,7 @@
 //! What each path does: from a request to an answer, or to a question for the hub and what to answer when it is done.
 //!
-//! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Turn::Later`] and goes on.
+//! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Reply::Deferred`] and goes on.
+#![doc = include_str!("README.md")]
 
 pub mod assets;
 pub mod backend;
@@ -24,21 +25,23 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use page::{Kept, see_page};
+use page::{CachedPage, redirect_to_page};
 
 use crate::{
-    cli::config::Config,
-    comment::draft::{Message, check_page},
+    comment::draft::{ClientMessage, check_page},
     comment::proof_of_work,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     comment::server_message::Counts,
     http::origin::{self, Origins},
     http::query::{Query, distinct},
-    hub::command::{Call, Done, Hub, Part, Read, Reply, Request, What},
+    hub::command::{
+        Callback, HubHandle, Operation, Query as HubQuery, Range, ReadHistory, ReplyTo, Write,
+        WriteKind, Written,
+    },
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     store::history::History,
     util::logger,
-    web::message::{Answer, Asked, weak_tag},
+    web::message::{Request, Response, weak_tag},
 };
 
 /// Where `sayso compact` asks a running server, on its private socket only.
@@ -49,20 +52,37 @@ const PAGE_COMMENTS: usize = 50;
 const PREFLIGHT_SECONDS: &str = "600";
 
 /// The hub, as routes ask it.
-type HubOfSockets = Hub<Arc<TcpStream>>;
+type HubOfSockets = HubHandle<Arc<TcpStream>>;
 /// What to do when the hub is done; in a thread that may read files.
-pub type Finish = Box<dyn FnOnce() -> Answer + Send>;
+pub type Finish = Box<dyn FnOnce() -> Response + Send>;
 
 /// How a request is served.
-pub enum Turn {
+pub enum Reply {
     /// With this answer.
-    Now(Answer),
+    Ready(Response),
     /// By giving this somebody who takes what is to be done once the hub is.
-    Later(Call<Call<Finish>>),
+    Deferred(Callback<Callback<Finish>>),
+}
+
+/// What of the configuration the routes need.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Sites that may embed the comments, as [`origin::normalize`] writes them.
+    pub allow_origin: Vec<String>,
+    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    pub base_path: String,
+    /// The heading of the served page.
+    pub title: String,
+    /// The moderator's token.
+    pub token: Option<String>,
+    /// Bits of the proof of work that a comment needs.
+    pub challenge: Option<u8>,
+    /// Whether there is a limit to how fast somebody may post.
+    pub is_limited: bool,
 }
 
 /// Everything that the routes need.
-pub struct Site {
+pub struct Router {
     hub: HubOfSockets,
     origins: Origins,
     base: String,
@@ -72,51 +92,51 @@ pub struct Site {
     /// There is a limit to how fast somebody may post.
     is_limited: bool,
     /// By page; few enough to look through.
-    rendered: Mutex<Vec<(String, Arc<Kept>)>>,
+    rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
 }
 
-impl Site {
-    /// The routes of one server; `token` is the moderator's.
-    pub fn new(config: &Config, hub: HubOfSockets, token: Option<String>) -> Site {
-        Site {
+impl Router {
+    /// The routes of one server.
+    pub fn new(options: Options, hub: HubOfSockets) -> Router {
+        Router {
             hub,
-            origins: Origins::new(config.allow_origin.clone()),
-            base: config.base_path.clone(),
-            title: config.title.clone(),
-            token,
-            challenge: config.challenge,
-            is_limited: config.rate.is_some(),
+            origins: Origins::new(options.allow_origin),
+            base: options.base_path,
+            title: options.title,
+            token: options.token,
+            challenge: options.challenge,
+            is_limited: options.is_limited,
             rendered: Mutex::default(),
         }
     }
 
     /// Serves one request.
-    pub fn serve(self: &Arc<Site>, asked: Asked) -> Turn {
-        let asked = Arc::new(asked);
-        match self.route(&asked) {
-            Ok(Turn::Now(answer)) => Turn::Now(self.dress(answer, &asked)),
-            Ok(Turn::Later(start)) => {
-                let site = self.clone();
-                Turn::Later(Box::new(move |take| {
+    pub fn serve(self: &Arc<Router>, request: Request) -> Reply {
+        let request = Arc::new(request);
+        match self.route(&request) {
+            Ok(Reply::Ready(answer)) => Reply::Ready(self.add_common_headers(answer, &request)),
+            Ok(Reply::Deferred(start)) => {
+                let router = self.clone();
+                Reply::Deferred(Box::new(move |take| {
                     start(Box::new(move |finish| {
-                        take(Box::new(move || site.dress(finish(), &asked)))
+                        take(Box::new(move || router.add_common_headers(finish(), &request)))
                     }));
                 }))
             }
-            Err(answer) => Turn::Now(self.dress(answer, &asked)),
+            Err(answer) => Reply::Ready(self.add_common_headers(answer, &request)),
         }
     }
 
     /// The headers that every answer has.
-    fn dress(&self, answer: Answer, asked: &Asked) -> Answer {
-        let host = asked.header("host").unwrap_or_default();
+    fn add_common_headers(&self, answer: Response, request: &Request) -> Response {
+        let host = request.header("host").unwrap_or_default();
         let answer = answer
             .with("X-Content-Type-Options", "nosniff")
             .with("Referrer-Policy", "same-origin")
             .with("Vary", "Origin, Accept-Encoding");
         let is_public =
             answer.headers.iter().any(|(name, _)| *name == "Access-Control-Allow-Origin");
-        match self.origins.cross(asked.header("origin"), host) {
+        match self.origins.cors_origin(request.header("origin"), host) {
             Some(origin) if !is_public => answer
                 .with("Access-Control-Allow-Origin", origin)
                 .with("Access-Control-Expose-Headers", "ETag, Retry-After"),
@@ -124,214 +144,225 @@ impl Site {
         }
     }
 
-    fn route(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        if asked.path == COMPACT_PATH && asked.client.is_none() {
-            allow(asked, &["POST"])?;
+    fn route(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        if request.path == COMPACT_PATH && request.client.is_none() {
+            check_method(request, &["POST"])?;
             return Ok(self.compact());
         }
-        let Some(path) = asked.path.strip_prefix(&*self.base) else { return Err(not_found(asked)) };
+        let Some(path) = request.path.strip_prefix(&*self.base) else {
+            return Err(not_found(request));
+        };
         if path.is_empty() {
             let here = format!("{}/", self.base);
-            return Err(Answer::new(308, "text/plain", "").with("Location", here));
+            return Err(Response::new(308, "text/plain", "").with("Location", here));
         }
         let file = if path == "/demo" { assets::DEMO } else { path };
         if let Some(asset) = assets::find(file) {
-            allow(asked, &["GET", "HEAD"])?;
-            return Ok(Turn::Now(self.asset(&asset, asked)));
+            check_method(request, &["GET", "HEAD"])?;
+            return Ok(Reply::Ready(self.asset(&asset, request)));
         }
         let comment_id = path.strip_prefix("/api/comments/");
-        if path.starts_with("/api/") && asked.method == "OPTIONS" {
-            return Ok(Turn::Now(self.preflight(asked)));
+        if path.starts_with("/api/") && request.method == "OPTIONS" {
+            return Ok(Reply::Ready(self.preflight(request)));
         }
         match path {
             "/" => {
-                allow(asked, &["GET", "HEAD"])?;
-                self.page(asked)
+                check_method(request, &["GET", "HEAD"])?;
+                self.page(request)
             }
-            "/api/comments" if asked.method == "POST" => self.post(asked),
+            "/api/comments" if request.method == "POST" => self.post(request),
             "/api/comments" => {
-                allow(asked, &["GET", "HEAD", "POST"])?;
-                self.comments(asked)
+                check_method(request, &["GET", "HEAD", "POST"])?;
+                self.comments(request)
             }
             "/api/counts" => {
-                allow(asked, &["GET", "HEAD"])?;
-                self.counts(asked)
+                check_method(request, &["GET", "HEAD"])?;
+                self.counts(request)
             }
             "/healthz" | "/metrics" => {
-                allow(asked, &["GET", "HEAD"])?;
+                check_method(request, &["GET", "HEAD"])?;
                 let is_health = path == "/healthz";
-                Ok(Turn::Now(if is_health { self.health() } else { self.metrics() }))
+                Ok(Reply::Ready(if is_health { self.health() } else { self.metrics() }))
             }
-            "/ws/comments/" | "/ws/comments" => Err(Answer::error(
+            "/ws/comments/" | "/ws/comments" => Err(Response::error(
                 400,
                 "this is the address of a WebSocket; connect to it with one",
             )),
             _ => match comment_id {
                 Some(id) => match id.strip_suffix("/like") {
-                    Some(id) => self.like(id, asked),
-                    None => self.change(id, asked),
+                    Some(id) => self.like(id, request),
+                    None => self.change(id, request),
                 },
-                None => Err(not_found(asked)),
+                None => Err(not_found(request)),
             },
         }
     }
 
-    fn preflight(&self, asked: &Asked) -> Answer {
-        let origin = asked.header("origin");
-        if !self.origins.admits(origin, asked.header("host").unwrap_or_default()) {
-            return Answer::error(403, &origin::refusal(origin.unwrap_or_default()));
+    fn preflight(&self, request: &Request) -> Response {
+        let origin = request.header("origin");
+        if !self.origins.allows(origin, request.header("host").unwrap_or_default()) {
+            return Response::error(403, &origin::refusal(origin.unwrap_or_default()));
         }
-        Answer { status: 204, headers: Vec::new(), body: Vec::new() }
+        Response { status: 204, headers: Vec::new(), body: Vec::new() }
             .with("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
             .with("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match")
             .with("Access-Control-Max-Age", PREFLIGHT_SECONDS)
     }
 
-    fn compact(&self) -> Turn {
+    fn compact(&self) -> Reply {
         let hub = self.hub.clone();
-        Turn::Later(Box::new(move |take| {
+        Reply::Deferred(Box::new(move |take| {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
                 take(Box::new(move || match outcome {
-                    Ok((before, now)) => Answer::json(200, to_json(&Compacted { before, now })),
-                    Err(why) => Answer::error(503, &why),
+                    Ok((before, now)) => Response::json(200, to_json(&Compacted { before, now })),
+                    Err(why) => Response::error(503, &why),
                 }));
             });
-            let _ = hub.ask(Request::Compact(answer));
+            let _ = hub.query(HubQuery::Compact(answer));
         }))
     }
 
-    fn comments(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let query = query(asked)?;
+    fn comments(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        let query = query(request)?;
         let page = page_of(&query)?;
         let limit = number(&query, "limit", "a number from 1 to 200", 1, HISTORY_LINES_MAX as u64)?;
         let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
         let since = number(&query, "since", "a sequence number", 0, u64::MAX)?;
         let part = match (before, since) {
             (Some(_), Some(_)) => {
-                return Err(Answer::error(400, "before and since can't be asked for together"));
+                return Err(Response::error(400, "before and since can't be asked for together"));
             }
-            (_, Some(since)) => Part::Since(since),
-            (before, None) => Part::Before(before),
+            (_, Some(since)) => Range::Since(since),
+            (before, None) => Range::Before(before),
         };
-        let moderator = self.is_moderator(asked);
+        let moderator = self.is_moderator(request);
         let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
-        let (asked, challenge) = (asked.clone(), self.challenge);
+        let (request, challenge) = (request.clone(), self.challenge);
         Ok(self.read(page, part, limit, moderator, move |history| {
             let body = match history_json(&history, challenge) {
                 Ok(body) => body,
                 Err(error) => return unreadable(&error),
             };
             let etag = weak_tag(&body);
-            Answer::json(200, body).tagged(&etag, &asked).compressed(&asked)
+            Response::json(200, body).with_etag(&etag, &request).compressed(&request)
         }))
     }
 
-    fn counts(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let query = query(asked)?;
+    fn counts(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        let query = query(request)?;
         let pages: Vec<String> = query.all("page").map(str::to_owned).collect();
         if pages.is_empty() || pages.len() > COUNTED_PAGES_MAX {
             let sentence = format!(
                 "page is given {} times, 1 to {COUNTED_PAGES_MAX} are allowed",
                 pages.len()
             );
-            return Err(Answer::error(400, &sentence));
+            return Err(Response::error(400, &sentence));
         }
         pages
             .iter()
             .try_for_each(|page| check_page(page))
-            .map_err(|reject| Answer::reject(&reject, None))?;
+            .map_err(|reject| Response::reject(&reject, None))?;
         let pages = distinct(pages);
-        let (hub, asked) = (self.hub.clone(), asked.clone());
-        Ok(Turn::Later(Box::new(move |take| {
+        let (hub, request) = (self.hub.clone(), request.clone());
+        Ok(Reply::Deferred(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {
                 take(Box::new(move || {
                     let body = to_json(&Counts(&counts));
                     let etag = weak_tag(&body);
-                    Answer::json(200, body).tagged(&etag, &asked)
+                    Response::json(200, body).with_etag(&etag, &request)
                 }));
             };
             // An ended hub drops the request, which answers it.
-            let _ = hub.ask(Request::Count(pages, Box::new(answer)));
+            let _ = hub.query(HubQuery::Count(pages, Box::new(answer)));
         })))
     }
 
-    fn post(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        self.check_origin(asked)?;
-        let is_form = asked.content_type() == "application/x-www-form-urlencoded";
+    fn post(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        self.check_origin(request)?;
+        let is_form = request.content_type() == "application/x-www-form-urlencoded";
         let (message, judged) = match is_form {
-            true => form::message(&asked.body, self.is_limited.then(SystemTime::now))?,
-            false => (self.json_message(asked)?, Ok(())),
+            true => form::message(&request.body, self.is_limited.then(SystemTime::now))?,
+            false => (self.json_message(request)?, Ok(())),
         };
         let judged = judged.and_then(|()| proof_of_work::check(self.challenge, &message));
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let (site, from) = (self.clone(), asked.counted());
+        let (router, from) = (self.clone(), request.counted());
         let draft = judged.and_then(|()| message.draft(&page));
-        Ok(Turn::Later(Box::new(move |take| {
-            let hub = site.hub.clone();
-            let answer: Call<Result<Done, Reject>> = Box::new(move |outcome| match outcome {
-                Err(reject) if is_form => site.form_again(page, message, reject, take),
-                outcome => take(Box::new(move || match outcome {
-                    Ok(_) if is_form => see_page(&site.base, &page),
-                    Ok(done) => Answer::json(status_of(done.what), done.line),
-                    Err(reject) => Answer::reject(&reject, nonce.as_deref()),
-                })),
-            });
+        Ok(Reply::Deferred(Box::new(move |take| {
+            let hub = router.hub.clone();
+            let answer: Callback<Result<Written, Rejection>> =
+                Box::new(move |outcome| match outcome {
+                    Err(reject) if is_form => router.redisplay_form(page, message, reject, take),
+                    outcome => take(Box::new(move || match outcome {
+                        Ok(_) if is_form => redirect_to_page(&router.base, &page),
+                        Ok(done) => Response::json(status_of(done.what), done.line),
+                        Err(reject) => Response::reject(&reject, nonce.as_deref()),
+                    })),
+                });
             match draft {
-                Ok(draft) => {
-                    drop(hub.ask(Request::Post { draft, from, reply: Reply::Call(answer) }))
-                }
+                Ok(draft) => drop(hub.write(Write {
+                    operation: Operation::Post(draft),
+                    from,
+                    reply: ReplyTo::Callback(answer),
+                })),
                 Err(reject) => answer(Err(reject)),
             }
         })))
     }
 
     fn read(
-        self: &Arc<Site>,
+        self: &Arc<Router>,
         page: String,
-        part: Part,
+        part: Range,
         limit: usize,
         moderator: bool,
-        then: impl FnOnce(History) -> Answer + Send + 'static,
-    ) -> Turn {
+        then: impl FnOnce(History) -> Response + Send + 'static,
+    ) -> Reply {
         let hub = self.hub.clone();
-        Turn::Later(Box::new(move |take| {
+        Reply::Deferred(Box::new(move |take| {
             let answer = Box::new(move |history| take(Box::new(move || then(history))));
-            let _ = hub.ask(Request::Read(Read { page, part, limit, moderator, answer }));
+            let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
+                page,
+                part,
+                limit,
+                moderator,
+                answer,
+            }));
         }))
     }
 
-    fn json_message(&self, asked: &Asked) -> Result<Message, Answer> {
-        let content_type = asked.content_type();
+    fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
+        let content_type = request.content_type();
         if content_type != "application/json" {
             let sentence = format!(
                 "content type {content_type:?} is not understood here; send application/json"
             );
-            return Err(Answer::error(415, &sentence));
+            return Err(Response::error(415, &sentence));
         }
-        let mut message =
-            Message::parse(&asked.body).map_err(|reject| Answer::reject(&reject, None))?;
-        if message.key.is_none() && !self.is_moderator(asked) {
-            message.key = asked.bearer().map(str::to_owned);
+        let mut message = ClientMessage::parse(&request.body)
+            .map_err(|reject| Response::reject(&reject, None))?;
+        if message.key.is_none() && !self.is_moderator(request) {
+            message.key = request.bearer().map(str::to_owned);
         }
         Ok(message)
     }
 
-    fn check_origin(&self, asked: &Asked) -> Result<(), Answer> {
-        let origin = asked.header("origin");
-        if self.origins.admits(origin, asked.header("host").unwrap_or_default()) {
+    fn check_origin(&self, request: &Request) -> Result<(), Response> {
+        let origin = request.header("origin");
+        if self.origins.allows(origin, request.header("host").unwrap_or_default()) {
             return Ok(());
         }
         let sentence = origin::refusal(origin.unwrap_or_default());
-        if logger::is_time() {
+        if logger::allow_client_warning() {
             log::warn!("a request was refused: {sentence}");
         }
-        Err(Answer::error(403, &sentence))
+        Err(Response::error(403, &sentence))
     }
 
     /// Whether the moderator's token was shown. Digests are compared, so that the time taken tells nothing about the token.
-    fn is_moderator(&self, asked: &Asked) -> bool {
-        match (&self.token, asked.bearer()) {
+    fn is_moderator(&self, request: &Request) -> bool {
+        match (&self.token, request.bearer()) {
             (Some(token), Some(shown)) => {
                 Sha256::digest(token.as_bytes()) == Sha256::digest(shown.as_bytes())
             }
@@ -340,11 +371,11 @@ impl Site {
     }
 }
 
-fn status_of(what: What) -> u16 {
+fn status_of(what: WriteKind) -> u16 {
     match what {
-        What::Posted => 201,
-        What::Held => 202,
-        What::Known | What::Changed => 200,
+        WriteKind::Posted => 201,
+        WriteKind::Held => 202,
+        WriteKind::Known | WriteKind::Changed => 200,
     }
 }
 
@@ -394,32 +425,32 @@ fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>>
     Ok(out)
 }
 
-fn unreadable(error: &io::Error) -> Answer {
+fn unreadable(error: &io::Error) -> Response {
     log::error!("reading comments: {error}");
-    Answer::error(503, "comments can't be read now, try again").with("Retry-After", "5")
+    Response::error(503, "comments can't be read now, try again").with("Retry-After", "5")
 }
 
-fn not_found(asked: &Asked) -> Answer {
-    let path: String = asked.path.chars().take(80).collect();
-    Answer::error(404, &format!("there is nothing at {path}"))
+fn not_found(request: &Request) -> Response {
+    let path: String = request.path.chars().take(80).collect();
+    Response::error(404, &format!("there is nothing at {path}"))
 }
 
-fn allow(asked: &Asked, methods: &[&str]) -> Result<(), Answer> {
-    if methods.contains(&asked.method.as_str()) {
+fn check_method(request: &Request, methods: &[&str]) -> Result<(), Response> {
+    if methods.contains(&request.method.as_str()) {
         return Ok(());
     }
     let list = methods.join(", ");
-    let method: String = asked.method.chars().take(20).collect();
-    Err(Answer::error(405, &format!("{method} does nothing here, {list} do")).with("Allow", list))
+    let method: String = request.method.chars().take(20).collect();
+    Err(Response::error(405, &format!("{method} does nothing here, {list} do")).with("Allow", list))
 }
 
-fn query(asked: &Asked) -> Result<Query, Answer> {
-    Query::parse(&asked.query).map_err(|why| Answer::error(400, &why))
+fn query(request: &Request) -> Result<Query, Response> {
+    Query::parse(&request.query).map_err(|why| Response::error(400, &why))
 }
 
-fn page_of(query: &Query) -> Result<String, Answer> {
+fn page_of(query: &Query) -> Result<String, Response> {
     let page = query.get("page").unwrap_or("/");
-    check_page(page).map_err(|reject| Answer::reject(&reject, None))?;
+    check_page(page).map_err(|reject| Response::reject(&reject, None))?;
     Ok(page.to_owned())
 }
 
@@ -429,13 +460,13 @@ fn number(
     allowed: &'static str,
     least: u64,
     most: u64,
-) -> Result<Option<u64>, Answer> {
+) -> Result<Option<u64>, Response> {
     let Some(text) = query.get(name) else { return Ok(None) };
     match text.parse::<u64>() {
         Ok(n) if (least..=most).contains(&n) => Ok(Some(n)),
         _ => {
             let value = text.chars().take(40).collect();
-            Err(Answer::reject(&Reject::BadParameter { name, value, allowed }, None))
+            Err(Response::reject(&Rejection::BadParameter { name, value, allowed }, None))
         }
     }
 }

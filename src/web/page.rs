@@ -10,18 +10,18 @@ use std::{
 
 use crc32c::{crc32c, crc32c_append};
 
-use super::{Finish, PAGE_COMMENTS, Site, Turn, form, number, page_of, query, unreadable};
+use super::{Finish, PAGE_COMMENTS, Reply, Router, form, number, page_of, query, unreadable};
 use crate::{
     comment::Comment,
-    comment::draft::{Message, check_page},
-    comment::rejection::Reject,
+    comment::draft::{ClientMessage, check_page},
+    comment::rejection::Rejection,
     http::query::encode,
-    hub::command::{Call, Part, Read, Request},
+    hub::command::{Callback, Command, Query as HubQuery, Range, ReadHistory},
     store::history::History,
     web::assets,
     web::gzip::Gap,
     web::html::{Rendered, View, render},
-    web::message::{Answer, Asked},
+    web::message::{Request, Response},
 };
 
 /// Bytes of a rendered page: with its headers below the 1 MiB that the relay passes on.
@@ -33,7 +33,7 @@ pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; sty
      form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 /// A page that was rendered, without its form's nonce.
-pub(super) struct Kept {
+pub(super) struct CachedPage {
     rendering: Arc<Rendering>,
     seq: u64,
     likes: Vec<(u64, u64)>,
@@ -50,30 +50,30 @@ struct Rendering {
     etag: String,
 }
 
-impl Site {
-    pub(super) fn page(self: &Arc<Site>, asked: &Arc<Asked>) -> Result<Turn, Answer> {
-        let query = query(asked)?;
+impl Router {
+    pub(super) fn page(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        let query = query(request)?;
         if query.get("view") == Some("wall") {
             let wall = assets::find(assets::WALL).expect("the wall is embedded");
-            return Ok(Turn::Now(self.asset(&wall, asked)));
+            return Ok(Reply::Ready(self.asset(&wall, request)));
         }
         let page = page_of(&query)?;
         let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
-        let checked = self.hub.pulse.seq.load(Relaxed);
+        let checked = self.hub.stats.seq.load(Relaxed);
         let kept = before.is_none().then(|| self.kept(&page)).flatten();
         if let Some(kept) = kept.filter(|kept| kept.checked == checked) {
-            return Ok(Turn::Now(kept.answer(asked)));
+            return Ok(Reply::Ready(kept.answer(request)));
         }
-        let (site, asked) = (self.clone(), asked.clone());
-        Ok(self.read(page.clone(), Part::Before(before), PAGE_COMMENTS, false, move |history| {
-            match site.keep(&page, &history, checked, before.is_none()) {
-                Ok(kept) => kept.answer(&asked),
+        let (router, request) = (self.clone(), request.clone());
+        Ok(self.read(page.clone(), Range::Before(before), PAGE_COMMENTS, false, move |history| {
+            match router.keep(&page, &history, checked, before.is_none()) {
+                Ok(kept) => kept.answer(&request),
                 Err(error) => unreadable(&error),
             }
         }))
     }
 
-    fn kept(&self, page: &str) -> Option<Arc<Kept>> {
+    fn kept(&self, page: &str) -> Option<Arc<CachedPage>> {
         let all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().find(|(name, _)| name == page).map(|(_, kept)| kept.clone())
     }
@@ -85,7 +85,7 @@ impl Site {
         history: &History,
         checked: u64,
         is_newest: bool,
-    ) -> io::Result<Arc<Kept>> {
+    ) -> io::Result<Arc<CachedPage>> {
         let old = self
             .kept(page)
             .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
@@ -98,8 +98,12 @@ impl Site {
                 Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
             }
         };
-        let kept =
-            Arc::new(Kept { rendering, seq: history.seq, likes: history.likes.clone(), checked });
+        let kept = Arc::new(CachedPage {
+            rendering,
+            seq: history.seq,
+            likes: history.likes.clone(),
+            checked,
+        });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
             match all.iter_mut().find(|(name, _)| name == page) {
@@ -119,7 +123,7 @@ impl Site {
         &self,
         page: &str,
         history: &History,
-        refused: Option<(&Message, &str)>,
+        refused: Option<(&ClientMessage, &str)>,
     ) -> io::Result<Rendered> {
         let mut comments = Vec::new();
         history.read(|_, line| comments.extend(Comment::parse(line)))?;
@@ -152,12 +156,12 @@ impl Site {
 
     /// The page with what was typed and why it was refused. The hub itself may run this, so it asks without waiting; where its inbox
     /// is full, dropping the request answers it.
-    pub(super) fn form_again(
-        self: Arc<Site>,
+    pub(super) fn redisplay_form(
+        self: Arc<Router>,
         page: String,
-        message: Message,
-        reject: Reject,
-        take: Call<Finish>,
+        message: ClientMessage,
+        reject: Rejection,
+        take: Callback<Finish>,
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
         let (hub, asked_page) = (self.hub.clone(), page.clone());
@@ -172,18 +176,18 @@ impl Site {
                 }
             }));
         });
-        let (part, limit, moderator) = (Part::Before(None), PAGE_COMMENTS, false);
-        let read = Read { page: asked_page, part, limit, moderator, answer };
-        let _ = hub.requests.try_send(Request::Read(read));
+        let (part, limit, moderator) = (Range::Before(None), PAGE_COMMENTS, false);
+        let read = ReadHistory { page: asked_page, part, limit, moderator, answer };
+        let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
     }
 }
 
-impl Kept {
-    fn answer(&self, asked: &Asked) -> Answer {
+impl CachedPage {
+    fn answer(&self, request: &Request) -> Response {
         let Rendering { plain, gzip, etag } = &*self.rendering;
-        let answer = if asked.has(etag) {
-            Answer::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
-        } else if asked.takes_gzip() {
+        let answer = if request.has(etag) {
+            Response::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
+        } else if request.takes_gzip() {
             let gzip = gzip.get_or_init(|| Gap::new(plain.head.as_bytes(), plain.tail.as_bytes()));
             page_of_bytes(200, gzip.filled(form::nonce(SystemTime::now()).as_bytes()))
                 .with("Content-Encoding", "gzip")
@@ -194,19 +198,19 @@ impl Kept {
     }
 }
 
-fn page_answer(status: u16, page: &Rendered) -> Answer {
+fn page_answer(status: u16, page: &Rendered) -> Response {
     let nonce = form::nonce(SystemTime::now());
     page_of_bytes(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
 }
 
-fn page_of_bytes(status: u16, body: Vec<u8>) -> Answer {
-    Answer::new(status, "text/html; charset=utf-8", body)
+fn page_of_bytes(status: u16, body: Vec<u8>) -> Response {
+    Response::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", PAGE_POLICY)
 }
 
-pub(super) fn see_page(base: &str, page: &str) -> Answer {
-    Answer::new(303, "text/plain", "")
+pub(super) fn redirect_to_page(base: &str, page: &str) -> Response {
+    Response::new(303, "text/plain", "")
         .with("Location", format!("{base}/?page={}", encode(page)))
         .with("Cache-Control", "no-store")
 }
@@ -216,8 +220,8 @@ mod tests {
     use super::*;
     use crate::web::gzip::gunzip;
 
-    fn asked(name: &str, value: &str) -> Asked {
-        Asked {
+    fn request(name: &str, value: &str) -> Request {
+        Request {
             method: "GET".into(),
             path: "/".into(),
             query: String::new(),
@@ -233,26 +237,27 @@ mod tests {
         let whole = plain.head.len() + 22 + plain.tail.len();
         let rendering = Rendering { plain, gzip: OnceLock::new(), etag: "W/\"a\"".into() };
         let rendering = Arc::new(rendering);
-        let kept = Kept { rendering, seq: 1, likes: Vec::new(), checked: 1 };
+        let kept = CachedPage { rendering, seq: 1, likes: Vec::new(), checked: 1 };
         let encoding =
-            |answer: &Answer| answer.headers.iter().any(|(name, _)| *name == "Content-Encoding");
+            |answer: &Response| answer.headers.iter().any(|(name, _)| *name == "Content-Encoding");
         let without_nonce = |bytes: &[u8]| {
             let head = kept.rendering.plain.head.len();
             [&bytes[..head], &bytes[head + 22..]].concat()
         };
-        let plain = kept.answer(&asked("accept-encoding", "br"));
+        let plain = kept.answer(&request("accept-encoding", "br"));
         assert_eq!((plain.body.len(), encoding(&plain)), (whole, false));
         for _ in 0..2 {
-            let packed = kept.answer(&asked("accept-encoding", "gzip"));
+            let packed = kept.answer(&request("accept-encoding", "gzip"));
             assert!(encoding(&packed) && packed.body.len() < 1_000, "{}", packed.body.len());
             let body = gunzip(&packed.body).unwrap();
             assert!(body != plain.body, "each form has a nonce of its own");
             assert!(without_nonce(&body) == without_nonce(&plain.body));
-            let etag =
-                |answer: &Answer| answer.headers.iter().find(|(name, _)| *name == "ETag").cloned();
+            let etag = |answer: &Response| {
+                answer.headers.iter().find(|(name, _)| *name == "ETag").cloned()
+            };
             assert_eq!(etag(&packed), etag(&plain));
         }
-        let known = kept.answer(&asked("if-none-match", "W/\"a\""));
+        let known = kept.answer(&request("if-none-match", "W/\"a\""));
         assert_eq!((known.status, known.body.len(), encoding(&known)), (304, 0, false));
     }
 }

@@ -1,29 +1,31 @@
-//! The beginning of a WebSocket: is it one (RFC 6455 §4.2), and what does its address ask for.
-//!
-//! Pure.
+//! The handshake of a WebSocket (RFC 6455 §4.2), and what its address asks for. Pure.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
 use crate::{
     comment::draft::check_page,
-    comment::rejection::Reject,
+    comment::rejection::Rejection,
     fanout::Tier,
     http::query::{Query, distinct},
-    http::request::{Head, Refusal},
-    hub::command::{Follow, From},
+    http::request::{HttpError, RequestHead},
+    hub::command::{StartAt, Subscription},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
 };
 
-/// RFC 6455 §4.2.1 and §4.2.2, item 5.4. The visit has seen that it is GET and HTTP/1.1.
-pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
+/// The subprotocol of clients that want more than lines.
+const SUBPROTOCOL: &str = "sayso.1";
+
+/// The value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.1 and §4.2.2, item 5.4). The caller has checked that the request is a GET
+/// of HTTP/1.1.
+pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
     if head.get("sec-websocket-version") != Some("13") {
-        return Err(Refusal::new(426, "only WebSocket version 13 is spoken here"));
+        return Err(HttpError::new(426, "only WebSocket version 13 is spoken here"));
     }
     let key = head.get("sec-websocket-key").unwrap_or_default();
     let bytes = BASE64_STANDARD.decode(key).unwrap_or_default();
     if bytes.len() != 16 {
-        return Err(Refusal::new(
+        return Err(HttpError::new(
             400,
             format!("the Sec-WebSocket-Key is {} bytes of base64, must be 16", bytes.len()),
         ));
@@ -35,21 +37,38 @@ pub(super) fn accept_key(head: &Head) -> Result<String, Refusal> {
     Ok(BASE64_STANDARD.encode(digest))
 }
 
-/// What the address asks for.
-pub(super) fn follow(query: &str, tier: Tier) -> Result<Follow, Refusal> {
-    let bad = |reject: Reject| Refusal::new(reject.status(), reject.to_string());
-    let query = Query::parse(query).map_err(|why| Refusal::new(400, why))?;
+/// Whether the client offers `sayso.1` or is a plain one.
+pub(super) fn tier(head: &RequestHead) -> Tier {
+    let mut offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));
+    if offered.any(|name| name.trim() == SUBPROTOCOL) { Tier::Full } else { Tier::Plain }
+}
+
+/// The response that accepts the handshake (RFC 6455 §4.2.2, item 5).
+pub(super) fn response(accept: &str, tier: Tier) -> String {
+    let subprotocol = match tier {
+        Tier::Full => "Sec-WebSocket-Protocol: sayso.1\r\n",
+        Tier::Plain => "",
+    };
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{subprotocol}\r\n"
+    )
+}
+
+/// What the address asks to follow.
+pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, HttpError> {
+    let bad = |reject: Rejection| HttpError::new(reject.status(), reject.to_string());
+    let query = Query::parse(query).map_err(|why| HttpError::new(400, why))?;
     let counted: Vec<String> = query.all("count").map(str::to_owned).collect();
     if !counted.is_empty() {
         if counted.len() > COUNTED_PAGES_MAX {
-            let sentence = format!(
+            let message = format!(
                 "count is given {} times, at most {COUNTED_PAGES_MAX} are allowed",
                 counted.len()
             );
-            return Err(Refusal::new(400, sentence));
+            return Err(HttpError::new(400, message));
         }
         counted.iter().try_for_each(|page| check_page(page)).map_err(bad)?;
-        return Ok(Follow::Counts(distinct(counted)));
+        return Ok(Subscription::Counts(distinct(counted)));
     }
     let page = query.get("page").unwrap_or("/");
     check_page(page).map_err(bad)?;
@@ -57,48 +76,48 @@ pub(super) fn follow(query: &str, tier: Tier) -> Result<Follow, Refusal> {
         None => Ok(None),
         Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
             let value = text.chars().take(40).collect();
-            bad(Reject::BadParameter { name, value, allowed })
+            bad(Rejection::BadParameter { name, value, allowed })
         }),
     };
     let last = number("last", "a number from 0 to 200")?;
     let since = number("since", "a sequence number")?;
     let from = match (last, since, query.get("log")) {
-        (None, None, _) => From::Live,
-        (Some(last), None, _) if last <= HISTORY_LINES_MAX as u64 => From::Last(last as usize),
+        (None, None, _) => StartAt::Live,
+        (Some(last), None, _) if last <= HISTORY_LINES_MAX as u64 => StartAt::Last(last as usize),
         (Some(last), None, _) => {
-            return Err(Refusal::new(
+            return Err(HttpError::new(
                 400,
                 format!("last is {last}, at most {HISTORY_LINES_MAX} are allowed"),
             ));
         }
         (None, Some(_), _) if tier == Tier::Plain => {
-            return Err(Refusal::new(400, "since needs the subprotocol sayso.1"));
+            return Err(HttpError::new(400, "since needs the subprotocol sayso.1"));
         }
-        (None, Some(since), Some(log)) => From::Since(since, log.to_owned()),
+        (None, Some(since), Some(log)) => StartAt::Since(since, log.to_owned()),
         (None, Some(_), None) => {
-            return Err(Refusal::new(400, "since needs log, the log's id from hello"));
+            return Err(HttpError::new(400, "since needs log, the log's id from hello"));
         }
         (Some(_), Some(_), _) => {
-            return Err(Refusal::new(400, "last and since can't be asked for together"));
+            return Err(HttpError::new(400, "last and since can't be asked for together"));
         }
     };
-    Ok(Follow::Page(page.to_owned(), from))
+    Ok(Subscription::Page(page.to_owned(), from))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn head(lines: &str) -> Head {
+    fn head(lines: &str) -> RequestHead {
         let text = format!("GET /ws/comments/ HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
         crate::http::request::parse(text.as_bytes()).unwrap().unwrap().0
     }
 
     #[test]
     fn the_accept_key_is_that_of_the_rfc() {
-        let asked =
+        let target =
             head("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
-        assert_eq!(accept_key(&asked).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(accept_key(&target).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(accept_key(&head("Sec-WebSocket-Version: 8\r\n")).unwrap_err().status, 426);
         assert_eq!(
             accept_key(&head("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n"))
@@ -110,13 +129,16 @@ mod tests {
 
     #[test]
     fn an_address_says_what_is_followed() {
-        let page = |from| Ok(Follow::Page("/".to_owned(), from));
-        assert_eq!(follow("", Tier::Plain), page(From::Live));
-        assert_eq!(follow("last=200", Tier::Plain), page(From::Last(200)));
-        assert_eq!(follow("since=7&log=ab", Tier::Full), page(From::Since(7, "ab".into())));
+        let page = |from| Ok(Subscription::Page("/".to_owned(), from));
+        assert_eq!(subscription("", Tier::Plain), page(StartAt::Live));
+        assert_eq!(subscription("last=200", Tier::Plain), page(StartAt::Last(200)));
         assert_eq!(
-            follow("count=a&count=b", Tier::Plain),
-            Ok(Follow::Counts(vec!["a".into(), "b".into()]))
+            subscription("since=7&log=ab", Tier::Full),
+            page(StartAt::Since(7, "ab".into()))
+        );
+        assert_eq!(
+            subscription("count=a&count=b", Tier::Plain),
+            Ok(Subscription::Counts(vec!["a".into(), "b".into()]))
         );
         for wrong in [
             "last=201",
@@ -128,10 +150,10 @@ mod tests {
             "page=",
             "count=%ff",
         ] {
-            assert_eq!(follow(wrong, Tier::Full).unwrap_err().status, 400, "{wrong}");
+            assert_eq!(subscription(wrong, Tier::Full).unwrap_err().status, 400, "{wrong}");
         }
-        assert!(follow("since=7&log=ab", Tier::Plain).is_err());
-        assert!(follow(&"count=a&".repeat(100), Tier::Plain).is_ok());
-        assert!(follow(&"count=a&".repeat(101), Tier::Plain).is_err());
+        assert!(subscription("since=7&log=ab", Tier::Plain).is_err());
+        assert!(subscription(&"count=a&".repeat(100), Tier::Plain).is_ok());
+        assert!(subscription(&"count=a&".repeat(101), Tier::Plain).is_err());
     }
 }

@@ -1,4 +1,4 @@
-/** Starts Caddy and nginx with what the README says, and roads that lead visitors there from other addresses. Knows no test. */
+/** Starts Caddy and nginx with what the READMEs say, and roads that lead visitors there from other addresses. Knows no test. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -10,18 +10,19 @@ import { join } from 'node:path';
 
 import { until, withinPatience } from './harness.mjs';
 
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+/** The README, and the one about running sayso, where the other snippets are. */
+const READMES = ['README.md', 'src/cli/README.md'].map((path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')).join('\n');
 // Debian keeps nginx where only root looks.
 const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
-/** The fenced blocks of a language, as they stand in the README. */
+/** The fenced blocks of a language, as they stand in the READMEs. */
 export function snippets(language) {
-  return README.split(`\n\`\`\`${language}\n`).slice(1).map((rest) => rest.split('\n```')[0] + '\n');
+  return READMES.split(`\n\`\`\`${language}\n`).slice(1).map((rest) => rest.split('\n```')[0] + '\n');
 }
 
-export const says = (text) => README.includes(text);
+export const says = (text) => READMES.includes(text);
 
-/** The text with other words; that a word is not there is a fault of the README or of the test. */
+/** The text with other words; that a word is not there is a fault of a README or of the test. */
 export function replaced(text, words) {
   for (const [from, to] of words) {
     assert.ok(text.includes(from), `${JSON.stringify(from)} is not in:\n${text}`);

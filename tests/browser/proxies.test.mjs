@@ -1,4 +1,4 @@
-/** The README's Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
+/** The READMEs' Caddyfiles, nginx server blocks and systemd unit, run as they stand there: only names, ports and paths are others. */
 
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ const LARGE = { page: '/large', lines: 220, bytes: 4_700 };
 
 const toSayso = (port) => ['127.0.0.1:8000', `127.0.0.1:${port}`];
 
-/** The site of the README's Caddyfile, before this sayso. */
+/** The site of the first Caddyfile, before this sayso. */
 function caddy(port) {
   return Caddy.start(replaced(CADDY[0], [toSayso(port), ['comments.example {', 'localhost {']]));
 }
@@ -85,13 +85,13 @@ function holdBack(free) {
   };
 }
 
-/** What people get wrong: the README's snippets with one fault each, how it shows (`symptom`), and what doctor says to it. */
+/** What people get wrong: the READMEs' snippets with one fault each, how it shows (`symptom`), and what doctor says to it. */
 const FAULTS = {
   'nginx that passes on no upgrade': {
     proxies: async (port) => [await nginx(port, [
       ['        proxy_set_header Upgrade $http_upgrade;\n', ''], ['        proxy_set_header Connection $connection_upgrade;\n', '']])],
     symptom: async (place) => assert.equal((await place.ask('/ws/comments/', { headers: UPGRADE })).status, 400),
-    verdict: /no WebSocket gets through, .*proxy_set_header Upgrade/,
+    verdict: /no WebSocket connects, .*proxy_set_header Upgrade/,
   },
   'nginx that says another Host': {
     proxies: async (port) => [await nginx(port, [['        proxy_set_header Host $http_host;\n', '']])],
@@ -99,7 +99,7 @@ const FAULTS = {
       const headers = { origin: `https://localhost:${place.port}` };
       assert.equal((await place.post('own origin', { headers })).status, 403);
     },
-    verdict: /the proxy says Host: sayso instead of localhost:\d+/,
+    verdict: /the proxy sends Host: sayso instead of localhost:\d+/,
     count: 2,
   },
   'nginx that says Host without the port': {
@@ -108,7 +108,7 @@ const FAULTS = {
       const headers = { origin: `https://localhost:${place.port}` };
       assert.equal((await place.post('own origin', { headers })).status, 403);
     },
-    verdict: /the proxy says Host: localhost instead of localhost:\d+/,
+    verdict: /the proxy sends Host: localhost instead of localhost:\d+/,
     count: 2,
   },
   'nginx that waits 1 s': {
@@ -119,7 +119,7 @@ const FAULTS = {
       socket.resume();
       await withinPatience(ended, 'nginx to end a quiet WebSocket');
     },
-    verdict: /a quiet WebSocket was closed after \d+ s.*proxy_read_timeout 75s/,
+    verdict: /an idle WebSocket was closed after \d+ s.*proxy_read_timeout 75s/,
   },
   'something that buffers behind nginx': {
     proxies: async (port) => {
@@ -127,7 +127,7 @@ const FAULTS = {
       return [road, await nginx(road.port)];
     },
     symptom: (place) => holdsBack(place, 0),
-    verdict: /comes late or never; something in between keeps it back/,
+    verdict: /arrive late or never; something in between buffers them/,
   },
   'something that buffers, but not the first words': {
     proxies: async (port) => {
@@ -135,46 +135,46 @@ const FAULTS = {
       return [road, await nginx(road.port)];
     },
     symptom: (place) => holdsBack(place, 1),
-    verdict: /what sayso says every 25 s does not come/,
+    verdict: /pings from sayso do not arrive/,
   },
   'nginx that does not say who asks': {
     proxies: async (port) => [await nginx(port, [[FORWARDS, 'proxy_set_header X-Forwarded-For "";']])],
     symptom: (place) => countsAsOne(place),
-    verdict: /the proxy does not say who asks/,
+    verdict: /the proxy does not forward the client's address/,
   },
   'nginx without a word about who asks, which passes on what visitors say': {
     proxies: async (port) => [await nginx(port, [[`        ${FORWARDS}\n`, '']])],
     symptom: (place) => believesAnything(place),
-    verdict: /anybody can be anybody/,
+    verdict: /so clients can forge addresses/,
   },
   'nginx that passes on what visitors say of themselves': {
     proxies: async (port) => [await nginx(port, [[FORWARDS, 'proxy_set_header X-Forwarded-For $http_x_forwarded_for;']])],
     symptom: (place) => believesAnything(place),
-    verdict: /anybody can be anybody/,
+    verdict: /so clients can forge addresses/,
   },
   'a sayso that trusts no proxy': {
     flags: ['--trust-proxy', 'none'],
     proxies: async (port) => [await caddy(port)],
     symptom: (place) => countsAsOne(place),
-    verdict: /sayso does not trust it, so all readers count as one/,
+    verdict: /sayso does not trust the proxy, so all readers count as one/,
   },
   'a row of which only the inner proxy is trusted': {
     flags: ['--trust-proxy', '127.0.0.1'],
     proxies: chain,
     symptom: (place) => countsAsOne(place),
     // It can't know better, but shows whom sayso takes for the visitor.
-    shows: `the proxy says who asks: ${OUTER}`,
+    shows: `the proxy forwards the client's address: ${OUTER}`,
   },
   'nginx that takes the path away': {
     base: '/talk',
     proxies: async (port) => [await nginxPath(port, [['proxy_pass http://sayso;', 'proxy_pass http://sayso/;']])],
     symptom: async (place) => assert.equal((await place.ask('/')).status, 404),
-    verdict: /\(404\), but not sayso.*--base-path/,
+    verdict: /another server than sayso answers at .* \(404\).*--base-path/,
   },
   'nginx that asks where nobody is': {
     proxies: async (port) => [await nginx(port, [], [['127.0.0.1:8000', `127.0.0.1:${await freePort()}`]])],
     symptom: async (place) => assert.equal((await place.ask('/')).status, 502),
-    verdict: /the proxy answers 502: it finds no sayso/,
+    verdict: /the proxy answers 502: it can't reach sayso/,
   },
   'a site that is not allowed': {
     site: [SITE],
@@ -483,6 +483,10 @@ describe('the page', { concurrency: 3 }, () => {
   }
 });
 
+test('the flags of these set-ups are those of the READMEs', () => {
+  for (const flags of [`sayso ${BELOW.join(' ')}`, CHAIN_FLAGS]) assert.ok(says(flags), flags);
+});
+
 describe('as a systemd service', () => {
   const [unit] = snippets('ini');
   const value = (name) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
@@ -588,8 +592,8 @@ describe('doctor finds nothing wrong', () => {
     test(`with ${name}`, async () => {
       const { code, lines, said } = await diagnosis(name);
       assert.deepEqual([code, lines.filter((line) => line.startsWith('WRONG'))], [0, []], said);
-      for (const good of ['answers at https://localhost:', 'Host comes through', `the proxy says who asks: ${ADA}`, 'a WebSocket gets through',
-        'a quiet WebSocket stays open', 'other sites are kept out']) {
+      for (const good of ['answers at https://localhost:', 'the Host header arrives unchanged', `the proxy forwards the client's address: ${ADA}`, 'a WebSocket connects',
+        'an idle WebSocket stays open', 'other sites are refused']) {
         assert.ok(lines.some((line) => line.startsWith('ok ') && line.includes(good)), `${good} is not in:\n${said}`);
       }
     });
@@ -600,5 +604,5 @@ test('doctor takes its own machine for no fault of the proxy', async () => {
   const [name] = Object.keys(OWN_MACHINE);
   const { code, lines, said } = await diagnosis(name);
   assert.deepEqual([code, lines.filter((line) => line.startsWith('WRONG'))], [0, []], said);
-  assert.ok(said.includes('the proxy adds whom it sees'), said);
+  assert.ok(said.includes('the proxy appends the address it sees'), said);
 });

@@ -15,20 +15,20 @@ use sayso::{
     cli::config::SyncMode,
     comment::{Comment, Status},
     error::Error,
-    log::scan::{Place, survey},
-    log::trailer::Sealed,
-    log::{Fault, Log, Torn},
-    store::compact::{Compacted, Job},
-    store::index::{Entry, Index, Item},
-    store::record::Record,
-    store::visibility::Sight,
+    log::scan::{Location, scan_all},
+    log::trailer::Trailer,
+    log::{CommitError, Log, TornTail},
+    store::compact::{CompactedLog, CompactionJob},
+    store::index::{CommentRef, Entry, Index},
+    store::record::LineSummary,
+    store::visibility::Visibility,
 };
 
 use crate::model::{Care, Chance, Faults, Machine, Moment};
 
 /// One line as it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
+struct LineParts {
     id: u64,
     bytes: Vec<u8>,
 }
@@ -37,9 +37,9 @@ struct Line {
 #[derive(Debug, Clone, Default)]
 struct Truth {
     /// `commit` said that these are durable.
-    acknowledged: Vec<Line>,
+    acknowledged: Vec<LineParts>,
     /// Batches that were tried since, each behind what is acknowledged.
-    attempts: Vec<Vec<Line>>,
+    attempts: Vec<Vec<LineParts>>,
     /// A compaction that took only the newest line of each comment of so many lines; 0: none.
     compacted: BTreeSet<usize>,
 }
@@ -61,7 +61,7 @@ impl Truth {
 }
 
 /// What a compaction keeps.
-fn newest(lines: &[Line]) -> impl Iterator<Item = &Line> {
+fn newest(lines: &[LineParts]) -> impl Iterator<Item = &LineParts> {
     let last: BTreeMap<u64, usize> =
         lines.iter().enumerate().map(|(at, line)| (line.id, at)).collect();
     lines.iter().enumerate().filter(move |(at, line)| last[&line.id] == *at).map(|(_, line)| line)
@@ -119,7 +119,7 @@ fn script(seed: u64, writes: usize) -> Vec<Step> {
 }
 
 /// Who writes a history into a log, and remembers what was promised.
-struct Writer {
+struct LogWriter {
     machine: Machine,
     log: Log,
     index: Index,
@@ -128,16 +128,16 @@ struct Writer {
     header_bytes: usize,
     /// From which moment on which truth holds.
     truths: Vec<(usize, Truth)>,
-    job: Option<Job>,
-    made: Option<Compacted>,
+    job: Option<CompactionJob>,
+    made: Option<CompactedLog>,
     begun_at: usize,
 }
 
-impl Writer {
-    fn new(machine: Machine) -> Result<Writer, Error> {
+impl LogWriter {
+    fn new(machine: Machine) -> Result<LogWriter, Error> {
         let Opened { log, .. } = open(&machine, 0)?;
         let truth = Truth { compacted: BTreeSet::from([0]), ..Truth::default() };
-        Ok(Writer {
+        Ok(LogWriter {
             header_bytes: log.end() as usize,
             machine,
             log,
@@ -161,25 +161,25 @@ impl Writer {
         &self.truths[at - 1].1
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), Fault> {
+    fn step(&mut self, step: &Step) -> Result<(), CommitError> {
         match step {
             Step::Write(acts) => return self.write(acts),
             Step::BeginCompaction => {
                 self.begun_at = self.truth.acknowledged.len();
-                self.job = Job::new(&self.log, &self.index, &Default::default()).ok();
+                self.job = CompactionJob::new(&self.log, &self.index, &Default::default()).ok();
             }
             Step::Rewrite => self.made = self.job.take().and_then(|job| job.work().ok()),
-            Step::Adopt => self.adopt(),
+            Step::Adopt => self.replace_with(),
         }
         Ok(())
     }
 
-    fn adopt(&mut self) {
+    fn replace_with(&mut self) {
         let Some(made) = self.made.take() else { return };
         let before = self.truth.compacted.clone();
         self.truth.compacted.insert(self.begun_at);
         self.note();
-        if made.adopt(&mut self.log, &mut self.index).is_ok() {
+        if made.replace_with(&mut self.log, &mut self.index).is_ok() {
             self.truth.compacted = BTreeSet::from([self.begun_at]);
         } else if self.log_takes_a_line() {
             self.truth.compacted = before;
@@ -192,7 +192,7 @@ impl Writer {
         self.machine.moments().last().is_none_or(|moment| moment.has_one_name())
     }
 
-    fn write(&mut self, acts: &[Act]) -> Result<(), Fault> {
+    fn write(&mut self, acts: &[Act]) -> Result<(), CommitError> {
         let comments_before = self.comments.clone();
         let (first, end) = (self.log.next_seq(), self.log.end());
         let mut batch = Vec::new();
@@ -205,7 +205,7 @@ impl Writer {
             let place = self.log.stage(&bytes);
             assert_eq!(self.log.read(place).unwrap(), bytes, "a staged line can be read");
             self.index.put(entry(&comment, place));
-            batch.push(Line { id: comment.id, bytes });
+            batch.push(LineParts { id: comment.id, bytes });
         }
         self.truth.attempts.push(batch);
         self.note();
@@ -215,7 +215,7 @@ impl Writer {
                 let batch = self.truth.attempts.pop().expect("it was pushed");
                 self.truth.attempts.clear();
                 self.truth.acknowledged.extend(batch);
-                self.index.keep();
+                self.index.commit();
             }
             Err(_) => {
                 self.comments = comments_before;
@@ -254,7 +254,7 @@ impl Writer {
         let comment = &mut self.comments[number % count];
         comment.seq = seq;
         match act {
-            Act::Delete(_) => comment.bury(),
+            Act::Delete(_) => comment.make_tombstone(),
             Act::Hide(_) => comment.status = Status::Hidden,
             _ => comment.content = format!("{seq}, edited"),
         }
@@ -272,12 +272,12 @@ impl Writer {
     }
 }
 
-fn entry(comment: &Comment, place: Place) -> Entry<'_> {
+fn entry(comment: &Comment, place: Location) -> Entry<'_> {
     Entry {
         id: comment.id,
         seq: comment.seq,
         place,
-        sight: Sight::of(comment.status, comment.deleted),
+        visibility: Visibility::of(comment.status, comment.deleted),
         page: &comment.page,
         nonce: comment.nonce.as_deref(),
     }
@@ -285,7 +285,7 @@ fn entry(comment: &Comment, place: Place) -> Entry<'_> {
 
 struct Opened {
     log: Log,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
     /// As they are sent.
     lines: Vec<Vec<u8>>,
 }
@@ -294,9 +294,9 @@ struct Opened {
 fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
     let mut lines = Vec::new();
-    let each = |line: &[u8], place: Place| {
+    let each = |line: &[u8], place: Location| {
         let seq = parsed(line)?;
-        let open = Sealed::of(line).expect("the scan has seen the seal").open;
+        let open = Trailer::of(line).expect("the scan has seen the seal").open;
         assert_eq!(open.len(), place.len as usize, "a line lies where it is said to");
         lines.push([open, b"}"].concat());
         Ok(seq)
@@ -313,7 +313,7 @@ fn parsed(line: &[u8]) -> Result<u64, String> {
         if let Some(seq) = known.get(line) {
             return Ok(*seq);
         }
-        let seq = Record::parse(line)?.seq;
+        let seq = LineSummary::parse(line)?.seq;
         known.insert(line.to_owned(), seq);
         Ok(seq)
     })
@@ -340,7 +340,7 @@ impl Tally {
 }
 
 /// Every crash of a machine that was written to, at one of these moments.
-fn crash_within(writer: &Writer, moments: Range<usize>, care: Care, tally: &mut Tally) {
+fn crash_within(writer: &LogWriter, moments: Range<usize>, care: Care, tally: &mut Tally) {
     let mut chance = Chance(7);
     for (number, moment) in writer.machine.moments().iter().enumerate() {
         if moments.contains(&number) {
@@ -349,12 +349,12 @@ fn crash_within(writer: &Writer, moments: Range<usize>, care: Care, tally: &mut 
     }
 }
 
-fn crash_everywhere(writer: &Writer, care: Care, tally: &mut Tally) {
+fn crash_everywhere(writer: &LogWriter, care: Care, tally: &mut Tally) {
     crash_within(writer, 0..usize::MAX, care, tally);
 }
 
 fn crash_at(
-    writer: &Writer,
+    writer: &LogWriter,
     number: usize,
     moment: &Moment,
     care: Care,
@@ -365,7 +365,7 @@ fn crash_at(
     moment.crashes(care, chance, &mut |bytes| crash_to(writer, &bytes, truth, tally));
 }
 
-fn crash_to(writer: &Writer, bytes: &[u8], truth: &Truth, tally: &mut Tally) {
+fn crash_to(writer: &LogWriter, bytes: &[u8], truth: &Truth, tally: &mut Tally) {
     // A header is far smaller than a sector, and no medium writes half a sector.
     let header = &bytes[..bytes.len().min(writer.header_bytes)];
     if header.contains(&0) && header.iter().any(|&byte| byte != 0) {
@@ -381,7 +381,7 @@ fn crash_to(writer: &Writer, bytes: &[u8], truth: &Truth, tally: &mut Tally) {
 }
 
 /// Where several operations are under way, what comes of them may lie side by side.
-fn mix_within(writer: &Writer, moments: Range<usize>, chance: &mut Chance, tally: &mut Tally) {
+fn mix_within(writer: &LogWriter, moments: Range<usize>, chance: &mut Chance, tally: &mut Tally) {
     let care = Care { mixtures: 24, ..CARE };
     for (number, moment) in writer.machine.moments().iter().enumerate() {
         if moments.contains(&number) && moment.under_way() > 1 {
@@ -459,7 +459,7 @@ const CARE: Care = Care { page: 64, mixtures: 4, only_last: false };
 fn after_every_crash_what_was_acknowledged_is_there_and_nothing_else_than_what_was_written() {
     let (start, mut tally) = (Instant::now(), Tally::default());
     for (seed, page) in [(1, 16), (2, 32), (3, 64), (4, 128)] {
-        let mut writer = Writer::new(Machine::holding(Vec::new())).unwrap();
+        let mut writer = LogWriter::new(Machine::holding(Vec::new())).unwrap();
         for step in script(seed, 10) {
             writer.step(&step).unwrap();
         }
@@ -478,7 +478,7 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
     let (mut refused, mut chance) = (0, Chance(11));
     for room in 0.. {
         let machine = Machine::holding(Vec::new());
-        let mut writer = Writer::new(machine.clone()).unwrap();
+        let mut writer = LogWriter::new(machine.clone()).unwrap();
         machine.set_faults(Faults { room: Some(room), ..Faults::default() });
         let mut first = None;
         for step in &steps {
@@ -486,7 +486,7 @@ fn a_medium_that_fills_up_at_any_byte_refuses_a_batch_as_a_whole_and_takes_it_wh
             match writer.step(step) {
                 Ok(()) => {}
                 Err(fault) => {
-                    assert_eq!(fault, Fault::Full, "{room} bytes");
+                    assert_eq!(fault, CommitError::Full, "{room} bytes");
                     refused += 1;
                     // What is smaller may still fit; after that, somebody makes room.
                     let _ =
@@ -526,7 +526,7 @@ fn after_a_failed_sync_no_later_success_is_believed_and_a_restart_finds_what_was
     for syncs in 0.. {
         let machine = Machine::holding(Vec::new());
         machine.set_faults(Faults { syncs: Some(syncs), ..Faults::default() });
-        let Ok(mut writer) = Writer::new(machine.clone()) else {
+        let Ok(mut writer) = LogWriter::new(machine.clone()) else {
             assert_eq!(syncs, 0, "only the first sync is needed to begin");
             assert!(open(&machine, 1).is_ok());
             continue;
@@ -539,7 +539,7 @@ fn after_a_failed_sync_no_later_success_is_believed_and_a_restart_finds_what_was
             match writer.step(step) {
                 Ok(()) => assert!(!failed || !matches!(step, Step::Write(_)), "sync {syncs}"),
                 Err(fault) => {
-                    assert!(matches!(fault, Fault::Failed(_)), "{fault}");
+                    assert!(matches!(fault, CommitError::Failed(_)), "{fault}");
                     failed = true;
                 }
             }
@@ -563,7 +563,7 @@ fn after_a_failed_sync_no_later_success_is_believed_and_a_restart_finds_what_was
 #[test]
 fn a_torn_tail_that_can_not_be_kept_aside_is_not_cut() {
     let machine = Machine::holding(Vec::new());
-    let mut writer = Writer::new(machine.clone()).unwrap();
+    let mut writer = LogWriter::new(machine.clone()).unwrap();
     let post = Step::Write(vec![Act::Post { content_bytes: 60, page: 0 }; 3]);
     writer.step(&post).unwrap();
     let torn = [&machine.bytes()[..], b"{\"seq\":4,\"id\""].concat();
@@ -584,13 +584,13 @@ fn a_torn_tail_that_can_not_be_kept_aside_is_not_cut() {
 #[test]
 fn a_medium_that_can_neither_write_nor_cut_back_has_failed() {
     let machine = Machine::holding(Vec::new());
-    let mut writer = Writer::new(machine.clone()).unwrap();
+    let mut writer = LogWriter::new(machine.clone()).unwrap();
     let post = Step::Write(vec![Act::Post { content_bytes: 60, page: 0 }; 3]);
     writer.step(&post).unwrap();
     machine.set_faults(Faults { room: Some(100), cut: true, ..Faults::default() });
-    assert!(matches!(writer.step(&post), Err(Fault::Failed(_))));
+    assert!(matches!(writer.step(&post), Err(CommitError::Failed(_))));
     machine.set_faults(Faults::default());
-    assert!(matches!(writer.step(&post), Err(Fault::Failed(_))), "also with room");
+    assert!(matches!(writer.step(&post), Err(CommitError::Failed(_))), "also with room");
     let mut tally = Tally::default();
     crash_everywhere(&writer, CARE, &mut tally);
     assert!(tally.torn > 0);
@@ -635,7 +635,7 @@ fn every_flipped_bit_of_a_hundred_lines_is_refused_with_its_line_or_set_aside_wi
     let (start, (whole, ends)) = (Instant::now(), hundred_lines());
     let ends_a_write = |line: usize| {
         let begin = if line == 1 { 0 } else { ends[line - 2] };
-        !Sealed::of(&whole[begin..ends[line - 1] - 1]).unwrap().more
+        !Trailer::of(&whole[begin..ends[line - 1] - 1]).unwrap().more
     };
     let last_write = (1..100).rev().find(|line| ends_a_write(*line)).unwrap() + 1;
     let write_before = (1..last_write - 1).rev().find(|line| ends_a_write(*line)).unwrap() + 1;
@@ -678,9 +678,9 @@ fn every_flipped_bit_of_a_hundred_lines_is_refused_with_its_line_or_set_aside_wi
 /// `sayso check` names the line, and perhaps the one behind it.
 fn survey_names(flipped: &[u8], line: u64) {
     let machine = Machine::holding(flipped.to_vec());
-    let mut each = |line: &[u8], _: Place| parsed(line);
+    let mut each = |line: &[u8], _: Location| parsed(line);
     let length = flipped.len() as u64;
-    let (_, problems) = survey(machine.disk().reader(), length, &mut each).unwrap();
+    let (_, problems) = scan_all(machine.disk().reader(), length, &mut each).unwrap();
     let lines: Vec<u64> = problems.iter().map(|problem| problem.line).collect();
     assert!(lines.first() == Some(&line), "{lines:?} instead of {line}");
     assert!(
@@ -694,8 +694,8 @@ fn survey_names(flipped: &[u8], line: u64) {
 struct Known {
     id: u64,
     seq: u64,
-    place: Place,
-    sight: Sight,
+    place: Location,
+    visibility: Visibility,
     page: String,
     nonce: Option<String>,
 }
@@ -735,12 +735,12 @@ impl Naive {
         for &page in pages {
             let here: Vec<&Known> = self.0.values().filter(|known| known.page == page).collect();
             assert_eq!(index.has_page(page), !here.is_empty());
-            let public = here.iter().filter(|known| known.sight == Sight::Public).count();
+            let public = here.iter().filter(|known| known.visibility == Visibility::Public).count();
             assert_eq!(index.count(page), public as u64);
             let cursor = chance.below(60) as u64;
             let newest = here.iter().rev().filter(|k| k.id < cursor).map(|k| item(k));
             assert!(index.newest(page, Some(cursor)).eq(newest), "before {cursor}");
-            let mut since: Vec<Item> =
+            let mut since: Vec<CommentRef> =
                 here.iter().filter(|known| known.seq > cursor).map(|k| item(k)).collect();
             since.sort_by_key(|item| item.seq);
             assert!(index.since(page, cursor).eq(since), "since {cursor}");
@@ -749,15 +749,20 @@ impl Naive {
     }
 }
 
-fn item(known: &Known) -> Item {
-    Item { id: known.id, seq: known.seq, place: known.place, sight: known.sight }
+fn item(known: &Known) -> CommentRef {
+    CommentRef { id: known.id, seq: known.seq, place: known.place, visibility: known.visibility }
 }
 
 #[test]
 fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
     const PAGES: [&str; 5] = ["/", "a", "b", "c", "never"];
-    const SIGHTS: [Sight; 5] =
-        [Sight::Public, Sight::Public, Sight::Hidden, Sight::Pending, Sight::Deleted];
+    const SIGHTS: [Visibility; 5] = [
+        Visibility::Public,
+        Visibility::Public,
+        Visibility::Hidden,
+        Visibility::Pending,
+        Visibility::Deleted,
+    ];
     let mut rolled_back = 0;
     for seed in 0..40 {
         let mut chance = Chance(seed);
@@ -777,18 +782,19 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
                     None => PAGES[chance.below(4)].to_owned(),
                 };
                 let nonce = (is_new && chance.below(3) > 0).then(|| format!("{seed}-nonce-{seq}"));
-                let place = Place { offset: end, len: 20 + chance.below(900) as u32 };
-                let known = Known { id, seq, place, sight: SIGHTS[chance.below(5)], page, nonce };
+                let place = Location { offset: end, len: 20 + chance.below(900) as u32 };
+                let known =
+                    Known { id, seq, place, visibility: SIGHTS[chance.below(5)], page, nonce };
                 index.put(known_entry(&known));
                 naive.put(&known);
-                if known.sight.is_shared() {
+                if known.visibility.is_shared() {
                     seqs.insert(known.page.clone(), seq);
                 }
                 lines.push(known);
                 (seq, end) = (seq + 1, end + u64::from(place.len) + 19);
             }
             if chance.below(2) == 0 {
-                index.keep();
+                index.commit();
             } else {
                 naive.agrees(&index, &PAGES, &mut chance);
                 index.roll_back();
@@ -806,14 +812,14 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
             let nonce = naive.0[&known.id].nonce.clone();
             loaded.load(known_entry(&Known { nonce, ..known.clone() }));
         }
-        loaded.settle();
+        loaded.finish_loading();
         naive.agrees(&loaded, &PAGES, &mut chance);
         // The same after a compaction: only the newest line of each, in the order of the lines.
         let mut compacted = Index::default();
         let mut newest: Vec<&Known> = naive.0.values().collect();
         newest.sort_by_key(|known| known.seq);
         newest.iter().for_each(|known| compacted.load(known_entry(known)));
-        compacted.settle();
+        compacted.finish_loading();
         naive.agrees(&compacted, &PAGES, &mut chance);
     }
     println!("{rolled_back} batches taken back");
@@ -821,7 +827,7 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
 }
 
 fn known_entry(known: &Known) -> Entry<'_> {
-    let Known { id, seq, place, sight, page, nonce } = known;
-    let (id, seq, place, sight, nonce) = (*id, *seq, *place, *sight, nonce.as_deref());
-    Entry { id, seq, place, sight, page, nonce }
+    let Known { id, seq, place, visibility, page, nonce } = known;
+    let (id, seq, place, visibility, nonce) = (*id, *seq, *place, *visibility, nonce.as_deref());
+    Entry { id, seq, place, visibility, page, nonce }
 }

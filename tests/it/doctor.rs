@@ -120,15 +120,19 @@ fn what_can_t_be_reached_or_is_not_sayso_is_said() {
     let folder = Folder::new();
     let program = Program::start(&folder.0, &["--base-path", "/talk"]);
     let beside = only(&format!("http://{}/tale", program.address));
-    assert!(beside.contains("(404), but not sayso"), "{beside}");
+    assert!(
+        beside.contains("another server than sayso answers at") && beside.contains("(404)"),
+        "{beside}"
+    );
     let plain = only(&format!("https://{}", program.address));
     assert!(
-        plain.contains("can't be reached: it hangs up") || plain.contains("openssl"),
+        plain.contains("can't be reached: the connection was closed") || plain.contains("openssl"),
         "{plain}"
     );
-    for (status, part) in
-        [("502 Bad Gateway", "it finds no sayso"), ("301 Moved", "leads on to https://x.example/")]
-    {
+    for (status, part) in [
+        ("502 Bad Gateway", "it can't reach sayso"),
+        ("301 Moved", "redirects to https://x.example/"),
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = thread::spawn(move || {
@@ -150,7 +154,7 @@ fn what_can_t_be_reached_or_is_not_sayso_is_said() {
 fn a_proxy_without_upgrade_is_found_out() {
     let change = |head: &str| without(&without(&right(head), "Upgrade"), "Connection");
     let said = complaint(&[], change, PATIENCE);
-    assert!(said.contains("let the proxy pass on the upgrade"), "{said}");
+    assert!(said.contains("let the proxy forward the upgrade"), "{said}");
     let change = |head: &str| right(head).replacen("HTTP/1.1", "HTTP/1.0", 1);
     let said = complaint(&[], change, PATIENCE);
     assert!(said.contains("proxy_http_version 1.1"), "{said}");
@@ -164,16 +168,16 @@ fn a_proxy_that_changes_host_is_found_out() {
         |head: &str| without(&right(head), "Host").replacen("\r\n", "\r\nHost: upstream\r\n", 1);
     let address = proxy(&program, change, PATIENCE);
     let (wrong, _) = examine(&[&format!("http://{address}")]);
-    assert!(wrong[0].contains(&format!("says Host: upstream instead of {address}")), "{wrong:?}");
-    assert!(wrong[1].contains("turned away from their own page"), "{wrong:?}");
+    assert!(wrong[0].contains(&format!("sends Host: upstream instead of {address}")), "{wrong:?}");
+    assert!(wrong[1].contains("refuses browsers on its own page"), "{wrong:?}");
 }
 
 #[test]
 fn a_proxy_that_hides_or_believes_addresses_is_found_out() {
     let cases: [(&[&str], Change, &str); 3] = [
-        (&[], |head| without(head, "X-Forwarded-For"), "does not say who asks"),
-        (&[], str::to_owned, "anybody can be anybody"),
-        (&["--trust-proxy", "none"], right, "sayso does not trust it"),
+        (&[], |head| without(head, "X-Forwarded-For"), "does not forward the client's address"),
+        (&[], str::to_owned, "so clients can forge addresses"),
+        (&["--trust-proxy", "none"], right, "sayso does not trust the proxy"),
     ];
     let all: Vec<_> = cases
         .into_iter()
@@ -196,19 +200,19 @@ fn a_proxy_that_adds_an_address_is_right_even_where_who_asks_is_trusted_as_it_is
     let (wrong, _) =
         examine(&[&format!("http://{}", proxy(&program, change, Duration::from_secs(1)))]);
     assert_eq!(wrong.len(), 1, "{wrong:?}");
-    assert!(wrong[0].contains("a quiet WebSocket was closed after"), "{wrong:?}");
+    assert!(wrong[0].contains("an idle WebSocket was closed after"), "{wrong:?}");
 }
 
 #[test]
 fn a_proxy_that_ends_quiet_connections_or_drops_origin_is_found_out() {
     let said = complaint(&[], right, Duration::from_secs(1));
-    assert!(said.contains("a quiet WebSocket was closed after"), "{said}");
+    assert!(said.contains("an idle WebSocket was closed after"), "{said}");
     let folder = Folder::new();
     let program = Program::start(&folder.0, &[]);
     let change = |head: &str| without(&right(head), "Origin");
     let address = proxy(&program, change, Duration::from_secs(1));
     let (wrong, _) = examine(&[&format!("http://{address}"), "http://blog.example"]);
-    assert!(wrong[1].contains("removes or changes Origin"), "{wrong:?}");
+    assert!(wrong[1].contains("removes or changes the Origin header"), "{wrong:?}");
     assert!(wrong[2].contains("gets no Access-Control-Allow-Origin"), "{wrong:?}");
 }
 

@@ -53,7 +53,7 @@ impl Calm {
     /// what serving one reader takes is taken for good.
     fn of(program: &Program) -> Calm {
         let all_named = |names: &[String]| {
-            let named = ["hub", "fanout-0", "door", "web", "web-0", "web-1", "web-2", "web-3"];
+            let named = ["hub", "fanout-0", "listener", "web", "web-0", "web-1", "web-2", "web-3"];
             named.iter().all(|name| names.iter().any(|one| one == name))
         };
         // Threads name themselves, and tiny_http's begin when it gets to it.

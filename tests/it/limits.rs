@@ -1,4 +1,4 @@
-//! The README's table of limits is made from the constants: who changes one is shown the new table.
+//! The table of limits in `src/web/README.md` is made from the constants: whoever changes one is shown the new table.
 
 use std::{fs, path::Path};
 
@@ -11,41 +11,76 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
     ("key", "limits.rs KEY_BYTES_MAX", "bytes", "400"),
     ("nonce, at least", "limits.rs NONCE_BYTES_MIN", "bytes", "400"),
     ("nonce", "limits.rs NONCE_BYTES_MAX", "bytes", "400"),
-    ("rendered text", "limits.rs HTML_BYTES_MAX", "bytes", "shown as it was typed"),
-    ("rendered text, nested", "limits.rs HTML_DEPTH_MAX", "elements", "shown as it was typed"),
+    ("HTML of a comment", "limits.rs HTML_BYTES_MAX", "bytes", "shown as plain text"),
+    ("HTML of a comment, nested", "limits.rs HTML_DEPTH_MAX", "elements", "shown as plain text"),
     ("message or body", "limits.rs MESSAGE_BYTES_MAX", "bytes", "413, close 1009"),
-    ("head of a request", "head.rs HEAD_BYTES_MAX", "bytes", "431"),
-    ("headers of a request", "head.rs HEADERS_MAX", "headers", "431"),
-    ("time for the head", "conversation.rs HEAD_DEADLINE", "s", "408"),
-    ("time for the body", "conversation.rs BODY_DEADLINE", "s", "408"),
-    ("pause between two requests", "conversation.rs KEEP_ALIVE_IDLE", "s", "closed"),
-    ("time to take an answer", "conversation.rs WRITE_DEADLINE", "s", "closed"),
-    ("unread rest behind a refusal", "conversation.rs DISCARD_BYTES_MAX", "bytes", "closed"),
-    ("time for that rest", "conversation.rs DISCARD_DEADLINE", "s", "closed"),
-    ("requests answered at once", "reach.rs EXCHANGES_MAX", "requests", "waits, then 503"),
-    ("time for an answer to be made", "relay.rs EXCHANGE_DEADLINE", "s", "503"),
-    ("items of one history", "limits.rs HISTORY_LINES_MAX", "lines", "400"),
+    ("head of a request", "http/request.rs HEAD_BYTES_MAX", "bytes", "431"),
+    ("headers of a request", "http/request.rs HEADERS_MAX", "headers", "431"),
+    ("time for the head", "http/stream.rs HEAD_DEADLINE", "s", "408"),
+    ("time for the body", "http/stream.rs BODY_DEADLINE", "s", "408"),
+    ("idle time between two requests", "http/stream.rs KEEP_ALIVE_IDLE", "s", "closed"),
+    ("time for the client to take a response", "http/stream.rs WRITE_DEADLINE", "s", "closed"),
+    ("bytes discarded after a refusal", "http/stream.rs DISCARD_BYTES_MAX", "bytes", "closed"),
+    ("time to discard them", "http/stream.rs DISCARD_DEADLINE", "s", "closed"),
+    ("requests handled at once", "http/upstream.rs EXCHANGES_MAX", "requests", "waits, then 503"),
+    ("time to make a response", "http/upstream.rs EXCHANGE_DEADLINE", "s", "503"),
+    ("comments of one history", "limits.rs HISTORY_LINES_MAX", "lines", "400"),
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
-    ("counted pages of a socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
-    ("messages that are no posts", "session.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
-    ("malformed messages in a row", "session.rs MALFORMED_IN_A_ROW_MAX", "messages", "close 1008"),
-    ("silence of a reader", "session.rs SILENCE_MAX", "s", "closed"),
-    ("what a slow reader is owed", "backlog.rs OUTBOX_BYTES_MAX", "bytes", "close 1013"),
-    ("what all slow readers are owed", "backlog.rs OUTBOXES_BYTES_MAX", "bytes", "close 1013"),
-    ("time to take a farewell", "fanout.rs CLOSE_PATIENCE", "s", "closed"),
-    ("hearts of a comment", "likes.rs LIKES_A_COMMENT_MAX", "hearts", "409"),
-    ("hearts in all", "likes.rs LIKES_MAX", "hearts", "409"),
-    ("hearts, for each post that --rate allows", "hub/hearts.rs LIKES_PER_POST", "hearts", "429"),
-    ("addresses and authors counted", "rates.rs BUCKETS_MAX", "buckets", "the oldest go"),
-    ("the same text again within", "rates.rs SAID_WINDOW", "s", "409"),
-    ("the same text, if it has at least", "rates.rs SAID_BYTES_MIN", "bytes", "409"),
-    ("a form, sooner than", "routes/form.rs FILLED_IN_SECONDS_MIN", "s", "429"),
-    ("proof of work", "limits.rs CHALLENGE_BITS_MAX", "bits", "wrong usage"),
+    ("pages counted by one socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
+    ("messages other than posts", "ws/reader.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
+    (
+        "malformed messages in a row",
+        "ws/reader.rs MALFORMED_IN_A_ROW_MAX",
+        "messages",
+        "close 1008",
+    ),
+    ("silence of a WebSocket client", "ws/mod.rs SILENCE_MAX", "s", "closed"),
+    ("outbox of a slow reader", "fanout/outbox.rs OUTBOX_BYTES_MAX", "bytes", "close 1013"),
+    ("all outboxes together", "fanout/outbox.rs OUTBOXES_BYTES_MAX", "bytes", "close 1013"),
+    ("time to take the close frame", "fanout/mod.rs CLOSE_TIMEOUT", "s", "closed"),
+    ("likes of a comment", "store/likes.rs LIKES_A_COMMENT_MAX", "likes", "409"),
+    ("likes in all", "store/likes.rs LIKES_MAX", "likes", "409"),
+    ("likes for each post that `--rate` allows", "hub/likes.rs LIKES_PER_POST", "likes", "429"),
+    (
+        "rate limits kept, by address and author",
+        "hub/rate_limit.rs BUCKETS_MAX",
+        "buckets",
+        "the oldest are forgotten",
+    ),
+    (
+        "time until the same text may be posted again",
+        "hub/rate_limit.rs DUPLICATE_WINDOW",
+        "s",
+        "409",
+    ),
+    (
+        "length from which a text counts as the same",
+        "hub/rate_limit.rs DUPLICATE_BYTES_MIN",
+        "bytes",
+        "409",
+    ),
+    (
+        "time between showing and sending a form, at least",
+        "web/form.rs FILLED_IN_SECONDS_MIN",
+        "s",
+        "429",
+    ),
+    (
+        "proof of work that `--challenge` may ask for",
+        "limits.rs CHALLENGE_BITS_MAX",
+        "bits",
+        "wrong usage",
+    ),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
-    ("comments of one write", "hub.rs BATCH_REQUESTS_MAX", "requests", "the next write"),
-    ("requests that wait for the hub", "request.rs INBOX_REQUESTS_MAX", "requests", "wait"),
-    ("time to stop", "serve.rs STOP_DEADLINE", "s", "ended"),
+    ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
+    (
+        "commands that wait for the hub",
+        "hub/command.rs INBOX_COMMANDS_MAX",
+        "commands",
+        "the sender waits",
+    ),
+    ("time to stop", "cli/serve.rs STOP_DEADLINE", "s", "the process exits"),
 ];
 const BEGIN: &str = "<!-- limits: made by tests/it/limits.rs -->\n";
 
@@ -86,10 +121,10 @@ fn the_table_of_limits_is_that_of_the_constants() {
         })
         .collect();
     let table = format!("{BEGIN}| what | at most | beyond it |\n|---|---|---|\n{rows}");
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/README.md");
     assert!(
         fs::read_to_string(readme).unwrap().contains(&table),
-        "the README's table of limits must be:\n{table}"
+        "the table of limits in src/web/README.md must be:\n{table}"
     );
 }
 

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use sayso::log::storage::{Disk, ReadAt};
+use sayso::log::storage::{ReadAt, Storage};
 
 /// A computer with one folder: a log, perhaps its successor, and files that were set aside.
 #[derive(Clone, Default)]
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     /// The log's file, opened by its name.
-    pub fn disk(&self) -> Box<dyn Disk> {
+    pub fn disk(&self) -> Box<dyn Storage> {
         let world = self.world();
         let file = *world.folder.names.last().expect("a machine has a log");
         Box::new(ModelDisk { machine: self.clone(), file })
@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    fn take_room(&mut self, wanted: usize) -> usize {
+    fn preallocate(&mut self, wanted: usize) -> usize {
         let Some(room) = &mut self.faults.room else { return wanted };
         let taken = wanted.min(*room as usize);
         *room -= taken as u64;
@@ -173,7 +173,7 @@ impl ReadAt for ModelReader {
     }
 }
 
-impl Disk for ModelDisk {
+impl Storage for ModelDisk {
     fn length(&self) -> io::Result<u64> {
         Ok(self.machine.world().files[self.file].now().len() as u64)
     }
@@ -186,7 +186,7 @@ impl Disk for ModelDisk {
         let mut world = self.machine.world();
         let mut image = world.files[self.file].now().clone();
         assert_eq!(image.len() as u64, offset, "a file is only appended to");
-        let taken = world.take_room(bytes.len());
+        let taken = world.preallocate(bytes.len());
         image.extend_from_slice(&bytes[..taken]);
         if taken > 0 {
             world.files[self.file].images.push(image);
@@ -208,7 +208,7 @@ impl Disk for ModelDisk {
         if succeeds { Ok(()) } else { Err(io::Error::other("the medium failed")) }
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         let mut world = self.machine.world();
         if world.faults.cut {
             return Err(io::Error::other("the medium can't cut"));
@@ -227,7 +227,7 @@ impl Disk for ModelDisk {
         Ok(())
     }
 
-    fn fresh(&self) -> io::Result<Box<dyn Disk>> {
+    fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
         let mut world = self.machine.world();
         world.files.push(File { images: vec![Vec::new()], is_lost: false });
         let file = world.files.len() - 1;
@@ -235,7 +235,7 @@ impl Disk for ModelDisk {
         Ok(Box::new(ModelDisk { machine: self.machine.clone(), file }))
     }
 
-    fn take_place(&mut self) -> io::Result<()> {
+    fn replace(&mut self) -> io::Result<()> {
         let mut world = self.machine.world();
         world.folder.names.push(self.file);
         world.pass();
@@ -249,14 +249,14 @@ impl Disk for ModelDisk {
         if succeeds { Ok(()) } else { Err(io::Error::other("the folder failed")) }
     }
 
-    fn set_aside(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
+    fn save_copy(&mut self, suffix: &str, bytes: &mut dyn io::Read) -> io::Result<PathBuf> {
         if self.machine.world().asides.contains_key(suffix) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let mut all = Vec::new();
         bytes.read_to_end(&mut all)?;
         let mut world = self.machine.world();
-        let taken = world.take_room(all.len());
+        let taken = world.preallocate(all.len());
         for kept in [0, taken / 2, taken] {
             world.asides.insert(suffix.to_owned(), all[..kept].to_vec());
             world.pass();

@@ -1,6 +1,6 @@
-//! The README can't rot: what it quotes is compared, what it says to run is run.
+//! The READMEs can't rot: what they quote is compared, what they say to run is run.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use serde_json::json;
 
@@ -9,39 +9,96 @@ use crate::{
     program::{Folder, Program, command},
 };
 
-fn readme() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+/// What a newcomer reads in one go.
+const README_LINES_MAX: usize = 180;
+/// The README and those of folders, from the root.
+const READMES: [&str; 6] = [
+    "README.md",
+    "src/web/README.md",
+    "src/ws/README.md",
+    "src/cli/README.md",
+    "src/log/README.md",
+    "tests/README.md",
+];
+
+fn read(readme: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(readme)).expect(readme)
 }
 
-/// The fenced blocks of a language.
+/// The fenced blocks of a language in all READMEs.
 fn blocks(language: &str) -> Vec<String> {
     let start = format!("```{language}\n");
-    readme()
-        .split(&start)
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap().to_owned())
+    READMES
+        .iter()
+        .flat_map(|readme| {
+            let text = read(readme);
+            let blocks = text.split(&start).skip(1);
+            blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect::<Vec<_>>()
+        })
         .collect()
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= README_LINES_MAX, "{lines} lines, at most {README_LINES_MAX} are allowed");
 }
 
 #[test]
 fn the_readme_quotes_the_help_word_for_word() {
     let help = String::from_utf8(command().arg("--help").output().unwrap().stdout).unwrap();
-    assert!(blocks("text").contains(&help), "run sayso --help and copy it");
+    assert!(
+        read("README.md").contains(&format!("```text\n{help}```\n")),
+        "run sayso --help and copy it"
+    );
+}
+
+/// Without one, rustdoc takes a block for Rust.
+#[test]
+fn every_block_of_the_readmes_names_its_language() {
+    for readme in READMES {
+        let text = read(readme);
+        let fences: Vec<&str> = text.lines().filter(|line| line.starts_with("```")).collect();
+        assert!(fences.len().is_multiple_of(2), "{readme}");
+        for pair in fences.chunks(2) {
+            assert!(pair[0].len() > 3 && pair[1] == "```", "{readme}: {pair:?}");
+        }
+    }
 }
 
 #[test]
-fn the_readme_shows_the_log_of_the_crate_documentation() {
-    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
-    let lines: String = docs
-        .lines()
-        .filter_map(|line| line.strip_prefix("//! {"))
-        .map(|line| format!("{{{line}\n"))
-        .collect();
-    assert!(!lines.is_empty() && blocks("json").contains(&lines));
+fn every_link_between_the_readmes_leads_somewhere() {
+    for readme in READMES {
+        let text = read(readme);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(readme);
+        let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = folder.parent().unwrap().join(path);
+            assert!(target.exists(), "{readme}: {link}");
+            if !heading.is_empty() {
+                let found = fs::read_to_string(target).unwrap().lines().any(|line| {
+                    line.starts_with('#')
+                        && line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")
+                            == heading
+                });
+                assert!(found, "{readme}: {link}");
+            }
+        }
+    }
 }
 
 #[test]
-fn the_curl_commands_of_the_readme_work() {
+fn each_line_of_json_in_the_readmes_is_json() {
+    let blocks = blocks("json");
+    assert!(!blocks.is_empty());
+    for line in blocks.iter().flat_map(|block| block.lines()) {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn the_curl_commands_of_the_readmes_work() {
     if Command::new("curl").arg("--version").output().is_err() {
         eprintln!("curl is not here: its commands are not run");
         return;
@@ -67,18 +124,23 @@ fn the_curl_commands_of_the_readme_work() {
 }
 
 #[test]
-fn every_route_and_file_that_the_readme_names_is_there() {
+fn every_path_and_file_that_the_readmes_name_is_there() {
     let folder = Folder::new();
     let program = Program::start(&folder.0, &[]);
     posted(&program, "hi");
+    let text = read("src/web/README.md");
+    let named = text.split("`GET ").skip(1).map(|rest| rest.split('`').next().unwrap());
+    let named: BTreeSet<&str> = named.collect();
     for path in ["/", "/embed.js", "/embed.css", "/api/comments", "/healthz", "/metrics"] {
-        assert!(readme().contains(path));
+        assert!(named.contains(path), "{path} is not in {named:?}");
+    }
+    for path in named {
         assert_eq!(get(&program, path).status, 200, "{path}");
     }
     assert_eq!(get(&program, "/api/counts?page=/").json(), json!({"/": 1}));
     for picture in ["light.png", "dark.png"] {
         let path = format!("tests/browser/pictures/{picture}");
-        assert!(readme().contains(&path));
+        assert!(read("README.md").contains(&path));
         assert!(fs::exists(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap());
     }
 }

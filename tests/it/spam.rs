@@ -119,7 +119,7 @@ fn without_a_rate_anybody_may_repeat_themselves() {
     assert_eq!(form(&program, &format!("page=/&nonce={nonce}&content=quick")).status, 303);
 }
 
-/// What a client of a server with `--challenge` does, in the words of the README.
+/// What a client of a server with `--challenge` does, in the words of src/web/README.md.
 fn proof(nonce: &str, content: &str, bits: u32) -> String {
     let seed = Sha256::digest([nonce.as_bytes(), &[0], content.as_bytes()].concat());
     let zeros = |hash: &[u8]| u64::from_be_bytes(hash[..8].try_into().unwrap()).leading_zeros();

@@ -1,22 +1,25 @@
-//! Tests of `config.rs`.
+//! Tests of `config.rs`, and of how `mod.rs` parses subcommands.
+
+use std::ffi::OsString;
 
 use super::*;
+use crate::cli::{Subcommand, parse};
 
-fn with_env(line: &str, env: &[(&str, &str)]) -> Result<Command, Error> {
+fn parse_with_env(line: &str, env: &[(&str, &str)]) -> Result<Subcommand, Error> {
     let value =
         |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
     parse(line.split_whitespace().map(OsString::from), value)
 }
 
-fn served(line: &str, env: &[(&str, &str)]) -> Config {
-    match with_env(line, env) {
-        Ok(Command::Serve(config)) => config,
+fn config(line: &str, env: &[(&str, &str)]) -> Config {
+    match parse_with_env(line, env) {
+        Ok(Subcommand::Serve(config)) => config,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn error(line: &str) -> String {
-    with_env(line, &[]).unwrap_err().to_string()
+    parse_with_env(line, &[]).unwrap_err().to_string()
 }
 
 fn blocks(list: &[&str]) -> Vec<Network> {
@@ -24,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const EVERY: [(&str, &str); 17] = [
+const ALL_FLAGS: [(&str, &str); 17] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -44,7 +47,7 @@ const EVERY: [(&str, &str); 17] = [
     ("log-level", "debug"),
 ];
 
-fn every() -> Config {
+fn config_of_all_flags() -> Config {
     Config {
         listen: SocketAddr::from(([0, 0, 0, 0], 81)),
         data: "/srv/x".into(),
@@ -67,41 +70,43 @@ fn every() -> Config {
 }
 
 #[test]
-fn nothing_said_is_the_documented_default() {
-    assert_eq!(served("", &[]), Config::default());
-    assert_eq!(served("serve", &[]), Config::default());
-    let printed = blocks(&["127.0.0.0/8", "::1/128"]);
-    assert_eq!(Config::default().trust_proxy, printed);
+fn without_flags_the_config_is_the_documented_default() {
+    assert_eq!(config("", &[]), Config::default());
+    assert_eq!(config("serve", &[]), Config::default());
+    let documented = blocks(&["127.0.0.0/8", "::1/128"]);
+    assert_eq!(Config::default().trust_proxy, documented);
 }
 
 #[test]
-fn every_flag_is_read_from_the_line() {
-    let line: Vec<String> = EVERY.iter().map(|(name, value)| format!("--{name} {value}")).collect();
-    assert_eq!(served(&line.join(" "), &[]), every());
-    let line: Vec<String> = EVERY.iter().map(|(name, value)| format!("--{name}={value}")).collect();
-    assert_eq!(served(&line.join(" "), &[]), every());
+fn every_flag_is_read_from_the_command_line() {
+    let line: Vec<String> =
+        ALL_FLAGS.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+    assert_eq!(config(&line.join(" "), &[]), config_of_all_flags());
+    let line: Vec<String> =
+        ALL_FLAGS.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    assert_eq!(config(&line.join(" "), &[]), config_of_all_flags());
 }
 
 #[test]
 fn every_flag_is_read_from_the_environment() {
-    let env: Vec<(String, &str)> = EVERY
+    let env: Vec<(String, &str)> = ALL_FLAGS
         .iter()
         .map(|(name, value)| (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), *value))
         .collect();
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    assert_eq!(served("", &env), every());
+    assert_eq!(config("", &env), config_of_all_flags());
 }
 
 #[test]
-fn a_wrong_value_is_named_by_where_it_stands() {
+fn a_wrong_value_is_reported_with_its_flag_or_variable() {
     assert!(error("--max-pages x").starts_with("--max-pages is \"x\", but must be a whole number"));
-    let error = with_env("", &[("SAYSO_MAX_PAGES", "x")]).unwrap_err().to_string();
+    let error = parse_with_env("", &[("SAYSO_MAX_PAGES", "x")]).unwrap_err().to_string();
     assert!(error.starts_with("SAYSO_MAX_PAGES is \"x\", but must be"), "{error}");
 }
 
 #[test]
 fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
-    for (name, _) in EVERY {
+    for (name, _) in ALL_FLAGS {
         assert!(HELP.contains(&format!("\n  --{name} ")), "{name}");
     }
     for default in
@@ -113,70 +118,84 @@ fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
 }
 
 #[test]
-fn subcommands_take_a_folder_and_nothing_else() {
+fn maintenance_subcommands_take_a_folder_and_nothing_else() {
     let data = || PathBuf::from("x");
-    assert_eq!(with_env("check --data x", &[]).unwrap(), Command::Check { data: data() });
-    assert_eq!(with_env("repair --data x", &[]).unwrap(), Command::Repair { data: data() });
-    assert_eq!(with_env("--data x compact", &[]).unwrap(), Command::Compact { data: data() });
+    assert_eq!(parse_with_env("check --data x", &[]).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(
+        parse_with_env("repair --data x", &[]).unwrap(),
+        Subcommand::Repair { data: data() }
+    );
+    assert_eq!(
+        parse_with_env("--data x compact", &[]).unwrap(),
+        Subcommand::Compact { data: data() }
+    );
     let env = [("SAYSO_DATA", "x"), ("SAYSO_LISTEN", "not even an address")];
-    assert_eq!(with_env("check", &env).unwrap(), Command::Check { data: data() });
-    assert_eq!(with_env("check", &[]).unwrap(), Command::Check { data: "./data".into() });
-    assert!(error("check --listen 127.0.0.1:1").contains("--listen means nothing to sayso check"));
+    assert_eq!(parse_with_env("check", &env).unwrap(), Subcommand::Check { data: data() });
+    assert_eq!(parse_with_env("check", &[]).unwrap(), Subcommand::Check { data: "./data".into() });
+    assert_eq!(
+        error("check --listen 127.0.0.1:1"),
+        "sayso check does not take --listen, only --data"
+    );
 }
 
 #[test]
-fn the_doctor_is_told_where_and_for_whom() {
-    let doctor = |line: &str| with_env(line, &[("SAYSO_SYNC", "maybe")]);
+fn doctor_takes_a_url_and_optionally_a_site() {
+    let doctor = |line: &str| parse_with_env(line, &[("SAYSO_SYNC", "maybe")]);
     let (url, site) = ("https://a.example/talk".to_string(), "https://b.example".to_string());
-    let alone = Command::Doctor { url: url.clone(), site: None };
+    let alone = Subcommand::Doctor { url: url.clone(), site: None };
     assert_eq!(doctor("doctor https://A.example:443/talk/").unwrap(), alone);
-    let both = Command::Doctor { url, site: Some(site) };
+    let both = Subcommand::Doctor { url, site: Some(site) };
     assert_eq!(doctor("doctor https://a.example/talk https://B.example").unwrap(), both);
     for (line, why) in [
         ("doctor", "write sayso doctor URL"),
         ("doctor a.example", "URL is \"a.example\", but must be an address"),
         ("doctor https://a.example b", "SITE is \"b\", but must be an origin"),
         ("doctor https://a.example https://b.example c", "write sayso doctor URL"),
-        ("doctor https://a.example --data x", "--data means nothing to sayso doctor"),
+        ("doctor https://a.example --data x", "sayso doctor takes no flags, but --data is given"),
     ] {
-        let said = error(line);
-        assert!(said.contains(why), "{line}: {said}");
+        let message = error(line);
+        assert!(message.contains(why), "{line}: {message}");
     }
 }
 
 #[test]
-fn help_and_version_need_nothing_else_to_be_right() {
-    assert_eq!(with_env("--sync maybe --help", &[]).unwrap(), Command::Help);
-    assert_eq!(with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(), Command::Version);
+fn help_and_version_ignore_mistakes_elsewhere() {
+    assert_eq!(parse_with_env("--sync maybe --help", &[]).unwrap(), Subcommand::Help);
+    assert_eq!(
+        parse_with_env("--version", &[("SAYSO_SYNC", "maybe")]).unwrap(),
+        Subcommand::Version
+    );
 }
 
 #[test]
-fn proxies_replace_the_default_and_none_stands_alone() {
-    let proxies = |line: &str| served(line, &[]).trust_proxy;
+fn trusted_proxies_replace_the_default_and_none_excludes_others() {
+    let proxies = |line: &str| config(line, &[]).trust_proxy;
     assert_eq!(proxies("--trust-proxy none"), []);
     let two = "--trust-proxy 10.0.0.0/8 --trust-proxy fd00::/8";
     assert_eq!(proxies(two), blocks(&["10.0.0.0/8", "fd00::/8"]));
-    assert!(error("--trust-proxy none --trust-proxy 10.0.0.0/8").contains("write either"));
+    assert!(
+        error("--trust-proxy none --trust-proxy 10.0.0.0/8").contains("write one or the other")
+    );
     let env = [("SAYSO_TRUST_PROXY", "10.0.0.0/8,::1")];
-    assert_eq!(served("", &env).trust_proxy, blocks(&["10.0.0.0/8", "::1/128"]));
-    assert_eq!(served("--trust-proxy none", &env).trust_proxy, []);
+    assert_eq!(config("", &env).trust_proxy, blocks(&["10.0.0.0/8", "::1/128"]));
+    assert_eq!(config("--trust-proxy none", &env).trust_proxy, []);
 }
 
 #[test]
-fn holding_without_a_moderator_is_refused() {
+fn hold_without_a_moderator_is_refused() {
     for hold in ["links", "new", "all"] {
         assert!(error(&format!("--hold {hold}")).contains("add --admin-token-file"), "{hold}");
-        assert!(with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
+        assert!(parse_with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
     }
-    assert!(with_env("--hold none", &[]).is_ok());
+    assert!(parse_with_env("--hold none", &[]).is_ok());
 }
 
 #[test]
-fn the_public_address_has_the_base_path_in_it() {
+fn the_public_url_must_end_with_the_base_path() {
     assert!(
         error("--base-path /x --public-url https://a.example")
             .ends_with("write --public-url https://a.example/x")
     );
-    let behind_a_stripping_proxy = served("--public-url https://a.example/x", &[]);
-    assert_eq!(behind_a_stripping_proxy.base_path, "");
+    let behind_a_proxy_that_strips_the_path = config("--public-url https://a.example/x", &[]);
+    assert_eq!(behind_a_proxy_that_strips_the_path.base_path, "");
 }

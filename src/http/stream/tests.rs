@@ -1,56 +1,56 @@
-//! Tests of `conversation.rs`.
+//! Tests of `stream.rs`.
 
 use std::collections::VecDeque;
 
 use super::*;
 
-/// What comes, each after so long; then the end of the stream, or silence.
+/// A client that sends each part after a delay, and then closes the connection or stays silent.
 struct Script {
-    comes: VecDeque<(Duration, Vec<u8>)>,
-    silence: bool,
+    incoming: VecDeque<(Duration, Vec<u8>)>,
+    stays_silent: bool,
     now: Instant,
-    patience: Duration,
-    /// Bytes taken in one write, and how long that takes.
+    timeout: Duration,
+    /// The bytes that the client takes per write, and how long that takes.
     takes: (usize, Duration),
     written: Vec<u8>,
     writes: usize,
-    finished: bool,
+    write_is_shut_down: bool,
 }
 
 impl Script {
     fn of<B: AsRef<[u8]>>(parts: impl IntoIterator<Item = B>, every: Duration) -> Script {
         Script {
-            comes: parts.into_iter().map(|part| (every, part.as_ref().to_vec())).collect(),
-            silence: false,
+            incoming: parts.into_iter().map(|part| (every, part.as_ref().to_vec())).collect(),
+            stays_silent: false,
             now: Instant::now(),
-            patience: Duration::MAX,
+            timeout: Duration::MAX,
             takes: (usize::MAX, Duration::ZERO),
             written: Vec::new(),
             writes: 0,
-            finished: false,
+            write_is_shut_down: false,
         }
     }
 }
 
 impl Read for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some((wait, mut part)) = self.comes.pop_front() else {
-            if !self.silence {
+        let Some((wait, mut part)) = self.incoming.pop_front() else {
+            if !self.stays_silent {
                 return Ok(0);
             }
-            self.now += self.patience;
+            self.now += self.timeout;
             return Err(ErrorKind::WouldBlock.into());
         };
-        if wait > self.patience {
-            self.now += self.patience;
-            self.comes.push_front((wait - self.patience, part));
+        if wait > self.timeout {
+            self.now += self.timeout;
+            self.incoming.push_front((wait - self.timeout, part));
             return Err(ErrorKind::WouldBlock.into());
         }
         self.now += wait;
         let n = part.len().min(buffer.len());
         buffer[..n].copy_from_slice(&part[..n]);
         if n < part.len() {
-            self.comes.push_front((Duration::ZERO, part.split_off(n)));
+            self.incoming.push_front((Duration::ZERO, part.split_off(n)));
         }
         Ok(n)
     }
@@ -63,7 +63,7 @@ impl Write for Script {
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let all = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
-        if self.takes.1 > self.patience {
+        if self.takes.1 > self.timeout {
             return Err(ErrorKind::WouldBlock.into());
         }
         self.now += self.takes.1;
@@ -78,19 +78,19 @@ impl Write for Script {
     }
 }
 
-impl Line for &mut Script {
-    fn read_within(&mut self, patience: Duration) -> io::Result<()> {
-        assert!(!patience.is_zero());
-        self.patience = patience;
+impl Transport for &mut Script {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        assert!(!timeout.is_zero());
+        self.timeout = timeout;
         Ok(())
     }
 
-    fn write_within(&mut self, patience: Duration) -> io::Result<()> {
-        self.read_within(patience)
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(timeout)
     }
 
-    fn finish(&mut self) {
-        self.finished = true;
+    fn shutdown_write(&mut self) {
+        self.write_is_shut_down = true;
     }
 
     fn now(&self) -> Instant {
@@ -98,24 +98,24 @@ impl Line for &mut Script {
     }
 }
 
-/// Answers every request with its method, target and body.
-fn echo(script: &mut Script) -> (String, End) {
-    let mut conversation = Conversation::new(script);
-    let end = loop {
+/// Responds to every request with its method, target and body, and returns what was written.
+fn echo(script: &mut Script) -> (String, Closed) {
+    let mut http = HttpStream::new(script);
+    let closed = loop {
         let mut next = || {
-            let head = conversation.head()?;
-            let body = String::from_utf8(conversation.body(&head)?).unwrap();
-            let said = format!("[{} {} {body}]", head.method(), head.target());
-            conversation.answer(&head, &Answer::refusal(&Refusal::new(200, said)), true)
+            let head = http.read_head()?;
+            let body = String::from_utf8(http.read_body(&head)?).unwrap();
+            let message = format!("[{} {} {body}]", head.method(), head.target());
+            http.respond(&head, &Response::from_error(&HttpError::new(200, message)), true)
         };
-        if let Err(end) = next() {
-            break end;
+        if let Err(closed) = next() {
+            break closed;
         }
     };
-    let script = &mut *conversation.line;
+    let script = &mut *http.transport;
     let written = String::from_utf8(std::mem::take(&mut script.written)).unwrap();
-    conversation.end(&end);
-    (written, end)
+    http.close(&closed);
+    (written, closed)
 }
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -123,24 +123,25 @@ const SECOND: Duration = Duration::from_secs(1);
 const GET: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
 
-fn answers(written: &str) -> Vec<&str> {
+/// The bracketed parts of what was written, one per response.
+fn responses(written: &str) -> Vec<&str> {
     written.split('[').skip(1).map(|one| one.split(']').next().unwrap()).collect()
 }
 
 #[test]
-fn requests_sent_ahead_are_answered_in_order_wherever_they_are_cut() {
+fn pipelined_requests_are_answered_in_order_wherever_they_are_split() {
     let all = [GET, POST, GET].concat();
     let whole = echo(&mut Script::of([&all], MOMENT));
-    assert_eq!(answers(&whole.0), ["GET /a ", "POST /b body", "GET /a "]);
-    assert_eq!(whole.1, End::Gone);
-    for cut in 1..all.len() {
-        assert_eq!(echo(&mut Script::of([&all[..cut], &all[cut..]], MOMENT)), whole, "{cut}");
+    assert_eq!(responses(&whole.0), ["GET /a ", "POST /b body", "GET /a "]);
+    assert_eq!(whole.1, Closed::Gone);
+    for split in 1..all.len() {
+        assert_eq!(echo(&mut Script::of([&all[..split], &all[split..]], MOMENT)), whole, "{split}");
     }
     assert_eq!(echo(&mut Script::of(all.as_bytes().chunks(1), MOMENT)), whole);
 }
 
 #[test]
-fn an_answer_is_one_write_and_a_small_one_taken_in_parts_is_the_same() {
+fn a_response_is_one_write_and_the_same_if_taken_byte_by_byte() {
     let mut script = Script::of([GET], MOMENT);
     let whole = echo(&mut script);
     assert_eq!(script.writes, 1);
@@ -150,66 +151,69 @@ fn an_answer_is_one_write_and_a_small_one_taken_in_parts_is_the_same() {
 }
 
 #[test]
-fn a_head_has_ten_seconds_in_all_however_many_parts_it_comes_in() {
+fn a_head_has_ten_seconds_in_all_however_many_parts_it_has() {
     let drip = |n: usize| Script::of(GET.as_bytes()[..n].chunks(1), SECOND);
-    let mut slow = Script { silence: true, ..drip(11) };
-    let (_, end) = echo(&mut slow);
-    let sentence = "only 10 bytes of the head came within 10 s";
-    assert_eq!(end, End::Refused(Refusal::new(408, sentence)));
+    let mut slow = Script { stays_silent: true, ..drip(11) };
+    let (_, closed) = echo(&mut slow);
+    let message = "only 10 bytes of the head arrived within 10 s";
+    assert_eq!(closed, Closed::Refused(HttpError::new(408, message)));
     assert!(String::from_utf8_lossy(&slow.written).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     let quarter = GET.len().div_ceil(4);
     let (written, _) = echo(&mut Script::of(GET.as_bytes().chunks(quarter), 2 * SECOND));
-    assert_eq!(answers(&written), ["GET /a "]);
+    assert_eq!(responses(&written), ["GET /a "]);
 }
 
 #[test]
 fn a_later_head_has_its_ten_seconds_from_its_first_byte() {
     let mut script = Script::of([GET, GET], 9 * SECOND);
-    script.comes.extend(GET.as_bytes()[..9].chunks(1).map(|part| (SECOND, part.to_vec())));
-    script.comes.push_back((MOMENT, GET.as_bytes()[9..].to_vec()));
-    script.comes[1].0 = KEEP_ALIVE_IDLE;
-    assert_eq!(answers(&echo(&mut script).0).len(), 3);
+    script.incoming.extend(GET.as_bytes()[..9].chunks(1).map(|part| (SECOND, part.to_vec())));
+    script.incoming.push_back((MOMENT, GET.as_bytes()[9..].to_vec()));
+    script.incoming[1].0 = KEEP_ALIVE_IDLE;
+    assert_eq!(responses(&echo(&mut script).0).len(), 3);
 }
 
 #[test]
-fn who_says_nothing_is_let_go_without_a_word() {
-    let mut fresh = Script { silence: true, ..Script::of([""; 0], MOMENT) };
+fn a_silent_client_is_disconnected_without_a_response() {
+    let mut fresh = Script { stays_silent: true, ..Script::of([""; 0], MOMENT) };
     let start = fresh.now;
-    assert_eq!(echo(&mut fresh), (String::new(), End::Gone));
-    assert_eq!((fresh.now - start, fresh.finished, fresh.written.len()), (HEAD_DEADLINE, false, 0));
-    let mut idle = Script { silence: true, ..Script::of([GET], Duration::ZERO) };
-    assert_eq!(echo(&mut idle).1, End::Gone);
+    assert_eq!(echo(&mut fresh), (String::new(), Closed::Gone));
+    assert_eq!(
+        (fresh.now - start, fresh.write_is_shut_down, fresh.written.len()),
+        (HEAD_DEADLINE, false, 0)
+    );
+    let mut idle = Script { stays_silent: true, ..Script::of([GET], Duration::ZERO) };
+    assert_eq!(echo(&mut idle).1, Closed::Gone);
     assert_eq!((idle.now - start).as_secs(), KEEP_ALIVE_IDLE.as_secs());
 }
 
 #[test]
 fn a_body_has_ten_seconds_in_all() {
     let (head, body) = POST.split_at(POST.len() - 4);
-    let mut script = Script { silence: true, ..Script::of([head], MOMENT) };
-    script.comes.extend(body[..3].bytes().map(|byte| (4 * SECOND, vec![byte])));
-    let sentence = "only 2 bytes of 4 of the body came within 10 s";
-    assert_eq!(echo(&mut script).1, End::Refused(Refusal::new(408, sentence)));
+    let mut script = Script { stays_silent: true, ..Script::of([head], MOMENT) };
+    script.incoming.extend(body[..3].bytes().map(|byte| (4 * SECOND, vec![byte])));
+    let message = "only 2 of 4 bytes of the body arrived within 10 s";
+    assert_eq!(echo(&mut script).1, Closed::Refused(HttpError::new(408, message)));
     let mut script = Script::of([head], MOMENT);
-    script.comes.extend(body.bytes().map(|byte| (2 * SECOND, vec![byte])));
-    assert_eq!(answers(&echo(&mut script).0), ["POST /b body"]);
+    script.incoming.extend(body.bytes().map(|byte| (2 * SECOND, vec![byte])));
+    assert_eq!(responses(&echo(&mut script).0), ["POST /b body"]);
 }
 
 #[test]
-fn an_answer_that_is_not_taken_in_twenty_seconds_ends_the_connection() {
+fn a_response_that_is_not_taken_in_twenty_seconds_ends_the_connection() {
     let slowly = |seconds| Script { takes: (80, seconds * SECOND), ..Script::of([GET], MOMENT) };
-    let (written, end) = echo(&mut slowly(2));
-    assert_eq!((answers(&written).len(), end), (1, End::Gone));
-    let (written, end) = echo(&mut slowly(15));
-    assert_eq!((written.len(), end), (80, End::Gone));
+    let (written, closed) = echo(&mut slowly(2));
+    assert_eq!((responses(&written).len(), closed), (1, Closed::Gone));
+    let (written, closed) = echo(&mut slowly(15));
+    assert_eq!((written.len(), closed), (80, Closed::Gone));
 }
 
 #[test]
-fn who_waits_for_100_continue_gets_it_once_and_only_if_a_body_is_to_come() {
+fn a_100_continue_is_sent_once_and_only_if_a_body_is_still_to_come() {
     let (head, body) = POST.split_at(POST.len() - 4);
     let head = head.replace("Host", "Expect: 100-continue\r\nHost");
     let (written, _) = echo(&mut Script::of([&head, body], MOMENT));
     assert!(written.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{written}");
-    assert_eq!(answers(&written), ["POST /b body"]);
+    assert_eq!(responses(&written), ["POST /b body"]);
     for parts in
         [[&format!("{head}{body}"), ""], [&GET.replace("Host", "Expect: 100-continue\r\nHost"), ""]]
     {
@@ -219,46 +223,46 @@ fn who_waits_for_100_continue_gets_it_once_and_only_if_a_body_is_to_come() {
     }
     let too_large = head.replace("Length: 4", "Length: 65537");
     let mut script = Script::of([&too_large], MOMENT);
-    assert!(matches!(echo(&mut script).1, End::Refused(refusal) if refusal.status == 413));
+    assert!(matches!(echo(&mut script).1, Closed::Refused(error) if error.status == 413));
     assert!(String::from_utf8_lossy(&script.written).starts_with("HTTP/1.1 413 "));
 }
 
 #[test]
-fn the_last_answer_says_so_and_nothing_after_it_is_read_as_a_request() {
+fn the_last_response_says_close_and_nothing_after_it_is_read_as_a_request() {
     for last in
         ["GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET /a HTTP/1.0\r\n\r\n"]
     {
         let mut script = Script::of([last, GET], MOMENT);
-        let (written, end) = echo(&mut script);
-        assert_eq!((answers(&written).len(), end), (1, End::Done));
+        let (written, closed) = echo(&mut script);
+        assert_eq!((responses(&written).len(), closed), (1, Closed::Done));
         assert!(written.contains("\r\nConnection: close\r\n"));
-        assert!(script.finished && script.comes.is_empty());
+        assert!(script.write_is_shut_down && script.incoming.is_empty());
     }
-    let asking = "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
-    let (written, _) = echo(&mut Script::of([asking, GET], MOMENT));
+    let keep_alive = "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let (written, _) = echo(&mut Script::of([keep_alive, GET], MOMENT));
     assert_eq!(
-        (answers(&written).len(), written.matches("Connection: keep-alive").count()),
+        (responses(&written).len(), written.matches("Connection: keep-alive").count()),
         (2, 1)
     );
 }
 
 #[test]
-fn a_refused_client_is_listened_to_for_a_while_so_that_it_reads_why() {
+fn the_rest_of_a_refused_request_is_discarded_up_to_a_limit() {
     let mut flood = Script::of(["\n"], MOMENT);
-    flood.comes.extend(vec![(MOMENT, vec![b'x'; READ_BYTES]); 100]);
-    assert!(matches!(echo(&mut flood).1, End::Refused(_)));
-    assert!(flood.finished);
-    assert_eq!(flood.comes.len(), 100 - DISCARD_BYTES_MAX / READ_BYTES);
+    flood.incoming.extend(vec![(MOMENT, vec![b'x'; READ_BYTES]); 100]);
+    assert!(matches!(echo(&mut flood).1, Closed::Refused(_)));
+    assert!(flood.write_is_shut_down);
+    assert_eq!(flood.incoming.len(), 100 - DISCARD_BYTES_MAX / READ_BYTES);
     let mut drip = Script::of(["\n"; 9], SECOND);
     let start = drip.now;
-    assert!(matches!(echo(&mut drip).1, End::Refused(_)));
+    assert!(matches!(echo(&mut drip).1, Closed::Refused(_)));
     assert_eq!(drip.now - start, SECOND + DISCARD_DEADLINE);
 }
 
 #[test]
-fn what_was_sent_behind_a_head_is_there_for_another_protocol() {
+fn bytes_after_a_head_are_kept_for_another_protocol() {
     let mut script = Script::of([format!("{GET}frames")], MOMENT);
-    let mut conversation = Conversation::new(&mut script);
-    conversation.head().unwrap();
-    assert_eq!(conversation.rest(), b"frames");
+    let mut http = HttpStream::new(&mut script);
+    http.read_head().unwrap();
+    assert_eq!(http.buffered(), b"frames");
 }

@@ -1,4 +1,4 @@
-//! Tests of `visit.rs`.
+//! Tests of `connection.rs`.
 
 use std::net::TcpListener;
 use std::thread;
@@ -7,64 +7,63 @@ use crate::http::forwarded::Network;
 
 use super::*;
 
-/// Answers with whom it is for, goes on as an echo, and panics on demand.
-struct Echo;
+/// Responds with the request and its client, echoes bytes after an upgrade, and panics on demand.
+struct EchoHandler;
 
-impl Rooms for Echo {
-    fn exchange(&self, head: &Head, body: &[u8], client: IpAddr) -> Result<Answer, Refusal> {
+impl Handler for EchoHandler {
+    fn handle(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        client: IpAddr,
+    ) -> Result<Response, HttpError> {
         match head.path() {
             "/panic" => std::panic::resume_unwind(Box::new(())),
             "/slow" => thread::sleep(Duration::from_millis(100)),
             _ => {}
         }
         let body = String::from_utf8_lossy(body);
-        let sentence = format!("[{} {} {body} {client}]", head.method(), head.target());
-        Ok(Answer::refusal(&Refusal::new(200, sentence)))
+        let message = format!("[{} {} {body} {client}]", head.method(), head.target());
+        Ok(Response::from_error(&HttpError::new(200, message)))
     }
 
-    fn upgrade(&self, head: &Head, guest: Guest) -> Result<(), Refusal> {
+    fn upgrade(&self, head: &RequestHead, upgrade: Upgrade) -> Result<(), HttpError> {
         if head.query() == "no" {
-            return Err(Refusal::new(403, "[not allowed]"));
+            return Err(HttpError::new(403, "[not allowed]"));
         }
-        let written = format!("[session for {}]", guest.client);
-        (&*guest.stream).write_all(&[written.as_bytes(), &guest.rest].concat()).unwrap();
+        let greeting = format!("[upgraded for {}]", upgrade.client);
+        (&*upgrade.stream).write_all(&[greeting.as_bytes(), &upgrade.buffered].concat()).unwrap();
         thread::spawn(move || {
-            let guest = guest;
+            let upgrade = upgrade;
             let mut bytes = [0; 64];
-            while let Ok(n @ 1..) = (&*guest.stream).read(&mut bytes) {
-                (&*guest.stream).write_all(&bytes[..n]).unwrap();
+            while let Ok(n @ 1..) = (&*upgrade.stream).read(&mut bytes) {
+                (&*upgrade.stream).write_all(&bytes[..n]).unwrap();
             }
         });
         Ok(())
     }
 }
 
-/// A house for so many, of which so many of one address.
-fn house(all: u32, per_address: u32, trust_loopback: bool) -> Arc<House> {
-    let trusted: Vec<Network> = if trust_loopback { forwarded::loopback() } else { Vec::new() };
-    let config = Config {
-        base_path: "/base".into(),
-        max_connections: all,
-        max_per_address: per_address,
-        trust_proxy: trusted,
-        ..Config::default()
-    };
-    Arc::new(House::new(&config, u32::MAX, Box::new(Echo)))
+/// Connections with these limits in all and per address.
+fn connections(max: u32, max_per_address: u32, trust_loopback: bool) -> Arc<Connections> {
+    let trust_proxy: Vec<Network> = if trust_loopback { forwarded::loopback() } else { Vec::new() };
+    let options =
+        Options { base_path: "/base".into(), trust_proxy, max_connections: max, max_per_address };
+    Arc::new(Connections::new(options, u32::MAX, Box::new(EchoHandler)))
 }
 
-/// A client of the house.
 struct Client {
     stream: TcpStream,
     unread: String,
 }
 
 impl Client {
-    fn of(house: &Arc<House>, number: u64) -> Result<Client, Refusal> {
+    fn connect(connections: &Arc<Connections>, number: u64) -> Result<Client, HttpError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
-        house.receive(number, Arc::new(accepted), peer)?;
+        connections.spawn(number, Arc::new(accepted), peer)?;
         Ok(Client { stream, unread: String::new() })
     }
 
@@ -73,8 +72,8 @@ impl Client {
         self
     }
 
-    /// Reads to the first `end`, and with it.
-    fn until(&mut self, end: &str) -> String {
+    /// Reads up to and including the first `end`.
+    fn read_until(&mut self, end: &str) -> String {
         let mut bytes = [0; 4096];
         loop {
             if let Some(at) = self.unread.find(end) {
@@ -87,7 +86,7 @@ impl Client {
         }
     }
 
-    fn is_over(&mut self) -> bool {
+    fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
 }
@@ -100,11 +99,11 @@ fn websocket(target: &str, more: &str) -> String {
     get(target, &format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{more}"))
 }
 
-/// Waits for what other threads are about to do.
-fn soon(mut is_so: impl FnMut() -> bool) -> bool {
+/// Waits up to 10 s until the condition holds.
+fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
-        if is_so() {
+        if condition() {
             return true;
         }
         thread::yield_now();
@@ -113,25 +112,25 @@ fn soon(mut is_so: impl FnMut() -> bool) -> bool {
 }
 
 #[test]
-fn a_websocket_begins_on_the_first_request_as_on_a_later_one() {
-    let house = house(9, 9, true);
+fn the_first_request_or_a_later_one_can_upgrade_to_a_websocket() {
+    let connections = connections(9, 9, true);
     for target in ["/base/ws/comments", "/base/ws/comments/", "/base/ws/comments/?page=a"] {
         for before in [0, 1, 2] {
-            let mut client = Client::of(&house, 1).unwrap();
+            let mut client = Client::connect(&connections, 1).unwrap();
             for _ in 0..before {
-                assert!(client.send(&get("/x", "")).until("}").contains("[GET /x "));
+                assert!(client.send(&get("/x", "")).read_until("}").contains("[GET /x "));
             }
             client.send(&(websocket(target, "") + "early "));
-            assert_eq!(client.until("early "), "[session for 127.0.0.1]early ");
-            assert_eq!(client.send("late ").until("late "), "late ");
+            assert_eq!(client.read_until("early "), "[upgraded for 127.0.0.1]early ");
+            assert_eq!(client.send("late ").read_until("late "), "late ");
         }
     }
 }
 
 #[test]
-fn what_is_no_websocket_is_answered_as_a_request() {
-    let house = house(9, 9, true);
-    let mut client = Client::of(&house, 1).unwrap();
+fn a_request_that_is_not_an_upgrade_is_handled_as_plain_http() {
+    let connections = connections(9, 9, true);
+    let mut client = Client::connect(&connections, 1).unwrap();
     for text in [
         get("/base/ws/comments/", ""),
         get("/base/ws/comments/", "Upgrade: websocket\r\n"),
@@ -140,90 +139,95 @@ fn what_is_no_websocket_is_answered_as_a_request() {
         websocket("/base/ws/comments/x", ""),
         websocket("/base/ws/comments/", "").replace("GET", "PUT"),
     ] {
-        assert!(client.send(&text).until("}").starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        assert!(client.send(&text).read_until("}").starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     }
 }
 
 #[test]
-fn a_refused_websocket_leaves_the_connection_as_it_was() {
-    let house = house(9, 9, true);
-    let mut client = Client::of(&house, 1).unwrap();
-    assert!(client.send(&websocket("/base/ws/comments?no", "")).until("}").contains(" 403 "));
+fn after_a_refused_upgrade_the_connection_still_serves_requests() {
+    let connections = connections(9, 9, true);
+    let mut client = Client::connect(&connections, 1).unwrap();
+    assert!(client.send(&websocket("/base/ws/comments?no", "")).read_until("}").contains(" 403 "));
     let with_body = websocket("/base/ws/comments", "Content-Length: 3\r\n") + "abc";
-    assert!(client.send(&with_body).until("}").contains("not with 3 bytes"));
-    assert!(client.send(&websocket("/base/ws/comments", "")).until("]").contains("[session"));
-    let mut old = Client::of(&house, 2).unwrap();
+    assert!(client.send(&with_body).read_until("}").contains("but has one of 3 bytes"));
+    assert!(client.send(&websocket("/base/ws/comments", "")).read_until("]").contains("[upgraded"));
+    let mut old = Client::connect(&connections, 2).unwrap();
     let text = websocket("/base/ws/comments", "").replace("HTTP/1.1", "HTTP/1.0");
-    assert!(old.send(&text).until("}").contains("needs HTTP/1.1"));
+    assert!(old.send(&text).read_until("}").contains("needs HTTP/1.1"));
 }
 
 #[test]
-fn the_house_takes_as_many_as_fit_and_one_more_is_503_until_one_goes() {
-    let house = house(2, 9, true);
-    let first = Client::of(&house, 1).unwrap();
-    let _second = Client::of(&house, 2).unwrap();
-    assert_eq!(Client::of(&house, 3).err().unwrap().status, 503);
+fn connections_up_to_the_limit_are_served_and_one_more_is_503_until_one_ends() {
+    let connections = connections(2, 9, true);
+    let first = Client::connect(&connections, 1).unwrap();
+    let _second = Client::connect(&connections, 2).unwrap();
+    assert_eq!(Client::connect(&connections, 3).err().unwrap().status, 503);
     drop(first);
-    assert!(soon(|| Client::of(&house, 4).is_ok()));
+    assert!(eventually(|| Client::connect(&connections, 4).is_ok()));
 }
 
 #[test]
-fn an_untrusted_peer_counts_from_its_coming_whatever_it_says() {
-    let house = house(9, 2, false);
-    let mut first = Client::of(&house, 1).unwrap();
-    let _second = Client::of(&house, 2).unwrap();
-    let refusal = Client::of(&house, 3).err().unwrap();
-    assert_eq!(refusal.status, 429, "{refusal:?}");
-    assert!(house.caps.seat().is_ok());
+fn an_untrusted_peer_counts_by_its_own_address_whatever_it_forwards() {
+    let connections = connections(9, 2, false);
+    let mut first = Client::connect(&connections, 1).unwrap();
+    let _second = Client::connect(&connections, 2).unwrap();
+    let error = Client::connect(&connections, 3).err().unwrap();
+    assert_eq!(error.status, 429, "{error:?}");
+    assert!(connections.limits.acquire().is_ok());
     let text = get("/", "X-Forwarded-For: 192.0.2.1\r\n");
-    assert!(first.send(&text).until("}").contains("127.0.0.1]"));
+    assert!(first.send(&text).read_until("}").contains("127.0.0.1]"));
 }
 
 #[test]
-fn a_proxy_has_no_cap_and_those_it_speaks_for_have_theirs() {
-    let house = house(9, 1, true);
-    let mut clients: Vec<_> = (0..4).map(|n| Client::of(&house, n).unwrap()).collect();
-    let one = "X-Forwarded-For: 192.0.2.1\r\n";
-    assert!(clients[0].send(&websocket("/base/ws/comments", one)).until("]").contains("192.0.2.1"));
-    for text in [websocket("/base/ws/comments", one), get("/", one)] {
-        assert!(clients[1].send(&text).until("}").starts_with("HTTP/1.1 429 "));
+fn a_proxy_has_no_limit_but_each_of_its_clients_has_one() {
+    let connections = connections(9, 1, true);
+    let mut clients: Vec<_> = (0..4).map(|n| Client::connect(&connections, n).unwrap()).collect();
+    let limited = "X-Forwarded-For: 192.0.2.1\r\n";
+    assert!(
+        clients[0]
+            .send(&websocket("/base/ws/comments", limited))
+            .read_until("]")
+            .contains("192.0.2.1")
+    );
+    for text in [websocket("/base/ws/comments", limited), get("/", limited)] {
+        assert!(clients[1].send(&text).read_until("}").starts_with("HTTP/1.1 429 "));
     }
     let other = get("/", "X-Forwarded-For: 192.0.2.2\r\n");
     for client in &mut clients[1..] {
-        assert!(client.send(&other).until("}").contains(" 192.0.2.2]"));
+        assert!(client.send(&other).read_until("}").contains(" 192.0.2.2]"));
     }
-    assert!(clients[2].send(&get("/", "")).until("}").contains(" 127.0.0.1]"));
+    assert!(clients[2].send(&get("/", "")).read_until("}").contains(" 127.0.0.1]"));
     drop(clients.remove(0));
-    assert!(soon(|| clients[2].send(&get("/", one)).until("}").contains(" 200 OK")));
+    assert!(eventually(|| clients[2].send(&get("/", limited)).read_until("}").contains(" 200 OK")));
 }
 
 #[test]
 fn a_panic_ends_its_connection_and_nothing_else() {
-    let house = house(2, 9, true);
-    let mut other = Client::of(&house, 1).unwrap();
-    let mut client = Client::of(&house, 2).unwrap();
-    assert!(client.send(&get("/panic", "")).is_over());
-    assert!(other.send(&get("/", "")).until("}").contains("[GET / "));
-    assert!(soon(|| Client::of(&house, 3).is_ok()));
-    assert!(soon(|| house.talking().len() == 1));
+    let connections = connections(2, 9, true);
+    let mut other = Client::connect(&connections, 1).unwrap();
+    let mut client = Client::connect(&connections, 2).unwrap();
+    assert!(client.send(&get("/panic", "")).is_closed());
+    assert!(other.send(&get("/", "")).read_until("}").contains("[GET / "));
+    assert!(eventually(|| Client::connect(&connections, 3).is_ok()));
+    assert!(eventually(|| connections.active().len() == 1));
 }
 
 #[test]
-fn a_closed_house_finishes_what_it_has_begun_and_leaves_sessions_alone() {
-    let house = house(9, 9, true);
-    let mut session = Client::of(&house, 1).unwrap();
-    session.send(&websocket("/base/ws/comments", "")).until("]");
-    assert!(soon(|| house.talking().is_empty()));
-    let mut idle = Client::of(&house, 2).unwrap();
-    idle.send(&get("/", "")).until("}");
-    let mut slow = Client::of(&house, 3).unwrap();
+fn draining_finishes_current_requests_and_leaves_websockets_open() {
+    let connections = connections(9, 9, true);
+    let mut upgraded = Client::connect(&connections, 1).unwrap();
+    upgraded.send(&websocket("/base/ws/comments", "")).read_until("]");
+    assert!(eventually(|| connections.active().is_empty()));
+    let mut idle = Client::connect(&connections, 2).unwrap();
+    idle.send(&get("/", "")).read_until("}");
+    let mut slow = Client::connect(&connections, 3).unwrap();
     slow.send(&get("/slow", ""));
     thread::sleep(Duration::from_millis(50));
-    house.close();
+    connections.close();
     let start = Instant::now();
-    house.empty(Duration::from_secs(5));
+    connections.drain(Duration::from_secs(5));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    assert!(house.talking().is_empty() && idle.is_over());
-    assert!(slow.until("}").contains("\r\nConnection: close\r\n"));
-    assert_eq!(session.send("still ").until("still "), "still ");
+    assert!(connections.active().is_empty() && idle.is_closed());
+    assert!(slow.read_until("}").contains("\r\nConnection: close\r\n"));
+    assert_eq!(upgraded.send("still ").read_until("still "), "still ");
 }

@@ -161,7 +161,7 @@ fn a_deleted_comment_shows_only_where_an_answer_hangs_below() {
     let mut between = comment(2, Some(1));
     let mut alone = comment(4, None);
     for comment in [&mut parent, &mut between, &mut alone] {
-        comment.bury();
+        comment.make_tombstone();
     }
     let html = whole(&view(&[parent.clone(), between.clone(), comment(3, Some(2)), alone.clone()]));
     assert_eq!(html.matches(">Deleted ").count(), 2, "{html}");

@@ -3,15 +3,15 @@
 //! Says for itself what a message may be, from the limits alone.
 
 use sayso::{
-    comment::draft::{Draft, Intent, Message, Text},
-    comment::rejection::Reject,
-    comment::{Author, Comment, Line, Status},
+    comment::draft::{Action, ClientMessage, Draft, Text},
+    comment::rejection::Rejection,
+    comment::{Author, Comment, LineParts, Status},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, LINE_BYTES_MAX, MESSAGE_BYTES_MAX,
         NAME_CHARS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, PAGE_BYTES_MAX, SEQ_MAX,
     },
-    log::trailer::{Sealed, seal},
-    store::record::Record,
+    log::trailer::{Trailer, append_trailer},
+    store::record::LineSummary,
 };
 use serde_json::Value;
 
@@ -24,18 +24,20 @@ const TIME: &str = "2026-11-22T05:08:00.001Z";
 /// Reads a message as a socket and as HTTP do; whether a comment comes of it.
 pub fn check(data: &[u8]) -> bool {
     let data = &data[..data.len().min(MESSAGE_BYTES_MAX)];
-    let message = match Message::parse(data) {
+    let message = match ClientMessage::parse(data) {
         Ok(message) => message,
         Err(reject) => {
             check_reject(&reject, None);
-            check_reject(&reject, Message::nonce_in(data).as_deref());
+            check_reject(&reject, ClientMessage::nonce_in(data).as_deref());
             return false;
         }
     };
     check_fields(&message, data);
     let page = message.page.as_deref().unwrap_or("/");
-    let intent = message.intent(page);
-    if let Message { content: Some(content), edit: None, delete: None, like: None, .. } = &message {
+    let intent = message.action(page);
+    if let ClientMessage { content: Some(content), edit: None, delete: None, like: None, .. } =
+        &message
+    {
         let may = may_be_page(page)
             && message.nonce.as_deref().is_none_or(may_be_nonce)
             && message.key.as_deref().is_none_or(may_be_key)
@@ -44,16 +46,16 @@ pub fn check(data: &[u8]) -> bool {
         assert_eq!(intent.is_ok(), may, "{intent:?} of {message:?}");
     }
     match intent {
-        Ok(Intent::Post(draft)) => {
+        Ok(Action::Post(draft)) => {
             check_draft(&message, page, &draft);
             true
         }
-        Ok(Intent::Edit(id, text, author)) => {
-            assert_eq!((Some(id), author), (message.edit, message.key.as_deref().map(of_key)));
+        Ok(Action::Edit(id, text, author)) => {
+            assert_eq!((Some(id), author), (message.edit, message.key.as_deref().map(from_key)));
             check_edit(&message, text);
             true
         }
-        Ok(Intent::Like(id, on, author)) => {
+        Ok(Action::Like(id, on, author)) => {
             assert_eq!((Some(id), on), (message.like, message.on.unwrap_or(true)));
             let mut line = sayso::store::likes::encode(SEQ_MAX, id, author, on);
             line.pop();
@@ -68,8 +70,8 @@ pub fn check(data: &[u8]) -> bool {
     }
 }
 
-fn of_key(key: &str) -> Author {
-    Author::of_key(key)
+fn from_key(key: &str) -> Author {
+    Author::from_key(key)
 }
 
 fn has_control(text: &str) -> bool {
@@ -106,7 +108,7 @@ fn may_be_content(content: &str) -> bool {
 }
 
 /// Each field is the one of that name in the object.
-fn check_fields(message: &Message, data: &[u8]) {
+fn check_fields(message: &ClientMessage, data: &[u8]) {
     // Numbers that are beyond a float's range are none to `Value`.
     let Ok(json) = serde_json::from_slice::<Value>(data) else { return };
     // serde takes a list of all the fields for a struct too.
@@ -114,20 +116,20 @@ fn check_fields(message: &Message, data: &[u8]) {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let number = |name: &str| fields.get(name).and_then(Value::as_u64);
     let truth = |name: &str| fields.get(name).and_then(Value::as_bool);
-    let Message { page, content, name, parent, key, nonce, .. } = message;
+    let ClientMessage { page, content, name, parent, key, nonce, .. } = message;
     for (field, said) in
         [("page", page), ("content", content), ("name", name), ("key", key), ("nonce", nonce)]
     {
         assert_eq!(said.as_deref(), text(field), "{field}");
     }
-    let Message { edit, delete, like, on, typing, .. } = message;
+    let ClientMessage { edit, delete, like, on, typing, .. } = message;
     for (field, said) in [("parent", parent), ("edit", edit), ("delete", delete), ("like", like)] {
         assert_eq!(*said, number(field), "{field}");
     }
     assert_eq!((*on, *typing), (truth("on"), truth("typing")));
 }
 
-fn check_reject(reject: &Reject, nonce: Option<&str>) {
+fn check_reject(reject: &Rejection, nonce: Option<&str>) {
     let json = reject.to_json(nonce);
     assert!(json.len() <= ERROR_BYTES_MAX, "{} bytes of error: {json:.200}…", json.len());
     let said: Value = serde_json::from_str(&json).expect("an error is JSON");
@@ -137,10 +139,10 @@ fn check_reject(reject: &Reject, nonce: Option<&str>) {
     assert!((400..=503).contains(&reject.status()));
 }
 
-fn check_draft(message: &Message, page: &str, draft: &Draft) {
+fn check_draft(message: &ClientMessage, page: &str, draft: &Draft) {
     let content = kept(message.content.as_deref().unwrap_or_default());
     let name = message.name.as_deref().unwrap_or_default().trim();
-    let author = message.key.as_deref().map(of_key);
+    let author = message.key.as_deref().map(from_key);
     assert_eq!((&*draft.page, draft.parent, draft.author), (page, message.parent, author));
     assert_eq!(draft.nonce.as_deref(), message.nonce.as_deref());
     for (status, edited_at) in [(Status::Public, None), (Status::Pending, Some(TIME))] {
@@ -148,7 +150,7 @@ fn check_draft(message: &Message, page: &str, draft: &Draft) {
         let mut line = Vec::new();
         let nonce = draft.nonce.as_deref();
         let body = &draft.body;
-        Line { seq, id, body, created_at: TIME, edited_at, deleted: false, nonce, status }
+        LineParts { seq, id, body, created_at: TIME, edited_at, deleted: false, nonce, status }
             .encode(&mut line);
         line.pop();
         let comment = check_line(&line);
@@ -173,7 +175,7 @@ fn check_draft(message: &Message, page: &str, draft: &Draft) {
     }
 }
 
-fn check_edit(message: &Message, text: Text) {
+fn check_edit(message: &ClientMessage, text: Text) {
     let content = kept(message.content.as_deref().unwrap_or_default());
     assert_eq!(text.content, content.trim());
     check_html(content.trim(), text.html.as_deref(), text.has_links());
@@ -206,11 +208,14 @@ fn check_line(open: &[u8]) -> Comment {
     let text = std::str::from_utf8(&line).expect("a line is UTF-8");
     assert!(names >= 4 && text.starts_with("{\"seq\":"));
     let mut sealed = open.to_vec();
-    seal(&mut sealed, 0, true, 7);
+    append_trailer(&mut sealed, 0, true, 7);
     sealed.pop();
-    let taken_apart = Sealed::of(&sealed).expect("it was sealed");
-    assert!(taken_apart.fits(7) && taken_apart.more && taken_apart.open == open);
-    assert_eq!(Record::parse(&sealed).expect("it is a record"), Record::from(comment.clone()));
+    let taken_apart = Trailer::of(&sealed).expect("it was sealed");
+    assert!(taken_apart.verify(7) && taken_apart.more && taken_apart.open == open);
+    assert_eq!(
+        LineSummary::parse(&sealed).expect("it is a record"),
+        LineSummary::from(comment.clone())
+    );
     if comment.kind.is_none() {
         let mut again = Vec::new();
         comment.encode(&mut again);

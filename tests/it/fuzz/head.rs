@@ -11,14 +11,15 @@ use std::{
 };
 
 use sayso::{
-    http::forwarded::{self, Trusted, loopback},
+    http::forwarded::{self, TrustedProxies, loopback},
     http::origin::{self, Origins},
     http::query::Query,
     http::request::{
-        BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Head, Refusal, Version, parse, parse_on,
+        BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HttpError, RequestHead, Version, parse,
+        parse_partial,
     },
-    http::response::Answer,
-    http::stream::{Conversation, End, Line},
+    http::response::Response,
+    http::stream::{Closed, HttpStream, Transport},
 };
 
 /// Reads a stream at once and in parts; how many requests it has.
@@ -39,14 +40,14 @@ struct Request {
 }
 
 impl Request {
-    fn of(head: &Head, body: &[u8]) -> Request {
+    fn of(head: &RequestHead, body: &[u8]) -> Request {
         let line = (head.method().to_owned(), head.target().to_owned(), head.version());
         let headers = head.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Request { line, headers: headers.collect(), body: body.to_vec() }
     }
 }
 
-fn at_once(mut rest: &[u8]) -> (Vec<Request>, End) {
+fn at_once(mut rest: &[u8]) -> (Vec<Request>, Closed) {
     let mut requests = Vec::new();
     loop {
         let (head, end) = match parse(rest) {
@@ -54,7 +55,7 @@ fn at_once(mut rest: &[u8]) -> (Vec<Request>, End) {
             Ok(None) => {
                 assert!(rest.len() < HEAD_BYTES_MAX, "a head goes on behind its limit");
                 assert!(!rest.windows(4).any(|end| end == b"\r\n\r\n"), "its end was passed");
-                return (requests, End::Gone);
+                return (requests, Closed::Gone);
             }
             Err(refusal) => {
                 check_refusal(&refusal);
@@ -63,28 +64,28 @@ fn at_once(mut rest: &[u8]) -> (Vec<Request>, End) {
                     let plain = read_plainly(&rest[..end + 4]);
                     assert!(!plain.is_some_and(|plain| plain.is_common()), "refused: {refusal:?}");
                 }
-                return (requests, End::Refused(refusal));
+                return (requests, Closed::Refused(refusal));
             }
         };
         check_head(&head, &rest[..end]);
         let Some(body) = rest[end..].get(..head.content_length()) else {
-            return (requests, End::Gone);
+            return (requests, Closed::Gone);
         };
         requests.push(Request::of(&head, body));
         rest = &rest[end + body.len()..];
         if !head.keep_alive() {
-            return (requests, End::Done);
+            return (requests, Closed::Done);
         }
     }
 }
 
-fn check_refusal(refusal: &Refusal) {
+fn check_refusal(refusal: &HttpError) {
     assert!([400, 413, 431].contains(&refusal.status), "{refusal:?}");
-    assert!(refusal.sentence.len() < 800, "{refusal:?}");
-    assert!(!refusal.sentence.contains(char::is_control), "{refusal:?}");
+    assert!(refusal.message.len() < 800, "{refusal:?}");
+    assert!(!refusal.message.contains(char::is_control), "{refusal:?}");
 }
 
-fn check_head(head: &Head, bytes: &[u8]) {
+fn check_head(head: &RequestHead, bytes: &[u8]) {
     assert!(bytes.len() <= HEAD_BYTES_MAX && bytes.ends_with(b"\r\n\r\n"));
     let request = Request::of(head, &[]);
     let plain = read_plainly(bytes).expect("what is accepted is plain");
@@ -96,8 +97,8 @@ fn check_head(head: &Head, bytes: &[u8]) {
     let (again, end) = parse(&rebuilt).expect("it was accepted").expect("it is whole");
     assert_eq!((Request::of(&again, &[]), end), (request, rebuilt.len()));
     assert_eq!(rebuild(&again), rebuilt);
-    let said = |head: &Head| {
-        let ways = [head.keep_alive(), head.expects_continue(), head.asks_for_websocket()];
+    let said = |head: &RequestHead| {
+        let ways = [head.keep_alive(), head.expects_continue(), head.is_websocket_upgrade()];
         (ways, head.content_length())
     };
     assert_eq!(said(&again), said(head));
@@ -113,28 +114,28 @@ fn check_head(head: &Head, bytes: &[u8]) {
 }
 
 /// Without a list, only pages of the same host may come, whatever they write after it.
-fn check_origin(head: &Head) {
+fn check_origin(head: &RequestHead) {
     let (origin, host) = (head.get("origin"), head.get("host").unwrap_or_default());
     let Some(origin) = origin else { return };
-    let sentence = origin::refusal(origin);
-    assert!(sentence.len() < 800 && !sentence.contains(char::is_control), "{sentence}");
-    if Origins::new(Vec::new()).admits(Some(origin), host) {
+    let message = origin::refusal(origin);
+    assert!(message.len() < 800 && !message.contains(char::is_control), "{message}");
+    if Origins::new(Vec::new()).allows(Some(origin), host) {
         let lower = |text: &str| text.to_ascii_lowercase();
         let plain = lower(host);
         let plain =
             [":80", ":443"].iter().find_map(|port| plain.strip_suffix(port)).unwrap_or(&plain);
         assert!(lower(origin).contains(&format!("://{plain}")), "{origin} is not {host}");
     }
-    if let Ok(normal) = origin::normal(origin) {
-        assert_eq!(origin::normal(&normal).as_ref(), Ok(&normal));
-        assert!(Origins::new(vec![normal]).admits(Some(origin), "another.example"), "{origin}");
+    if let Ok(normalize) = origin::normalize(origin) {
+        assert_eq!(origin::normalize(&normalize).as_ref(), Ok(&normalize));
+        assert!(Origins::new(vec![normalize]).allows(Some(origin), "another.example"), "{origin}");
     }
 }
 
 /// A stranger is who they are; a proxy's client stands in what the proxy says.
-fn check_client(head: &Head) {
+fn check_client(head: &RequestHead) {
     let forwarded = || head.get_all("x-forwarded-for");
-    let trusted = Trusted::new(loopback());
+    let trusted = TrustedProxies::new(loopback());
     let (stranger, proxy) = (Ipv4Addr::new(192, 0, 2, 7).into(), Ipv4Addr::LOCALHOST.into());
     let of = |peer: IpAddr| forwarded::client(peer, forwarded(), &trusted).address;
     assert_eq!(of(stranger), stranger);
@@ -152,7 +153,7 @@ fn check_client(head: &Head) {
     assert!(client == proxy || is_there, "{client} comes from nowhere");
 }
 
-fn rebuild(head: &Head) -> Vec<u8> {
+fn rebuild(head: &RequestHead) -> Vec<u8> {
     let version = if head.version() == Version::Http10 { "1.0" } else { "1.1" };
     let mut rebuilt = format!("{} {} HTTP/{version}\r\n", head.method(), head.target());
     for (name, value) in head.headers() {
@@ -306,44 +307,44 @@ impl Write for &mut Peer {
     }
 }
 
-impl Line for &mut Peer {
-    fn read_within(&mut self, _: Duration) -> io::Result<()> {
+impl Transport for &mut Peer {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }
 
-    fn write_within(&mut self, _: Duration) -> io::Result<()> {
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }
 
-    fn finish(&mut self) {}
+    fn shutdown_write(&mut self) {}
 
     fn now(&self) -> Instant {
         self.now
     }
 }
 
-fn converse(parts: VecDeque<Vec<u8>>) -> (Vec<Request>, End) {
+fn converse(parts: VecDeque<Vec<u8>>) -> (Vec<Request>, Closed) {
     check_growth(&parts);
     let mut peer = Peer { parts, now: Instant::now(), written: Vec::new() };
-    let mut conversation = Conversation::new(&mut peer);
+    let mut http = HttpStream::new(&mut peer);
     let mut requests = Vec::new();
-    let answer = Answer::refusal(&Refusal::new(200, "read"));
+    let response = Response::from_error(&HttpError::new(200, "read"));
     let end = loop {
         let mut one = || {
-            let head = conversation.head()?;
-            let body = conversation.body(&head)?;
+            let head = http.read_head()?;
+            let body = http.read_body(&head)?;
             requests.push(Request::of(&head, &body));
-            conversation.answer(&head, &answer, true)
+            http.respond(&head, &response, true)
         };
         if let Err(end) = one() {
             break end;
         }
     };
-    conversation.end(&end);
+    http.close(&end);
     let written = String::from_utf8(peer.written).expect("answers are text");
     let answered = written.matches("HTTP/1.1 200 OK\r\n").count();
     assert_eq!(answered, requests.len(), "{written}");
-    if let End::Refused(refusal) = &end {
+    if let Closed::Refused(refusal) = &end {
         let line = format!("HTTP/1.1 {} ", refusal.status);
         assert!(written.contains(&line), "{refusal:?} is said: {written}");
     }
@@ -355,7 +356,7 @@ fn check_growth(parts: &VecDeque<Vec<u8>>) {
     let (mut beginning, mut seen, mut judged) = (Vec::new(), 0, None);
     for part in parts {
         beginning.extend_from_slice(part);
-        let grown = parse_on(&beginning, &mut seen).map(|found| found.map(|(_, end)| end));
+        let grown = parse_partial(&beginning, &mut seen).map(|found| found.map(|(_, end)| end));
         let at_once = parse(&beginning).map(|found| found.map(|(_, end)| end));
         assert_eq!(grown, at_once);
         match judged {

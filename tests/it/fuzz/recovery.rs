@@ -14,16 +14,16 @@ use sayso::{
     comment::{Author, Comment, Status},
     error::Error,
     limits::LINE_BYTES_MAX,
-    log::scan::{Header, Place, survey},
-    log::storage::Disk,
-    log::trailer::Sealed,
-    log::writer::{Writer, header_line},
-    log::{Log, Torn},
-    store::compact::Job,
+    log::scan::{Header, Location, scan_all},
+    log::storage::Storage,
+    log::trailer::Trailer,
+    log::writer::{LogWriter, header_line},
+    log::{Log, TornTail},
+    store::compact::CompactionJob,
     store::index::{Entry, Index},
     store::likes::{self, Likes},
-    store::record::Record,
-    store::visibility::Sight,
+    store::record::LineSummary,
+    store::visibility::Visibility,
 };
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ fn write(program: &mut Program) -> Vec<u8> {
 fn line(act: usize, seq: u64, comments: &mut Vec<Comment>, program: &mut Program) -> Vec<u8> {
     let mut out = Vec::new();
     let count = comments.len();
-    let author = Author::of_key("0123456789abcdef");
+    let author = Author::from_key("0123456789abcdef");
     if let (8.., Some(comment)) = (act % 16, comments.get_mut((act / 16) % count.max(1))) {
         match act % 16 {
             8 | 9 => return likes::encode(seq, comment.id, author, act % 16 == 8),
@@ -122,7 +122,7 @@ fn line(act: usize, seq: u64, comments: &mut Vec<Comment>, program: &mut Program
                 return format!("{{\"seq\":{seq},\"kind\":\"new\",\"mark\":{mark:?}}}")
                     .into_bytes();
             }
-            11 | 12 => comment.bury(),
+            11 | 12 => comment.make_tombstone(),
             13 => comment.status = Status::Hidden,
             _ => comment.content.push('\u{e9}'),
         }
@@ -283,7 +283,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
 }
 
 /// The line's `seq` and checksum, where it is good behind one with these.
-fn judge(line: &[u8], crc: u32, seq: u64) -> Option<(u64, u32)> {
+fn check_line(line: &[u8], crc: u32, seq: u64) -> Option<(u64, u32)> {
     let (covered, stated) = stated(line).filter(|(covered, crc_)| crc32c(crc, covered) == *crc_)?;
     assert!(covered.len() < line.len());
     // Whether its text is UTF-8 is asked when somebody reads it.
@@ -294,7 +294,7 @@ fn judge(line: &[u8], crc: u32, seq: u64) -> Option<(u64, u32)> {
 
 struct Opened {
     log: Log,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
     index: Index,
     likes: Likes,
     /// As in the file.
@@ -306,9 +306,9 @@ impl Opened {
     fn newest(&self) -> BTreeMap<u64, Vec<u8>> {
         let mut newest = BTreeMap::new();
         for line in &self.lines {
-            let record = Record::parse(line).expect("it was taken");
+            let record = LineSummary::parse(line).expect("it was taken");
             if record.kind.is_empty() {
-                let open = Sealed::of(line).expect("it is sealed").open;
+                let open = Trailer::of(line).expect("it is sealed").open;
                 newest.insert(record.id, [open, b"}"].concat());
             }
         }
@@ -321,8 +321,8 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second);
     let (mut index, mut likes, mut lines) = (Index::default(), Likes::default(), Vec::new());
     let (mut end, mut last_seq) = (None, 0);
-    let each = |line: &[u8], place: Place| {
-        let record = Record::parse(line)?;
+    let each = |line: &[u8], place: Location| {
+        let record = LineSummary::parse(line)?;
         assert!(end.is_none_or(|end| end == place.offset), "no line is passed over");
         end = Some(place.offset + line.len() as u64 + 1);
         // Refused as soon as its number is known.
@@ -333,9 +333,9 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
         lines.push(line.to_vec());
         if record.kind.is_empty() {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
-            let sight = Sight::of(record.status, record.deleted);
+            let visibility = Visibility::of(record.status, record.deleted);
             let (id, seq, page) = (record.id, record.seq, &*record.page);
-            index.load(Entry { id, seq, place, sight, page, nonce });
+            index.load(Entry { id, seq, place, visibility, page, nonce });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }
@@ -343,8 +343,8 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     };
     let path = Path::new("fuzz.jsonl");
     let (log, torn) = Log::open(machine.disk(), path, SyncMode::Always, now, each)?;
-    index.settle();
-    likes.settle(|id| index.page_of(id));
+    index.finish_loading();
+    likes.finish_loading(|id| index.page_of(id));
     Ok(Opened { log, torn, index, likes, lines })
 }
 
@@ -360,7 +360,7 @@ fn check_refusal(error: &Error, machine: &Machine, bytes: &[u8], original: &[u8]
             let (mut seq, mut crc) = (0, stated(header).expect("it is sealed").1);
             for number in 2..*line {
                 let (good, ended) = lines.next().expect("there is a line");
-                let judged = judge(good, crc, seq).filter(|_| ended);
+                let judged = check_line(good, crc, seq).filter(|_| ended);
                 (seq, crc) = judged.unwrap_or_else(|| panic!("line {number} is bad: {error}"));
             }
             let (bad, ended) = lines.next().expect("what is bad is there");
@@ -376,8 +376,8 @@ fn check_refusal(error: &Error, machine: &Machine, bytes: &[u8], original: &[u8]
 
 /// No good line is called bad.
 fn check_bad(line: &[u8], ended: bool, seq: u64, crc: u32) {
-    if let Some((own, _)) = judge(line, crc, seq).filter(|_| ended) {
-        assert!(line.len() > LINE_BYTES_MAX || Record::parse(line).is_err(), "{own} is good");
+    if let Some((own, _)) = check_line(line, crc, seq).filter(|_| ended) {
+        assert!(line.len() > LINE_BYTES_MAX || LineSummary::parse(line).is_err(), "{own} is good");
     }
 }
 
@@ -404,7 +404,7 @@ fn check_opened(opened: &Opened, machine: &Machine, bytes: &[u8], original: &[u8
     let (mut seq, mut crc) = (0, stated(header).expect("it is sealed").1);
     let mut heard = opened.lines.iter();
     for (line, ended) in good {
-        (seq, crc) = judge(line, crc, seq).filter(|_| ended).expect("what is kept is good");
+        (seq, crc) = check_line(line, crc, seq).filter(|_| ended).expect("what is kept is good");
         assert_eq!(heard.next().map(|line| &**line), Some(line));
     }
     assert!(opened.log.next_seq() > seq && opened.log.crc() == crc);
@@ -444,18 +444,18 @@ fn check_again(opened: Opened, machine: &Machine) {
     again.log.commit().expect("the medium is well");
     let more = open(machine, 2).expect("it was written well");
     assert_eq!((more.lines.len(), more.torn), (again.lines.len() + 1, None));
-    let job = Job::new(&again.log, &again.index, &again.likes);
-    let compacted = job.and_then(Job::work).expect("the medium is well");
-    compacted.adopt(&mut again.log, &mut again.index).expect("the medium is well");
+    let job = CompactionJob::new(&again.log, &again.index, &again.likes);
+    let compacted = job.and_then(CompactionJob::work).expect("the medium is well");
+    compacted.replace_with(&mut again.log, &mut again.index).expect("the medium is well");
     let after = open(machine, 3).expect("it was written well");
     assert_eq!((after.newest(), after.torn), (newest, None));
     assert_eq!((after.log.id(), after.log.next_seq()), (again.log.id(), again.log.next_seq()));
 }
 
-fn problems(disk: &dyn Disk) -> usize {
+fn problems(disk: &dyn Storage) -> usize {
     let length = disk.length().expect("the medium is well");
-    let each = &mut |line: &[u8], _| Ok(Record::parse(line)?.seq);
-    survey(disk.reader(), length, each).expect("the medium is well").1.len()
+    let each = &mut |line: &[u8], _| Ok(LineSummary::parse(line)?.seq);
+    scan_all(disk.reader(), length, each).expect("the medium is well").1.len()
 }
 
 /// What `check` and `repair` make of any file: each line is good or has a problem, and of the good ones comes a good log.
@@ -464,14 +464,14 @@ fn check_survey(bytes: &[u8]) {
     let disk = machine.disk();
     let (mut good, mut last_seq) = (Vec::new(), 0);
     let each = &mut |line: &[u8], _| {
-        let seq = Record::parse(line)?.seq;
+        let seq = LineSummary::parse(line)?.seq;
         if seq > last_seq {
             last_seq = seq;
-            good.push(Sealed::of(line).expect("it is sealed").open.to_vec());
+            good.push(Trailer::of(line).expect("it is sealed").open.to_vec());
         }
         Ok(seq)
     };
-    let surveyed = survey(disk.reader(), bytes.len() as u64, each).expect("the medium is well");
+    let surveyed = scan_all(disk.reader(), bytes.len() as u64, each).expect("the medium is well");
     let (header, problems) = surveyed;
     if bytes.split(|byte| *byte == b'\n').all(|line| line.len() < LINE_BYTES_MAX) {
         let count = lines(bytes).count();
@@ -480,7 +480,7 @@ fn check_survey(bytes: &[u8]) {
     let next = header.map_or(0, |header| header.next).max(last_seq + 1);
     let repaired = Machine::holding(Vec::new());
     let header = Header { log: "0".repeat(16), created_at: String::new(), next };
-    let mut writer = Writer::begin(repaired.disk(), &header);
+    let mut writer = LogWriter::begin(repaired.disk(), &header);
     for line in &good {
         writer.line(line, false).expect("the medium is well");
     }

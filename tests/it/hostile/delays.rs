@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// What a page that is asked for meanwhile may take: far above what it does take, a few milliseconds.
 const PAGE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long nothing may be asked on a connection, and nothing be heard of a reader: the table in the README, "Limits".
+/// How long nothing may be asked on a connection, and nothing be heard of a reader: the table in src/web/README.md.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 
@@ -90,7 +90,7 @@ fn five_hundred_heads_of_one_byte_a_second_are_ended_and_a_page_comes_meanwhile(
     }
     for answer in one_byte_a_second(&program, streams, b'a') {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-        assert!(answer.contains("of the head came within 10 s"), "{answer}");
+        assert!(answer.contains("of the head arrived within 10 s"), "{answer}");
     }
     assert!(start.elapsed() >= Duration::from_secs(10), "only the deadline ends them");
     calm.returns(&folder, &program);
@@ -126,7 +126,7 @@ fn sixty_four_slow_bodies_and_as_many_who_never_read_keep_nobody_from_the_page()
         .collect();
     for answer in one_byte_a_second(&program, slow, b' ') {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-        assert!(answer.contains("of 65536 of the body came within 10 s"), "{answer}");
+        assert!(answer.contains("of 65536 bytes of the body arrived within 10 s"), "{answer}");
     }
     println!("{} KiB while 64 answers wait", status(&program, "VmRSS"));
     // They are ended though they are still there, and have not been answered.

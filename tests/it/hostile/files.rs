@@ -105,7 +105,7 @@ fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
         prlimit(pid, Resource::Nofile, new).unwrap();
     };
     // Beyond what the program has prepared for: its limit falls under it. One file more and one less are each somebody else's
-    // failure: the door's, the relay's, tiny_http's; four clients' exchanges take 12 and the copies.
+    // failure: the listener's, the upstream's, tiny_http's; four clients' exchanges take 12 and the copies.
     let mut broken = Vec::new();
     let has_died = || told(&folder).contains("the private web server has died and is made anew");
     for _ in 0..SWEEPS_MAX {
@@ -113,7 +113,7 @@ fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
             limit(first_not_open(&program, spare));
             let mut streams: Vec<TcpStream> = (0..4).map(|_| program.connect()).collect();
             for stream in &mut streams {
-                // Who comes where the door itself has no file left may wait until it has.
+                // A connection may wait while the listener itself has no descriptor left.
                 stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
                 let _ = stream.write_all(PAGE);
             }

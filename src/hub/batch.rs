@@ -1,0 +1,279 @@
+//! A batch: takes commands, makes what they write durable with one write and one sync, and then tells everybody.
+
+use std::{borrow::Cow, mem, ops::Range, sync::atomic::Ordering::Relaxed, time::SystemTime};
+
+use super::{Hub, likes::Liked};
+use crate::{
+    comment::{Author, rejection::Rejection},
+    fanout::{ReaderId, subscribers::Published},
+    hub::{
+        command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
+        rate_limit::DuplicateFilter,
+        rules::Hold,
+    },
+    store::{history::redacted, index::Entry, visibility::Visibility},
+};
+
+/// Bytes of lines after which a batch is written: what is sent of it still fits a socket's buffer.
+const BATCH_BYTES_MAX: usize = 128 * 1024;
+/// Commands taken into one batch, so that a flood of queries can't keep posts from being written.
+const BATCH_COMMANDS_MAX: usize = 1_024;
+
+/// What one batch has taken in so far.
+pub(super) struct Batch<S> {
+    /// Its lines, in the order of the log.
+    lines: Vec<StagedLine>,
+    /// Page and id of each comment whose number of hearts changes.
+    pub(super) liked: Vec<(Box<str>, u64)>,
+    /// The lines' bytes one after another, each from `{` to `}`.
+    pub(super) bytes: Vec<u8>,
+    /// In the order of the writes, each with the number of lines before it.
+    replies: Vec<(usize, ReplyTo, Result<Outcome, Rejection>)>,
+    /// How many of the lines are published.
+    published: usize,
+    /// Served after the commit.
+    queries: Vec<Query<S>>,
+}
+
+impl<S> Default for Batch<S> {
+    fn default() -> Batch<S> {
+        Batch {
+            lines: Vec::new(),
+            liked: Vec::new(),
+            bytes: Vec::new(),
+            replies: Vec::new(),
+            published: 0,
+            queries: Vec::new(),
+        }
+    }
+}
+
+/// What a valid write comes to.
+pub(super) enum Outcome {
+    /// The batch's line with this number, if the batch becomes durable.
+    Staged(usize, WriteKind),
+    /// Nothing new. `line` is the present one; if it was durable before this batch, it stays so whatever becomes of the batch.
+    Known { line: Vec<u8>, durable: bool },
+    /// A heart, if the batch becomes durable or it was so before.
+    Liked(Liked),
+}
+
+/// A line that was just encoded.
+pub(super) struct EncodedLine<'a> {
+    pub(super) id: u64,
+    pub(super) seq: u64,
+    pub(super) page: &'a str,
+    pub(super) visibility: Visibility,
+    /// The comment's visibility until now; `None` for a new comment.
+    pub(super) before: Option<Visibility>,
+    pub(super) author: Option<Author>,
+    pub(super) nonce: Option<&'a str>,
+}
+
+/// A line of the batch.
+struct StagedLine {
+    id: u64,
+    page: Box<str>,
+    /// Where it lies in the batch's bytes.
+    range: Range<usize>,
+    /// Where it lies in the log.
+    offset: u64,
+    visibility: Visibility,
+    /// The comment's visibility until now; `None` for a new comment.
+    before: Option<Visibility>,
+    /// Whose comment it is.
+    author: Option<Author>,
+    /// The reader that asked for it.
+    reader: Option<ReaderId>,
+}
+
+impl<S> Hub<S> {
+    /// Takes commands into a batch until one of its limits is reached, commits it, and serves the queries among them.
+    pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
+        self.now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        self.index.begin();
+        for command in commands.take(BATCH_COMMANDS_MAX) {
+            match command {
+                Command::Write(write) => self.stage_write(write),
+                Command::Query(query) => self.batch.queries.push(query),
+            }
+            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
+                break;
+            }
+        }
+        self.commit_batch();
+        for query in mem::take(&mut self.batch.queries) {
+            self.serve(query);
+        }
+        self.publish_stats();
+    }
+
+    fn stage_write(&mut self, write: Write) {
+        let Write { operation, from, reply } = write;
+        let lines_before = self.batch.lines.len();
+        let outcome = match operation {
+            Operation::Post(draft) => self.post(draft, from),
+            Operation::Change { target, change, by } => self.change(target, change, by, from),
+            Operation::Like { target, on, author } => self.like(target, on, author, from),
+        };
+        if let (Some(staged), ReplyTo::Reader(reader, _)) =
+            (self.batch.lines.get_mut(lines_before), &reply)
+        {
+            staged.reader = Some(*reader);
+        }
+        self.batch.replies.push((self.batch.lines.len(), reply, outcome));
+    }
+
+    /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
+    pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
+        let EncodedLine { id, seq, page, visibility, before, author, nonce } = encoded;
+        let range = start..self.batch.bytes.len();
+        let place = self.log.stage(&self.batch.bytes[range.clone()]);
+        self.index.put(Entry { id, seq, place, visibility, page, nonce });
+        self.batch.lines.push(StagedLine {
+            id,
+            page: page.into(),
+            range,
+            offset: place.offset,
+            visibility,
+            before,
+            author,
+            reader: None,
+        });
+        self.batch.lines.len() - 1
+    }
+
+    /// Makes the batch durable, and only then publishes it and answers its writes, in their order.
+    fn commit_batch(&mut self) {
+        let is_empty = self.batch.lines.is_empty() && self.batch.liked.is_empty();
+        let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
+            Ok(()) => {
+                self.index.commit();
+                self.likes.commit();
+                self.stats.full.fetch_and(is_empty, Relaxed);
+                // Before anybody hears of it, so that nobody is then served an older page.
+                self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
+                None
+            }
+            Err(error) => {
+                self.likes.roll_back();
+                self.index.roll_back();
+                self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
+                self.batch.liked.clear();
+                Some(self.storage_fault(error))
+            }
+        };
+        for (lines_before, reply, outcome) in mem::take(&mut self.batch.replies) {
+            // An answer that is no line keeps its place among the lines its reader gets; all others are published at once.
+            let is_beside_lines = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
+            if is_beside_lines && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
+                self.publish_up_to(lines_before);
+            }
+            match (outcome, &fault) {
+                (Ok(outcome), None) => self.acknowledge(reply, outcome),
+                (Ok(Outcome::Liked(liked)), Some(_)) if self.is_as_asked(&liked) => {
+                    self.acknowledge_like(reply, &liked);
+                }
+                (Ok(known @ Outcome::Known { durable: true, .. }), _) => {
+                    self.acknowledge(reply, known)
+                }
+                (Ok(_), Some(fault)) => self.reject(reply, fault),
+                (Err(rejection), _) => self.reject(reply, &rejection),
+            }
+        }
+        if fault.is_none() {
+            self.publish_up_to(self.batch.lines.len());
+            self.note_likes();
+        }
+        self.batch.published = 0;
+        self.batch.lines.clear();
+        self.batch.bytes.clear();
+    }
+
+    /// Publishes the batch's lines up to number `end`, each once, in their order.
+    fn publish_up_to(&mut self, end: usize) {
+        let start = mem::replace(&mut self.batch.published, end);
+        let mut shared_from = start;
+        for number in start..end {
+            self.note_line(number);
+            if !self.batch.lines[number].visibility.is_shared() {
+                self.publish_shared(shared_from..number);
+                self.send_to_owner(number);
+                shared_from = number + 1;
+            }
+        }
+        self.publish_shared(shared_from..end);
+    }
+
+    /// Remembers what a line changes beside the index: the cache, counts, hearts, whom `--hold new` trusts.
+    fn note_line(&mut self, number: usize) {
+        let StagedLine { id, page, range, visibility, before, author, offset, .. } =
+            &self.batch.lines[number];
+        self.line_cache.push(*offset, &self.batch.bytes[range.clone()]);
+        let (is_public, was_public) =
+            (*visibility == Visibility::Public, *before == Some(Visibility::Public));
+        if is_public && *before == Some(Visibility::Hidden) {
+            self.subscribers.liked(page, *id);
+        }
+        if is_public != was_public {
+            self.subscribers.recount(page);
+        }
+        if is_public && self.rules.hold == Hold::New {
+            self.approved.extend(*author);
+        }
+    }
+
+    /// Sends these lines to all readers of their pages; of a hidden comment only that it is gone.
+    fn publish_shared(&mut self, numbers: Range<usize>) {
+        let Batch { lines, bytes, .. } = &self.batch;
+        let lines = lines[numbers].iter().map(|staged| {
+            let line = &bytes[staged.range.clone()];
+            let is_hidden = staged.visibility == Visibility::Hidden;
+            let reduced = is_hidden.then(|| redacted(line).expect("a staged line is a comment's"));
+            Published {
+                page: &staged.page,
+                line: reduced.map_or(Cow::Borrowed(line), Cow::Owned),
+                has_content: staged.visibility == Visibility::Public,
+            }
+        });
+        self.subscribers.publish(lines);
+    }
+
+    /// Sends a line that is not for everyone to its author and to the reader that asked for it.
+    fn send_to_owner(&self, number: usize) {
+        let StagedLine { page, author, reader, range, .. } = &self.batch.lines[number];
+        let mut readers =
+            author.map_or(Vec::new(), |author| self.subscribers.readers_of(page, author));
+        readers.extend(reader.filter(|reader| !readers.contains(reader)));
+        for reader in readers {
+            self.subscribers.send_to(reader, &self.batch.bytes[range.clone()]);
+        }
+    }
+
+    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome) {
+        match (reply, outcome) {
+            (ReplyTo::Callback(callback), Outcome::Staged(number, what)) => {
+                let line = self.batch.bytes[self.batch.lines[number].range.clone()].to_vec();
+                callback(Ok(Written { line, what }));
+            }
+            (ReplyTo::Callback(callback), Outcome::Known { line, .. }) => {
+                callback(Ok(Written { line, what: WriteKind::Known }));
+            }
+            (ReplyTo::Reader(reader, _), Outcome::Known { line, .. }) => {
+                self.subscribers.send_to(reader, &line)
+            }
+            (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
+            // The line itself, once published, is the acknowledgement.
+            (ReplyTo::Reader(..), Outcome::Staged(..)) => {}
+        }
+    }
+
+    fn reject(&self, reply: ReplyTo, rejection: &Rejection) {
+        match reply {
+            ReplyTo::Callback(callback) => callback(Err(rejection.clone())),
+            ReplyTo::Reader(reader, nonce) => {
+                self.subscribers.send_to(reader, rejection.to_json(nonce.as_deref()).as_bytes())
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Reads a client's frames, limits them, and turns messages into commands for the hub.
+
+use std::{
+    io::{self, Read},
+    net::TcpStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Sender;
+use tungstenite::{
+    Error, Message, WebSocket,
+    error::ProtocolError,
+    protocol::{Role, WebSocketConfig},
+};
+
+use super::Session;
+use crate::{
+    comment::{
+        draft::{Action, ClientMessage},
+        proof_of_work,
+        rejection::Rejection,
+    },
+    fanout::{
+        ReaderId, ShardCommand,
+        frame::{self, CloseCode},
+    },
+    hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
+    limits::MESSAGE_BYTES_MAX,
+};
+
+/// How long a connection that is closing is read on, so that its last frames arrive.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of the read buffer. tungstenite would take 128 KiB for each connection; most comments fit in this, larger ones grow it.
+const READ_BUFFER_BYTES: usize = 512;
+/// Malformed messages in a row before the connection is closed.
+const MALFORMED_IN_A_ROW_MAX: u32 = 20;
+/// Messages other than posts, pings and pongs, in one second.
+const FRAMES_A_SECOND_MAX: u32 = 20;
+
+impl Session {
+    pub(super) fn read_all(&self, buffered: Vec<u8>) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let stream = SplitStream { socket: &self.socket, shard: &self.shard, reader: self.number };
+        let mut socket =
+            WebSocket::from_partially_read(stream, buffered, Role::Server, Some(config));
+        let mut limits = MessageLimits::default();
+        let close = loop {
+            match socket.read() {
+                Ok(Message::Text(text)) => {
+                    if !self.handle_message(&text, &mut limits) {
+                        break Some(CloseCode::Policy);
+                    }
+                }
+                Ok(Message::Binary(_)) => break Some(CloseCode::Unsupported),
+                Ok(Message::Ping(_) | Message::Pong(_)) if !limits.allows_frame() => {
+                    break Some(CloseCode::Policy);
+                }
+                Ok(_) => {}
+                Err(error) => break close_code(&error),
+            }
+        };
+        drop(socket);
+        self.finish(close);
+    }
+
+    /// Does what a message asks for; `false` once too many in a row were malformed.
+    fn handle_message(&self, text: &str, limits: &mut MessageLimits) -> bool {
+        let message = ClientMessage::parse(text.as_bytes());
+        let (done, nonce) = match message {
+            Ok(message) => (self.carry_out(&message, limits), message.nonce),
+            Err(reject) => (Err(reject), ClientMessage::nonce_in(text.as_bytes())),
+        };
+        limits.count(done.as_ref().err());
+        if let Err(reject) = done {
+            self.send_to(&reject.to_json(nonce.as_deref()));
+        }
+        limits.allow_more()
+    }
+
+    fn carry_out(
+        &self,
+        message: &ClientMessage,
+        limits: &mut MessageLimits,
+    ) -> Result<(), Rejection> {
+        let page = self
+            .page
+            .as_deref()
+            .ok_or_else(|| Rejection::Malformed("a socket with count only listens".into()))?;
+        let action = message.action(page)?;
+        if !matches!(action, Action::Post(_)) && !limits.allows_frame() {
+            return Err(Rejection::TooManyFrames(FRAMES_A_SECOND_MAX));
+        }
+        let target = |id| Target { id, page: self.page.clone() };
+        let change = |id, change, author| Operation::Change {
+            target: target(id),
+            change,
+            by: Actor { author, moderator: false },
+        };
+        let operation = match action {
+            Action::Post(draft) => {
+                proof_of_work::check(self.context.challenge, message)?;
+                Operation::Post(draft)
+            }
+            Action::Edit(id, text, author) => change(id, Change::Text(text), author),
+            Action::Delete(id, author) => change(id, Change::Delete, author),
+            Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
+            Action::Identify(author) => {
+                return self.context.hub.query(Query::Identify(self.number, author));
+            }
+            Action::Typing(name) => {
+                return self.context.hub.query(Query::Typing(self.number, name));
+            }
+            Action::Nothing => return Ok(()),
+        };
+        let reply = ReplyTo::Reader(self.number, message.nonce.clone());
+        self.context.hub.write(Write { operation, from: self.from, reply })
+    }
+
+    fn send_to(&self, message: &str) {
+        let mut frames = Vec::new();
+        frame::text(message.as_bytes(), &mut frames);
+        self.send_to_shard(ShardCommand::Send { reader: self.number, frames, sent: None });
+    }
+
+    /// Asks the shard to end the connection and reads on until the peer has ended it too.
+    pub(super) fn finish(&self, close: Option<CloseCode>) {
+        self.send_to_shard(ShardCommand::Leave { reader: self.number, close });
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let mut unread = [0; 1024];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.socket.set_read_timeout(Some(left)).is_err() {
+                break;
+            }
+            match (&*self.socket).read(&mut unread) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        self.send_to_shard(ShardCommand::Gone { reader: self.number });
+        // The hub may have ended before: then nobody counts readers any more.
+        let _ = self.context.hub.query(Query::Leave(self.number));
+    }
+}
+
+/// The code to close with when reading has ended with `error`; `None` if the peer has gone or tungstenite has answered it.
+fn close_code(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Capacity(_) => Some(CloseCode::TooBig),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        _ => None,
+    }
+}
+
+/// How many more messages a client may send that are malformed or no posts.
+struct MessageLimits {
+    malformed: u32,
+    second: Instant,
+    frames: u32,
+}
+
+impl Default for MessageLimits {
+    fn default() -> MessageLimits {
+        MessageLimits { malformed: 0, second: Instant::now(), frames: 0 }
+    }
+}
+
+impl MessageLimits {
+    fn allows_frame(&mut self) -> bool {
+        if self.second.elapsed() >= Duration::from_secs(1) {
+            (self.second, self.frames) = (Instant::now(), 0);
+        }
+        self.frames += 1;
+        self.frames <= FRAMES_A_SECOND_MAX
+    }
+
+    fn count(&mut self, rejection: Option<&Rejection>) {
+        match rejection {
+            Some(Rejection::Malformed(_)) => self.malformed += 1,
+            Some(Rejection::TooManyFrames(_)) => {}
+            _ => self.malformed = 0,
+        }
+    }
+
+    fn allow_more(&self) -> bool {
+        self.malformed < MALFORMED_IN_A_ROW_MAX
+    }
+}
+
+/// Reads from the socket, writes to the shard.
+struct SplitStream<'s> {
+    socket: &'s TcpStream,
+    shard: &'s Sender<ShardCommand<Arc<TcpStream>>>,
+    reader: ReaderId,
+}
+
+impl Read for SplitStream<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(bytes)
+    }
+}
+
+/// tungstenite writes whole frames: pongs, and the answer to a close frame.
+impl io::Write for SplitStream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let command =
+            ShardCommand::Send { reader: self.reader, frames: bytes.to_vec(), sent: None };
+        self.shard.send(command).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,5 +1,6 @@
 //! Durable posts a second from authors who each wait for their own line, beside as many threads that each insert one row a transaction
-//! into SQLite: the same bytes, the same file system, turn by turn. One thread plays all authors, so that it is not they who are measured.
+//! into SQLite (WAL, synchronous=FULL): the same bytes, the same file system, in turns. One thread plays all authors, so that they cost
+//! little themselves.
 
 use std::{
     fs,
@@ -18,15 +19,16 @@ use rustix::{
 
 use rig::table::{Bar, Table, median, percentile};
 
-use crate::{Plan, author::Author, program::Program};
+use super::{Plan, clients::Author};
+use crate::{log_file, program::Program};
 
-/// Far beyond what a row waits for its turn.
+/// Far longer than a row waits for its turn.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Longest wait for any line.
-const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+const TIMEOUT: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
-/// What one or more turns of one side gave.
+/// What one side achieved in one or more turns.
 #[derive(Default)]
 struct Turns {
     rates: Vec<f64>,
@@ -38,17 +40,17 @@ pub fn measure(plan: &Plan, folder: &Path, table: &mut Table) {
     let data = folder.join("sayso");
     let program = Program::start(&data);
     let mut seqs = vec![Author::join(&program, "first").post()];
-    let line = last_line(&data.join("comments.jsonl"));
+    let line = last_line(&data.join(log_file::NAME_IN_FOLDER));
     let peer = Peer::new(folder.join("sqlite.db"), line);
     let mut one_at_a_time = 0.0;
-    for authors in plan.authors {
+    for &authors in plan.authors {
         let (mut ours, mut theirs) = (Turns::default(), Turns::default());
         for _ in 0..plan.rounds {
-            seqs.extend(sayso(&program, authors, plan.window, &mut ours));
-            peer.turn(authors, plan.window, &mut theirs);
+            seqs.extend(post(&program, authors, plan.window, &mut ours));
+            peer.insert(authors, plan.window, &mut theirs);
         }
-        let is_most = authors == plan.authors[2];
-        let what = format!("durable posts/s, {authors} authors");
+        let is_most = Some(&authors) == plan.authors.last();
+        let what = format!("durable posts/s, {authors} authors, each on a page of its own");
         let (rate, beside) = (median(&mut ours.rates), median(&mut theirs.rates));
         let bar = if is_most { Bar::AtLeast(10.0) } else { Bar::None };
         table.ratio(&what, rate, "SQLite", beside, bar);
@@ -59,7 +61,7 @@ pub fn measure(plan: &Plan, folder: &Path, table: &mut Table) {
         }
         if authors == 1 {
             one_at_a_time = beside;
-        } else if is_most {
+        } else if is_most && one_at_a_time > 0.0 {
             let beside = "SQLite, 1 thread";
             table.ratio(&format!("{authors} authors"), rate, beside, one_at_a_time, Bar::None);
         }
@@ -73,8 +75,8 @@ pub fn measure(plan: &Plan, folder: &Path, table: &mut Table) {
     table.note("durable posts/s", &format!("a line takes {size} bytes; {count} posts in all"));
 }
 
-/// One turn; returns the `seq`s of all that was posted.
-fn sayso(program: &Program, authors: usize, window: Duration, turns: &mut Turns) -> Vec<u64> {
+/// Posts for one window; returns the `seq`s of all posts.
+fn post(program: &Program, authors: usize, window: Duration, turns: &mut Turns) -> Vec<u64> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("there is epoll");
     let mut seqs = Vec::new();
     let mut posters: Vec<(Author, Duration)> = Vec::new();
@@ -88,20 +90,20 @@ fn sayso(program: &Program, authors: usize, window: Duration, turns: &mut Turns)
     }
     let start = Instant::now();
     posters.iter_mut().for_each(|(author, _)| author.send());
-    let (mut on_their_way, mut count) = (authors, 0);
+    let (mut in_flight, mut count) = (authors, 0);
     let mut events = Vec::with_capacity(authors);
-    while on_their_way > 0 {
+    while in_flight > 0 {
         events.clear();
-        epoll::wait(&epoll, spare_capacity(&mut events), Some(&PATIENCE))
+        epoll::wait(&epoll, spare_capacity(&mut events), Some(&TIMEOUT))
             .expect("sockets can be waited for");
-        assert!(!events.is_empty(), "{on_their_way} lines do not come");
+        assert!(!events.is_empty(), "{in_flight} lines do not come");
         for event in &events {
             let (author, sent_at) = &mut posters[event.data.u64() as usize];
             seqs.push(author.receive());
             let now = start.elapsed();
             // What ends after the time is up is not counted.
             if now > window {
-                on_their_way -= 1;
+                in_flight -= 1;
                 continue;
             }
             turns.latencies.push((now - *sent_at).as_secs_f64());
@@ -114,7 +116,7 @@ fn sayso(program: &Program, authors: usize, window: Duration, turns: &mut Turns)
     seqs
 }
 
-/// SQLite as it is set up for durable rows from many threads.
+/// SQLite, set up for durable rows from many threads.
 struct Peer {
     path: std::path::PathBuf,
     line: Vec<u8>,
@@ -146,7 +148,7 @@ impl Peer {
         self.connect().query_row(sql, [], |row| row.get(0)).expect("SQLite counts")
     }
 
-    fn turn(&self, threads: usize, window: Duration, turns: &mut Turns) {
+    fn insert(&self, threads: usize, window: Duration, turns: &mut Turns) {
         let before = self.count();
         let insert = |(connection, rows): &mut (Connection, usize)| {
             *rows += connection
@@ -154,13 +156,13 @@ impl Peer {
                 .and_then(|mut insert| insert.execute([&self.line]))
                 .expect("SQLite inserts a row");
         };
-        let rows = turn(threads, window, turns, || (self.connect(), 0), insert);
+        let rows = run_threads(threads, window, turns, || (self.connect(), 0), insert);
         assert_eq!(self.count() - before, rows, "every row is there");
     }
 }
 
-/// Lets as many threads as there are authors insert one row after the other until the time is up; returns how many there are.
-fn turn(
+/// Lets each thread insert one row after the other until the window ends; returns the number of rows.
+fn run_threads(
     threads: usize,
     window: Duration,
     turns: &mut Turns,

@@ -1,4 +1,4 @@
-//! A disk and a socket that take everything at once, and a hub that works on them.
+//! A disk and a socket that accept everything at once, and a hub that works on them.
 
 use std::{
     io,
@@ -21,11 +21,11 @@ use sayso::{
     log::storage::{ReadAt, Storage},
 };
 
-/// A socket's write side.
+/// A socket's write side that throws everything away.
 #[derive(Clone, Copy)]
-pub struct Hole;
+pub struct NullSink;
 
-impl Sink for Hole {
+impl Sink for NullSink {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
@@ -83,11 +83,11 @@ impl Storage for Memory {
 }
 
 /// A hub with one reader, whose shard throws everything away.
-pub fn hub_state() -> Hub<Hole> {
+pub fn hub() -> Hub<NullSink> {
     let (sender, inbox) = bounded(SHARD_INBOX_COMMANDS_MAX);
     thread::spawn(move || inbox.iter().for_each(drop));
     let mut subscribers = Subscribers::new(vec![sender]);
-    subscribers.join(1, Hole, Vec::new(), Tier::Full, "/");
+    subscribers.join(1, NullSink, Vec::new(), Tier::Full, "/");
     let disk = Box::new(Memory::default());
     let (log, _) =
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))

@@ -1,4 +1,4 @@
-//! A peer's server, started by its own script, with all the processes that it starts. Knows nothing of what is said to it.
+//! A peer's server, started by its own script, with all the processes that it starts. Knows nothing of what is sent to it.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 /// Between two looks whether it does.
 const START_LOOK: Duration = Duration::from_millis(20);
 
-/// A running peer; ended with its value.
+/// A running peer; dropping it kills its processes.
 pub struct Server {
     child: Child,
     address: SocketAddr,
@@ -35,7 +35,7 @@ pub trait Serves {
 }
 
 impl Server {
-    /// Installs what is missing, and says what it is and its version. Fails with the script's complaint.
+    /// Installs what is missing, and returns its name and version. Fails with the script's error message.
     pub fn install(name: &str) -> Result<String, String> {
         let output = Command::new(script(name))
             .arg("--install-only")
@@ -44,14 +44,14 @@ impl Server {
             .map_err(|error| format!("its start script can't be run: {error}"))?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).trim().into()),
-            false => Err(complaint(name, &output.stderr)),
+            false => Err(failure_reason(name, &output.stderr)),
         }
     }
 
-    /// Starts it on a free port and waits until it accepts. Fails with its complaint; `words` is the file for all of them.
-    pub fn start(name: &str, words: &Path) -> Result<Server, String> {
+    /// Starts it on a free port and waits until it accepts. Fails with its failure_reason; `log` is the file for all of them.
+    pub fn start(name: &str, log: &Path) -> Result<Server, String> {
         let address = free_address();
-        let file = fs::File::create(words).expect("a file can be made in the bench's folder");
+        let file = fs::File::create(log).expect("a file can be made in the bench's folder");
         let child = Command::new(script(name))
             .arg(address.port().to_string())
             .stdin(Stdio::null())
@@ -64,8 +64,8 @@ impl Server {
         while TcpStream::connect(address).is_err() {
             let ended = server.child.try_wait().expect("a child can be waited for");
             if ended.is_some() || Instant::now() > deadline {
-                let words = fs::read(words).expect("the bench's own file can be read");
-                return Err(complaint(name, &words));
+                let log = fs::read(log).expect("the bench's own file can be read");
+                return Err(failure_reason(name, &log));
             }
             thread::sleep(START_LOOK);
         }
@@ -123,7 +123,7 @@ fn tree(root: u32) -> Vec<u32> {
     found
 }
 
-/// What `/proc/<id>/stat` says behind the name, which may contain anything: the state, then the parent's id.
+/// The fields of `/proc/<id>/stat` behind the name, which may contain anything: the state, then the parent's id.
 fn stat(id: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -140,15 +140,15 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("a listener has an address")
 }
 
-/// Of all that was said, the sentence that says why: the script's own, or the first about an error, or the last.
-fn complaint(name: &str, words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words);
-    let lines = || words.lines().map(str::trim).filter(|line| !line.is_empty());
+/// The line of the output that explains the failure: the script's own, or the first about an error, or the last.
+fn failure_reason(name: &str, log: &[u8]) -> String {
+    let log = String::from_utf8_lossy(log);
+    let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
     let own = || lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let about_error = |line: &&str| {
         let line = line.to_lowercase();
         ["error", "fail", "panicked"].iter().any(|word| line.contains(word))
     };
     let line = own().or_else(|| lines().find(about_error)).or_else(|| lines().next_back());
-    line.unwrap_or("it does not start, and says nothing").into()
+    line.unwrap_or("it does not start, and prints nothing").into()
 }

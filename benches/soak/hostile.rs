@@ -1,4 +1,4 @@
-//! Who means harm, or is broken: one thing after the other, without end.
+//! Hostile and broken clients: one attack after the other, until the end.
 
 use std::{
     io::{Read, Write},
@@ -9,15 +9,15 @@ use std::{
 
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::{
-    World,
-    call::{ask, connect, open},
+use super::{
+    Shared,
+    requests::{ask, connect, open},
 };
 
-/// Connections that wait at once for one attacker.
+/// Half-open requests that one attacker holds at once.
 const IDLE: usize = 60;
 
-/// What is sent as it stands.
+/// Requests that are sent as they are.
 const RAW: [&str; 14] = [
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4611686018427387904\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nx",
@@ -35,7 +35,7 @@ const RAW: [&str; 14] = [
     "GET /ws/comments/ HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 ];
-/// What is sent over a WebSocket: opcode, whether masked, payload.
+/// Frames that are sent: opcode, whether masked, payload.
 const FRAMES: [(u8, bool, &[u8]); 8] = [
     (0x81, false, b"{}"),
     (0x82, true, b"binary"),
@@ -47,56 +47,56 @@ const FRAMES: [(u8, bool, &[u8]); 8] = [
     (0x81, true, b"rubbish"),
 ];
 
-/// Goes on until the end.
-pub fn attack(world: &World, n: u64) {
+/// Attacks until the end.
+pub fn attack(shared: &Shared, n: u64) {
     let from = format!("198.18.0.{n}");
     let mut idle: Vec<TcpStream> = Vec::new();
     for count in 0usize.. {
-        if !world.goes_on() {
+        if !shared.goes_on() {
             return;
         }
         match count % 9 {
-            0 | 1 => raw(world, RAW[count / 9 % RAW.len()].as_bytes()),
+            0 | 1 => raw(shared, RAW[count / 9 % RAW.len()].as_bytes()),
             2 => raw(
-                world,
+                shared,
                 format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(100_000))
                     .as_bytes(),
             ),
-            3 => frames(world, count / 9, &from),
-            4 => reset(world, count),
+            3 => frames(shared, count / 9, &from),
+            4 => reset(shared, count),
             5 => {
                 let nested = format!("{{\"content\":{}", "[".repeat(60_000));
-                ask(world, "POST", "/api/comments", &from, &nested);
+                ask(shared, "POST", "/api/comments", &from, &nested);
             }
             6 => {
-                // Slow ones: a byte now, and no more.
-                idle.extend(connect(world).filter(|mut stream| stream.write_all(b"G").is_ok()));
+                // Slow requests: one byte, and no more.
+                idle.extend(connect(shared).filter(|mut stream| stream.write_all(b"G").is_ok()));
                 if idle.len() > IDLE {
                     idle.clear();
                 }
             }
-            7 => never_read(world, &from),
+            7 => never_read(shared, &from),
             _ => {
                 let spam = "{\"content\":\"the same over and over again, bought cheaply\"}";
-                ask(world, "POST", "/api/comments", &from, spam);
+                ask(shared, "POST", "/api/comments", &from, spam);
             }
         }
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn raw(world: &World, bytes: &[u8]) {
-    let Some(mut stream) = connect(world) else { return };
+fn raw(shared: &Shared, bytes: &[u8]) {
+    let Some(mut stream) = connect(shared) else { return };
     let _ = stream.write_all(bytes);
     let mut answer = [0; 64];
     let read = stream.read(&mut answer).unwrap_or(0);
     let status = String::from_utf8_lossy(&answer[..read]);
     let status = status.split(' ').nth(1).unwrap_or("nothing");
-    world.count(format!("hostile requests: {status}"));
+    shared.count(format!("hostile requests: {status}"));
 }
 
-fn frames(world: &World, which: usize, from: &str) {
-    let Some(mut socket) = open(world, "page=/", from) else { return };
+fn frames(shared: &Shared, which: usize, from: &str) {
+    let Some(mut socket) = open(shared, "page=/", from) else { return };
     let (first, is_masked, payload) = FRAMES[which % FRAMES.len()];
     let length = payload.len().min(125) as u8;
     let mut frame = vec![first, length | if is_masked { 0x80 } else { 0 }];
@@ -109,22 +109,22 @@ fn frames(world: &World, which: usize, from: &str) {
             break;
         }
     }
-    while crate::call::text(world, &mut socket).is_some_and(|text| !text.is_empty()) {}
+    while super::requests::text(shared, &mut socket).is_some_and(|text| !text.is_empty()) {}
 }
 
-/// Begins a request, and ends the connection at once and without a word.
-fn reset(world: &World, count: usize) {
+/// Begins a request and resets the connection.
+fn reset(shared: &Shared, count: usize) {
     let request = b"POST /api/comments HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"content\":\"hi\"}";
-    let Some(mut stream) = connect(world) else { return };
+    let Some(mut stream) = connect(shared) else { return };
     let _ = stream.write_all(&request[..count % request.len()]);
     let _ = set_socket_linger(&stream, Some(Duration::ZERO));
-    world.count("connections: reset");
+    shared.count("connections: reset");
 }
 
-/// Asks for much, and takes none of it.
-fn never_read(world: &World, from: &str) {
-    let Some(socket) = open(world, "page=/soak&last=200", from) else { return };
-    world.count("readers: never read");
+/// Requests much and reads none of it.
+fn never_read(shared: &Shared, from: &str) {
+    let Some(socket) = open(shared, "page=/soak&last=200", from) else { return };
+    shared.count("readers: never read");
     thread::sleep(Duration::from_millis(500));
     drop(socket);
 }

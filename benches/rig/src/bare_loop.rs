@@ -1,8 +1,9 @@
-//! The limit: one thread, one epoll, which does nothing but send what comes to everybody on its page. Stores nothing, checks nothing.
+//! The bare loop, the limit beside sayso: one thread with one epoll that sends every text to everybody on its page. It stores nothing and
+//! checks nothing.
 //!
-//! A process of its own, which is the bench's program started with [`ARGUMENT`], so that its processor time can be told from the crowd's.
-//! In one turn it reads everything that is ready, then sends once to each reader all that is new on its page. A draft becomes a line of
-//! the length of sayso's; any other text is sent as it came.
+//! It runs as a process of its own, the bench's program started with [`ARGUMENT`], so that its processor time can be told from the crowd's.
+//! One iteration reads everything that is ready, then sends all that is new on a page to each of its readers with one call. A draft becomes
+//! a line as long as sayso's; any other text is sent unchanged.
 
 use std::{
     collections::HashMap,
@@ -18,11 +19,11 @@ use rustix::{
     net::sockopt::set_socket_send_buffer_size,
 };
 
-use crate::{process::Process, speech, wire};
+use crate::{messages, process::Process, wire};
 
-/// What the bench's program is started with to be this.
+/// Starts the bench's program as the bare loop.
 pub const ARGUMENT: &str = "--bare-loop";
-/// Where sayso's numbers begin too in these benches, so that lines are as long.
+/// Where sayso's `seq` begins too in these benches, so that lines have the same length.
 pub const FIRST_SEQ: u64 = 1_000_000;
 
 const LISTENER: u64 = u64::MAX;
@@ -32,7 +33,7 @@ const SEND_BUFFER_BYTES: usize = 128 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1_024;
 
-/// A running one; ended with its value.
+/// A running bare loop; dropping it ends the process.
 pub struct BareLoop {
     child: Child,
     pub address: SocketAddr,
@@ -47,8 +48,8 @@ impl BareLoop {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout is piped"))
             .read_line(&mut line)
-            .expect("the bare loop says where it listens");
-        let address = line.trim_end().parse().expect("it says an address");
+            .expect("the bare loop prints its address");
+        let address = line.trim_end().parse().expect("it prints an address");
         BareLoop { child, address }
     }
 
@@ -64,7 +65,7 @@ impl Drop for BareLoop {
     }
 }
 
-/// Is the bare loop, until the parent has gone.
+/// Runs the bare loop until the parent has ended.
 pub fn run() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there are free ports");
     let address = listener.local_addr().expect("it has an address");
@@ -104,7 +105,7 @@ struct Loop {
 struct Page {
     name: String,
     sockets: Vec<usize>,
-    /// Frames that have come in this turn.
+    /// Frames that came in this iteration.
     fresh: Vec<u8>,
 }
 
@@ -113,7 +114,7 @@ struct Socket {
     /// Its page and its place in that page's list, once it has shaken hands.
     listed: Option<(usize, usize)>,
     /// The beginning of a head or frame.
-    carry: Vec<u8>,
+    partial: Vec<u8>,
     /// What the socket did not take.
     backlog: Vec<u8>,
     sent: usize,
@@ -159,24 +160,24 @@ impl Loop {
             if slot == self.sockets.len() {
                 self.sockets.push(None);
             }
-            let (carry, backlog) = (Vec::new(), Vec::new());
-            self.sockets[slot] = Some(Socket { stream, listed: None, carry, backlog, sent: 0 });
+            let (partial, backlog) = (Vec::new(), Vec::new());
+            self.sockets[slot] = Some(Socket { stream, listed: None, partial, backlog, sent: 0 });
         }
     }
 
-    /// `None`: the peer has gone, or is none.
+    /// `None`: the peer has closed the connection, or speaks no WebSocket.
     fn read(&mut self, slot: usize) -> Option<()> {
-        // An earlier event of this turn may have ended it.
+        // An earlier event of this iteration may have closed it.
         let Some(socket) = self.sockets[slot].as_mut() else { return Some(()) };
-        let carried = socket.carry.len();
-        self.buffer[..carried].copy_from_slice(&socket.carry);
+        let carried = socket.partial.len();
+        self.buffer[..carried].copy_from_slice(&socket.partial);
         let count = match socket.stream.read(&mut self.buffer[carried..]) {
             Ok(0) => return None,
             Ok(count) => carried + count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(()),
             Err(_) => return None,
         };
-        socket.carry.clear();
+        socket.partial.clear();
         let mut at = 0;
         let page = match socket.listed {
             Some((page, _)) => page,
@@ -186,7 +187,7 @@ impl Loop {
                     self.shake_hands(slot, end)?
                 }
                 None => {
-                    socket.carry.extend_from_slice(&self.buffer[..count]);
+                    socket.partial.extend_from_slice(&self.buffer[..count]);
                     return Some(());
                 }
             },
@@ -194,7 +195,7 @@ impl Loop {
         while let Some((frame, mask)) = wire::masked_frame(&self.buffer[..count], at) {
             at = frame.payload.end;
             if frame.kind != wire::TEXT {
-                // Nothing else but the end is said here.
+                // Clients send nothing else here but the close frame.
                 return None;
             }
             let text = &mut self.buffer[frame.payload];
@@ -205,7 +206,7 @@ impl Loop {
             self.pages[page].publish(text, &mut self.seq);
         }
         let socket = self.sockets[slot].as_mut().expect("it is there");
-        socket.carry.extend_from_slice(&self.buffer[at..count]);
+        socket.partial.extend_from_slice(&self.buffer[at..count]);
         Some(())
     }
 
@@ -277,8 +278,8 @@ impl Page {
         let start = self.fresh.len();
         // Texts of a length below 126 have a head of two bytes, all others here one of four.
         self.fresh.extend_from_slice(&[wire::TEXT, 126, 0, 0]);
-        match speech::is_draft(text) {
-            true => speech::line(text, *seq, &self.name, &mut self.fresh),
+        match messages::is_draft(text) {
+            true => messages::append_line(text, *seq, &self.name, &mut self.fresh),
             false => self.fresh.extend_from_slice(text),
         }
         *seq += 1;

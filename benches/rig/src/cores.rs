@@ -1,37 +1,37 @@
-//! Who runs where: the crowd has the machine's last core to itself, servers have all others. Left alone, the scheduler now and then
-//! puts a server that sends beside the client that it wakes, on one core, and now and then not; a delivery's cost then differs by half,
-//! whatever the server does.
+//! Pins the crowd to the machine's last core and servers to all others. Left alone, the scheduler sometimes puts a sending server on the
+//! core of the client that it wakes and sometimes doesn't, and the cost of a delivery differs by half, whatever the server does.
 
 use std::sync::OnceLock;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Before anything else is done: puts this thread where servers belong; what it starts from here on inherits that.
-pub fn leave_last() {
-    if let Some((others, _)) = split() {
-        put(&others);
-    }
+/// This thread, and what it starts meanwhile, runs on some of the cores until this is dropped.
+pub struct Pinned(Option<CpuSet>);
+
+/// Keeps this thread, and every process it starts meanwhile, off the last core.
+pub fn keep_off_last() -> Pinned {
+    pin(|(others, _)| others)
 }
 
-/// This thread alone on the last core, until it is dropped.
-pub struct Apart(Option<CpuSet>);
-
-impl Apart {
-    pub fn step() -> Apart {
-        let before = sched_getaffinity(None).ok();
-        if let Some((_, last)) = split() {
-            put(&last);
-        }
-        Apart(before)
-    }
+/// Pins this thread to the last core.
+pub fn pin_to_last() -> Pinned {
+    pin(|(_, last)| last)
 }
 
-impl Drop for Apart {
+impl Drop for Pinned {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
-            put(before);
+            set_affinity(before);
         }
     }
+}
+
+fn pin(choose: fn((CpuSet, CpuSet)) -> CpuSet) -> Pinned {
+    let before = sched_getaffinity(None).ok();
+    if let Some(parts) = split() {
+        set_affinity(&choose(parts));
+    }
+    Pinned(before)
 }
 
 /// All cores that the process was started with but the last, and the last; `None` where it has only one.
@@ -45,6 +45,6 @@ fn split() -> Option<(CpuSet, CpuSet)> {
     (others.count() > 0).then_some((others, last))
 }
 
-fn put(cores: &CpuSet) {
-    sched_setaffinity(None, cores).expect("a thread may give up cores");
+fn set_affinity(cores: &CpuSet) {
+    sched_setaffinity(None, cores).expect("a thread may choose among its cores");
 }

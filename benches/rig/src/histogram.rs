@@ -1,4 +1,4 @@
-//! How long things took: a histogram in fixed memory, exact to 0.8 %.
+//! A histogram of durations in fixed memory, exact to 0.8 %.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Connections that do nothing, held by a process of its own, whose memory is then none of the server's.
+//! Idle WebSocket connections, held by a process of their own so that their memory is not counted as the server's.
 //!
-//! It is the bench's program, started with [`ARGUMENT`], an address, a target and a number.
+//! That process is the bench's program, started with [`ARGUMENT`], an address, a target and a count.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -9,36 +9,41 @@ use std::{
 };
 
 use crate::{
-    place::{Place, connect},
+    endpoint::{Endpoint, connect},
     wire,
 };
 
-/// What the bench's program is started with to be this.
+/// Starts the bench's program as this process.
 pub const ARGUMENT: &str = "--idle-crowd";
-/// What it says when all its connections were still there.
-const WHOLE: &str = "whole";
+/// What it prints when all its connections were still open.
+const ALL_OPEN: &str = "all open";
 
-/// A running one; gone with its value.
-pub struct IdleCrowd {
+/// A running process with idle connections; dropping it ends the process.
+pub struct IdleConnections {
     child: Child,
     output: BufReader<ChildStdout>,
     /// From the first connection's beginning to the last one's handshake.
     pub took: Duration,
 }
 
-impl IdleCrowd {
-    /// So many connections to a server.
+impl IdleConnections {
+    /// Opens so many connections to a server.
     ///
     /// # Errors
-    /// Where not all of them shake hands.
-    pub fn connect(place: &Place, count: usize) -> Result<IdleCrowd, String> {
+    /// Where a handshake fails.
+    pub fn connect(endpoint: &Endpoint, count: usize) -> Result<IdleConnections, String> {
         let program = std::env::current_exe().expect("a program knows where it is");
         let mut command = Command::new(program);
-        command.args([ARGUMENT, &place.address.to_string(), &place.target, &count.to_string()]);
+        command.args([
+            ARGUMENT,
+            &endpoint.address.to_string(),
+            &endpoint.target,
+            &count.to_string(),
+        ]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the bench's program starts");
         let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let mut crowd = IdleCrowd { child, output, took: Duration::ZERO };
+        let mut crowd = IdleConnections { child, output, took: Duration::ZERO };
         let line = crowd.line();
         match line.parse().map(Duration::from_micros) {
             Ok(took) => crowd.took = took,
@@ -47,14 +52,14 @@ impl IdleCrowd {
         Ok(crowd)
     }
 
-    /// Ends all connections.
+    /// Closes all connections.
     ///
     /// # Errors
-    /// Where the server has ended one before.
-    pub fn leave(mut self) -> Result<(), String> {
+    /// Where the server has closed one before.
+    pub fn close(mut self) -> Result<(), String> {
         drop(self.child.stdin.take());
         match self.line() {
-            line if line == WHOLE => Ok(()),
+            line if line == ALL_OPEN => Ok(()),
             line => Err(line),
         }
     }
@@ -63,27 +68,27 @@ impl IdleCrowd {
         let mut line = String::new();
         match self.output.read_line(&mut line) {
             Ok(1..) => line.trim_end().to_owned(),
-            _ => "the idle crowd has ended".into(),
+            _ => "the process with idle connections has ended".into(),
         }
     }
 }
 
-impl Drop for IdleCrowd {
+impl Drop for IdleConnections {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Is the idle crowd, until the parent wants it to leave or has gone.
+/// Holds idle connections until the parent wants them closed or has ended.
 pub fn run() {
     let mut arguments = std::env::args().skip_while(|argument| argument != ARGUMENT).skip(1);
-    let mut next = || arguments.next().expect("the parent says where, and how many");
-    let address = next().parse().expect("the parent says an address");
-    let place = Place { address, target: next() };
-    let count = next().parse().expect("the parent says a number");
+    let mut next = || arguments.next().expect("the parent passes all arguments");
+    let address = next().parse().expect("the parent passes an address");
+    let endpoint = Endpoint { address, target: next() };
+    let count = next().parse().expect("the parent passes a number");
     let start = Instant::now();
-    let mut streams = match connect(&place, count, 1) {
+    let mut streams = match connect(&endpoint, count, 1) {
         Ok(streams) => streams,
         Err(sentence) => return println!("{sentence}"),
     };
@@ -97,9 +102,9 @@ pub fn run() {
             at = frame.payload.end;
         }
         if end != Err(io::ErrorKind::WouldBlock) || at < bytes.len() {
-            let said = String::from_utf8_lossy(&bytes[at..]);
-            return println!("idle connection {number} has heard {said:?}, then {end:?}");
+            let received = String::from_utf8_lossy(&bytes[at..]);
+            return println!("idle connection {number} received {received:?}, then {end:?}");
         }
     }
-    println!("{WHOLE}");
+    println!("{ALL_OPEN}");
 }

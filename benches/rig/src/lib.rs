@@ -1,16 +1,17 @@
-//! What the benches share: the crowd, its limit, and how both are measured.
+//! What the benches share: load clients, the bare loop beside sayso, and how processes are measured.
 //!
-//! A crate of its own because it is optimised for speed, while sayso is for size: the crowd has one thread, and must not be the one that is
-//! waited for.
+//! It is a crate of its own because it is optimised for speed, while sayso is optimised for size: the crowd has one thread, which must not
+//! be the bottleneck.
 
 pub mod bare_loop;
 pub mod cores;
 pub mod crowd;
+pub mod delivery_check;
+pub mod endpoint;
 pub mod histogram;
+pub mod http_load;
 pub mod idle;
-pub mod place;
+pub mod messages;
 pub mod process;
-pub mod speech;
 pub mod table;
-pub mod tally;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! What a process has used and holds, from `/proc`. Knows nothing of who it is.
+//! What a process has used and holds, from `/proc`.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ pub struct Process(pub u32);
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Held {
+pub struct Resources {
     pub threads: u64,
     pub files: u64,
     /// Bytes resident now.
@@ -64,23 +64,33 @@ impl Process {
         }
     }
 
+    /// Its processor time so far and that of its children which have ended and were waited for, to the tick.
+    pub fn cpu_with_children(self) -> Duration {
+        self.stat_ticks(4)
+    }
+
     fn ticks(self) -> Duration {
+        self.stat_ticks(2)
+    }
+
+    /// The first of these times: user, system, children's user, children's system.
+    fn stat_ticks(self, count: usize) -> Duration {
         let text = self.read("stat");
         // The name, in parentheses, may hold anything.
         let fields = text.rsplit_once(')').expect("it has a name").1.split_whitespace();
         let ticks: u64 =
-            fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+            fields.skip(11).take(count).filter_map(|field| field.parse::<u64>().ok()).sum();
         Duration::from_secs_f64(ticks as f64 / TICKS_A_SECOND)
     }
 
-    pub fn held(self) -> Held {
+    pub fn resources(self) -> Resources {
         let status = self.read("status");
         let number = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
             let number = line.split_whitespace().next().and_then(|number| number.parse().ok());
             number.unwrap_or(0)
         };
-        Held {
+        Resources {
             threads: number("Threads:"),
             files: self.files(),
             rss: number("VmRSS:") * 1024,
@@ -96,10 +106,10 @@ impl Process {
     }
 
     /// Waits until it has at most so many open files; `false` if that takes too long.
-    pub fn settles(self, files: u64, patience: Duration) -> bool {
+    pub fn wait_for_files(self, files: u64, timeout: Duration) -> bool {
         let start = Instant::now();
         while self.files() > files {
-            if start.elapsed() > patience {
+            if start.elapsed() > timeout {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(20));

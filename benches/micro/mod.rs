@@ -1,34 +1,63 @@
-//! The steps of a comment's way, each alone and in memory: what a reading thread does with a draft, what the hub does with a batch, what
-//! a shard does with a turn.
+//! The steps of a comment's way, each alone and in memory, with Criterion: what a reading thread does with a draft, what the hub does with
+//! a batch, what a shard does with a batch of deliveries, what opening does with a line. No file, no socket.
 //!
-//! `cargo bench --bench micro` measures with Criterion. No file, no socket: what those cost, the other benches show.
+//! `cargo bench micro` measures; Criterion's own arguments go behind `--`, such as a filter or `--save-baseline NAME`.
 
-#[path = "micro/memory.rs"]
 mod memory;
 
 use std::{
     hint::black_box,
     net::{IpAddr, Ipv4Addr},
+    process::Command,
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use memory::{Hole, hub_state};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
+use memory::{NullSink, hub};
 use sayso::{
     comment::draft::{Action, ClientMessage, Draft},
     fanout::frame::{self, Frames},
     fanout::{Delivery, Shard, ShardCommand, Tier},
     http::forwarded::ClientKey,
-    hub::command::{Command, Operation, ReplyTo, Write},
+    hub::command::{Command as HubCommand, Operation, ReplyTo, Write},
     store::record::LineSummary,
 };
+
+use crate::{Arguments, program::Folder};
+
+/// Criterion reads the arguments of its process, so it gets one of its own, which has this variable.
+const CHILD_VARIABLE: &str = "SAYSO_BENCH_MICRO";
 
 const CONTENT: &str =
     "I had the same with the second edition; the errata on the publisher's page explain it well.";
 const RICH: &str = "I had the *same* with the [second edition](https://books.example/2);\n\n> the errata\n\nexplain `it` well.";
-/// Posts in a batch: as many as 64 busy authors make.
+/// Posts in a batch: as many as 64 busy authors send.
 const BATCH: u64 = 64;
 const READERS: u64 = 1_000;
+
+/// # Errors
+/// Where Criterion fails.
+pub fn run(arguments: &Arguments, _: &Folder) -> Result<(), String> {
+    let program = std::env::current_exe().expect("a program knows where it is");
+    let mut command = Command::new(program);
+    command.env(CHILD_VARIABLE, "1").args(&arguments.rest);
+    // Without it, Criterion runs everything once.
+    command.args(arguments.measures.then_some("--bench"));
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("Criterion ended with {other:?}")),
+    }
+}
+
+/// Whether this is Criterion's process.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD_VARIABLE).is_some()
+}
+
+pub fn run_child() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}
 
 fn message(content: &str, number: u64) -> String {
     let content = content.replace('\n', "\\n");
@@ -55,13 +84,13 @@ fn drafts(c: &mut Criterion) {
 fn batches(c: &mut Criterion) {
     let mut group = c.benchmark_group("a batch spliced");
     group.throughput(Throughput::Elements(BATCH));
-    let (mut hub_state, mut number) = (hub_state(), 0);
-    let mut commands = || -> Vec<Command<Hole>> {
+    let (mut hub, mut number) = (hub(), 0);
+    let mut commands = || -> Vec<HubCommand<NullSink>> {
         let post = |_| {
             number += 1;
             let draft = draft(&message(CONTENT, number));
             let from = ClientKey::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            Command::Write(Write {
+            HubCommand::Write(Write {
                 operation: Operation::Post(draft),
                 from,
                 reply: ReplyTo::Reader(1, None),
@@ -72,7 +101,7 @@ fn batches(c: &mut Criterion) {
     group.bench_function("64 posts", |b| {
         b.iter_batched(
             &mut commands,
-            |commands| hub_state.process_batch(&mut commands.into_iter()),
+            |commands| hub.process_batch(&mut commands.into_iter()),
             BatchSize::LargeInput,
         )
     });
@@ -90,13 +119,13 @@ fn frames(c: &mut Criterion) {
     });
 }
 
-fn turns(c: &mut Criterion) {
-    let mut group = c.benchmark_group("a shard's turn");
+fn deliveries(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a batch delivered by a shard");
     group.throughput(Throughput::Elements(READERS));
     let mut shard = Shard::new(Arc::new(AtomicUsize::new(0)));
     for reader in 0..READERS {
         let (greeting, tier) = (Vec::new(), Tier::Full);
-        let join = ShardCommand::Join { reader, sink: Hole, greeting, topic: 1, tier };
+        let join = ShardCommand::Join { reader, sink: NullSink, greeting, topic: 1, tier };
         shard.turn(&mut [join, ShardCommand::Live { reader }].into_iter());
     }
     let mut out = Vec::new();
@@ -120,5 +149,4 @@ fn lines(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, drafts, batches, frames, turns, lines);
-criterion_main!(benches);
+criterion_group!(benches, drafts, batches, frames, deliveries, lines);

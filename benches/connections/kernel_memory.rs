@@ -1,4 +1,4 @@
-//! What the kernel holds, for everybody together, from `/proc/meminfo` and `/proc/slabinfo`.
+//! What the kernel holds for all processes together, from `/proc/meminfo` and `/proc/slabinfo`.
 //!
 //! Not `MemAvailable`, nor a memory cgroup: between two looks, pages that wait in the processors' own lists and the page cache change the
 //! former by more than 10,000 connections take, and the latter wants rights over the group that the bench runs in.
@@ -7,7 +7,7 @@ use std::fs;
 
 /// Bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Kernel {
+pub struct KernelMemory {
     /// Objects: sockets with their inodes, files, tasks, memory areas. No reclaimable ones of other kinds, such as those that looking into
     /// `/proc` makes.
     pub slab: f64,
@@ -15,8 +15,8 @@ pub struct Kernel {
     pub stacks: f64,
 }
 
-impl Kernel {
-    pub fn now() -> Kernel {
+impl KernelMemory {
+    pub fn now() -> KernelMemory {
         let text = fs::read_to_string("/proc/meminfo").expect("there is memory");
         let number = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -24,7 +24,7 @@ impl Kernel {
             number.expect("the kernel counts it") * 1024.0
         };
         let slab = number("SUnreclaim:") + socket_inodes().unwrap_or(0.0);
-        Kernel { slab, stacks: number("KernelStack:") }
+        KernelMemory { slab, stacks: number("KernelStack:") }
     }
 }
 

@@ -1,11 +1,11 @@
-//! What authors say and what everybody must then hear. Each text carries who said it and the how manieth it is, at a place that is found
-//! without a parser: it ends with `"nonce":"RRRRAAAANNNNNNNN"}`, the crowd's, the author's and the text's own number.
+//! The texts that authors send and that everybody must then receive. Each ends with `"nonce":"RRRRAAAANNNNNNNN"}`: the number of the crowd,
+//! of the author and of the text, found without a JSON parser.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::wire;
 
-/// What everybody writes: a line of it takes about 290 bytes in the file.
+/// The content of every comment: a line of it takes about 290 bytes in the file.
 pub const CONTENT: &str =
     "I had the same with the second edition; the errata on the publisher's page explain it well.";
 pub const NAME: &str = "Ada Lovelace";
@@ -17,9 +17,9 @@ const BETWEEN: &str = ",\"created_at\":\"2026-11-22T05:08:00.001Z\"";
 const NONCE: &str = ",\"nonce\":\"";
 const SEQ: &str = "{\"seq\":";
 
-/// What is said to a server, and what it makes of that.
+/// What is sent to a server, and what it makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tongue {
+pub enum Format {
     /// Drafts, of which sayso makes lines.
     Lines,
     /// Texts of so many bytes that come back as they are, at least [`ECHO_BYTES_MIN`].
@@ -29,8 +29,8 @@ pub enum Tongue {
 /// The shortest text that has room for its nonce.
 pub const ECHO_BYTES_MIN: usize = 64;
 
-/// What was heard.
-pub struct Heard {
+/// A text that was received.
+pub struct Received {
     pub author: usize,
     /// The author's first is 1.
     pub number: u64,
@@ -39,32 +39,32 @@ pub struct Heard {
 }
 
 /// One crowd's texts.
-pub struct Speech {
-    tongue: Tongue,
-    /// No two crowds of a process say the same.
+pub struct Messages {
+    format: Format,
+    /// Texts of different crowds differ.
     crowd: u64,
-    /// Everything before the nonce, as it is heard.
+    /// Everything before the nonce, as it is received.
     body: Vec<u8>,
 }
 
-impl Speech {
-    pub fn new(tongue: Tongue) -> Speech {
+impl Messages {
+    pub fn new(format: Format) -> Messages {
         static CROWD: AtomicU64 = AtomicU64::new(0);
-        let body = match tongue {
-            Tongue::Lines => format!("\"name\":\"{NAME}\",\"content\":\"{CONTENT}\""),
-            Tongue::Echo(bytes) => {
+        let body = match format {
+            Format::Lines => format!("\"name\":\"{NAME}\",\"content\":\"{CONTENT}\""),
+            Format::Echo(bytes) => {
                 assert!(bytes >= ECHO_BYTES_MIN, "a text has room for its nonce");
                 let rest = "{\"content\":\"\"".len() + NONCE.len() + NONCE_DIGITS + END.len();
                 let content = CONTENT.bytes().cycle().take(bytes - rest).map(char::from);
                 format!("{{\"content\":\"{}\"", content.collect::<String>())
             }
         };
-        Speech { tongue, crowd: CROWD.fetch_add(1, Relaxed) % 10_000, body: body.into() }
+        Messages { format, crowd: CROWD.fetch_add(1, Relaxed) % 10_000, body: body.into() }
     }
 
     /// An author's whole first frame; each later one differs in what [`number`] writes.
     pub fn frame(&self, author: usize) -> Vec<u8> {
-        let open = if self.tongue == Tongue::Lines { "{" } else { "" };
+        let open = if self.format == Format::Lines { "{" } else { "" };
         let body = str::from_utf8(&self.body).expect("it was made of text");
         let crowd = self.crowd;
         wire::masked(
@@ -73,44 +73,44 @@ impl Speech {
         )
     }
 
-    /// What a text says, if it is one that somebody in this crowd may have said.
-    pub fn hear(&self, text: &[u8]) -> Option<Heard> {
+    /// Parses a text, if somebody in this crowd may have sent it.
+    pub fn parse(&self, text: &[u8]) -> Option<Received> {
         let rest = text.strip_suffix(END.as_bytes())?;
         let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(NONCE_DIGITS)?)?;
         let rest = rest.strip_suffix(NONCE.as_bytes())?;
-        let seq = match self.tongue {
-            Tongue::Lines => {
+        let seq = match self.format {
+            Format::Lines => {
                 let head = rest.get(..rest.len().checked_sub(BETWEEN.len())?)?;
                 if !head.ends_with(&self.body) {
                     return None;
                 }
                 seq(head)?
             }
-            Tongue::Echo(_) if rest == self.body => 0,
-            Tongue::Echo(_) => return None,
+            Format::Echo(_) if rest == self.body => 0,
+            Format::Echo(_) => return None,
         };
         let who = eight_digits(digits.first_chunk()?)?;
         if who / 10_000 != self.crowd {
             return None;
         }
         let number = eight_digits(digits.last_chunk()?)?;
-        Some(Heard { author: (who % 10_000) as usize, number, seq })
+        Some(Received { author: (who % 10_000) as usize, number, seq })
     }
 }
 
 /// Writes a text's number into its author's frame.
-pub fn number(frame: &mut [u8], number: u64) {
+pub fn write_number(frame: &mut [u8], number: u64) {
     let end = frame.len() - END.len();
     let mut rest = number;
     for digit in frame[end - 8..end].iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    assert!(rest == 0, "nobody says so much");
+    assert!(rest == 0, "a nonce has room for the number");
 }
 
-/// sayso's line of a draft, as far as the bare loop knows how: as long, and with everything in its place.
-pub fn line(draft: &[u8], seq: u64, page: &str, out: &mut Vec<u8>) {
+/// sayso's line of a draft, as far as the bare loop knows how: as long, and with everything where it belongs.
+pub fn append_line(draft: &[u8], seq: u64, page: &str, out: &mut Vec<u8>) {
     let nonce = draft.len() - (NONCE.len() + NONCE_DIGITS + END.len());
     out.extend_from_slice(format!("{SEQ}{seq},\"id\":{seq},\"page\":\"{page}\",").as_bytes());
     out.extend_from_slice(&draft[1..nonce]);
@@ -129,7 +129,7 @@ pub fn seq(line: &[u8]) -> Option<u64> {
     decimal(&digits[..digits.iter().position(|byte| *byte == b',')?])
 }
 
-/// Digits in pairs, in fours, in one: two of them for each frame, so a loop would be felt.
+/// Adds up digits in pairs, then fours: it runs twice for each frame, where a loop would be noticeable.
 fn eight_digits(digits: &[u8; 8]) -> Option<u64> {
     let digits = u64::from_be_bytes(*digits);
     let values = digits ^ 0x3030_3030_3030_3030;

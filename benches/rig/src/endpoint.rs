@@ -1,4 +1,4 @@
-//! Where a server listens, and connections to it that have shaken hands. Knows nothing of what is said on them.
+//! Where a server listens, and WebSocket connections to it. Knows nothing of what is sent on them.
 
 use std::{
     io::{self, Read, Write},
@@ -10,29 +10,29 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use crate::wire;
 
-/// Longest wait for anything on a connection that waits.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// So many shake hands at once; a listener has room for 128.
-const WAVE: usize = 64;
+/// Longest wait for a read or write on a blocking connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// So many handshakes at once; a listener's queue holds 128.
+const HANDSHAKES_AT_ONCE: usize = 64;
 
-/// Where a server is asked for a WebSocket.
+/// A server's WebSocket address.
 #[derive(Clone)]
-pub struct Place {
+pub struct Endpoint {
     pub address: SocketAddr,
     /// Path and query; `{page}` stands for a page's name.
     pub target: String,
 }
 
-impl Place {
+impl Endpoint {
     /// Path and query for a page.
     pub fn target(&self, page: usize) -> String {
         self.target.replace("{page}", &format!("page-{page:02}"))
     }
 }
 
-/// A connection on which a WebSocket has been asked for. A small receive buffer is one that fills soon.
-pub fn ask(
-    place: &Place,
+/// Connects and sends the upgrade request, with `more` header lines. A small receive buffer fills soon.
+pub fn request_upgrade(
+    endpoint: &Endpoint,
     page: usize,
     more: &str,
     receive_buffer: Option<usize>,
@@ -42,17 +42,17 @@ pub fn ask(
         // Before the connection is made: afterwards the window has been promised.
         sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
     }
-    rustix::net::connect(&socket, &place.address)?;
+    rustix::net::connect(&socket, &endpoint.address)?;
     let mut stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(wire::request(place.address, &place.target(page), more).as_bytes())?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(wire::request(endpoint.address, &endpoint.target(page), more).as_bytes())?;
     Ok(stream)
 }
 
-/// Waits for the answer; what has come behind it.
-pub fn answer(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+/// Waits for the response to the upgrade request, and returns the bytes that came after it.
+pub fn read_upgrade(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = wire::head_end(&bytes) {
@@ -66,26 +66,28 @@ pub fn answer(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
         match stream.read(&mut some) {
             Ok(0) => return Err("a connection ends before its handshake".into()),
             Ok(count) => bytes.extend_from_slice(&some[..count]),
-            Err(error) => return Err(format!("no answer to a handshake: {error}")),
+            Err(error) => return Err(format!("no response to a handshake: {error}")),
         }
     }
 }
 
-/// Connects member n to page n modulo `pages`.
+/// Connects `count` members, member n to page n modulo `pages`.
 pub fn connect(
-    place: &Place,
+    endpoint: &Endpoint,
     count: usize,
     pages: usize,
 ) -> Result<Vec<(TcpStream, Vec<u8>)>, String> {
     let mut streams = Vec::with_capacity(count);
-    for wave in 0..count.div_ceil(WAVE) {
-        let wave = wave * WAVE..count.min((wave + 1) * WAVE);
-        let asked: Result<Vec<_>, _> =
-            wave.clone().map(|number| ask(place, number % pages, "", None)).collect();
+    for wave in 0..count.div_ceil(HANDSHAKES_AT_ONCE) {
+        let wave = wave * HANDSHAKES_AT_ONCE..count.min((wave + 1) * HANDSHAKES_AT_ONCE);
+        let asked: Result<Vec<_>, _> = wave
+            .clone()
+            .map(|number| request_upgrade(endpoint, number % pages, "", None))
+            .collect();
         let asked = asked
             .map_err(|error| format!("connection {wave:?} of {count} is not made: {error}"))?;
         for mut stream in asked {
-            let rest = answer(&mut stream)?;
+            let rest = read_upgrade(&mut stream)?;
             streams.push((stream, rest));
         }
     }

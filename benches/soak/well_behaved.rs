@@ -1,4 +1,4 @@
-//! Who means well: writers that repeat a post until it is acknowledged, readers that resume, visitors that load pages.
+//! Well-behaved clients: writers that repeat a post until it is acknowledged, readers that resume, visitors that load pages.
 
 use std::{
     collections::HashSet,
@@ -11,9 +11,9 @@ use std::{
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::{
-    World,
-    call::{ask, open, text},
+use super::{
+    Shared,
+    requests::{ask, open, text},
 };
 
 /// Between two posts of one writer.
@@ -22,32 +22,32 @@ const PAUSE: Duration = Duration::from_millis(150);
 const AWAY: Duration = Duration::from_millis(200);
 const PAGE: &str = "/soak";
 
-/// Posts until the end, each until it is acknowledged; now and then over HTTP, with an edit, a heart, or a deletion.
-pub fn write(world: &World, n: u64) {
+/// Posts until the end, each until it is acknowledged; now and then over HTTP, or with an edit, a like or a deletion.
+pub fn write(shared: &Shared, n: u64) {
     let from = format!("198.51.100.{n}");
     let key = format!("soak-writer-key-{n:02}");
     let mut socket = None;
     for count in 0.. {
-        if !world.goes_on() {
+        if !shared.goes_on() {
             return;
         }
         let nonce = format!("soak-nonce-{n:03}-{count:08}");
         let content = format!("comment {count} of *writer* {n}, see https://example.org/{count}");
-        let said =
+        let draft =
             json!({"page": PAGE, "content": content, "key": key, "nonce": nonce, "name": "W"});
         let id = loop {
             let id = match count % 10 {
-                0 => post(world, &from, &said),
-                _ => send(world, &mut socket, &from, &said),
+                0 => post(shared, &from, &draft),
+                _ => send(shared, &mut socket, &from, &draft),
             };
             match id {
                 Some(id) => break id,
-                None if !world.goes_on() => return,
+                None if !shared.goes_on() => return,
                 None => thread::sleep(AWAY),
             }
         };
-        world.acknowledged.lock().expect("nobody panics with it").insert(nonce, id);
-        world.count("comments acknowledged");
+        shared.acknowledged.lock().expect("no thread panics with it").insert(nonce, id);
+        shared.count("comments acknowledged");
         let change = match count % 10 {
             3 => json!({"edit": id, "content": format!("{content} (edited)"), "key": key}),
             5 => json!({"like": id, "on": true, "key": key}),
@@ -61,25 +61,26 @@ pub fn write(world: &World, n: u64) {
     }
 }
 
-fn post(world: &World, from: &str, said: &Value) -> Option<u64> {
-    let (status, body) = ask(world, "POST", "/api/comments", from, &said.to_string())?;
+fn post(shared: &Shared, from: &str, draft: &Value) -> Option<u64> {
+    let (status, body) = ask(shared, "POST", "/api/comments", from, &draft.to_string())?;
     let line: Value = serde_json::from_str(&body).ok()?;
     line["id"].as_u64().filter(|_| matches!(status, 200 | 201))
 }
 
 type Socket = tungstenite::WebSocket<TcpStream>;
 
-fn send(world: &World, socket: &mut Option<Socket>, from: &str, said: &Value) -> Option<u64> {
+fn send(shared: &Shared, socket: &mut Option<Socket>, from: &str, draft: &Value) -> Option<u64> {
     if socket.is_none() {
-        *socket = open(world, &format!("page={PAGE}"), from);
+        *socket = open(shared, &format!("page={PAGE}"), from);
     }
     let open = socket.as_mut()?;
-    let id = open.send(Message::text(said.to_string())).ok().and_then(|()| {
+    let id = open.send(Message::text(draft.to_string())).ok().and_then(|()| {
         for _ in 0..2_000 {
-            let Ok(line) = serde_json::from_str::<Value>(&text(world, open)?) else { continue };
-            if line["nonce"] == said["nonce"] {
+            let Ok(line) = serde_json::from_str::<Value>(&text(shared, open)?) else { continue };
+            if line["nonce"] == draft["nonce"] {
                 if line["error"].is_string() {
-                    world.count(format!("refused: {}", line["error"].as_str().unwrap_or_default()));
+                    shared
+                        .count(format!("refused: {}", line["error"].as_str().unwrap_or_default()));
                 }
                 return line["id"].as_u64();
             }
@@ -92,21 +93,21 @@ fn send(world: &World, socket: &mut Option<Socket>, from: &str, said: &Value) ->
     id
 }
 
-/// Reads until the end, and resumes: each line once, in order.
-pub fn read(world: &World, n: u64) {
+/// Reads and resumes until the end: each line once, in order.
+pub fn read(shared: &Shared, n: u64) {
     let from = format!("203.0.113.{n}");
     let (mut log, mut seq, mut seen) = (String::new(), 0, HashSet::new());
-    while world.goes_on() {
+    while shared.goes_on() {
         let query = match log.is_empty() {
             true => format!("page={PAGE}"),
             false => format!("page={PAGE}&since={seq}&log={log}"),
         };
-        let Some(mut socket) = open(world, &query, &from) else {
+        let Some(mut socket) = open(shared, &query, &from) else {
             thread::sleep(AWAY);
             continue;
         };
-        world.count("readers: connected");
-        while let Some(message) = text(world, &mut socket).filter(|_| world.goes_on()) {
+        shared.count("readers: connected");
+        while let Some(message) = text(shared, &mut socket).filter(|_| shared.goes_on()) {
             let Ok(message) = serde_json::from_str::<Value>(&message) else { continue };
             if let Some(hello) = message.get("hello") {
                 if log.is_empty() {
@@ -115,20 +116,20 @@ pub fn read(world: &World, n: u64) {
                 let is_gap = hello["resumed"] == false || (!log.is_empty() && hello["log"] != *log);
                 log = hello["log"].as_str().unwrap_or_default().to_owned();
                 if is_gap {
-                    world.count("readers: not resumed");
+                    shared.count("readers: not resumed");
                     break;
                 }
             } else if let Some(line) = message["seq"].as_u64() {
                 if message.get("id").is_none() {
-                    // The highest that there is: whoever has seen less has missed something.
+                    // The highest seq so far: a reader that has seen less has missed something.
                     if line > seq {
-                        world.count("readers: missed or doubled");
+                        shared.count("readers: missed or doubled");
                     }
                     continue;
                 }
-                world.count("deliveries");
+                shared.count("deliveries");
                 if line <= seq || !seen.insert(line) {
-                    world.count("readers: missed or doubled");
+                    shared.count("readers: missed or doubled");
                 }
                 seq = seq.max(line);
             }
@@ -136,11 +137,11 @@ pub fn read(world: &World, n: u64) {
     }
 }
 
-/// Loads what a browser loads.
-pub fn visit(world: &World, n: u64) {
+/// Loads what a browser loads, until the end.
+pub fn visit(shared: &Shared, n: u64) {
     let from = format!("192.0.2.{n}");
     for count in 0.. {
-        if !world.goes_on() {
+        if !shared.goes_on() {
             return;
         }
         let target = match count % 6 {
@@ -151,7 +152,7 @@ pub fn visit(world: &World, n: u64) {
             4 => "/healthz".to_owned(),
             _ => format!("/api/comments?page={PAGE}&since={}", count * 3),
         };
-        if ask(world, "GET", &target, &from, "").is_none() {
+        if ask(shared, "GET", &target, &from, "").is_none() {
             thread::sleep(AWAY);
         }
         thread::sleep(Duration::from_millis(50));

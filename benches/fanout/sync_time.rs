@@ -1,12 +1,12 @@
-//! What one `fdatasync` takes on the file system that the logs lie on.
+//! How long one `fdatasync` takes on the file system that the logs are on.
 
 use std::{fs::File, io::Write, path::Path, time::Instant};
 
 /// About what a line takes in the file.
 const LINE_BYTES: usize = 300;
 
-/// Seconds, of so many appends of a line.
-pub fn sync_times(folder: &Path, count: usize) -> Vec<f64> {
+/// Appends a line so many times, and returns the seconds that each took.
+pub fn measure(folder: &Path, count: usize) -> Vec<f64> {
     let mut file = File::create(folder.join("appended")).expect("the folder can be written to");
     let line = [b'a'; LINE_BYTES];
     let mut append = |_| {

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use rig::{
     crowd::{Crowd, Outcome, Pace, Size},
-    place::Place,
+    endpoint::Endpoint,
+    messages::Format,
     process::{Process, machine},
-    speech::Tongue,
     table::median,
 };
 
-use crate::{Plan, server::Serves, sheet::Measured};
+use crate::fanout::calibration;
+
+use super::{Plan, results::Measured, server::Serves};
 
 /// Where sayso speaks WebSocket; the peers ignore the page.
 const TARGET: &str = "/ws/comments/?page={page}";
@@ -27,16 +29,16 @@ struct Rounds {
     /// Seconds: p50, p99, p99.9, longest.
     latencies: [Vec<f64>; 4],
     /// Deliveries that there were to be.
-    owed: u64,
+    outstanding: u64,
     lost: u64,
     deliveries: u64,
     bytes: u64,
 }
 
-/// One server's turn at one pace.
-struct Turn {
+/// One round of a server at one pace.
+struct Round {
     outcome: Outcome,
-    /// Cores that neither the server nor the crowd used: what troubled them.
+    /// Cores that other programs used meanwhile.
     others: f64,
 }
 
@@ -64,20 +66,20 @@ impl Contender {
     pub fn round<S: Serves>(
         &mut self,
         plan: &Plan,
-        tongue: Tongue,
+        format: Format,
         start: impl Fn() -> Result<S, String>,
     ) {
         if self.failed.is_some() {
             return;
         }
-        let every = Pace::Every(Duration::from_secs(1) / plan.pace);
+        let every = calibration::pace(plan.rate);
         let paces =
-            [(Pace::OnTheWay(plan.on_the_way), &mut self.saturated), (every, &mut self.paced)];
+            [(Pace::InFlight(plan.in_flight), &mut self.saturated), (every, &mut self.paced)];
         for (pace, rounds) in paces {
-            match start().and_then(|server| turn(plan, tongue, pace, &server)) {
-                Ok(turn) => {
-                    eprintln!("{}, {}", self.name, turn.told(pace));
-                    rounds.add(plan, turn);
+            match start().and_then(|server| run(plan, format, pace, &server)) {
+                Ok(round) => {
+                    eprintln!("{}, {}", self.name, round.progress(pace));
+                    rounds.add(plan, round);
                 }
                 Err(why) => {
                     eprintln!("{} failed: {why}", self.name);
@@ -102,10 +104,10 @@ impl Contender {
         Ok(Measured {
             bytes: usize::try_from(bytes).expect("a text fits in memory"),
             rate: middle(&saturated.rates),
-            lost_saturated: saturated.lost as f64 / saturated.owed as f64,
+            lost_saturated: saturated.lost as f64 / saturated.outstanding as f64,
             cpu: [saturated, paced].map(|rounds| Duration::from_secs_f64(middle(&rounds.cpu))),
             latencies: latencies.map(Duration::from_secs_f64),
-            lost_paced: paced.lost as f64 / paced.owed as f64,
+            lost_paced: paced.lost as f64 / paced.outstanding as f64,
             others: others / (saturated.others.len() + paced.others.len()) as f64,
         })
     }
@@ -115,42 +117,42 @@ fn middle(values: &[f64]) -> f64 {
     median(&mut values.to_vec())
 }
 
-fn turn(plan: &Plan, tongue: Tongue, pace: Pace, server: &impl Serves) -> Result<Turn, String> {
-    let place = Place { address: server.address(), target: TARGET.into() };
+fn run(plan: &Plan, format: Format, pace: Pace, server: &impl Serves) -> Result<Round, String> {
+    let endpoint = Endpoint { address: server.address(), target: TARGET.into() };
     let size = Size { readers: plan.readers, authors: plan.authors, pages: 1 };
-    let mut crowd = Crowd::join(&place, tongue, size)?;
+    let mut crowd = Crowd::join(&endpoint, format, size)?;
     let processes = server.processes();
     let server = || processes.iter().map(|process| process.cpu()).sum();
     let all = || [machine(), server(), Process::own().cpu()];
     let (begin, before) = (Instant::now(), all());
-    let outcome = crowd.turn(pace, plan.spell, &processes)?;
+    let outcome = crowd.round(pace, plan.timing, &processes)?;
     let after = all();
     let [machine, server, own] = std::array::from_fn(|at| after[at].saturating_sub(before[at]));
     let others = machine.saturating_sub(server + own).as_secs_f64() / begin.elapsed().as_secs_f64();
     match outcome.counts.deliveries {
-        0 => Err("nothing that was said was delivered".into()),
-        _ => Ok(Turn { outcome, others }),
+        0 => Err("nothing that was sent was delivered".into()),
+        _ => Ok(Round { outcome, others }),
     }
 }
 
-impl Turn {
-    /// For whoever waits for the table or wonders about it.
-    fn told(&self, pace: Pace) -> String {
+impl Round {
+    /// A line of progress, printed before the table.
+    fn progress(&self, pace: Pace) -> String {
         let seconds = self.outcome.window.as_secs_f64();
         let rate = self.outcome.counts.deliveries as f64 / seconds;
         let cores = [self.outcome.cpu, self.outcome.own_cpu];
         let [server, crowd] = cores.map(|time| time.as_secs_f64() / seconds);
-        let pace = if matches!(pace, Pace::OnTheWay(_)) { "saturated" } else { "paced" };
-        let (others, gone) = (self.others, self.outcome.gone);
+        let pace = if matches!(pace, Pace::InFlight(_)) { "saturated" } else { "paced" };
+        let (others, closed) = (self.others, self.outcome.closed);
         format!(
-            "{pace}: {rate:.0} deliveries/s; cores: {server:.2}, crowd {crowd:.2}, others {others:.2}; {gone} connections ended"
+            "{pace}: {rate:.0} deliveries/s; cores: {server:.2}, crowd {crowd:.2}, others {others:.2}; {closed} connections ended"
         )
     }
 }
 
 impl Rounds {
-    fn add(&mut self, plan: &Plan, turn: Turn) {
-        let Turn { outcome, others } = turn;
+    fn add(&mut self, plan: &Plan, round: Round) {
+        let Round { outcome, others } = round;
         self.others.push(others);
         let deliveries = outcome.counts.deliveries as f64;
         self.rates.push(deliveries / outcome.window.as_secs_f64());
@@ -161,7 +163,7 @@ impl Rounds {
         for (all, latency) in self.latencies.iter_mut().zip(latencies) {
             all.push(latency.as_secs_f64());
         }
-        self.owed += outcome.posts * (plan.readers + plan.authors) as u64;
+        self.outstanding += outcome.posts * (plan.readers + plan.authors) as u64;
         self.lost += outcome.lost;
         self.deliveries += outcome.counts.deliveries;
         self.bytes += outcome.counts.bytes;

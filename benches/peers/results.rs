@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use rig::table::{digits, markdown};
+
 /// Up to the first loss of the saturated rounds, from there on of the paced ones.
 const HEAD: [&str; 14] = [
     "server",
@@ -40,24 +42,25 @@ pub struct Measured {
 }
 
 /// See the [module](self).
-pub struct Sheet {
-    rows: Vec<[String; HEAD.len()]>,
+pub struct Results {
+    rows: Vec<Vec<String>>,
     /// What the ratios are to.
     sayso: Measured,
     below: Vec<String>,
 }
 
-impl Sheet {
+impl Results {
     /// Begins with sayso as it was measured first; the ratios are to the mean of that and of the last.
-    pub fn new(first: &Measured, last: &Measured) -> Sheet {
+    pub fn new(first: &Measured, last: &Measured) -> Results {
         let sayso = Measured {
             rate: f64::midpoint(first.rate, last.rate),
             cpu: [0, 1].map(|at| (first.cpu[at] + last.cpu[at]) / 2),
             ..first.clone()
         };
-        let mut sheet = Sheet { rows: vec![HEAD.map(String::from)], sayso, below: Vec::new() };
-        sheet.row("sayso", first, Default::default());
-        sheet
+        let mut results =
+            Results { rows: vec![HEAD.map(String::from).into()], sayso, below: Vec::new() };
+        results.row("sayso", first, Default::default());
+        results
     }
 
     /// Ends with sayso as it was measured last.
@@ -71,7 +74,7 @@ impl Sheet {
         let cpu = |at: usize| self.sayso.cpu[at].as_secs_f64() / measured.cpu[at].as_secs_f64();
         self.row(name, measured, [rates, cpu(0), cpu(1)].map(digits));
         if let Some(bar) = bar {
-            let missed = if rates < bar { " MISSED" } else { "" };
+            let missed = if rates < bar { " missed" } else { "" };
             let line =
                 format!("deliveries/s, sayso / {name}: {}, bar ≥ {bar}{missed}", digits(rates));
             self.below.push(line);
@@ -80,7 +83,7 @@ impl Sheet {
 
     /// The row of a peer that was not measured, and why.
     pub fn failed(&mut self, name: &str, why: &str) {
-        let mut row = [const { String::new() }; HEAD.len()];
+        let mut row = vec![String::new(); HEAD.len()];
         row[0] = name.into();
         row[1] = "failed".into();
         self.rows.push(row);
@@ -90,9 +93,9 @@ impl Sheet {
     fn row(&mut self, name: &str, measured: &Measured, [rates, saturated, paced]: [String; 3]) {
         let [p50, p99, p999, max] = measured.latencies.map(|time| digits(time.as_secs_f64() * 1e3));
         let cpu = measured.cpu.map(|time| digits(time.as_secs_f64() * 1e6));
-        self.rows.push([
+        self.rows.push(vec![
             name.into(),
-            grouped(measured.rate),
+            digits(measured.rate),
             rates,
             cpu[0].clone(),
             saturated,
@@ -110,49 +113,14 @@ impl Sheet {
 }
 
 /// Markdown, with columns.
-impl fmt::Display for Sheet {
+impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: [usize; HEAD.len()] = std::array::from_fn(|column| width(column).unwrap_or(0));
-        for (number, row) in self.rows.iter().enumerate() {
-            write!(f, "| {:w$} |", row[0], w = widths[0])?;
-            for (cell, width) in row.iter().zip(widths).skip(1) {
-                write!(f, " {cell:>width$} |")?;
-            }
-            writeln!(f)?;
-            if number == 0 {
-                write!(f, "|{}|", "-".repeat(widths[0] + 2))?;
-                for width in &widths[1..] {
-                    write!(f, "{}:|", "-".repeat(width + 1))?;
-                }
-                writeln!(f)?;
-            }
-        }
+        write!(f, "{}", markdown(&self.rows, |column| column > 0))?;
         for line in &self.below {
             writeln!(f, "{line}")?;
         }
         Ok(())
     }
-}
-
-/// Three digits that matter.
-fn digits(value: f64) -> String {
-    match value.abs() {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        1.0.. => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-/// A whole number with its thousands apart.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let apart = |(at, digit)| {
-        let comma = at > 0 && (digits.len() - at) % 3 == 0;
-        comma.then_some(',').into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(apart).collect()
 }
 
 /// A part of all in percent, and nothing only if it is nothing.

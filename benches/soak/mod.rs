@@ -1,23 +1,17 @@
-//! A day in fast motion: honest writers and readers, hostile clients of every kind, and restarts, orderly ones and `kill -9`.
+//! A day in fast motion: well-behaved writers and readers, hostile clients of every kind, and restarts, both orderly and by `kill -9`.
 //!
-//! `cargo bench --bench soak -- 1800` runs for so many seconds (60 if none are given) and prints what was asked, what was refused and why,
-//! and what memory was needed; without `--bench` (`cargo test --benches`) it takes three seconds. It fails where an acknowledged comment is
-//! not there exactly once, where a reader has missed one, or where the log has problems.
+//! `cargo bench soak -- 1800` runs for so many seconds (60 if none are given) and prints how many requests there were, what was refused
+//! and why, and how much memory was needed. It fails where an acknowledged comment is not there exactly once, where a reader has missed
+//! one, or where the log has problems.
 
-#[path = "soak/call.rs"]
-mod call;
-#[path = "soak/honest.rs"]
-mod honest;
-#[path = "soak/hostile.rs"]
 mod hostile;
-#[allow(dead_code, reason = "each bench uses its part")]
-#[path = "rig/program.rs"]
-mod program;
+mod requests;
+mod well_behaved;
 
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
-    process::{Command, ExitCode},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -26,13 +20,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use program::{Folder, Memory, Program};
-use rig::table;
+use crate::{
+    Arguments,
+    program::{self, Folder, Memory, Program},
+};
 
 const SECONDS: u64 = 60;
 const SECONDS_TINY: u64 = 3;
-/// Lives of the server in one run; the orderly and the sudden ends take turns.
-const LIVES: u32 = 8;
+/// The server is started so often; it is stopped and killed alternately.
+const STARTS: u32 = 8;
 const WRITERS: u64 = 8;
 const READERS: u64 = 40;
 const VISITORS: u64 = 4;
@@ -40,11 +36,11 @@ const ATTACKERS: u64 = 6;
 const FLAGS: [&str; 6] =
     ["--rate", "600/60", "--max-connections", "1000", "--max-per-address", "200"];
 
-/// What everybody shares.
-pub struct World {
-    /// Where the server listens, in each of its lives.
+/// What all clients share.
+pub struct Shared {
+    /// Where the server listens, each time it is started.
     pub port: AtomicU64,
-    /// The end has come: finish what was begun.
+    /// Set at the end: clients finish what they have begun.
     pub over: AtomicBool,
     /// What happened, by name.
     pub counts: Mutex<BTreeMap<String, u64>>,
@@ -52,10 +48,10 @@ pub struct World {
     pub acknowledged: Mutex<HashMap<String, u64>>,
 }
 
-impl World {
+impl Shared {
     /// Counts what happened.
     pub fn count(&self, what: impl Into<String>) {
-        *self.counts.lock().expect("nobody panics with it").entry(what.into()).or_default() += 1;
+        *self.counts.lock().expect("no thread panics with it").entry(what.into()).or_default() += 1;
     }
 
     /// Whether to go on.
@@ -64,26 +60,22 @@ impl World {
     }
 }
 
-fn main() -> ExitCode {
-    let measures = std::env::args().any(|argument| argument == "--bench");
-    let asked = std::env::args().filter_map(|argument| argument.parse().ok()).next();
-    let seconds = asked.unwrap_or(if measures { SECONDS } else { SECONDS_TINY });
-    match run(Duration::from_secs(seconds)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => {
-            eprintln!("{sentence}");
-            ExitCode::FAILURE
-        }
-    }
+/// # Errors
+/// Where the argument is no number of seconds, or something was lost.
+pub fn run(arguments: &Arguments, folder: &Folder) -> Result<(), String> {
+    let seconds = match arguments.rest.first() {
+        Some(word) => word.parse().map_err(|_| format!("{word} is not a number of seconds"))?,
+        None if arguments.measures => SECONDS,
+        None => SECONDS_TINY,
+    };
+    run_for(Duration::from_secs(seconds), folder)
 }
 
-fn run(duration: Duration) -> Result<(), String> {
-    let folder = Folder::new();
-    println!("{}", table::machine("soak", &folder.0, "no peer"));
+fn run_for(duration: Duration, folder: &Folder) -> Result<(), String> {
     let data = folder.join("data");
     let mut program =
-        Program::start_again(&data, &[&FLAGS[..], &["--listen", "127.0.0.1:0"]].concat());
-    let world = Arc::new(World {
+        Program::start_with_flags_only(&data, &[&FLAGS[..], &["--listen", "127.0.0.1:0"]].concat());
+    let shared = Arc::new(Shared {
         port: AtomicU64::new(program.address.port().into()),
         over: AtomicBool::new(false),
         counts: Mutex::default(),
@@ -91,54 +83,54 @@ fn run(duration: Duration) -> Result<(), String> {
     });
     let mut threads = Vec::new();
     for (count, work) in [
-        (WRITERS, honest::write as fn(&World, u64)),
-        (READERS, honest::read),
-        (VISITORS, honest::visit),
+        (WRITERS, well_behaved::write as fn(&Shared, u64)),
+        (READERS, well_behaved::read),
+        (VISITORS, well_behaved::visit),
         (ATTACKERS, hostile::attack),
     ] {
         for n in 0..count {
-            let world = world.clone();
-            threads.push(thread::spawn(move || work(&world, n)));
+            let shared = shared.clone();
+            threads.push(thread::spawn(move || work(&shared, n)));
         }
     }
-    let mut lives = Vec::new();
+    let mut starts = Vec::new();
     let start = Instant::now();
-    for life in 1..=LIVES {
+    for number in 1..=STARTS {
         let first = program.memory();
-        let end = start + duration * life / LIVES;
+        let end = start + duration * number / STARTS;
         thread::sleep(end.saturating_duration_since(Instant::now()));
-        lives.push((first, program.memory()));
-        if life < LIVES {
+        starts.push((first, program.memory()));
+        if number < STARTS {
             let listen = program.address.to_string();
-            if life % 2 == 0 {
+            if number % 2 == 0 {
                 program.kill()
             } else {
                 program.stop()
             }
             let flags = [&FLAGS[..], &["--listen", &listen]].concat();
-            program = Program::start_again(&data, &flags);
+            program = Program::start_with_flags_only(&data, &flags);
         }
     }
-    world.over.store(true, Relaxed);
+    shared.over.store(true, Relaxed);
     for thread in threads {
         thread.join().map_err(|_| "a client has panicked".to_string())?;
     }
-    report(&world, &lives, start.elapsed());
-    quiet(&program)?;
-    let found = honest::all(program.address)?;
+    report(&shared, &starts, start.elapsed());
+    wait_until_quiet(&program)?;
+    let found = well_behaved::all(program.address)?;
     program.stop();
-    judge(&world, &found, &data)
+    judge(&shared, &found, &data)
 }
 
-fn report(world: &World, lives: &[(Memory, Memory)], took: Duration) {
+fn report(shared: &Shared, starts: &[(Memory, Memory)], took: Duration) {
     println!("\n| in {} s | |\n|---|---|", took.as_secs());
-    for (what, count) in &*world.counts.lock().expect("nobody panics with it") {
+    for (what, count) in &*shared.counts.lock().expect("no thread panics with it") {
         println!("| {what} | {count} |");
     }
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    for (n, (first, last)) in lives.iter().enumerate() {
+    for (n, (first, last)) in starts.iter().enumerate() {
         println!(
-            "| life {}: MB resident at its start, its end, at most | {:.1}, {:.1}, {:.1} |",
+            "| start {}: MB resident at its start, its end, at most | {:.1}, {:.1}, {:.1} |",
             n + 1,
             mb(first.rss),
             mb(last.rss),
@@ -147,39 +139,39 @@ fn report(world: &World, lives: &[(Memory, Memory)], took: Duration) {
     }
 }
 
-/// When all have gone, nothing of them is left.
-fn quiet(program: &Program) -> Result<(), String> {
+/// Waits until nothing is left of the clients.
+fn wait_until_quiet(program: &Program) -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let (threads, memory) = (program.threads(), program.memory());
         if threads <= 24 {
             println!(
-                "| when all have gone: threads, MB | {threads}, {:.1} |",
+                "| when all have left: threads, MB | {threads}, {:.1} |",
                 memory.rss as f64 / 1e6
             );
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{threads} threads are left a minute after all have gone"));
+            return Err(format!("{threads} threads are left a minute after all have left"));
         }
         thread::sleep(Duration::from_millis(100));
     }
 }
 
-fn judge(world: &World, found: &[(u64, String)], data: &Path) -> Result<(), String> {
+fn judge(shared: &Shared, found: &[(u64, String)], data: &Path) -> Result<(), String> {
     let mut by_nonce: HashMap<&str, Vec<u64>> = HashMap::new();
     for (id, nonce) in found {
         by_nonce.entry(nonce).or_default().push(*id);
     }
-    let acknowledged = world.acknowledged.lock().expect("nobody panics with it");
+    let acknowledged = shared.acknowledged.lock().expect("no thread panics with it");
     let lost =
         acknowledged.iter().filter(|(nonce, id)| by_nonce.get(&***nonce) != Some(&vec![**id]));
     let lost = lost.count();
-    let counts = world.counts.lock().expect("nobody panics with it");
+    let counts = shared.counts.lock().expect("no thread panics with it");
     let missed = counts.get("readers: missed or doubled").copied().unwrap_or(0);
     println!("| comments acknowledged, lost or doubled | {}, {lost} |", acknowledged.len());
     println!("| comments that readers missed or got twice | {missed} |");
-    let check = Command::new(env!("CARGO_BIN_EXE_sayso"))
+    let check = Command::new(program::binary())
         .args(["check", "--data"])
         .arg(data)
         .output()

@@ -1,5 +1,5 @@
-//! A client as cheap as can be: WebSocket frames (RFC 6455 §5.2) and HTTP answers on a blocking socket, every one checked. Knows no JSON
-//! but where in a line its `seq` and its nonce stand.
+//! Clients that cost little themselves: WebSocket frames (RFC 6455 §5.2) and HTTP responses on a blocking socket, every one checked.
+//! They parse no JSON and only know where in a line its `seq` and its nonce are.
 
 use std::{
     io::{Read, Write},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::program::Program;
-use rig::speech::{CONTENT, NAME};
+use rig::messages::{CONTENT, NAME};
 
 /// FIN and text; a mask follows, and a length of 16 bits.
 const FRAME_START: [u8; 2] = [0x81, 0xfe];
@@ -17,7 +17,7 @@ const FRAME_START: [u8; 2] = [0x81, 0xfe];
 const MASK: [u8; 4] = [0; 4];
 const NONCE_DIGITS: usize = 32;
 
-/// Bytes that have come, up to `end`, and how many of them are taken.
+/// Bytes that were received, up to `end`, and how many of them are consumed.
 struct Inbox {
     bytes: Vec<u8>,
     end: usize,
@@ -37,7 +37,7 @@ pub struct Author {
 }
 
 impl Author {
-    /// Follows `page`, from now on.
+    /// Connects and follows `page`.
     pub fn join(program: &Program, page: &str) -> Author {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let mut stream = program.connect();
@@ -100,20 +100,20 @@ impl Author {
 }
 
 /// A kept-alive connection that loads pages.
-pub struct Browser {
+pub struct HttpClient {
     stream: TcpStream,
     inbox: Inbox,
     request: Vec<u8>,
 }
 
-impl Browser {
-    /// Will ask for `target`.
-    pub fn new(program: &Program, target: &str) -> Browser {
+impl HttpClient {
+    /// Connects, to load `target`.
+    pub fn new(program: &Program, target: &str) -> HttpClient {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", program.address);
-        Browser { stream: program.connect(), inbox: Inbox::new(), request: request.into() }
+        HttpClient { stream: program.connect(), inbox: Inbox::new(), request: request.into() }
     }
 
-    /// Loads the page, whole, and returns it.
+    /// Loads the page and returns it.
     pub fn get(&mut self) -> &[u8] {
         self.stream.write_all(&self.request).expect("sayso reads");
         let head = self.inbox.head(&mut self.stream);
@@ -131,7 +131,7 @@ impl Inbox {
         Inbox { bytes: vec![0; 64 * 1024], end: 0, taken: 0 }
     }
 
-    /// Waits for `count` bytes and takes them. What was taken before is gone.
+    /// Waits for `count` bytes and consumes them; what was consumed before may be overwritten.
     fn take(&mut self, stream: &mut TcpStream, count: usize) -> Range<usize> {
         while self.end - self.taken < count {
             self.fill(stream);

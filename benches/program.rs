@@ -1,25 +1,25 @@
-//! The real program on a free port, and the folder that it works in. Knows nothing of what is said to it.
+//! The real program on a free port, and the folder that it works in. Knows nothing of what is sent to it.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use rig::{bare_loop::FIRST_SEQ, process::Process};
-use sayso::log::{scan::Header, storage::FileStorage, writer::LogWriter};
+use rig::{process::Process, table};
 
-/// Longest wait for any answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for any response.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A folder on a real file system that goes with the run.
+/// A folder on a real file system, removed at the end of the run.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
-    /// In `SAYSO_BENCH_DIR`, or in the target folder: the usual temporary one is memory on many machines, where a sync is free.
+    /// In `SAYSO_BENCH_DIR`, or in the target folder: the usual temporary folder is in memory on many machines, where a sync is free.
     pub fn new() -> Folder {
         let parent = std::env::var_os("SAYSO_BENCH_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
@@ -28,7 +28,7 @@ impl Folder {
         Folder(path)
     }
 
-    /// A folder in it, which is there afterwards.
+    /// Creates a folder in it.
     pub fn join(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).expect("a folder can be made in the bench's folder");
@@ -42,6 +42,20 @@ impl Drop for Folder {
     }
 }
 
+/// The program under test: `SAYSO_BIN`, so that an old and a new build can be measured in the same hour, or the one just built.
+pub fn binary() -> OsString {
+    std::env::var_os("SAYSO_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sayso").into())
+}
+
+/// The machine, the file system of `folder`, and the program under test where it is another.
+pub fn caption(folder: &Folder) -> String {
+    let machine = table::machine(&folder.0);
+    match std::env::var("SAYSO_BIN") {
+        Ok(binary) => format!("{machine} · {binary}"),
+        Err(_) => machine,
+    }
+}
+
 /// A process's memory, bytes.
 #[derive(Clone, Copy)]
 pub struct Memory {
@@ -51,7 +65,7 @@ pub struct Memory {
     pub peak: u64,
 }
 
-/// A running sayso; ended with its value.
+/// A running sayso; dropping it kills the process.
 pub struct Program {
     child: Child,
     /// Where it listens.
@@ -61,14 +75,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts sayso, durable and without limits of rate.
+    /// Starts sayso, durable and without rate limits.
     pub fn start(data: &Path) -> Program {
         Program::start_with(data, &[])
     }
 
-    /// The same with other flags.
+    /// The same with further flags.
     pub fn start_with(data: &Path, flags: &[&str]) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+        let mut command = Command::new(binary());
         // Flags win over the environment.
         command.env_clear().env("SAYSO_SYNC", "always").env("SAYSO_RATE", "off");
         command.env("SAYSO_MAX_PER_ADDRESS", "20000").env("SAYSO_LOG_LEVEL", "warn");
@@ -76,9 +90,9 @@ impl Program {
         Program::spawn(command)
     }
 
-    /// With nothing set but these flags.
-    pub fn start_again(data: &Path, flags: &[&str]) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+    /// Starts sayso with these flags and its defaults.
+    pub fn start_with_flags_only(data: &Path, flags: &[&str]) -> Program {
+        let mut command = Command::new(binary());
         command.env_clear().env("SAYSO_LOG_LEVEL", "error");
         command.arg("--data").arg(data).args(flags);
         Program::spawn(command)
@@ -86,23 +100,23 @@ impl Program {
 
     fn spawn(mut command: Command) -> Program {
         let start = Instant::now();
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso starts");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("sayso can be started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout is piped"))
             .read_line(&mut line)
-            .expect("sayso says where it listens");
+            .expect("sayso prints where it listens");
         let took = start.elapsed();
         let address = line.trim_end().strip_prefix("sayso listening on http://");
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("sayso said {line:?}"));
+        let address = address.unwrap_or_else(|| panic!("sayso printed {line:?}"));
         Program { child, address, took }
     }
 
     /// A new connection to it.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("sayso accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
+        stream.set_write_timeout(Some(TIMEOUT)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("a connection's delay can be switched off");
         stream
     }
@@ -117,13 +131,13 @@ impl Program {
         fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, |all| all.count() as u64)
     }
 
-    /// Ends it as a lost power supply would.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
     }
 
-    /// Ends it in order.
+    /// Stops it with SIGTERM.
     pub fn stop(&mut self) {
         let id = self.child.id().to_string();
         Command::new("kill").arg(id).status().expect("kill is there");
@@ -148,11 +162,4 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A log whose numbers begin where the bare loop's do.
-pub fn make_log(data: &Path) {
-    let disk = FileStorage::open(&data.join("comments.jsonl")).expect("a log can be made");
-    let header = Header::new(SystemTime::now(), FIRST_SEQ).expect("there are random bytes");
-    LogWriter::begin(Box::new(disk), &header).finish().expect("the log can be synced");
 }

@@ -6,19 +6,22 @@
 use std::{
     cell::Cell,
     fmt, io,
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
+
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     cli::probe::{Address, Probe, ProbeResponse, RESPONSE_TIMEOUT},
     cli::stdout,
     error::Error,
-    http::echo,
-    util::json,
+    http::echo::{self, Echo},
+    http::forwarded::Forwarded,
 };
 
 /// An address reserved for documentation (RFC 5737 §3). A proxy that accepts it as the client's accepts any forged address.
-const FORGED_ADDRESS: &str = "192.0.2.1";
+const FORGED_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// An origin that no site can have (RFC 2606 §2).
 const FOREIGN_ORIGIN: &str = "https://doctor.invalid";
 /// The server sends its hello at once. If it takes longer than this, something in between buffers it.
@@ -131,28 +134,25 @@ impl Checkup {
                 return false;
             }
         };
-        let Some(version) = json::field(&response.body, "sayso").filter(|_| response.status == 200)
-        else {
+        let Some(seen) = object::<Echo>(&response.body).filter(|_| response.status == 200) else {
             self.report_other_server(&response);
             return false;
         };
-        self.report_ok(format_args!("sayso {version} answers at {}", self.server.url));
-        let field = |name| json::field(&response.body, name).unwrap_or_default();
-        let (host, expected) = (field("host"), &*self.server.host);
+        self.report_ok(format_args!("sayso {} answers at {}", seen.sayso, self.server.url));
+        let (host, expected) = (&*seen.host, &*self.server.host);
         if host.eq_ignore_ascii_case(expected) {
             self.report_ok(format_args!("the Host header arrives unchanged: {host}"));
         } else {
             let problem = format_args!("the proxy sends Host: {host} instead of {expected}");
             self.report_problem(problem, HOST);
         }
-        match field("client") {
+        if seen.client == Some(FORGED_ADDRESS) && seen.named != 1 {
             // Doctor's own address is trusted as well, for example because it runs on the proxy's machine.
-            FORGED_ADDRESS if field("named") != "1" => {
-                self.report_ok(format_args!(
-                    "the proxy appends the address it sees, here one that sayso trusts"
-                ));
-            }
-            client => self.check_forwarded(port, field("port"), field("forwarded"), client),
+            self.report_ok(format_args!(
+                "the proxy appends the address it sees, here one that sayso trusts"
+            ));
+        } else {
+            self.check_forwarded(port, &seen);
         }
         true
     }
@@ -178,22 +178,21 @@ impl Checkup {
         }
     }
 
-    /// Checks whose address sayso takes the request to come from. `seen_port` is the port that sayso sees, and `forwarded`
-    /// what it made of `X-Forwarded-For`.
-    fn check_forwarded(&self, port: Option<u16>, seen_port: &str, forwarded: &str, client: &str) {
-        match forwarded {
-            _ if port.is_some_and(|port| seen_port == port.to_string()) => {
+    /// Checks whose address sayso takes the request to come from. `port` is the port that it was sent from.
+    fn check_forwarded(&self, port: Option<u16>, seen: &Echo) {
+        match (seen.forwarded, seen.client) {
+            _ if port == Some(seen.port) => {
                 self.report_ok(format_args!("there is no proxy in between"));
             }
-            "believed" if client == FORGED_ADDRESS => {
+            (Forwarded::Believed, Some(FORGED_ADDRESS)) => {
                 let problem =
                     "the proxy forwards X-Forwarded-For unchanged, so clients can forge addresses";
                 self.report_problem(format_args!("{problem}"), FORWARDED);
             }
-            "believed" => {
+            (Forwarded::Believed, Some(client)) => {
                 self.report_ok(format_args!("the proxy forwards the client's address: {client}"));
             }
-            "ignored" => {
+            (Forwarded::Ignored, _) => {
                 let problem = "the proxy forwards the client's address, but sayso does not trust the proxy, \
                                so all readers count as one";
                 self.report_problem(format_args!("{problem}"), TRUST);
@@ -260,7 +259,7 @@ impl Checkup {
 
     fn report_refused_websocket(&self, response: &ProbeResponse) {
         let status = response.status;
-        let error = json::field(&response.body, "error").unwrap_or_default();
+        let error = refusal(response);
         match status {
             403 => {
                 let problem = format_args!("sayso refuses browsers on its own page: {error}");
@@ -302,8 +301,8 @@ impl Checkup {
         if let Handshake::Refused(response) = self.open_websocket(site)
             && response.status == 403
         {
-            let error = json::field(&response.body, "error").unwrap_or_default();
-            self.report_problem(format_args!("{site} can't embed the comments"), error);
+            let error = refusal(&response);
+            self.report_problem(format_args!("{site} can't embed the comments"), &error);
             return;
         }
         let headers = format!("Origin: {site}\r\nConnection: close\r\n");
@@ -331,6 +330,21 @@ impl Checkup {
             Err(error) => Handshake::Failed(error),
         }
     }
+}
+
+/// The JSON object in a body, whatever of chunks is around it.
+fn object<T: DeserializeOwned>(body: &str) -> Option<T> {
+    let (start, end) = (body.find('{')?, body.rfind('}')?);
+    serde_json::from_str(body.get(start..=end)?).ok()
+}
+
+/// Why something was refused, or nothing if sayso did not say it.
+fn refusal(response: &ProbeResponse) -> String {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    object::<Refusal>(&response.body).map_or(String::new(), |refusal| refusal.error)
 }
 
 /// Whether the other side closed the connection. With TLS that is how openssl rejects a certificate.

@@ -109,6 +109,15 @@ impl ClientMessage {
             .map_err(|error| Rejection::Malformed(shortened(error.to_string())))
     }
 
+    /// The nonce of JSON that is no message because of another field, so that its client can tell the error apart.
+    pub fn nonce_in(json: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Marked {
+            nonce: Option<String>,
+        }
+        serde_json::from_slice::<Marked>(json).ok()?.nonce
+    }
+
     /// What the message asks for, on a socket of `page`.
     ///
     /// # Errors

@@ -6,13 +6,13 @@ pub mod draft;
 pub mod markup;
 pub mod proof_of_work;
 pub mod rejection;
+pub mod server_message;
 
 use std::fmt;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-
-use crate::util::base64;
 
 /// The author's public pseudonym: the first 16 bytes of SHA-256(`"sayso author\0"` + key).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl Author {
 
     /// Reads what `Display` writes.
     pub fn parse(text: &str) -> Option<Author> {
-        let bytes = base64::from_url_safe(text)?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         Some(Author(bytes.try_into().ok()?))
     }
 }
@@ -38,7 +38,7 @@ impl Author {
 /// Base64url without padding (RFC 4648 §5), 22 characters.
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base64::url_safe(&self.0))
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 

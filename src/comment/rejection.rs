@@ -5,12 +5,12 @@
 
 use std::fmt;
 
+use crate::comment::server_message::ServerMessage;
 use crate::limits::Rate;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
-use crate::util::json;
 
 /// Of a nonce that is echoed, at most: somewhat longer than it may be, so that its error too is told apart.
 const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
@@ -142,15 +142,9 @@ impl Rejection {
 
     /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one that is not far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
-        let mut json = format!("{{\"error\":{}", json::text(&self.to_string()));
-        if let Some(seconds) = self.retry_after() {
-            json.push_str(&format!(",\"retry_after\":{seconds}"));
-        }
-        if let Some(nonce) = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX) {
-            json.push_str(&format!(",\"nonce\":{}", json::text(nonce)));
-        }
-        json.push('}');
-        json
+        let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
+        let (error, retry_after) = (&*self.to_string(), self.retry_after());
+        ServerMessage::Error { error, retry_after, nonce }.to_json()
     }
 }
 

@@ -12,9 +12,9 @@ use crossbeam_channel::Sender;
 
 use crate::{
     comment::Author,
+    comment::server_message::{Counts, ServerMessage},
     fanout::frame::{self, Frames},
     fanout::{Delivery, ReaderId, ShardCommand, Tier, Topic},
-    util::json,
 };
 
 /// Comments in one message about likes; the others follow a second later. 1,000 are 20 KB, far below the limit of an outbox.
@@ -274,9 +274,8 @@ impl<S> Subscribers<S> {
             return;
         }
         self.dirty_pages.insert(name_of_page.clone());
-        let message = format!("{{\"typing\":{}}}", json::text(name.unwrap_or_default()));
         let page = &self.pages[name_of_page];
-        self.broadcast(page, message.as_bytes());
+        self.broadcast(page, &ServerMessage::Typing { typing: name.unwrap_or_default() });
     }
 
     /// Notes that a page's number of comments has changed.
@@ -306,12 +305,12 @@ impl<S> Subscribers<S> {
             let rest = !page.liked.is_empty();
             if mem::replace(&mut page.announced_readers, page.readers) != page.readers {
                 let page = &self.pages[&name];
-                self.broadcast(page, format!("{{\"readers\":{}}}", page.readers).as_bytes());
+                self.broadcast(page, &ServerMessage::Readers { readers: page.readers });
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
-                let message = format!("{{\"likes\":{}}}", json::likes(&counts));
-                self.broadcast(&self.pages[&name], message.as_bytes());
+                let message = ServerMessage::Likes { likes: Counts(&counts) };
+                self.broadcast(&self.pages[&name], &message);
             }
             if rest {
                 self.dirty_pages.insert(name);
@@ -326,7 +325,8 @@ impl<S> Subscribers<S> {
             let news = pages.iter().filter(|page| changed.contains(*page));
             let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
             if !counts.is_empty() {
-                self.send_to(*id, counts_message(counts.into_iter()).as_bytes());
+                let message = ServerMessage::Counts { counts: Counts(&counts) };
+                self.send_to(*id, message.to_json().as_bytes());
             }
         }
     }
@@ -339,7 +339,7 @@ impl<S> Subscribers<S> {
     /// Tells the readers of every page its highest `seq`, so that they notice a gap.
     pub fn tell_seqs(&self, seq: impl Fn(&str) -> u64) {
         for (name, page) in &self.pages {
-            self.broadcast(page, format!("{{\"seq\":{}}}", seq(name)).as_bytes());
+            self.broadcast(page, &ServerMessage::Seq { seq: seq(name) });
         }
     }
 
@@ -351,8 +351,8 @@ impl<S> Subscribers<S> {
     }
 
     /// Sends a message of subprotocol `sayso.1` to the full readers of a page.
-    fn broadcast(&self, page: &Page, message: &[u8]) {
-        self.send_frames(vec![PageFrames::of(page, message, false)]);
+    fn broadcast(&self, page: &Page, message: &ServerMessage) {
+        self.send_frames(vec![PageFrames::of(page, message.to_json().as_bytes(), false)]);
     }
 
     fn shard_of(&self, reader: ReaderId) -> usize {
@@ -368,9 +368,4 @@ impl<S> Subscribers<S> {
         self.last_topic += 1;
         self.last_topic
     }
-}
-
-/// `{"counts":{…}}`
-pub fn counts_message<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    format!("{{\"counts\":{}}}", json::counts(counts))
 }

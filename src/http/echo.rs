@@ -2,31 +2,47 @@
 //!
 //! Pure. Reveals an address only to the client that it belongs to, and only if a trusted proxy named it.
 
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{
     http::forwarded::{Client, Forwarded},
     http::request::RequestHead,
     http::response::Response,
-    util::json,
 };
 
 /// The path of the endpoint below the base path.
 pub const PATH: &str = "/api/doctor";
 
-/// Responds with `{"sayso":"0.1.0","host":…,"port":…,"named":…,"forwarded":"believed"|"ignored"|"none","client":…}`: the request's
-/// `Host`, the peer's port, how many addresses `X-Forwarded-For` names, whether they are believed, and the client's address if so.
+/// The body of the response.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Echo {
+    /// The version that answers.
+    pub sayso: String,
+    /// The request's `Host`.
+    pub host: String,
+    /// The port it came from.
+    pub port: u16,
+    /// How many addresses its `X-Forwarded-For` names.
+    pub named: usize,
+    /// What became of them.
+    pub forwarded: Forwarded,
+    /// The address that is believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
+}
+
+/// Responds with an [`Echo`] of a request.
 pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
-    let (forwarded, address) = match client.forwarded {
-        Forwarded::Believed => ("believed", format!(",\"client\":\"{}\"", client.address)),
-        Forwarded::Ignored => ("ignored", String::new()),
-        Forwarded::None => ("none", String::new()),
+    let forwarded = client.forwarded;
+    let echo = Echo {
+        sayso: env!("CARGO_PKG_VERSION").into(),
+        host: head.get("host").unwrap_or_default().into(),
+        port,
+        named: head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count(),
+        forwarded,
+        client: (forwarded == Forwarded::Believed).then_some(client.address),
     };
-    let named = head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count();
-    let host = json::text(head.get("host").unwrap_or_default());
-    let version = env!("CARGO_PKG_VERSION");
-    Response::json(
-        200,
-        format!(
-            "{{\"sayso\":\"{version}\",\"host\":{host},\"port\":{port},\"named\":{named},\"forwarded\":\"{forwarded}\"{address}}}"
-        ),
-    )
+    Response::json(200, &echo)
 }

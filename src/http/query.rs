@@ -1,6 +1,7 @@
 //! Decodes and encodes `a=b&c=d`, the format of queries and forms (WHATWG URL, application/x-www-form-urlencoded), strictly.
 //!
-//! Pure. Knows no parameter by name.
+//! Pure. Knows no parameter by name. Our own, since libraries decode whatever comes: here a `%` without its two digits, or what is not
+//! UTF-8, is refused.
 
 use crate::util::text::quote;
 

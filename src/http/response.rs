@@ -4,8 +4,9 @@
 
 use std::io::Write;
 
+use serde::Serialize;
+
 use crate::http::request::{HttpError, RequestHead, Version};
-use crate::util::json;
 
 /// The longest response of the private server including its head, in bytes. A history ends early, with `more`, far below it.
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
@@ -109,17 +110,21 @@ impl ResponseHead {
 
 impl Response {
     /// A JSON response that caches must not store.
-    pub fn json(status: u16, json: String) -> Response {
+    pub fn json(status: u16, body: &impl Serialize) -> Response {
         let headers = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
             X-Content-Type-Options: nosniff\r\n"
             .to_vec();
-        Response { status, headers, bytes: json.into_bytes(), body_start: 0 }
+        let bytes = serde_json::to_vec(body).expect("it has names, texts and numbers only");
+        Response { status, headers, bytes, body_start: 0 }
     }
 
     /// An error as `{"error":"…"}`.
     pub fn from_error(error: &HttpError) -> Response {
-        let body = format!("{{\"error\":{}}}", json::text(&error.message));
-        let mut response = Response::json(error.status, body);
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+        }
+        let mut response = Response::json(error.status, &Body { error: &error.message });
         if matches!(error.status, 429 | 503) {
             append(&mut response.headers, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
         }

@@ -5,6 +5,7 @@
 use super::{Hub, batch::Outcome};
 use crate::{
     comment::rejection::Rejection,
+    comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     http::forwarded::ClientKey,
     hub::command::{ReplyTo, Target, WriteKind, Written},
@@ -14,7 +15,6 @@ use crate::{
     store::index::{CommentRef, Index},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
     store::visibility::Visibility,
-    util::json,
 };
 
 /// Hearts that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
@@ -113,9 +113,9 @@ impl<S> Hub<S> {
     /// Answers a callback; a reader is told together with everybody else, within a second.
     pub(super) fn acknowledge_like(&self, reply: ReplyTo, liked: &Liked) {
         if let ReplyTo::Callback(call) = reply {
-            let counts = json::likes(&[(liked.key.1, self.likes.count(liked.key))]);
-            let line = format!("{{\"likes\":{counts}}}");
-            call(Ok(Written { line: line.into_bytes(), what: WriteKind::Changed }));
+            let counts = [(liked.key.1, self.likes.count(liked.key))];
+            let message = ServerMessage::Likes { likes: Counts(&counts) };
+            call(Ok(Written { line: message.to_json().into_bytes(), what: WriteKind::Changed }));
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::Hub;
 use crate::{
+    comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
-    fanout::subscribers::counts_message,
     hub::command::{Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
@@ -55,10 +55,11 @@ impl<S> Hub<S> {
                 Joined { history, readers, resumed }
             }
             Subscription::Counts(pages) => {
-                let counts =
-                    counts_message(pages.iter().map(|page| (&**page, self.index.count(page))));
+                let counts: Vec<_> =
+                    pages.iter().map(|page| (&**page, self.index.count(page))).collect();
+                let message = ServerMessage::Counts { counts: Counts(&counts) }.to_json();
                 self.subscribers.watch(reader, sink, greeting, pages);
-                self.subscribers.send_to(reader, counts.as_bytes());
+                self.subscribers.send_to(reader, message.as_bytes());
                 Joined {
                     history: self.history("", Vec::new(), false, false),
                     readers: 0,

@@ -4,23 +4,24 @@
 //! `sayso check` share it.
 
 use std::{
+    borrow::Cow,
     io::{self, BufRead},
     sync::Arc,
     time::SystemTime,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
     log::trailer::{TRAILER_BYTES_MAX, Trailer},
-    util::base64,
-    util::json,
 };
 
 /// Bytes per read: large enough that the cost of system calls vanishes, small enough for a Raspberry Pi.
 const CHUNK_BYTES: usize = 1 << 20;
+/// The one format there is.
+const FORMAT: u64 = 1;
 /// Bytes of a line in the file, trailer included, `\n` excluded.
 const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + TRAILER_BYTES_MAX;
 
@@ -48,7 +49,25 @@ pub struct Header {
     pub next: u64,
 }
 
+/// The first line as it stands in the file, but for its checksum.
+#[derive(Serialize, Deserialize)]
+struct HeaderLine<'a> {
+    sayso: u64,
+    log: Cow<'a, str>,
+    created_at: Cow<'a, str>,
+    next: u64,
+}
+
 impl Header {
+    /// The line without its closing `}`.
+    pub fn open_line(&self) -> Vec<u8> {
+        let (log, created_at) = (Cow::from(&self.log), Cow::from(&self.created_at));
+        let line = HeaderLine { sayso: FORMAT, log, created_at, next: self.next };
+        let mut line = serde_json::to_vec(&line).expect("it has names, texts and numbers only");
+        line.pop();
+        line
+    }
+
     /// Makes the header of a new log, with a random id.
     ///
     /// # Errors
@@ -57,7 +76,7 @@ impl Header {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
         let created_at = humantime::format_rfc3339_millis(now).to_string();
-        Ok(Header { log: base64::hex(&random), created_at, next })
+        Ok(Header { log: format!("{:016x}", u64::from_be_bytes(random)), created_at, next })
     }
 }
 
@@ -243,23 +262,28 @@ fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -
 }
 
 fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
-    let text = str::from_utf8(line).unwrap_or_default();
-    let field = |name| json::field(text, name);
-    let number = |name| field(name).and_then(|value| value.parse::<u64>().ok());
-    let format = number("sayso").ok_or("its first line is not the header of a sayso log")?;
-    if format != 1 {
-        return Err(format!("it has format {format}, but this sayso reads only format 1"));
+    #[derive(Deserialize)]
+    struct Format {
+        sayso: u64,
+    }
+    let Ok(Format { sayso: format }) = serde_json::from_slice(line) else {
+        return Err("its first line is not a sayso log's".into());
+    };
+    if format != FORMAT {
+        return Err(format!("it has format {format}, this sayso knows format {FORMAT}"));
     }
     let trailer = Trailer::of(line).filter(|trailer| trailer.verify(0));
     let crc = trailer.ok_or("its first line has a wrong checksum")?.crc;
-    let log = field("log").unwrap_or_default().to_owned();
+    let header: HeaderLine = serde_json::from_slice(line)
+        .map_err(|error| format!("its first line can't be read: {error}"))?;
+    let HeaderLine { log, created_at, next, .. } = header;
     if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {log:?} is not 16 hex digits"));
     }
-    let next = number("next").filter(|next| *next <= SEQ_MAX);
-    let next =
-        next.ok_or_else(|| format!("its first line has no \"next\" of at most {SEQ_MAX}"))?;
-    Ok((Header { log, created_at: field("created_at").unwrap_or_default().to_owned(), next }, crc))
+    if next > SEQ_MAX {
+        return Err(format!("its next is {next}, at most {SEQ_MAX} can be believed"));
+    }
+    Ok((Header { log: log.into(), created_at: created_at.into(), next }, crc))
 }
 
 /// A line as it is in the file, or [`RAW_LINE_BYTES_MAX`] bytes of one that is too long.

@@ -8,7 +8,7 @@
 //! The checksum is CRC-32C (Castagnoli, RFC 3720 §12.1) over the line from `{` up to, but not including, `,"crc"`. It
 //! continues from the checksum of the line before, so a line is valid only behind the line it was written behind. Knows no files.
 
-use crate::util::crc;
+use crc32c::crc32c_append;
 
 const CRC: &[u8] = b",\"crc\":\"";
 const MORE: &[u8] = b",\"more\":1";
@@ -24,7 +24,7 @@ pub fn append_trailer(out: &mut Vec<u8>, start: usize, more: bool, before: u32) 
     if more {
         out.extend_from_slice(MORE);
     }
-    let crc = crc::append(before, &out[start..]);
+    let crc = crc32c_append(before, &out[start..]);
     out.extend_from_slice(CRC);
     out.extend_from_slice(format!("{crc:08x}").as_bytes());
     out.extend_from_slice(b"\"}\n");
@@ -62,13 +62,63 @@ impl<'a> Trailer<'a> {
 
     /// Whether the checksum is right for a line behind one with the checksum `before`.
     pub fn verify(&self, before: u32) -> bool {
-        crc::append(before, self.covered) == self.crc
+        crc32c_append(before, self.covered) == self.crc
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crc32c::crc32c;
+
     use super::*;
+
+    /// The example of the documented format.
+    const DOCUMENTED: &str = r#"{"sayso":1,"log":"9c41f0aa53d7e6b2","created_at":"2026-11-22T05:07:13.123Z","next":1,"crc":"e8d10d96"}
+{"seq":1,"id":1,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"First!","created_at":"2026-11-22T05:08:00.001Z","nonce":"4f1c6d0be2a94f07","crc":"a7123ee8"}
+{"seq":2,"id":2,"page":"/","parent":1,"content":"Second.","created_at":"2026-11-22T05:08:00.001Z","nonce":"77ab03c1d95e4a12","more":1,"crc":"32ea09ad"}
+{"seq":3,"id":1,"page":"/","name":"Ada","author":"q83vEjRWeJCrze8SNFZ4kA","content":"First *indeed*","html":"<p>First <em>indeed</em></p>","created_at":"2026-11-22T05:08:00.001Z","edited_at":"2026-11-22T05:09:30.250Z","nonce":"4f1c6d0be2a94f07","crc":"bb1f3057"}
+"#;
+
+    #[test]
+    fn the_documented_lines_are_sealed_as_documented() {
+        let (mut out, mut crc) = (Vec::new(), 0);
+        for line in DOCUMENTED.lines() {
+            let trailer = Trailer::of(line.as_bytes()).unwrap();
+            assert!(trailer.verify(crc), "{line}");
+            let start = out.len();
+            out.extend_from_slice(trailer.open);
+            crc = append_trailer(&mut out, start, trailer.more, crc);
+            assert_eq!(crc, trailer.crc, "{line}");
+        }
+        assert_eq!(str::from_utf8(&out), Ok(DOCUMENTED));
+    }
+
+    #[test]
+    fn the_check_value_and_the_examples_of_rfc_3720_come_out() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+        let rising: Vec<u8> = (0..32).collect();
+        assert_eq!(crc32c(&rising), 0x46dd_794e);
+        assert_eq!((crc32c(b""), crc32c_append(7, b"")), (0, 7));
+    }
+
+    #[test]
+    fn a_checksum_is_the_same_in_any_parts_and_lengths() {
+        // Bit by bit, as the polynomial is defined.
+        let step = |crc: u32, _| (crc >> 1) ^ ((crc & 1) * 0x82f6_3b78);
+        let slowly = |before: u32, bytes: &[u8]| {
+            !bytes.iter().fold(!before, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+        };
+        let bytes: Vec<u8> = (0..3_000u32).map(|n| ((n * n) >> 3) as u8).collect();
+        for end in (0..300).chain([1_023, 1_024, 1_025, 2_047, 3_000]) {
+            let whole = slowly(7, &bytes[..end]);
+            for at in [0, end / 3, end / 2, end] {
+                let parts = crc32c_append(crc32c_append(7, &bytes[..at]), &bytes[at..end]);
+                assert_eq!(parts, whole, "{at} of {end}");
+            }
+        }
+    }
 
     #[test]
     fn a_line_is_split_into_what_it_was_made_of() {

@@ -34,10 +34,7 @@ pub struct FinishedLog {
 
 /// Encodes the first line of a log and returns it with its checksum.
 pub fn header_line(header: &Header) -> (Vec<u8>, u32) {
-    let Header { log, created_at, next } = header;
-    let mut line =
-        format!("{{\"sayso\":1,\"log\":\"{log}\",\"created_at\":\"{created_at}\",\"next\":{next}")
-            .into_bytes();
+    let mut line = header.open_line();
     let crc = append_trailer(&mut line, 0, false, 0);
     (line, crc)
 }

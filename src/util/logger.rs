@@ -1,6 +1,7 @@
 //! Writes the server's log messages to stderr, one line each.
 //!
-//! Knows nothing of what is logged. Drops what other crates log about every connection.
+//! Knows nothing of what is logged. Drops what other crates log about every connection. Our own: other loggers bring filters, colours
+//! and time formats for a line that is one `write`.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

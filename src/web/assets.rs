@@ -2,9 +2,7 @@
 //!
 //! `build.rs` compresses; only that is in the binary, since next to nobody asks for the plain bytes.
 
-use std::borrow::Cow;
-
-use crate::util::inflate::gunzip;
+use crate::web::gzip::gunzip;
 
 /// One file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +67,8 @@ pub fn find(path: &str) -> Option<Asset> {
 
 impl Asset {
     /// The file as it lies in `static/`.
-    pub fn plain(&self) -> Cow<'static, [u8]> {
-        gunzip(self.gzip).expect("what build.rs has compressed is compressed").into()
+    pub fn plain(&self) -> Vec<u8> {
+        gunzip(self.gzip).expect("what build.rs has compressed is compressed")
     }
 }
 

@@ -28,7 +28,6 @@ use tiny_http::{Header, Request, Response, Server, StatusCode};
 use crate::{
     error::Error,
     limits::MESSAGE_BYTES_MAX,
-    util::base64,
     util::threads,
     web::message,
     web::{Finish, Reply, Router},
@@ -65,7 +64,7 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
-    let folder = std::env::temp_dir().join(format!("sayso-{}", base64::hex(&random)));
+    let folder = std::env::temp_dir().join(format!("sayso-{:016x}", u64::from_be_bytes(random)));
     let io_error = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::Io { what: "create", path, source }

@@ -4,10 +4,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    comment::draft::ClientMessage, comment::rejection::Rejection, http::query::Query, util::base64,
+    comment::draft::ClientMessage, comment::rejection::Rejection, http::query::Query,
     web::message::Response,
 };
 
@@ -25,7 +26,7 @@ pub(super) fn nonce(now: SystemTime) -> String {
     let mut bytes = [0; NONCE_BYTES];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes once it has booted");
     bytes[..TIME_BYTES].copy_from_slice(&milliseconds(now).to_be_bytes()[8 - TIME_BYTES..]);
-    base64::url_safe(&bytes)
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A form's fields, and whether a person may have sent it, `now` if time matters. Its nonce is made from the hidden one and from what was written: sent
@@ -63,7 +64,7 @@ pub(super) fn message(
             digest.update(part.unwrap_or_default());
         }
         digest.update(message.parent.unwrap_or_default().to_be_bytes());
-        message.nonce = Some(base64::url_safe(&digest.finalize()[..NONCE_BYTES]));
+        message.nonce = Some(BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..NONCE_BYTES]));
     }
     Ok((message, judged))
 }
@@ -73,7 +74,8 @@ fn judge(hidden: Option<&str>, is_trapped: bool, now: Option<SystemTime>) -> Res
     if is_trapped {
         return Err(Rejection::HoneypotFilled);
     }
-    let bytes = hidden.and_then(base64::from_url_safe).filter(|bytes| bytes.len() == NONCE_BYTES);
+    let bytes = hidden.and_then(|hidden| BASE64_URL_SAFE_NO_PAD.decode(hidden).ok());
+    let bytes = bytes.filter(|bytes| bytes.len() == NONCE_BYTES);
     let (Some(bytes), Some(now)) = (bytes, now) else { return Ok(()) };
     let shown = bytes[..TIME_BYTES].iter().fold(0, |time, byte| (time << 8) | u64::from(*byte));
     let age = milliseconds(now).checked_sub(shown);

@@ -4,25 +4,33 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Router;
-use crate::{util::json, web::message::Response};
+use super::{Router, to_json};
+use serde::Serialize;
+
+use crate::web::message::Response;
+
+/// `{"status":"ok"}`, and what is to be said beside it.
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<[&'a str; 1]>,
+}
 
 impl Router {
     pub(super) fn health(&self) -> Response {
         let stats = &self.hub.stats;
-        match stats.failed.get() {
-            Some(why) => Response::json(
-                503,
-                format!("{{\"status\":\"failing\",\"reasons\":[{}]}}", json::text(why)),
-            ),
+        let ok = Health { status: "ok", reasons: None, warnings: None };
+        let (status, health) = match stats.failed.get() {
+            Some(why) => (503, Health { status: "failing", reasons: Some([why]), ..ok }),
             None if stats.full.load(Relaxed) => {
-                let warning =
-                    "{\"status\":\"ok\",\"warnings\":[\"storage was full at the last post\"]}";
-                Response::json(200, warning)
+                (200, Health { warnings: Some(["storage was full at the last post"]), ..ok })
             }
-            None => Response::json(200, "{\"status\":\"ok\"}"),
-        }
-        .with("Cache-Control", "no-store")
+            None => (200, ok),
+        };
+        Response::json(status, to_json(&health)).with("Cache-Control", "no-store")
     }
 
     pub(super) fn metrics(&self) -> Response {

@@ -4,7 +4,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{comment::rejection::Rejection, http::forwarded::ClientKey, util::crc, util::json};
+use crc32c::crc32c;
+
+use crate::{
+    comment::rejection::Rejection, comment::server_message::ServerMessage,
+    http::forwarded::ClientKey, web::gzip::gzip,
+};
+
+/// What is shorter fits into one packet as it is.
+pub const GZIP_BYTES_MIN: usize = 1_024;
 
 /// A request that the door let through.
 #[derive(Debug, Clone)]
@@ -101,8 +109,8 @@ impl Response {
 
     /// `{"error":"…"}`
     pub fn error(status: u16, sentence: &str) -> Response {
-        Response::json(status, format!("{{\"error\":{}}}", json::text(sentence)))
-            .with("Cache-Control", "no-store")
+        let message = ServerMessage::Error { error: sentence, retry_after: None, nonce: None };
+        Response::json(status, message.to_json()).with("Cache-Control", "no-store")
     }
 
     /// The sentence of a reject, with `Retry-After` where waiting helps.
@@ -134,11 +142,21 @@ impl Response {
         }
         answer
     }
+
+    /// The same answer as gzip, for a client that takes it, where that is shorter by more than it costs.
+    pub fn compressed(self, request: &Request) -> Response {
+        if self.body.len() < GZIP_BYTES_MIN || !request.takes_gzip() {
+            return self;
+        }
+        let mut answer = self.with("Content-Encoding", "gzip");
+        answer.body = gzip(&answer.body);
+        answer
+    }
 }
 
 /// The entity tag of these bytes (RFC 9110 §8.8.3).
 pub fn tag(bytes: &[u8]) -> String {
-    format!("\"{:08x}-{:x}\"", crc::crc32c(bytes), bytes.len())
+    format!("\"{:08x}-{:x}\"", crc32c(bytes), bytes.len())
 }
 
 /// The same for what may be said in other bytes.
@@ -198,6 +216,20 @@ mod tests {
         }
         assert!(request(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).takes_gzip());
         assert!(!request(&[]).takes_gzip());
+    }
+
+    #[test]
+    fn what_is_long_is_compressed_for_those_who_take_it() {
+        let answer = |length: usize, takes| {
+            let request = request(&[("accept-encoding", takes)]);
+            Response::json(200, vec![b'a'; length]).compressed(&request)
+        };
+        let min = GZIP_BYTES_MIN;
+        assert_eq!(answer(min - 1, "gzip").body.len(), min - 1);
+        assert_eq!(answer(min, "br").body.len(), min);
+        let packed = answer(min, "gzip");
+        assert!(packed.headers.contains(&("Content-Encoding", "gzip".into())));
+        assert_eq!(crate::web::gzip::gunzip(&packed.body).unwrap(), vec![b'a'; min]);
     }
 
     #[test]

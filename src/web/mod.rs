@@ -8,6 +8,7 @@ pub mod backend;
 mod comments;
 mod files;
 mod form;
+mod gzip;
 mod health;
 pub mod html;
 mod like;
@@ -21,6 +22,7 @@ use std::{
     time::SystemTime,
 };
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use page::{CachedPage, redirect_to_page};
@@ -29,6 +31,7 @@ use crate::{
     comment::draft::{ClientMessage, check_page},
     comment::proof_of_work,
     comment::rejection::Rejection,
+    comment::server_message::Counts,
     http::origin::{self, Origins},
     http::query::{Query, distinct},
     hub::command::{
@@ -37,7 +40,6 @@ use crate::{
     },
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     store::history::History,
-    util::json,
     util::logger,
     web::message::{Request, Response, weak_tag},
 };
@@ -212,9 +214,7 @@ impl Router {
         Reply::Deferred(Box::new(move |take| {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
                 take(Box::new(move || match outcome {
-                    Ok((before, now)) => {
-                        Response::json(200, format!("{{\"before\":{before},\"now\":{now}}}"))
-                    }
+                    Ok((before, now)) => Response::json(200, to_json(&Compacted { before, now })),
                     Err(why) => Response::error(503, &why),
                 }));
             });
@@ -244,7 +244,7 @@ impl Router {
                 Err(error) => return unreadable(&error),
             };
             let etag = weak_tag(&body);
-            Response::json(200, body).with_etag(&etag, &request)
+            Response::json(200, body).with_etag(&etag, &request).compressed(&request)
         }))
     }
 
@@ -267,8 +267,8 @@ impl Router {
         Ok(Reply::Deferred(Box::new(move |take| {
             let answer = move |counts: Vec<(String, u64)>| {
                 take(Box::new(move || {
-                    let body = json::counts(counts.iter().map(|(page, n)| (&**page, *n)));
-                    let etag = weak_tag(body.as_bytes());
+                    let body = to_json(&Counts(&counts));
+                    let etag = weak_tag(&body);
                     Response::json(200, body).with_etag(&etag, &request)
                 }));
             };
@@ -379,10 +379,39 @@ fn status_of(what: WriteKind) -> u16 {
     }
 }
 
-/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`
-fn history_json(history: &History, bits: Option<u8>) -> io::Result<Vec<u8>> {
-    let mut out = format!("{{\"log\":\"{}\",\"seq\":{},\"comments\":[", history.log, history.seq)
-        .into_bytes();
+/// Bytes of the log before a compaction and after it.
+#[derive(Serialize)]
+struct Compacted {
+    before: u64,
+    now: u64,
+}
+
+/// What stands before the lines of a history.
+#[derive(Serialize)]
+struct HistoryHead<'a> {
+    log: &'a str,
+    seq: u64,
+}
+
+/// What stands behind them.
+#[derive(Serialize)]
+struct HistoryTail<'a> {
+    likes: Counts<'a, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<u8>,
+    more: bool,
+}
+
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("it has names, texts and numbers only")
+}
+
+/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. The lines are spliced in: they are JSON already, were checked when the log
+/// was opened, and serde would read each of them again before it believes that.
+fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
+    let mut out = to_json(&HistoryHead { log: &history.log, seq: history.seq });
+    out.pop();
+    out.extend_from_slice(b",\"comments\":[");
     let mut is_first = true;
     history.read(|_, line| {
         if !std::mem::take(&mut is_first) {
@@ -390,9 +419,9 @@ fn history_json(history: &History, bits: Option<u8>) -> io::Result<Vec<u8>> {
         }
         out.extend_from_slice(line);
     })?;
-    let likes = json::likes(&history.likes);
-    let (more, challenge) = (history.more, json::challenge(bits));
-    out.extend_from_slice(format!("],\"likes\":{likes}{challenge},\"more\":{more}}}").as_bytes());
+    let tail = HistoryTail { likes: Counts(&history.likes), challenge, more: history.more };
+    out.extend_from_slice(b"],");
+    out.extend_from_slice(&to_json(&tail)[1..]);
     Ok(out)
 }
 

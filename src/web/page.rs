@@ -4,9 +4,11 @@
 
 use std::{
     io,
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::SystemTime,
 };
+
+use crc32c::{crc32c, crc32c_append};
 
 use super::{Finish, PAGE_COMMENTS, Reply, Router, form, number, page_of, query, unreadable};
 use crate::{
@@ -16,8 +18,8 @@ use crate::{
     http::query::encode,
     hub::command::{Callback, Command, Query as HubQuery, Range, ReadHistory},
     store::history::History,
-    util::crc,
     web::assets,
+    web::gzip::Gap,
     web::html::{Rendered, View, render},
     web::message::{Request, Response},
 };
@@ -32,11 +34,19 @@ pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; sty
 
 /// A page that was rendered, without its form's nonce.
 pub(super) struct CachedPage {
-    page: Rendered,
+    rendering: Arc<Rendering>,
     seq: u64,
     likes: Vec<(u64, u64)>,
     /// The log's highest `seq` before it was found that the page has nothing newer.
     checked: u64,
+}
+
+/// Its document, in both forms.
+struct Rendering {
+    plain: Rendered,
+    /// Made when the first client asks for it.
+    gzip: OnceLock<Gap>,
+    /// Weak, since the nonce is another one each time, so it is the same for both forms.
     etag: String,
 }
 
@@ -79,24 +89,20 @@ impl Router {
         let old = self
             .kept(page)
             .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
-        let (rendered, etag) = match old {
-            Some(kept) => (
-                Rendered { head: kept.page.head.clone(), tail: kept.page.tail.clone() },
-                kept.etag.clone(),
-            ),
+        let rendering = match old {
+            Some(kept) => kept.rendering.clone(),
             None => {
-                let rendered = self.render(page, history, None)?;
-                let crc =
-                    crc::append(crc::crc32c(rendered.head.as_bytes()), rendered.tail.as_bytes());
-                (rendered, format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq))
+                let plain = self.render(page, history, None)?;
+                let crc = crc32c_append(crc32c(plain.head.as_bytes()), plain.tail.as_bytes());
+                let etag = format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq);
+                Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
             }
         };
         let kept = Arc::new(CachedPage {
-            page: rendered,
+            rendering,
             seq: history.seq,
             likes: history.likes.clone(),
             checked,
-            etag,
         });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,18 +184,26 @@ impl Router {
 
 impl CachedPage {
     fn answer(&self, request: &Request) -> Response {
-        if request.has(&self.etag) {
-            return Response::new(304, "text/html; charset=utf-8", "")
-                .with("Cache-Control", "no-cache")
-                .with("ETag", &*self.etag);
-        }
-        page_answer(200, &self.page).with("ETag", &*self.etag)
+        let Rendering { plain, gzip, etag } = &*self.rendering;
+        let answer = if request.has(etag) {
+            Response::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
+        } else if request.takes_gzip() {
+            let gzip = gzip.get_or_init(|| Gap::new(plain.head.as_bytes(), plain.tail.as_bytes()));
+            page_of_bytes(200, gzip.filled(form::nonce(SystemTime::now()).as_bytes()))
+                .with("Content-Encoding", "gzip")
+        } else {
+            page_answer(200, plain)
+        };
+        answer.with("ETag", &**etag)
     }
 }
 
 fn page_answer(status: u16, page: &Rendered) -> Response {
     let nonce = form::nonce(SystemTime::now());
-    let body = [&*page.head, &nonce, &page.tail].concat();
+    page_of_bytes(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
+}
+
+fn page_of_bytes(status: u16, body: Vec<u8>) -> Response {
     Response::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", PAGE_POLICY)
@@ -199,4 +213,51 @@ pub(super) fn redirect_to_page(base: &str, page: &str) -> Response {
     Response::new(303, "text/plain", "")
         .with("Location", format!("{base}/?page={}", encode(page)))
         .with("Cache-Control", "no-store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::gzip::gunzip;
+
+    fn request(name: &str, value: &str) -> Request {
+        Request {
+            method: "GET".into(),
+            path: "/".into(),
+            query: String::new(),
+            headers: vec![(name.into(), value.into())],
+            body: Vec::new(),
+            client: None,
+        }
+    }
+
+    #[test]
+    fn a_page_is_the_same_in_both_forms_but_for_its_nonce() {
+        let plain = Rendered { head: "<p>before".repeat(200), tail: "<p>after".repeat(2_000) };
+        let whole = plain.head.len() + 22 + plain.tail.len();
+        let rendering = Rendering { plain, gzip: OnceLock::new(), etag: "W/\"a\"".into() };
+        let rendering = Arc::new(rendering);
+        let kept = CachedPage { rendering, seq: 1, likes: Vec::new(), checked: 1 };
+        let encoding =
+            |answer: &Response| answer.headers.iter().any(|(name, _)| *name == "Content-Encoding");
+        let without_nonce = |bytes: &[u8]| {
+            let head = kept.rendering.plain.head.len();
+            [&bytes[..head], &bytes[head + 22..]].concat()
+        };
+        let plain = kept.answer(&request("accept-encoding", "br"));
+        assert_eq!((plain.body.len(), encoding(&plain)), (whole, false));
+        for _ in 0..2 {
+            let packed = kept.answer(&request("accept-encoding", "gzip"));
+            assert!(encoding(&packed) && packed.body.len() < 1_000, "{}", packed.body.len());
+            let body = gunzip(&packed.body).unwrap();
+            assert!(body != plain.body, "each form has a nonce of its own");
+            assert!(without_nonce(&body) == without_nonce(&plain.body));
+            let etag = |answer: &Response| {
+                answer.headers.iter().find(|(name, _)| *name == "ETag").cloned()
+            };
+            assert_eq!(etag(&packed), etag(&plain));
+        }
+        let known = kept.answer(&request("if-none-match", "W/\"a\""));
+        assert_eq!((known.status, known.body.len(), encoding(&known)), (304, 0, false));
+    }
 }

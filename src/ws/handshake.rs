@@ -1,5 +1,6 @@
 //! The handshake of a WebSocket (RFC 6455 §4.2), and what its address asks for. Pure.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sha1::{Digest, Sha1};
 
 use crate::{
@@ -10,7 +11,6 @@ use crate::{
     http::request::{HttpError, RequestHead},
     hub::command::{StartAt, Subscription},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
-    util::base64,
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -23,7 +23,7 @@ pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
         return Err(HttpError::new(426, "only WebSocket version 13 is spoken here"));
     }
     let key = head.get("sec-websocket-key").unwrap_or_default();
-    let bytes = base64::from_standard(key).unwrap_or_default();
+    let bytes = BASE64_STANDARD.decode(key).unwrap_or_default();
     if bytes.len() != 16 {
         return Err(HttpError::new(
             400,
@@ -34,7 +34,7 @@ pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
         .chain_update(key)
         .chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
         .finalize();
-    Ok(base64::standard(&digest))
+    Ok(BASE64_STANDARD.encode(digest))
 }
 
 /// Whether the client offers `sayso.1` or is a plain one.

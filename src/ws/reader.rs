@@ -27,7 +27,6 @@ use crate::{
     },
     hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
     limits::MESSAGE_BYTES_MAX,
-    util::json,
 };
 
 /// How long a connection that is closing is read on, so that its last frames arrive.
@@ -72,14 +71,13 @@ impl Session {
     /// Does what a message asks for; `false` once too many in a row were malformed.
     fn handle_message(&self, text: &str, limits: &mut MessageLimits) -> bool {
         let message = ClientMessage::parse(text.as_bytes());
-        let (done, nonce) = match &message {
-            Ok(message) => (self.carry_out(message, limits), message.nonce.as_deref()),
-            // What is no message because of another field can still be told apart by its client.
-            Err(reject) => (Err(reject.clone()), json::field(text, "nonce")),
+        let (done, nonce) = match message {
+            Ok(message) => (self.carry_out(&message, limits), message.nonce),
+            Err(reject) => (Err(reject), ClientMessage::nonce_in(text.as_bytes())),
         };
         limits.count(done.as_ref().err());
         if let Err(reject) = done {
-            self.send_to(&reject.to_json(nonce));
+            self.send_to(&reject.to_json(nonce.as_deref()));
         }
         limits.allow_more()
     }

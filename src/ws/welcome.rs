@@ -6,10 +6,10 @@ use crossbeam_channel::bounded;
 
 use super::Session;
 use crate::{
+    comment::server_message::{Counts, Hello, ServerMessage},
     fanout::{ShardCommand, Tier, frame},
     hub::command::Joined,
     store::visibility::Visibility,
-    util::json,
 };
 
 /// How long the socket may take for one piece of the history.
@@ -50,13 +50,13 @@ impl Session {
 
 fn hello(joined: &Joined, challenge: Option<u8>) -> String {
     let history = &joined.history;
-    let resumed = joined.resumed.map_or(String::new(), |resumed| format!(",\"resumed\":{resumed}"));
-    format!(
-        "{{\"hello\":{{\"log\":\"{}\",\"seq\":{},\"readers\":{}{resumed}{},\"likes\":{}}}}}",
-        history.log,
-        history.seq,
-        joined.readers,
-        json::challenge(challenge),
-        json::likes(&history.likes)
-    )
+    let hello = Hello {
+        log: &history.log,
+        seq: history.seq,
+        readers: joined.readers,
+        resumed: joined.resumed,
+        challenge,
+        likes: Counts(&history.likes),
+    };
+    ServerMessage::Hello { hello }.to_json()
 }

@@ -1,29 +1,28 @@
 //! Comment text → safe HTML: a subset of Markdown, written element by element from an allowlist.
 //!
 //! Pure, and knows nothing of comments. What the text says as HTML is shown as text; no source text ever reaches the output
-//! but through [`writer::Writer`], which escapes it. Our own renderer, as a whole CommonMark parser is a sixth of the binary:
-//! [`blocks`] finds quotes, lists and paragraphs line by line, [`inline`] the emphasis and the links in one paragraph. Neither
-//! recurses nor looks back without bound; the tests measure it.
+//! but through [`writer::Writer`], which escapes it. `pulldown-cmark` says what the text means by CommonMark; [`source`] takes the
+//! meaning from what has none here before that, and [`events`] writes what is left.
 
-mod blocks;
-mod emphasis;
-mod inline;
-mod line;
-mod link;
+mod events;
+mod source;
 mod url;
 mod writer;
 
-use blocks::{Block, Leaf};
-use writer::{Tag, Writer};
+use source::Source;
+use writer::Writer;
+
+/// Marks of quotes and lists at the beginning of one line; with more it would be deeper than
+/// [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX) by far, and every further line would be compared with all of them.
+const LINE_MARKS_MAX: usize = 64;
 
 /// The rendering of a comment's text, or nothing where the text itself shows just the same, or where the rendering is longer
 /// than [`HTML_BYTES_MAX`](crate::limits::HTML_BYTES_MAX) or deeper than [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX).
 ///
 /// Elements: `p br em strong del code pre blockquote ul ol[start] li a[href][rel]`. Differs from CommonMark in that a line
 /// break in the text is one in the rendering; bare `http` and `https` addresses are links; headings are bold paragraphs;
-/// images are links to them; HTML, rules, indented code, and the definitions of reference links (which would swallow
-/// `[Ada]: hello`), are text; of the named entities only `amp lt gt quot apos` are known; `~~` strikes through; only
-/// `http`, `https` and `mailto` links are links.
+/// images are links to them; HTML, rules, indented code, and links by reference with their definitions (which would swallow
+/// `[Ada]: hello`), are text; `~~` strikes through; only `http`, `https` and `mailto` links are links.
 pub fn html(content: &str) -> Option<String> {
     if is_plain(content) {
         return None;
@@ -47,71 +46,29 @@ fn is_plain(content: &str) -> bool {
 }
 
 fn rendering(content: &str) -> Option<String> {
-    let (blocks, text) = blocks::parse(content)?;
-    let mut writer = Writer::default();
-    // Whether paragraphs are paragraphs here, in each block that is open.
-    let mut loose = vec![true];
-    for block in blocks {
-        let here = *loose.last().expect("the document stays open");
-        match block {
-            Block::Quote => {
-                writer.open(Tag::Quote)?;
-                loose.push(true);
-            }
-            Block::List { first, loose: is_loose } => {
-                match first {
-                    Some(first) => writer.open_numbers(first)?,
-                    None => writer.open(Tag::Bullets)?,
-                }
-                loose.push(is_loose);
-            }
-            Block::Item => {
-                writer.open(Tag::Item)?;
-                loose.push(here);
-            }
-            Block::End => {
-                writer.close();
-                loose.pop();
-            }
-            Block::Leaf(kind, place) => leaf(&mut writer, kind, &text[place], here)?,
-        }
-        if writer.is_too_long() {
-            return None;
-        }
+    if content.lines().any(|line| line_marks(line) > LINE_MARKS_MAX) {
+        return None;
     }
+    let mut writer = Writer::default();
+    events::write(&mut writer, &Source::new(content))?;
     writer.finish(content)
 }
 
-fn leaf(writer: &mut Writer, kind: Leaf, text: &str, loose: bool) -> Option<()> {
-    match kind {
-        Leaf::Paragraph if !loose => inline::write(writer, text)?,
-        Leaf::Paragraph => {
-            writer.open(Tag::Paragraph)?;
-            inline::write(writer, text)?;
-            writer.close();
-        }
-        Leaf::Rule => {
-            writer.open(Tag::Paragraph)?;
-            writer.text(text);
-            writer.close();
-        }
-        Leaf::Heading if text.is_empty() => {}
-        Leaf::Heading => {
-            writer.open(Tag::Paragraph)?;
-            writer.open(Tag::Strong)?;
-            inline::write(writer, text)?;
-            writer.close();
-            writer.close();
-        }
-        Leaf::Code => {
-            writer.open(Tag::Pre)?;
-            writer.open(Tag::Code)?;
-            writer.text(text.strip_suffix('\n').unwrap_or(text));
-            writer.close();
-            writer.close();
-        }
+/// How many quotes and lists could begin in a line. A row of one mark is a rule, and begins none.
+fn line_marks(line: &str) -> usize {
+    let is_row = |mark: char| line.chars().all(|char| char == mark || " \t".contains(char));
+    if is_row('-') || is_row('*') {
+        return 0;
     }
-    Some(())
+    let prefix =
+        line.trim_start_matches(|char: char| " \t>-+*.)".contains(char) || char.is_ascii_digit());
+    let prefix = &line.as_bytes()[..line.len() - prefix.len()];
+    let is_mark = |at: &usize| match prefix[*at] {
+        b'>' => true,
+        b'-' | b'+' | b'*' | b'.' | b')' => matches!(prefix.get(at + 1), Some(b' ' | b'\t')),
+        _ => false,
+    };
+    (0..prefix.len()).filter(is_mark).count()
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Writer {
     }
 
     /// Opens an `ol`.
-    pub fn open_numbers(&mut self, first: u32) -> Option<()> {
+    pub fn open_numbers(&mut self, first: u64) -> Option<()> {
         self.start(Tag::Numbers)?;
         if first != 1 {
             self.out.push_str(" start=\"");

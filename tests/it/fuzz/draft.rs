@@ -28,9 +28,7 @@ pub fn check(data: &[u8]) -> bool {
         Ok(message) => message,
         Err(reject) => {
             check_reject(&reject, None);
-            if let Ok(text) = std::str::from_utf8(data) {
-                check_reject(&reject, sayso::util::json::field(text, "nonce"));
-            }
+            check_reject(&reject, ClientMessage::nonce_in(data).as_deref());
             return false;
         }
     };

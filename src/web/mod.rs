@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod backend;
+mod bodies;
 mod comments;
 mod files;
 mod form;
@@ -23,9 +24,9 @@ use std::{
     time::SystemTime,
 };
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use bodies::{Compacted, history_json, to_json};
 use page::{CachedPage, redirect_to_page};
 use preview::Previews;
 
@@ -376,52 +377,6 @@ fn status_of(what: WriteKind) -> u16 {
         WriteKind::Held => 202,
         WriteKind::Known | WriteKind::Changed => 200,
     }
-}
-
-/// Bytes of the log before a compaction and after it.
-#[derive(Serialize)]
-struct Compacted {
-    before: u64,
-    now: u64,
-}
-
-/// What stands before the lines of a history.
-#[derive(Serialize)]
-struct HistoryHead<'a> {
-    log: &'a str,
-    seq: u64,
-}
-
-/// What stands behind them.
-#[derive(Serialize)]
-struct HistoryTail<'a> {
-    likes: Counts<'a, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge: Option<u8>,
-    more: bool,
-}
-
-fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("it has names, texts and numbers only")
-}
-
-/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. The lines are spliced in: they are JSON already, were checked when the log
-/// was opened, and serde would read each of them again before it believes that.
-fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
-    let mut out = to_json(&HistoryHead { log: &history.log, seq: history.seq });
-    out.pop();
-    out.extend_from_slice(b",\"comments\":[");
-    let mut is_first = true;
-    history.read(|_, line| {
-        if !std::mem::take(&mut is_first) {
-            out.push(b',');
-        }
-        out.extend_from_slice(line);
-    })?;
-    let tail = HistoryTail { likes: Counts(&history.likes), challenge, more: history.more };
-    out.extend_from_slice(b"],");
-    out.extend_from_slice(&to_json(&tail)[1..]);
-    Ok(out)
 }
 
 fn unreadable(error: &io::Error) -> Response {

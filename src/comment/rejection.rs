@@ -4,17 +4,17 @@
 
 use std::fmt;
 
-use crate::comment::server_message::ServerMessage;
 use crate::limits::Rate;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
+use crate::util::error_body::{ErrorBody, Values};
 
 /// The longest nonce that an error repeats, in bytes. It is longer than a valid one, so that the error about its length repeats it too.
 const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
 
-/// Why a request is refused. A refused request has changed nothing.
+/// Why a request is refused. A refused request has changed nothing. The name of a variant, in snake case, is its code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     /// Not a valid message; the text tells what is wrong.
@@ -139,11 +139,103 @@ impl Rejection {
         }
     }
 
+    /// Names the kind of error, for programs and translations.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::Malformed(_) => "malformed",
+            Rejection::BadParameter { .. } => "bad_parameter",
+            Rejection::ContentEmpty => "content_empty",
+            Rejection::ContentTooLong(_) => "content_too_long",
+            Rejection::ControlCharacter { .. } => "control_character",
+            Rejection::NameTooLong(_) => "name_too_long",
+            Rejection::PageLength(_) => "page_length",
+            Rejection::PageNotAllowed(_) => "page_not_allowed",
+            Rejection::TooManyPages(_) => "too_many_pages",
+            Rejection::KeyLength(_) => "key_length",
+            Rejection::NonceLength(_) => "nonce_length",
+            Rejection::UnknownParent(_) => "unknown_parent",
+            Rejection::UnknownComment(_) => "unknown_comment",
+            Rejection::NotAuthor(_) => "not_author",
+            Rejection::NotModerator => "not_moderator",
+            Rejection::NotOnPage(_) => "not_on_page",
+            Rejection::NotYetPublic(_) => "not_yet_public",
+            Rejection::Hidden(_) => "hidden",
+            Rejection::KeyMissing => "key_missing",
+            Rejection::LikesFull(..) => "likes_full",
+            Rejection::NonceTaken => "nonce_taken",
+            Rejection::Deleted(_) => "deleted",
+            Rejection::TooFast { .. } => "too_fast",
+            Rejection::Duplicate(_) => "duplicate",
+            Rejection::HoneypotFilled => "honeypot_filled",
+            Rejection::SubmittedTooSoon(_) => "submitted_too_soon",
+            Rejection::ProofMissing(_) => "proof_missing",
+            Rejection::TooManyFrames(_) => "too_many_frames",
+            Rejection::StorageFull => "storage_full",
+            Rejection::StorageFailed => "storage_failed",
+            Rejection::Stopping => "stopping",
+        }
+    }
+
+    /// What the message states, by name.
+    pub fn values(&self) -> Values {
+        let none = Values::default();
+        match self {
+            Rejection::BadParameter { name, value, allowed } => {
+                none.with("parameter", *name).with("value", &**value).with("allowed", *allowed)
+            }
+            Rejection::ContentTooLong(bytes) => {
+                none.with("bytes", *bytes).with("max", CONTENT_BYTES_MAX)
+            }
+            Rejection::ControlCharacter { field, character, at } => none
+                .with("field", *field)
+                .with("character", &*unicode_name(*character))
+                .with("at", *at),
+            Rejection::NameTooLong(characters) => {
+                none.with("characters", *characters).with("max", NAME_CHARS_MAX)
+            }
+            Rejection::PageLength(bytes) => {
+                none.with("bytes", *bytes).with("min", 1_u32).with("max", PAGE_BYTES_MAX)
+            }
+            Rejection::KeyLength(bytes) => {
+                none.with("bytes", *bytes).with("min", KEY_BYTES_MIN).with("max", KEY_BYTES_MAX)
+            }
+            Rejection::NonceLength(bytes) => {
+                none.with("bytes", *bytes).with("min", NONCE_BYTES_MIN).with("max", NONCE_BYTES_MAX)
+            }
+            Rejection::PageNotAllowed(page) => none.with("page", &**page),
+            Rejection::TooManyPages(max) | Rejection::TooManyFrames(max) => none.with("max", *max),
+            Rejection::UnknownParent(id)
+            | Rejection::UnknownComment(id)
+            | Rejection::NotAuthor(id)
+            | Rejection::NotOnPage(id)
+            | Rejection::NotYetPublic(id)
+            | Rejection::Hidden(id)
+            | Rejection::Deleted(id) => none.with("id", *id),
+            Rejection::LikesFull(max, what) => none.with("max", *max).with("of", *what),
+            Rejection::TooFast { rate, what, .. } => {
+                none.with("what", *what).with("max", rate.posts).with("seconds", rate.seconds)
+            }
+            Rejection::Duplicate(seconds) => none.with("seconds", *seconds),
+            Rejection::ProofMissing(bits) => none.with("bits", u32::from(*bits)),
+            Rejection::Malformed(_)
+            | Rejection::ContentEmpty
+            | Rejection::NotModerator
+            | Rejection::KeyMissing
+            | Rejection::NonceTaken
+            | Rejection::HoneypotFilled
+            | Rejection::SubmittedTooSoon(_)
+            | Rejection::StorageFull
+            | Rejection::StorageFailed
+            | Rejection::Stopping => none,
+        }
+    }
+
     /// Encodes the error as HTTP and WebSocket send it. `nonce` is the client's own; it is left out if it is far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
-        let (error, retry_after) = (&*self.to_string(), self.retry_after());
-        ServerMessage::Error { error, retry_after, nonce }.to_json()
+        let (error, values) = (&*self.to_string(), &self.values());
+        let retry_after = self.retry_after();
+        ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json()
     }
 }
 
@@ -162,8 +254,8 @@ impl fmt::Display for Rejection {
             }
             Rejection::ControlCharacter { field, character, at } => write!(
                 f,
-                "{field} has the control character U+{:04X} at byte {at}, only line breaks and tabs in content are allowed",
-                *character as u32
+                "{field} has the control character {} at byte {at}, only line breaks and tabs in content are allowed",
+                unicode_name(*character)
             ),
             Rejection::NameTooLong(n) => {
                 write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
@@ -235,3 +327,8 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+/// A character as the Unicode Standard writes it, such as `U+000B`.
+fn unicode_name(character: char) -> String {
+    format!("U+{:04X}", character as u32)
+}

@@ -5,14 +5,11 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use serde::Serialize;
-
 use crate::http::request::{HttpError, RequestHead, Version};
+use crate::util::error_body::ErrorBody;
 
 /// The longest response of the private server including its head, in bytes. A history ends early, with `more`, far below it.
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
-/// `Retry-After` of 429 and 503, in seconds: what is full now has room again within moments.
-pub const RETRY_SECONDS: u32 = 2;
 /// Headers of a response: twice what tiny_http and a page send.
 const HEADERS_MAX: usize = 32;
 /// Headers that are not forwarded: written anew for each connection, or of no use to clients.
@@ -121,23 +118,20 @@ impl Response {
         Response::new(status, "application/json", body).with("Cache-Control", "no-cache")
     }
 
-    /// An error as `{"error":"…"}`, which caches must not store.
-    pub fn error(status: u16, message: &str) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'a str,
-        }
-        let body = serde_json::to_vec(&Body { error: message });
-        Response::json(status, body.expect("a string can be encoded"))
-            .with("Cache-Control", "no-store")
+    /// An error with the code that belongs to its status.
+    pub fn error(status: u16, message: impl Into<String>) -> Response {
+        Response::from_error(&HttpError::new(status, message))
     }
 
-    /// An error that `net` or the exchange with the private server found, with the headers that `web` would add.
+    /// An error as JSON, which caches must not store, with the headers that `web` would add.
     pub fn from_error(error: &HttpError) -> Response {
-        let retry_after = matches!(error.status, 429 | 503).then_some(RETRY_SECONDS);
-        let response = Response::error(error.status, &error.message)
+        let HttpError { status, message, code, values, retry_after } = error;
+        let body =
+            ErrorBody { error: message, code, values, retry_after: *retry_after, nonce: None };
+        let response = Response::json(*status, body.to_json())
+            .with("Cache-Control", "no-store")
             .with("X-Content-Type-Options", "nosniff")
-            .with_retry_after(retry_after);
+            .with_retry_after(*retry_after);
         if error.status != 426 {
             return response;
         }
@@ -324,7 +318,16 @@ mod tests {
             text(400).starts_with("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n")
         );
         assert!(text(400).contains("\r\nCache-Control: no-store\r\n"));
-        assert!(text(400).ends_with("\r\n\r\n{\"error\":\"say \\\"so\\\"\"}"), "{}", text(400));
+        assert!(
+            text(400).ends_with("\r\n\r\n{\"error\":\"say \\\"so\\\"\",\"code\":\"bad_request\"}"),
+            "{}",
+            text(400)
+        );
+        assert!(
+            text(503).ends_with(",\"code\":\"unavailable\",\"retry_after\":2}"),
+            "{}",
+            text(503)
+        );
         assert!(!text(400).contains("Retry-After"));
         assert!(text(503).contains("\r\nRetry-After: 2\r\n") && text(429).contains("Retry-After"));
     }

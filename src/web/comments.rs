@@ -15,7 +15,7 @@ use crate::{
     http::response::Response,
     hub::command::{Actor, Change, Operation, Target},
     util::text::{parse_decimal, shorten},
-    web::message::Request,
+    web::message::{Request, rejected},
 };
 
 impl Router {
@@ -28,20 +28,20 @@ impl Router {
         check_method(request, &["PATCH", "DELETE"])?;
         self.check_origin(request)?;
         let moderator = self.is_moderator(request);
-        let (change, key) = match request.method.as_str() {
-            "DELETE" => (Change::Delete, None),
-            _ => {
-                let message = self.json_message(request)?;
-                (parse_change(&message)?, message.key)
-            }
+        let message = match request.method.as_str() {
+            "DELETE" => None,
+            _ => Some(self.json_message(request)?),
         };
-        let key =
-            if moderator { key.as_deref() } else { request.bearer_token().or(key.as_deref()) };
-        let by = Actor { author: author(key)?, moderator };
+        let nonce = message.as_ref().and_then(|message| message.nonce.clone());
+        let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
+        let change = message.as_ref().map_or(Ok(Change::Delete), parse_change).map_err(refuse)?;
+        let key = message.as_ref().and_then(|message| message.key.as_deref());
+        let key = if moderator { key } else { request.bearer_token().or(key) };
+        let by = Actor { author: author(key).map_err(refuse)?, moderator };
         let operation = Operation::Change { target, change, by };
-        Ok(self.write(operation, request.client_key(), |outcome| match outcome {
+        Ok(self.write(operation, request.client_key(), move |outcome| match outcome {
             Ok(done) => Response::json(200, done.line),
-            Err(rejection) => rejection.into(),
+            Err(rejection) => rejected(&rejection, nonce.as_deref()),
         }))
     }
 }

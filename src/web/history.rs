@@ -10,6 +10,7 @@ use super::{
     request::{number_parameter, page_parameter, parse_query},
 };
 use crate::{
+    http::request::HttpError,
     http::response::Response,
     hub::command::{Query as HubQuery, Range, ReadHistory},
     limits::HISTORY_LINES_MAX,
@@ -80,6 +81,6 @@ impl Router {
 /// The error response if comments can't be read from the log.
 pub(super) fn unreadable(error: &io::Error) -> Response {
     log::error!("can't read comments: {error}");
-    Response::error(503, "comments can't be read now, try again")
-        .with_retry_after(Some(UNREADABLE_RETRY_SECONDS))
+    let error = HttpError::new(503, "comments can't be read now, try again");
+    Response::from_error(&HttpError { retry_after: Some(UNREADABLE_RETRY_SECONDS), ..error })
 }

@@ -201,7 +201,7 @@ impl Router {
     fn preflight(&self, request: &Request) -> Response {
         let origin = request.header("origin");
         if !self.origins.allows(origin, request.header("host").unwrap_or_default()) {
-            return Response::error(403, &origin::refusal(origin.unwrap_or_default()));
+            return Response::from_error(&origin::refused(origin.unwrap_or_default()));
         }
         Response { status: 204, headers: Vec::new(), body: Vec::new() }
             .with("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
@@ -215,7 +215,7 @@ impl Router {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
                 respond(Box::new(move || match outcome {
                     Ok((before, now)) => Response::json(200, to_json(&Compacted { before, now })),
-                    Err(message) => Response::error(503, &message),
+                    Err(message) => Response::error(503, message),
                 }));
             });
             let _ = hub.query(HubQuery::Compact(answer));
@@ -244,11 +244,11 @@ impl Router {
         if self.origins.allows(origin, request.header("host").unwrap_or_default()) {
             return Ok(());
         }
-        let message = origin::refusal(origin.unwrap_or_default());
+        let error = origin::refused(origin.unwrap_or_default());
         if logger::allow_client_warning() {
-            log::warn!("a request was refused: {message}");
+            log::warn!("a request was refused: {}", error.message);
         }
-        Err(Response::error(403, &message))
+        Err(Response::from_error(&error))
     }
 
     /// Whether the request has the moderator's token. Compares digests, so that the time taken reveals nothing about the token.

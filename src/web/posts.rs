@@ -55,7 +55,9 @@ impl Router {
     /// Parses a JSON body. A bearer token that is not the moderator's is the author's key.
     pub(super) fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
         check_json(request)?;
-        let mut message = ClientMessage::parse(&request.body)?;
+        let mut message = ClientMessage::parse(&request.body).map_err(|rejection| {
+            rejected(&rejection, ClientMessage::nonce_in(&request.body).as_deref())
+        })?;
         if message.key.is_none() && !self.is_moderator(request) {
             message.key = request.bearer_token().map(str::to_owned);
         }

@@ -65,11 +65,11 @@ pub fn upgrade(
     let accept = handshake::accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
     if !context.origins.allows(head.get("origin"), host) {
-        let message = origin::refusal(head.get("origin").unwrap_or_default());
+        let error = origin::refused(head.get("origin").unwrap_or_default());
         if logger::allow_client_warning() {
-            log::warn!("a WebSocket was refused: {message}");
+            log::warn!("a WebSocket was refused: {}", error.message);
         }
-        return Err(HttpError::new(403, message));
+        return Err(error);
     }
     let tier = handshake::tier(head);
     let subscription = handshake::subscription(head.query(), tier)?;

@@ -94,7 +94,8 @@ fn a_full_disk(server: &mut Server, fill: &dyn Fn(&Server), make_room: &dyn Fn(&
         .find(|line| line.get("error").is_some())
         .unwrap();
     let expected = json!({
-        "error": "storage is full, try again", "retry_after": 5, "nonce": "over-the-websocket"
+        "error": "storage is full, try again", "code": "storage_full", "retry_after": 5,
+        "nonce": "over-the-websocket"
     });
     assert_eq!(error, expected);
     // What is stored is answered as ever, and makes nothing new.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod codes;
 mod compaction;
 mod crash;
 mod doctor;

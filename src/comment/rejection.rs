@@ -43,10 +43,14 @@ pub enum Rejection {
     },
     /// The name is too long: its characters after trimming.
     NameTooLong(usize),
+    /// The name has only characters that show nothing.
+    NameInvisible,
     /// The page is empty or too long: its bytes.
     PageLength(usize),
     /// The page has none of the prefixes of `--page-prefix`.
     PageNotAllowed(String),
+    /// A message over a WebSocket names this page, shortened, which is another than the socket's.
+    OtherPage(String),
     /// As many pages as `--max-pages` allows have comments.
     TooManyPages(u32),
     /// The key is too short or too long: its bytes.
@@ -57,10 +61,14 @@ pub enum Rejection {
     UnknownParent(u64),
     /// The comment does not exist.
     UnknownComment(u64),
-    /// The comment belongs to another author or to none.
+    /// The comment belongs to another author.
     NotAuthor(u64),
-    /// Only a moderator may do this, and the token is missing or wrong.
+    /// The comment was written without a key, so it is nobody's to change.
+    WrittenWithoutKey(u64),
+    /// Only a moderator may do this, and there is no token.
     NotModerator,
+    /// Only a moderator may do this, and the token is wrong.
+    WrongToken,
     /// The comment is on another page than the WebSocket.
     NotOnPage(u64),
     /// The comment still waits for a moderator, so it can't be hidden.
@@ -106,7 +114,9 @@ impl Rejection {
     /// The HTTP status code.
     pub fn status(&self) -> u16 {
         match self {
+            Rejection::WrongToken => 401,
             Rejection::NotAuthor(_)
+            | Rejection::WrittenWithoutKey(_)
             | Rejection::NotModerator
             | Rejection::PageNotAllowed(_)
             | Rejection::ProofMissing(_) => 403,
@@ -148,15 +158,19 @@ impl Rejection {
             Rejection::ContentTooLong(_) => "content_too_long",
             Rejection::ControlCharacter { .. } => "control_character",
             Rejection::NameTooLong(_) => "name_too_long",
+            Rejection::NameInvisible => "name_invisible",
             Rejection::PageLength(_) => "page_length",
             Rejection::PageNotAllowed(_) => "page_not_allowed",
+            Rejection::OtherPage(_) => "other_page",
             Rejection::TooManyPages(_) => "too_many_pages",
             Rejection::KeyLength(_) => "key_length",
             Rejection::NonceLength(_) => "nonce_length",
             Rejection::UnknownParent(_) => "unknown_parent",
             Rejection::UnknownComment(_) => "unknown_comment",
             Rejection::NotAuthor(_) => "not_author",
+            Rejection::WrittenWithoutKey(_) => "written_without_key",
             Rejection::NotModerator => "not_moderator",
+            Rejection::WrongToken => "wrong_token",
             Rejection::NotOnPage(_) => "not_on_page",
             Rejection::NotYetPublic(_) => "not_yet_public",
             Rejection::Hidden(_) => "hidden",
@@ -202,11 +216,14 @@ impl Rejection {
             Rejection::NonceLength(bytes) => {
                 none.with("bytes", *bytes).with("min", NONCE_BYTES_MIN).with("max", NONCE_BYTES_MAX)
             }
-            Rejection::PageNotAllowed(page) => none.with("page", &**page),
+            Rejection::PageNotAllowed(page) | Rejection::OtherPage(page) => {
+                none.with("page", &**page)
+            }
             Rejection::TooManyPages(max) | Rejection::TooManyFrames(max) => none.with("max", *max),
             Rejection::UnknownParent(id)
             | Rejection::UnknownComment(id)
             | Rejection::NotAuthor(id)
+            | Rejection::WrittenWithoutKey(id)
             | Rejection::NotOnPage(id)
             | Rejection::NotYetPublic(id)
             | Rejection::Hidden(id)
@@ -219,7 +236,9 @@ impl Rejection {
             Rejection::ProofMissing(bits) => none.with("bits", u32::from(*bits)),
             Rejection::Malformed(_)
             | Rejection::ContentEmpty
+            | Rejection::NameInvisible
             | Rejection::NotModerator
+            | Rejection::WrongToken
             | Rejection::KeyMissing
             | Rejection::NonceTaken
             | Rejection::HoneypotFilled
@@ -248,7 +267,9 @@ impl fmt::Display for Rejection {
             Rejection::BadParameter { name, value, allowed } => {
                 write!(f, "{name} is {value:?}, but must be {allowed}")
             }
-            Rejection::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
+            Rejection::ContentEmpty => {
+                write!(f, "content is empty, at least 1 visible character is needed")
+            }
             Rejection::ContentTooLong(n) => {
                 write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed")
             }
@@ -260,11 +281,23 @@ impl fmt::Display for Rejection {
             Rejection::NameTooLong(n) => {
                 write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
             }
+            Rejection::NameInvisible => {
+                write!(
+                    f,
+                    "name shows nothing, at least 1 visible character is needed; leave it out to stay anonymous"
+                )
+            }
             Rejection::PageLength(n) => {
                 write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
             }
             Rejection::PageNotAllowed(page) => {
                 write!(f, "page {page:?} may not be commented on here")
+            }
+            Rejection::OtherPage(page) => {
+                write!(
+                    f,
+                    "page {page:?} is not the page of this socket; open another socket for it"
+                )
             }
             Rejection::TooManyPages(n) => {
                 write!(f, "there are {n} pages with comments, no more are allowed")
@@ -285,6 +318,10 @@ impl fmt::Display for Rejection {
             }
             Rejection::UnknownComment(id) => write!(f, "there is no comment {id}"),
             Rejection::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
+            Rejection::WrittenWithoutKey(id) => {
+                write!(f, "comment {id} can't be changed: it was written without a key")
+            }
+            Rejection::WrongToken => write!(f, "wrong token"),
             Rejection::NotModerator => write!(f, "this needs the moderator's token"),
             Rejection::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
             Rejection::NotYetPublic(id) => {

@@ -21,7 +21,7 @@ pub enum ServerMessage<'a> {
     },
     /// `{"typing":"Ada"}`: somebody is typing; at most once a second for each page.
     Typing {
-        /// The name; empty if it is not known.
+        /// The name over that author's comments on the page, or `Someone`.
         typing: &'a str,
     },
     /// `{"likes":{"17":6}}`: the likes that have changed, at most once a second; over HTTP, the result of a like.

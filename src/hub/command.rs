@@ -73,7 +73,7 @@ pub enum Query<S> {
     /// A reader has shown its author's key.
     Identify(ReaderId, Author),
     /// A reader is writing.
-    Typing(ReaderId, Option<String>),
+    Typing(ReaderId),
     /// Reads a part of a page's history, over HTTP.
     ReadHistory(ReadHistory),
     /// Counts the comments of each page.

@@ -13,6 +13,7 @@ mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+mod typing;
 
 use std::{
     collections::HashSet,
@@ -32,6 +33,7 @@ use crate::{
         line_cache::LineCache,
         rate_limit::{DuplicateFilter, RateLimiter},
         rules::Rules,
+        typing::SearchBudget,
     },
     log::{CommitError, Log},
     store::{index::Index, likes::Likes},
@@ -65,6 +67,7 @@ pub struct Hub<S> {
     stopping: bool,
     compaction: Compaction,
     line_cache: LineCache,
+    search_budget: SearchBudget,
 }
 
 impl<S> Hub<S> {
@@ -95,6 +98,7 @@ impl<S> Hub<S> {
             stopping: false,
             compaction: Compaction::default(),
             line_cache: LineCache::default(),
+            search_budget: SearchBudget::default(),
         };
         hub.publish_stats();
         hub

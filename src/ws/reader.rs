@@ -112,9 +112,7 @@ impl Session {
             Action::Identify(author) => {
                 return self.context.hub.query(Query::Identify(self.number, author));
             }
-            Action::Typing(name) => {
-                return self.context.hub.query(Query::Typing(self.number, name));
-            }
+            Action::Typing => return self.context.hub.query(Query::Typing(self.number)),
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());

@@ -196,8 +196,19 @@ fn links_and_newcomers_can_be_held_alone() {
         ("see https://spam.example/", 202),
         ("see [this](http://spam.example)", 202),
         ("see <https://spam.example>", 202),
+        ("see example.com", 202),
+        ("see example&#46;com", 202),
+        ("see h&#116;tps&colon;//spam", 202),
+        ("see exam**ple**.com", 202),
+        ("see www\\.spam", 202),
+        ("see exam\u{200b}ple.c\u{ad}om", 202),
+        ("see `example.com`", 202),
+        ("e.g. README.md, i.e. a file", 201),
     ] {
         assert_eq!(post(&server, &json!({ "content": content })).status, status, "{content}");
+    }
+    for (name, status) in [("spam.shop", 202), ("https://x", 202), ("J. R. R.", 201)] {
+        assert_eq!(post(&server, &json!({"content": "hi", "name": name})).status, status, "{name}");
     }
     let mine = post(&server, &json!({"content": "harmless", "key": KEY})).json();
     let headers = bearer(KEY);

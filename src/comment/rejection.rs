@@ -74,6 +74,8 @@ pub enum Rejection {
     LikesFull(usize, &'static str),
     /// The nonce is that of a comment which this client may not see.
     NonceTaken,
+    /// The log has gone back since this `seq` was received, or the client comes from another log.
+    StaleCursor(u64),
     /// The comment is deleted, so it can't be edited.
     Deleted(u64),
     /// The bucket of the address or the author is empty.
@@ -117,7 +119,8 @@ impl Rejection {
             | Rejection::LikesFull(..)
             | Rejection::NonceTaken
             | Rejection::Duplicate(_)
-            | Rejection::NotYetPublic(_) => 409,
+            | Rejection::NotYetPublic(_)
+            | Rejection::StaleCursor(_) => 409,
             Rejection::ContentTooLong(_) => 413,
             Rejection::TooFast { .. }
             | Rejection::SubmittedTooSoon(_)
@@ -140,11 +143,16 @@ impl Rejection {
         }
     }
 
+    /// The kind of error, for programs that do something about it.
+    pub fn code(&self) -> Option<&'static str> {
+        matches!(self, Rejection::StaleCursor(_)).then_some("stale_cursor")
+    }
+
     /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one that is not far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
         let (error, retry_after) = (&*self.to_string(), self.retry_after());
-        ServerMessage::Error { error, retry_after, nonce }.to_json()
+        ServerMessage::Error { error, code: self.code(), retry_after, nonce }.to_json()
     }
 }
 
@@ -201,6 +209,9 @@ impl fmt::Display for Rejection {
             }
             Rejection::NonceTaken => {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
+            }
+            Rejection::StaleCursor(since) => {
+                write!(f, "seq {since} is not of this log as it is now; load the comments anew")
             }
             Rejection::Deleted(id) => write!(f, "comment {id} is deleted"),
             Rejection::TooFast { wait, rate: Rate { posts, seconds }, what } => {

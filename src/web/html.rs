@@ -48,6 +48,8 @@ pub struct View<'a> {
     pub base: &'a str,
     /// The log's id.
     pub log: &'a str,
+    /// The run's mark, with which `seq` is a cursor that proves itself.
+    pub mark: &'a str,
     /// The highest `seq` that went into this view.
     pub seq: u64,
     /// Visible comments on the page, shown here or not.
@@ -111,10 +113,11 @@ fn open_document(out: &mut String, view: &View) {
              <link rel=\"stylesheet\" href=\"{base}/embed.css\">\n\
              <script type=\"module\" src=\"{base}/embed.js\"></script>\n\
              <link rel=\"modulepreload\" href=\"{base}{PRELOADED}\" fetchpriority=\"low\">\n</head>\n<body class=\"page\">\n<main>\n\
-             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-seq=\"{seq}\" \
+             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-mark=\"{mark}\" data-seq=\"{seq}\" \
              data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
              <span class=\"count\">{count}</span></header>\n",
             log = Escaped(view.log),
+            mark = Escaped(view.mark),
             seq = view.seq,
             count = view.count,
         ),

@@ -109,7 +109,8 @@ impl Response {
 
     /// `{"error":"…"}`
     pub fn error(status: u16, sentence: &str) -> Response {
-        let message = ServerMessage::Error { error: sentence, retry_after: None, nonce: None };
+        let message =
+            ServerMessage::Error { error: sentence, code: None, retry_after: None, nonce: None };
         Response::json(status, message.to_json()).with("Cache-Control", "no-store")
     }
 

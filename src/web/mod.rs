@@ -38,8 +38,8 @@ use crate::{
     http::origin::{self, Origins},
     http::query::{Query, distinct},
     hub::command::{
-        Callback, HubHandle, Operation, Query as HubQuery, Range, ReadHistory, ReplyTo, Write,
-        WriteKind, Written,
+        Callback, Cursor, HubHandle, Operation, Query as HubQuery, Range, ReadHistory, ReplyTo,
+        Write, WriteKind, Written,
     },
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
     store::history::History,
@@ -238,7 +238,7 @@ impl Router {
             (Some(_), Some(_)) => {
                 return Err(Response::error(400, "before and since can't be asked for together"));
             }
-            (_, Some(since)) => Range::Since(since),
+            (_, Some(since)) => Range::Since(cursor(&query, since)),
             (before, None) => Range::Before(before),
         };
         let moderator = self.is_moderator(request);
@@ -327,7 +327,12 @@ impl Router {
     ) -> Reply {
         let hub = self.hub.clone();
         Reply::Deferred(Box::new(move |take| {
-            let answer = Box::new(move |history| take(Box::new(move || then(history))));
+            let answer = Box::new(move |read: Result<History, Rejection>| {
+                take(Box::new(move || match read {
+                    Ok(history) => then(history),
+                    Err(reject) => Response::reject(&reject, None),
+                }));
+            });
             let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
                 page,
                 part,
@@ -417,6 +422,13 @@ fn page_of(query: &Query) -> Result<String, Response> {
     let page = query.get("page").unwrap_or("/");
     check_page(page).map_err(|reject| Response::reject(&reject, None))?;
     Ok(page.to_owned())
+}
+
+/// Where a client that asks on stands; `log` counts with `mark` only.
+fn cursor(query: &Query, since: u64) -> Cursor {
+    let mark = query.get("mark").map(str::to_owned);
+    let log = query.get("log").filter(|_| mark.is_some()).map(str::to_owned);
+    Cursor { since, log, mark }
 }
 
 fn number(

@@ -134,6 +134,7 @@ impl Router {
                 page,
                 base: &self.base,
                 log: &history.log,
+                mark: &history.mark,
                 seq: history.seq,
                 count: history.count,
                 comments: &comments,
@@ -165,14 +166,16 @@ impl Router {
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
         let (hub, asked_page) = (self.hub.clone(), page.clone());
-        let answer = Box::new(move |history: History| {
+        let answer = Box::new(move |read: Result<History, Rejection>| {
             take(Box::new(move || {
-                match self.render(&page, &history, Some((&message, &reject.to_string()))) {
-                    Ok(rendered) => {
+                let refused = Some((&message, &*reject.to_string()));
+                match read.map(|history| self.render(&page, &history, refused)) {
+                    Ok(Ok(rendered)) => {
                         let answer = page_answer(reject.status(), &rendered);
                         answer.with("Cache-Control", "no-store").retrying(&reject)
                     }
-                    Err(error) => unreadable(&error),
+                    Ok(Err(error)) => unreadable(&error),
+                    Err(reject) => Response::reject(&reject, None),
                 }
             }));
         });

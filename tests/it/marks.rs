@@ -217,6 +217,30 @@ fn a_runs_file_that_is_lost_or_damaged_proves_no_cursor_and_is_begun_anew() {
 }
 
 #[test]
+fn a_full_disk_keeps_no_reader_away_and_proves_no_cursor_later() {
+    let builder = Server::builder();
+    let full = builder.data_path().with_file_name("full");
+    let line = "if [ -e \"$FULL\" ]; then ulimit -f 0; fi;";
+    let mut server = builder.shell(line).env("FULL", &full).start();
+    posted(&server, "c1");
+    let before = Cursor::of(&hello(&server));
+    server.kill();
+    fs::write(&full, "").unwrap();
+    server.restart();
+    is_good(&server, &before, &[]);
+    let here = Cursor::of(&hello(&server));
+    is_good(&server, &here, &[]);
+    assert!(!server.data().join("runs").exists(), "without this run it would prove too much");
+    server.kill();
+    fs::remove_file(&full).unwrap();
+    server.restart();
+    for cursor in [before, here] {
+        assert_eq!(resume(&server, &cursor.query()).0, false, "{cursor:?}");
+    }
+    is_good(&server, &Cursor::of(&hello(&server)), &[]);
+}
+
+#[test]
 fn another_log_in_the_same_folder_proves_no_cursor_of_the_one_before() {
     let mut server = Server::start(&[]);
     posted(&server, "c1");

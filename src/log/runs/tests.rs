@@ -52,6 +52,18 @@ fn a_cursor_is_proved_below_the_next_runs_first_seq() {
 }
 
 #[test]
+fn the_documented_example_is_what_is_written() {
+    let mark = |text| parse_mark(text).unwrap();
+    let runs = [
+        Run { mark: mark("77ab03c1d95e4a12"), first: 1 },
+        Run { mark: mark("5d0c1a7e03bb42f9"), first: 42 },
+    ];
+    let text = encode(LOG, &runs);
+    assert!(include_str!("../README.md").contains(&format!("```text\n{text}```")), "{text}");
+    assert_eq!(parse(LOG, &text), Some(runs.to_vec()));
+}
+
+#[test]
 fn a_log_that_went_back_takes_its_runs_back() {
     let folder = Folder::new("back");
     let (one, two) = (folder.begin(1), folder.begin(7));

@@ -3,7 +3,7 @@
 //! Knows how the parts are connected, not what they do.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Read, Write},
     net::{IpAddr, TcpListener, TcpStream},
     os::unix::{fs::DirBuilderExt, net::UnixStream},
@@ -21,6 +21,7 @@ use signal_hook::{
 };
 
 use crate::{
+    cli::args::unknown_variables,
     cli::config::{Config, Hold},
     error::Error,
     fanout::subscribers::Subscribers,
@@ -34,11 +35,13 @@ use crate::{
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules},
+    log::runs::Runs,
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
     net::listener::Listener,
     net::resource_limits,
     store::Store,
+    util::activity,
     util::logger,
     util::threads,
     web,
@@ -85,6 +88,10 @@ type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
+    activity::show_addresses(config.log_addresses);
+    for warning in unknown_variables(env::vars_os().map(|(name, _)| name)) {
+        ::log::warn!("{warning}");
+    }
     let config = Arc::new(config);
     let signals = install_signal_handlers()
         .map_err(|error| Error::Other(format!("can't handle SIGTERM and SIGINT: {error}")))?;
@@ -101,9 +108,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
+    // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
+    let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, shards.clone())?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone())?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -125,6 +134,8 @@ pub fn run(config: Config) -> Result<(), Error> {
             token,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
+            has_page: !config.no_page,
+            metrics_are_public: config.metrics_are_public,
         },
         hub.clone(),
     ));
@@ -189,6 +200,7 @@ fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
 fn start_hub(
     config: &Config,
     store: Store,
+    runs: Runs,
     shards: Vec<ShardSenders>,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
@@ -201,7 +213,8 @@ fn start_hub(
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };
-    let mut hub = Hub::new(store.log, stored, subscribers, rate_limiter, rules, stats.clone());
+    let mut hub =
+        Hub::new(store.log, runs, stored, subscribers, rate_limiter, rules, stats.clone());
     store.approved.into_iter().for_each(|author| hub.approve(author));
     let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
     Ok((HubHandle { commands, stats }, thread))

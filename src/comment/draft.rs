@@ -226,12 +226,7 @@ impl Text {
             return Err(Rejection::ContentTooLong(content.len()));
         }
         check_characters("content", content, |c| c == '\n' || c == '\t')?;
-        let html = markup::html(content);
-        // Markup can consist of references to invisible characters. A list shows its marks.
-        if html.as_deref().is_some_and(|html| !html.contains("<li>") && is_blank(&of_html(html))) {
-            return Err(Rejection::ContentEmpty);
-        }
-        Ok(Text { content: content.into(), html })
+        Ok(Text { content: content.into(), html: markup::html(content) })
     }
 
     /// Whether the text contains a link or a web address, as it was written or as it is shown.

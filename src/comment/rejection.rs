@@ -81,6 +81,8 @@ pub enum Rejection {
     LikesFull(usize, &'static str),
     /// The nonce belongs to a comment that this client may not see.
     NonceTaken,
+    /// The client's cursor, this `seq`, is beyond what the log shares with what the client has received.
+    StaleCursor(u64),
     /// The comment is deleted, so it can't be edited.
     Deleted(u64),
     /// The rate limit of the address or the author is exceeded.
@@ -126,7 +128,8 @@ impl Rejection {
             | Rejection::LikesFull(..)
             | Rejection::NonceTaken
             | Rejection::Duplicate(_)
-            | Rejection::NotYetPublic(_) => 409,
+            | Rejection::NotYetPublic(_)
+            | Rejection::StaleCursor(_) => 409,
             Rejection::ContentTooLong(_) => 413,
             Rejection::TooFast { .. }
             | Rejection::SubmittedTooSoon(_)
@@ -177,6 +180,7 @@ impl Rejection {
             Rejection::KeyMissing => "key_missing",
             Rejection::LikesFull(..) => "likes_full",
             Rejection::NonceTaken => "nonce_taken",
+            Rejection::StaleCursor(_) => "stale_cursor",
             Rejection::Deleted(_) => "deleted",
             Rejection::TooFast { .. } => "too_fast",
             Rejection::Duplicate(_) => "duplicate",
@@ -228,6 +232,7 @@ impl Rejection {
             | Rejection::NotYetPublic(id)
             | Rejection::Hidden(id)
             | Rejection::Deleted(id) => none.with("id", *id),
+            Rejection::StaleCursor(since) => none.with("since", *since),
             Rejection::LikesFull(max, what) => none.with("max", *max).with("of", *what),
             Rejection::TooFast { rate, what, .. } => {
                 none.with("what", *what).with("max", rate.posts).with("seconds", rate.seconds)
@@ -329,6 +334,9 @@ impl fmt::Display for Rejection {
             }
             Rejection::NonceTaken => {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
+            }
+            Rejection::StaleCursor(since) => {
+                write!(f, "seq {since} is not of this log as it is now; load the comments anew")
             }
             Rejection::Deleted(id) => write!(f, "comment {id} is deleted"),
             Rejection::TooFast { wait, rate: Rate { posts, seconds }, what } => {

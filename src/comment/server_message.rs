@@ -46,12 +46,13 @@ pub enum ServerMessage<'a> {
 pub struct Hello<'a> {
     /// The log's id; a cursor is valid only with the id that it came with.
     pub log: &'a str,
+    /// The mark of the run: with it, a cursor proves itself.
+    pub mark: &'a str,
     /// The page's highest sequence number; lines beyond it follow as they are written.
     pub seq: u64,
     /// How many clients follow the page.
     pub readers: u32,
-    /// Whether the history that follows continues from the client's cursor; absent if it sent none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whether the history that follows continues from the client's cursor; `null` if it sent none.
     pub resumed: Option<bool>,
     /// How many bits of proof of work a post needs, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +88,7 @@ mod tests {
         let likes = Counts(&[(17, 6), (3, 1)]);
         let hello = Hello {
             log: "9c41f0aa53d7e6b2",
+            mark: "5d0c1a7e03bb42f9",
             seq: 19,
             readers: 7,
             resumed: Some(false),
@@ -97,11 +99,11 @@ mod tests {
         for (message, json) in [
             (
                 ServerMessage::Hello { hello },
-                r#"{"hello":{"log":"9c41f0aa53d7e6b2","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1}}}"#,
+                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1}}}"#,
             ),
             (
                 ServerMessage::Hello { hello: short },
-                r#"{"hello":{"log":"9c41f0aa53d7e6b2","seq":19,"readers":7,"likes":{}}}"#,
+                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":null,"likes":{}}}"#,
             ),
             (Readers { readers: 7 }, r#"{"readers":7}"#),
             (Typing { typing: "A\"da" }, r#"{"typing":"A\"da"}"#),

@@ -9,6 +9,8 @@ pub enum ErrorCode {
     BadRequest,
     /// A browser's page of another site asks.
     OriginNotAllowed,
+    /// The metrics are asked for from another machine.
+    MetricsNotPublic,
     /// There is nothing at this path.
     NotFound,
     /// The path does not take this method.
@@ -35,9 +37,10 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, by status; the first of each status is the one that needs no mention.
-    pub const ALL: [ErrorCode; 13] = [
+    pub const ALL: [ErrorCode; 14] = [
         ErrorCode::BadRequest,
         ErrorCode::OriginNotAllowed,
+        ErrorCode::MetricsNotPublic,
         ErrorCode::NotFound,
         ErrorCode::MethodNotAllowed,
         ErrorCode::RequestTimeout,
@@ -61,7 +64,7 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         match self {
             ErrorCode::BadRequest => 400,
-            ErrorCode::OriginNotAllowed => 403,
+            ErrorCode::OriginNotAllowed | ErrorCode::MetricsNotPublic => 403,
             ErrorCode::NotFound => 404,
             ErrorCode::MethodNotAllowed => 405,
             ErrorCode::RequestTimeout => 408,
@@ -80,6 +83,7 @@ impl ErrorCode {
         match self {
             ErrorCode::BadRequest => "bad_request",
             ErrorCode::OriginNotAllowed => "origin_not_allowed",
+            ErrorCode::MetricsNotPublic => "metrics_not_public",
             ErrorCode::NotFound => "not_found",
             ErrorCode::MethodNotAllowed => "method_not_allowed",
             ErrorCode::RequestTimeout => "request_timeout",

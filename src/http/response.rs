@@ -32,6 +32,8 @@ pub struct Response {
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// The whole body; empty for 204 and 304.
     pub body: Vec<u8>,
+    /// The code of an error, for the log. Nothing of it is sent.
+    pub code: Option<&'static str>,
 }
 
 /// The head of a response whose body may not be complete yet.
@@ -102,14 +104,14 @@ impl ResponseHead {
             bytes.truncate(body_start + length);
         }
         bytes.drain(..body_start);
-        Response { status, headers, body: bytes }
+        Response { status, headers, body: bytes, code: None }
     }
 }
 
 impl Response {
     /// A response with a body of this media type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
-        Response { status, headers: Vec::new(), body: body.into() }
+        Response { status, headers: Vec::new(), body: body.into(), code: None }
             .with("Content-Type", content_type)
     }
 
@@ -129,6 +131,7 @@ impl Response {
         let body =
             ErrorBody { error: message, code, values, retry_after: *retry_after, nonce: None };
         let response = Response::json(*status, body.to_json())
+            .with_code(code)
             .with("Cache-Control", "no-store")
             .with("X-Content-Type-Options", "nosniff")
             .with_retry_after(*retry_after);
@@ -136,6 +139,11 @@ impl Response {
             return response;
         }
         response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+    }
+
+    /// Says which error this is, for the log.
+    pub fn with_code(self, code: &'static str) -> Response {
+        Response { code: Some(code), ..self }
     }
 
     /// Sets a header; replaces one of the same name.
@@ -205,6 +213,7 @@ fn reason(status: u16) -> &'static str {
         304 => "Not Modified",
         308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",

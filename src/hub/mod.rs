@@ -35,7 +35,7 @@ use crate::{
         rules::Rules,
         typing::SearchBudget,
     },
-    log::{CommitError, Log},
+    log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
     util::threads,
 };
@@ -49,6 +49,7 @@ const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 pub struct Hub<S> {
     log: Log,
     log_id: Arc<str>,
+    runs: Runs,
     index: Index,
     likes: Likes,
     subscribers: Subscribers<S>,
@@ -74,6 +75,7 @@ impl<S> Hub<S> {
     /// The state on top of an opened log.
     pub fn new(
         log: Log,
+        runs: Runs,
         (index, likes): (Index, Likes),
         subscribers: Subscribers<S>,
         post_limiter: Option<RateLimiter>,
@@ -83,6 +85,7 @@ impl<S> Hub<S> {
         let mut hub = Hub {
             log_id: log.id().into(),
             log,
+            runs,
             index,
             likes,
             subscribers,

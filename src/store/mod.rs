@@ -23,6 +23,7 @@ use crate::{
     store::likes::{KIND, Likes},
     store::record::LineSummary,
     store::visibility::Visibility,
+    util::text::counted,
 };
 
 /// An opened log and what was read from it.
@@ -73,7 +74,8 @@ impl Store {
         index.finish_loading();
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
-        ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+        let comments = counted(index.comment_count(), "comment");
+        ::log::info!("{comments} on {}", counted(index.page_count(), "page"));
         Ok(Store { log, index, likes, approved })
     }
 }

@@ -25,7 +25,7 @@ impl Router {
         let (on, author) =
             like.map_err(|rejection| rejected(&rejection, message.nonce.as_deref()))?;
         let operation = Operation::Like { target, on, author };
-        Ok(self.write(operation, request.client_key(), move |outcome| match outcome {
+        Ok(self.write(operation, request, move |outcome| match outcome {
             Ok(done) => Response::json(200, done.line),
             Err(rejection) => rejected(&rejection, message.nonce.as_deref()),
         }))

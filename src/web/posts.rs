@@ -9,6 +9,7 @@ use crate::{
     comment::draft::ClientMessage,
     comment::proof_of_work,
     comment::rejection::Rejection,
+    http::request::HttpError,
     http::response::Response,
     hub::command::{Callback, Operation, ReplyTo, Write, WriteKind, Written},
     web::message::{Request, rejected},
@@ -18,6 +19,11 @@ impl Router {
     pub(super) fn post(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         self.check_origin(request)?;
         let is_form = request.content_type() == "application/x-www-form-urlencoded";
+        if is_form && request.body.trim_ascii_start().starts_with(b"{") {
+            let message = "the body is JSON, but its content type is that of a form; send Content-Type: application/json";
+            let error = HttpError::new(415, message).with("allowed", "application/json");
+            return Err(Response::from_error(&error));
+        }
         let (message, form_check) = match is_form {
             true => form::parse(&request.body, self.is_limited.then(SystemTime::now))?,
             false => (self.json_message(request)?, Ok(())),
@@ -27,7 +33,9 @@ impl Router {
         let draft = form_check
             .and_then(|()| proof_of_work::check(self.challenge, &message))
             .and_then(|()| message.draft(&page));
-        let (router, from) = (self.clone(), request.client_key());
+        let (router, from, client) = (self.clone(), request.client_key(), request.client);
+        // Without a page there is none to show the outcome on.
+        let is_form = is_form && self.has_page;
         Ok(Reply::Deferred(Box::new(move |respond| {
             let hub = router.hub.clone();
             let finish: Callback<Result<Written, Rejection>> =
@@ -45,6 +53,7 @@ impl Router {
                 Ok(draft) => drop(hub.write(Write {
                     operation: Operation::Post(draft),
                     from,
+                    client,
                     reply: ReplyTo::Callback(finish),
                 })),
                 Err(rejection) => finish(Err(rejection)),

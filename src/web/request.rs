@@ -39,8 +39,10 @@ pub(super) fn check_json(request: &Request) -> Result<(), Response> {
     if content_type == "application/json" {
         return Ok(());
     }
-    let message =
-        format!("content type {content_type:?} is not understood here; send application/json");
+    let message = match &*content_type {
+        "" => "the content type is missing; send Content-Type: application/json".into(),
+        _ => format!("content type {content_type:?} is not understood here; send application/json"),
+    };
     Err(Response::from_error(&HttpError::new(415, message).with("allowed", "application/json")))
 }
 

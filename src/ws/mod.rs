@@ -19,7 +19,6 @@ use crossbeam_channel::{Sender, bounded};
 use crate::{
     fanout::{ReaderId, ShardCommand, Tier, frame::CloseCode},
     http::{
-        forwarded::ClientKey,
         origin::{self, Origins},
         request::{HttpError, RequestHead},
     },
@@ -78,14 +77,7 @@ pub fn upgrade(
         Subscription::Counts(_) => None,
     };
     let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-    let session = Session {
-        context: context.clone(),
-        shard,
-        number,
-        socket,
-        page,
-        from: ClientKey::of(client),
-    };
+    let session = Session { context: context.clone(), shard, number, socket, page, client };
     session.open(handshake::response(&accept, tier), subscription, tier, buffered, permit);
     Ok(())
 }
@@ -98,7 +90,7 @@ struct Session {
     socket: Arc<TcpStream>,
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
-    from: ClientKey,
+    client: IpAddr,
 }
 
 impl Session {

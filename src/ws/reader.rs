@@ -25,8 +25,10 @@ use crate::{
         ReaderId, ShardCommand,
         frame::{self, CloseCode},
     },
+    http::forwarded::ClientKey,
     hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
     limits::MESSAGE_BYTES_MAX,
+    util::activity,
 };
 
 /// How long a connection that is closing is read on, so that its last frames arrive.
@@ -77,6 +79,7 @@ impl Session {
         };
         limits.count(done.as_ref().err());
         if let Err(reject) = done {
+            activity::refused(reject.code(), Some(self.client));
             self.send_to(&reject.to_json(nonce.as_deref()));
         }
         limits.allow_more()
@@ -116,7 +119,8 @@ impl Session {
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());
-        self.context.hub.write(Write { operation, from: self.from, reply })
+        let (from, client) = (ClientKey::of(self.client), Some(self.client));
+        self.context.hub.write(Write { operation, from, client, reply })
     }
 
     fn send_to(&self, message: &str) {

@@ -51,6 +51,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::KeyMissing,
         Rejection::LikesFull(10_000, "this comment"),
         Rejection::NonceTaken,
+        Rejection::StaleCursor(17),
         Rejection::Deleted(17),
         Rejection::TooFast { wait: 7, rate, what: "comments" },
         Rejection::Duplicate(300),
@@ -85,6 +86,7 @@ fn meaning(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::BadRequest => "the request or its address is malformed; the message says where",
         ErrorCode::OriginNotAllowed => "`--allow-origin` must name the page's origin",
+        ErrorCode::MetricsNotPublic => "the metrics are for programs on sayso's own machine",
         ErrorCode::NotFound => "there is nothing at this path",
         ErrorCode::MethodNotAllowed => "the path takes other methods",
         ErrorCode::RequestTimeout => "the head or the body came too slowly",

@@ -1,5 +1,6 @@
 //! The real program, talked to in bytes. A module for each subject; names are claims.
 
+mod activity;
 mod assets;
 mod cli;
 mod codes;
@@ -15,6 +16,7 @@ mod limits;
 mod listener;
 mod live;
 mod log_format;
+mod marks;
 mod model;
 mod preview;
 mod readme;

@@ -4,7 +4,6 @@
 
 use sayso::{
     comment::draft::{Action, ClientMessage, Draft, Text},
-    comment::markup::html,
     comment::rejection::Rejection,
     comment::shown_text::{is_blank, is_direction_override},
     comment::{Author, Comment, LineParts, Status},
@@ -115,11 +114,8 @@ fn kept(content: &str) -> String {
 fn may_be_content(content: &str) -> bool {
     let kept = kept(content);
     let content = kept.trim();
-    let html = (content.len() <= CONTENT_BYTES_MAX).then(|| html(content)).flatten();
-    let shows_mark = |html: &str| html.contains("<li>");
     (1..=CONTENT_BYTES_MAX).contains(&content.len())
         && !is_blank(content)
-        && html.is_none_or(|html| shows_mark(&html) || !is_blank(&markup::read(&html)))
         && !content.chars().any(|char| char.is_control() && char != '\n' && char != '\t')
 }
 

@@ -68,7 +68,9 @@ fn what_shows_nothing_is_refused_as_a_text_and_as_a_name() {
         refused(&mut client, json!({ "content": nothing }), &["content", "visible"]);
         refused(&mut client, json!({"content": "x", "name": nothing}), &["name", "visible"]);
     }
-    refused(&mut client, json!({"content": "&#8203;&#x2800;"}), &["content", "visible"]);
+    // References to what shows nothing stay as they were written.
+    client.send(&json!({"content": "&#8203;&#x2800;"}));
+    assert!(client.line().get("html").is_none());
     for shown in ["-", "\u{2764}\u{fe0f}", "\u{200b}.", "```", "1."] {
         client.send(&json!({"content": shown, "name": "Ada"}));
         assert_eq!(client.line()["content"], shown);

@@ -35,7 +35,7 @@ use crate::{
     },
     log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
-    util::threads,
+    util::{clock::Clock, threads},
 };
 
 /// The shortest time between two messages about changed numbers of readers, comments or likes.
@@ -60,6 +60,7 @@ pub struct Hub<S> {
     approved: HashSet<Author>,
     stats: Arc<Stats>,
     batch: Batch<S>,
+    clock: Clock,
     /// `created_at` of the batch's lines.
     now: String,
     started: Instant,
@@ -93,6 +94,7 @@ impl<S> Hub<S> {
             approved: HashSet::new(),
             stats,
             batch: Batch::default(),
+            clock: Clock::default(),
             now: String::new(),
             started: Instant::now(),
             stopping: false,
@@ -106,6 +108,11 @@ impl<S> Hub<S> {
     /// Lets `--hold new` publish what this author writes.
     pub fn approve(&mut self, author: Author) {
         self.approved.insert(author);
+    }
+
+    /// Dates no comment before this time, in RFC 3339.
+    pub fn set_clock(&mut self, created_at: &str) {
+        self.clock = Clock::after(created_at);
     }
 
     /// Serves until nobody is left who could send a command.

@@ -28,6 +28,7 @@ use crate::{
     log::staged::StagedLines,
     log::storage::{ReadAt, Storage},
     log::writer::{FinishedLog, LogWriter, copy, header_line},
+    util::clock::rfc3339,
 };
 
 /// When a batch counts as stored.
@@ -330,7 +331,7 @@ pub fn read_line(reader: &dyn ReadAt, location: Location, out: &mut Vec<u8>) -> 
 
 /// Makes the suffix of a file that is saved beside the log: `.torn-2026-11-22T05-07-13.123Z` for `.torn`.
 pub fn dated(reason: &str, now: SystemTime) -> String {
-    format!("{reason}-{}", humantime::format_rfc3339_millis(now)).replace(':', "-")
+    format!("{reason}-{}", rfc3339(now)).replace(':', "-")
 }
 
 /// Saves the bytes `from..to` beside the log and cuts them off.

@@ -16,6 +16,7 @@ use crate::{
     limits::{LINE_BYTES_MAX, SEQ_MAX},
     log::storage::ReadAt,
     log::trailer::{TRAILER_BYTES_MAX, Trailer},
+    util::clock::rfc3339,
 };
 
 /// Bytes per read: large enough that the cost of system calls vanishes, small enough for a Raspberry Pi.
@@ -75,8 +76,8 @@ impl Header {
     pub fn new(now: SystemTime, next: u64) -> io::Result<Header> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
-        let created_at = humantime::format_rfc3339_millis(now).to_string();
-        Ok(Header { log: format!("{:016x}", u64::from_be_bytes(random)), created_at, next })
+        let log = format!("{:016x}", u64::from_be_bytes(random));
+        Ok(Header { log, created_at: rfc3339(now), next })
     }
 }
 

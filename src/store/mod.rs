@@ -13,7 +13,7 @@ pub mod visibility;
 use std::{path::Path, time::SystemTime};
 
 use crate::{
-    comment::Author,
+    comment::{Author, Comment},
     error::Error,
     log::SyncMode,
     log::scan::Location,
@@ -35,6 +35,8 @@ pub struct Store {
     pub likes: Likes,
     /// Authors of public comments, in any order and with repetitions; empty unless asked for.
     pub approved: Vec<Author>,
+    /// `created_at` of the newest comment; empty if there is none.
+    pub last_created_at: String,
 }
 
 impl Store {
@@ -48,10 +50,14 @@ impl Store {
         let mut index = Index::default();
         let mut likes = Likes::default();
         let mut approved = Vec::new();
+        let mut newest = (0, None);
         let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
             let summary = LineSummary::parse(line)?;
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
+                if entry.id >= newest.0 {
+                    newest = (entry.id, Some(location));
+                }
                 if with_authors && entry.visibility == Visibility::Public {
                     approved.extend(Author::parse(&summary.author));
                 }
@@ -74,7 +80,11 @@ impl Store {
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
-        Ok(Store { log, index, likes, approved })
+        let newest = newest.1.map(|location| log.read(location)).transpose();
+        let newest = newest.map_err(Error::io("read", &path))?;
+        let newest = newest.and_then(|line| Comment::parse(&line).ok());
+        let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
+        Ok(Store { log, index, likes, approved, last_created_at })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod clock;
 mod compaction;
 mod crash;
 mod doctor;

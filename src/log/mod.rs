@@ -5,10 +5,12 @@
 //!
 #![doc = include_str!("README.md")]
 
+mod lines;
 pub mod runs;
 pub mod scan;
 mod staged;
 pub mod storage;
+pub mod survey;
 pub mod trailer;
 pub mod writer;
 

@@ -8,6 +8,7 @@ pub mod index;
 pub mod likes;
 pub mod nonces;
 pub mod record;
+pub mod repair;
 pub mod visibility;
 
 use std::{path::Path, time::SystemTime};

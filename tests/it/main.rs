@@ -19,6 +19,7 @@ mod marks;
 mod model;
 mod preview;
 mod readme;
+mod repair;
 mod spam;
 mod storm;
 mod structure;

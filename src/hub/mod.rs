@@ -13,6 +13,7 @@ mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+mod storage_watch;
 
 use std::{
     collections::HashSet,
@@ -32,6 +33,7 @@ use crate::{
         line_cache::LineCache,
         rate_limit::{DuplicateFilter, RateLimiter},
         rules::Rules,
+        storage_watch::StorageWatch,
     },
     log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
@@ -66,6 +68,7 @@ pub struct Hub<S> {
     started: Instant,
     stopping: bool,
     compaction: Compaction,
+    storage_watch: StorageWatch,
     line_cache: LineCache,
 }
 
@@ -99,6 +102,7 @@ impl<S> Hub<S> {
             started: Instant::now(),
             stopping: false,
             compaction: Compaction::default(),
+            storage_watch: StorageWatch::default(),
             line_cache: LineCache::default(),
         };
         hub.publish_stats();
@@ -122,6 +126,7 @@ impl<S> Hub<S> {
         loop {
             let has_changes = self.subscribers.has_changes();
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
+            let next = next.min(self.storage_watch.due);
             let compacted = self.compaction.outcome();
             select! {
                 recv(inbox) -> first => match first {
@@ -133,6 +138,9 @@ impl<S> Hub<S> {
             }
             self.compact_if_worth_it();
             let now = Instant::now();
+            if now >= self.storage_watch.due {
+                self.watch_storage();
+            }
             if now >= changes_at && self.subscribers.has_changes() {
                 changes_at = now + CHANGES_INTERVAL;
                 self.subscribers.tell_changes(
@@ -147,16 +155,20 @@ impl<S> Hub<S> {
         }
     }
 
-    fn storage_fault(&self, error: CommitError) -> Rejection {
+    fn storage_fault(&mut self, error: CommitError) -> Rejection {
         let message = error.to_string();
+        let is_lost = matches!(error, CommitError::Lost(_));
         let (is_new, rejection) = match error {
             CommitError::Full => (!self.stats.full.swap(true, Relaxed), Rejection::StorageFull),
-            CommitError::Failed(why) => {
+            CommitError::Failed(why) | CommitError::Lost(why) => {
                 (self.stats.failed.set(why).is_ok(), Rejection::StorageFailed)
             }
         };
         if is_new {
             log::error!("{message}");
+        }
+        if is_lost {
+            self.rescue_log();
         }
         rejection
     }

@@ -18,8 +18,8 @@ use crate::{
     error::Error,
     log::SyncMode,
     log::scan::Location,
-    log::storage::FileStorage,
-    log::{FILE_NAME, Log},
+    log::storage::{self, FileStorage, without_links},
+    log::{FILE_NAME, Log, RESCUED},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
     store::record::LineSummary,
@@ -47,6 +47,7 @@ impl Store {
     /// As [`Log::open`].
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
+        check_rescued(&path)?;
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
@@ -71,11 +72,17 @@ impl Store {
             Ok(summary.seq)
         })?;
         if let Some(torn) = torn {
-            let kept = torn.kept.display();
-            ::log::warn!(
-                "the last write was interrupted and never acknowledged; its {} bytes are saved in {kept}",
-                torn.bytes
-            );
+            let (bytes, kept) = (torn.bytes, torn.kept.display());
+            if torn.is_cut_short {
+                ::log::warn!(
+                    "the last write was interrupted and never acknowledged; its {bytes} bytes are saved in {kept}"
+                );
+            } else {
+                ::log::warn!(
+                    "the last write was interrupted, or damaged later; its {bytes} bytes are saved in {kept}; if the machine did \
+                     not crash, it may have been acknowledged: what it did, such as deleting a comment, is undone"
+                );
+            }
         }
         index.finish_loading();
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
@@ -86,6 +93,21 @@ impl Store {
         let newest = newest.and_then(|line| Comment::parse(&line).ok());
         let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
         Ok(Store { log, index, likes, approved, last_created_at })
+    }
+}
+
+/// Refuses to begin a new log where one was lost while sayso ran and what it held lies beside it.
+fn check_rescued(path: &Path) -> Result<(), Error> {
+    let file = without_links(path).map_err(Error::io("open", path))?;
+    if file.exists() {
+        return Ok(());
+    }
+    match storage::newest_beside(&file, RESCUED) {
+        Some(rescued) => Err(Error::Other(format!(
+            "{} is missing, and what it held is saved beside it; put it back with: mv {rescued:?} {file:?}; to begin anew, move that copy elsewhere",
+            file.display()
+        ))),
+        None => Ok(()),
     }
 }
 

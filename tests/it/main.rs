@@ -21,6 +21,7 @@ mod preview;
 mod readme;
 mod repair;
 mod spam;
+mod storage_watch;
 mod storm;
 mod structure;
 mod support;

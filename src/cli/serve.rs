@@ -216,6 +216,7 @@ fn start_hub(
     let mut hub =
         Hub::new(store.log, runs, stored, subscribers, rate_limiter, rules, stats.clone());
     store.approved.into_iter().for_each(|author| hub.approve(author));
+    hub.set_clock(&store.last_created_at);
     let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
     Ok((HubHandle { commands, stats }, thread))
 }

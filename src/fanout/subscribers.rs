@@ -45,7 +45,7 @@ struct Reader {
 /// A reader who types, and may be announced now.
 pub struct Typist<'s> {
     /// The page.
-    pub page: &'s Box<str>,
+    pub page: &'s str,
     /// The author behind the reader, if the reader has shown a key.
     pub author: Option<Author>,
     name: Option<&'s (u64, Option<String>)>,
@@ -293,7 +293,7 @@ impl<S> Subscribers<S> {
             return None;
         };
         let may_announce = !self.pages[page].typing_announced;
-        may_announce.then(|| Typist { page, author: *author, name: name.as_deref() })
+        may_announce.then_some(Typist { page, author: *author, name: name.as_deref() })
     }
 
     /// Keeps the name that the author behind a reader has on its page while the page's highest `seq` is `seq`.

@@ -41,7 +41,7 @@ impl<S> Hub<S> {
     /// Tells the reader's page that somebody is typing.
     pub(super) fn announce_typing(&mut self, reader: ReaderId) {
         let Some(typist) = self.subscribers.typist(reader) else { return };
-        let (page, author) = (typist.page.clone(), typist.author);
+        let (page, author) = (Box::<str>::from(typist.page), typist.author);
         let name = match (author, typist.known_name(self.index.seq(&page))) {
             (None, _) => None,
             (Some(_), Some(known)) => known.map(str::to_owned),

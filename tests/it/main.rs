@@ -3,6 +3,7 @@
 mod activity;
 mod assets;
 mod cli;
+mod clock;
 mod codes;
 mod compaction;
 mod crash;
@@ -20,7 +21,9 @@ mod marks;
 mod model;
 mod preview;
 mod readme;
+mod repair;
 mod spam;
+mod storage_watch;
 mod storm;
 mod structure;
 mod support;

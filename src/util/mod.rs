@@ -1,6 +1,7 @@
 //! Small helpers that any folder may use. They know nothing of comments, HTTP or the log.
 
 pub mod activity;
+pub mod address_space;
 pub mod clock;
 pub mod error_body;
 pub mod html;

@@ -9,7 +9,7 @@ use super::{
     request::{VALUE_ECHO_CHARS, check_method, not_found},
 };
 use crate::{
-    comment::draft::{ClientMessage, Text, author},
+    comment::draft::{ClientMessage, PlainText, author},
     comment::rejection::Rejection,
     comment::{Author, Status},
     http::response::Response,
@@ -35,16 +35,25 @@ impl Router {
         };
         let nonce = message.as_ref().and_then(|message| message.nonce.clone());
         let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
-        let change = message.as_ref().map_or(Ok(Change::Delete), parse_change).map_err(refuse)?;
-        if matches!(change, Change::Status(_)) && !moderator {
-            return Err(refuse(self.not_moderator(request)));
-        }
         // A token of any length: what is no moderator's is refused as another author's key.
         let bearer = request.bearer_token().filter(|_| !moderator);
         let author = match (bearer, message.as_ref().and_then(|message| message.key.as_deref())) {
             (Some(bearer), _) => Some(Author::from_key(bearer)),
             (None, key) => author(key).map_err(refuse)?,
         };
+        let change = match &message {
+            None => Change::Delete,
+            Some(message) => parse_change(message, || {
+                if moderator {
+                    return Ok(());
+                }
+                self.hub.stats.gate.check_edit(request.client_key(), author)
+            })
+            .map_err(refuse)?,
+        };
+        if matches!(change, Change::Status(_)) && !moderator {
+            return Err(refuse(self.not_moderator(request)));
+        }
         let done = match &change {
             Change::Status(Status::Public) => "published",
             Change::Status(_) => "hidden",
@@ -91,7 +100,11 @@ pub(super) fn target(id: &str, request: &Request) -> Result<Target, Response> {
     }
 }
 
-fn parse_change(message: &ClientMessage) -> Result<Change, Rejection> {
+/// What a request asks for. `may_edit` is called before a text is rendered, which takes longer than all checks.
+fn parse_change(
+    message: &ClientMessage,
+    may_edit: impl FnOnce() -> Result<(), Rejection>,
+) -> Result<Change, Rejection> {
     match message.status.as_deref() {
         Some(_) if message.content.is_some() => {
             Err(Rejection::Malformed("content and status can't be changed in one request".into()))
@@ -102,6 +115,10 @@ fn parse_change(message: &ClientMessage) -> Result<Change, Rejection> {
             let value = shorten(other, VALUE_ECHO_CHARS);
             Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
         }
-        None => Ok(Change::Text(Text::of(message.content.as_deref())?)),
+        None => {
+            let text = PlainText::of(message.content.as_deref())?;
+            may_edit()?;
+            Ok(Change::Text(text.render()))
+        }
     }
 }

@@ -167,7 +167,8 @@ impl Router {
             return Err(not_found(request));
         };
         if path.is_empty() {
-            let location = format!("{}/", self.base);
+            let mark = if request.query.is_empty() { "" } else { "?" };
+            let location = format!("{}/{mark}{}", self.base, request.query);
             return Err(Response::new(308, "text/plain", "").with("Location", location));
         }
         if !self.has_page && matches!(path, "/" | "/demo" | assets::DEMO | assets::WALL) {
@@ -221,7 +222,10 @@ impl Router {
     fn preflight(&self, request: &Request) -> Response {
         let origin = request.header("origin");
         if !self.origins.allows(origin, request.header("host").unwrap_or_default()) {
-            return Response::from_error(&origin::refused(origin.unwrap_or_default()));
+            return Response::from_error(&origin::refused(
+                origin,
+                origin::refusal(origin.unwrap_or_default()),
+            ));
         }
         Response { status: 204, headers: Vec::new(), body: Vec::new(), code: None }
             .with("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
@@ -260,11 +264,10 @@ impl Router {
 
     /// Refuses a request that another site's page has made.
     fn check_origin(&self, request: &Request) -> Result<(), Response> {
-        let origin = request.header("origin");
-        if self.origins.allows(origin, request.header("host").unwrap_or_default()) {
-            return Ok(());
-        }
-        let error = origin::refused(origin.unwrap_or_default());
+        let (origin, fetch_site) = (request.header("origin"), request.header("sec-fetch-site"));
+        let host = request.header("host").unwrap_or_default();
+        let Err(message) = self.origins.check(origin, fetch_site, host) else { return Ok(()) };
+        let error = origin::refused(origin, message);
         if logger::allow_client_warning() {
             log::warn!("a request was refused: {}", error.message);
         }

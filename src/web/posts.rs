@@ -11,7 +11,7 @@ use crate::{
     comment::rejection::Rejection,
     http::request::HttpError,
     http::response::Response,
-    hub::command::{Callback, Operation, ReplyTo, Write, WriteKind, Written},
+    hub::command::{Callback, ReplyTo, Write, WriteKind, Written},
     web::message::{Request, rejected},
 };
 
@@ -30,10 +30,13 @@ impl Router {
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let draft = form_check
-            .and_then(|()| proof_of_work::check(self.challenge, &message))
-            .and_then(|()| message.draft(&page));
         let (router, from, client) = (self.clone(), request.client_key(), request.client);
+        // The cheap checks first: rendering takes longer than all of them.
+        let operation = message.post(&page).and_then(|post| {
+            form_check?;
+            proof_of_work::check(self.challenge, &message)?;
+            self.hub.stats.gate.post(post, from)
+        });
         // Without a page there is none to show the outcome on.
         let is_form = is_form && self.has_page;
         Ok(Reply::Deferred(Box::new(move |respond| {
@@ -49,13 +52,11 @@ impl Router {
                         Err(rejection) => rejected(&rejection, nonce.as_deref()),
                     })),
                 });
-            match draft {
-                Ok(draft) => drop(hub.write(Write {
-                    operation: Operation::Post(draft),
-                    from,
-                    client,
-                    reply: ReplyTo::Callback(finish),
-                })),
+            match operation {
+                Ok(operation) => {
+                    let reply = ReplyTo::Callback(finish);
+                    drop(hub.write(Write { operation, from, client, reply }))
+                }
                 Err(rejection) => finish(Err(rejection)),
             }
         })))

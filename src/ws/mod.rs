@@ -5,6 +5,7 @@
 
 mod handshake;
 mod reader;
+mod stream;
 mod welcome;
 
 use std::{
@@ -19,10 +20,12 @@ use crossbeam_channel::{Sender, bounded};
 use crate::{
     fanout::{ReaderId, ShardCommand, Tier, frame::CloseCode},
     http::{
+        forwarded::ClientKey,
         origin::{self, Origins},
         request::{HttpError, RequestHead},
     },
     hub::command::{HubHandle, Join, Query, Subscription},
+    net::socket::set_ack_timeout,
     util::{
         logger,
         threads::{self, READER_STACK_BYTES},
@@ -32,8 +35,6 @@ use crate::{
 /// A connection ends when nothing was heard for so long, which is three pings without an answer. It is the socket's own read
 /// timeout, so that no connection needs a timer.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// Bytes of a socket's send buffer. The kernel doubles it for its own bookkeeping.
-const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// What all WebSocket connections share.
 pub struct Context {
@@ -64,7 +65,10 @@ pub fn upgrade(
     let accept = handshake::accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
     if !context.origins.allows(head.get("origin"), host) {
-        let error = origin::refused(head.get("origin").unwrap_or_default());
+        let error = origin::refused(
+            head.get("origin"),
+            origin::refusal(head.get("origin").unwrap_or_default()),
+        );
         if logger::allow_client_warning() {
             log::warn!("a WebSocket was refused: {}", error.message);
         }
@@ -77,7 +81,8 @@ pub fn upgrade(
         Subscription::Counts(_) => None,
     };
     let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-    let session = Session { context: context.clone(), shard, number, socket, page, client };
+    let from = ClientKey::of(client);
+    let session = Session { context: context.clone(), shard, number, socket, page, from, client };
     session.open(handshake::response(&accept, tier), subscription, tier, buffered, permit);
     Ok(())
 }
@@ -90,6 +95,8 @@ struct Session {
     socket: Arc<TcpStream>,
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
+    from: ClientKey,
+    /// For the log.
     client: IpAddr,
 }
 
@@ -105,10 +112,8 @@ impl Session {
         buffered: Vec<u8>,
         permit: Box<dyn Send>,
     ) {
-        let options =
-            rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
-                .map_err(io::Error::from)
-                .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+        let options = set_ack_timeout(&self.socket, SILENCE_MAX)
+            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
         // A socket that can't be given options belongs to a peer that has gone, which is no error.
         if options.is_err() {
             return;
@@ -145,8 +150,10 @@ impl Session {
             }
             drop(permit);
         });
-        if started.is_err() {
-            log::warn!("no thread could be started for a reader");
+        if let Err(error) = started {
+            if logger::allow_client_warning() {
+                log::warn!("a reader was sent away, because no thread could be started: {error}");
+            }
             session.finish(Some(CloseCode::TryAgain));
         }
     }

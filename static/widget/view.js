@@ -36,6 +36,8 @@ export function frame(host, { base, text, isWall }, name, does) {
     list: el('ol', { class: 'list', role: 'list', tabindex: -1,
       animationend: ({ target, animationName }) => animationName === 'fade' && target.classList.remove('fresh') }),
     empty: el('p', { class: 'empty' }, text('empty')),
+    /** What lies beyond the threads that are not loaded. */
+    far: el('ol', { class: 'list', role: 'list' }),
     older: button('older', does.goBack, text('older')),
     said: el('p', { class: 'unseen', role: 'status' }),
     foot: el('footer', { class: 'foot' }, el('a', { class: 'brand', href: `${base}/` }, isWall ? location.host : 'sayso')),
@@ -53,12 +55,12 @@ export function frame(host, { base, text, isWall }, name, does) {
 }
 
 /** In the order of reading, for eyes and ears alike. */
-export function arrange({ root, rising, isWall, list, empty, pillbox, who, main, foot, older, said, order, text }) {
+export function arrange({ root, rising, isWall, list, far, empty, pillbox, who, main, foot, older, said, order, text }) {
   const writing = isWall ? [who] : rising ? [who, main.form] : [main.form, who];
   root.classList.toggle('rising', rising);
-  root.append(...(rising ? [list, empty, pillbox, ...writing] : [...writing, pillbox, list, empty]), foot, said);
-  if (rising) list.before(older);
-  else foot.prepend(older);
+  const comments = [list, older, far, empty];
+  root.append(...(rising ? [...comments, pillbox, ...writing] : [...writing, pillbox, ...comments]), foot, said);
+  older.textContent = text(rising ? 'newer' : 'older');
   list.append(...[...list.children].sort(({ entry: a }, { entry: b }) => rising ? a.rank - b.rank : b.rank - a.rank));
   order.textContent = text(rising ? 'oldest' : 'newest');
 }
@@ -96,6 +98,12 @@ export class Tree {
     this.entries = new Map();
     this.#touched.clear();
     this.list.replaceChildren();
+    this.far.replaceChildren();
+  }
+
+  /** Where a comment stands that answers none. */
+  listOf() {
+    return this.list;
   }
 
   draw(line, rank) {
@@ -107,7 +115,8 @@ export class Tree {
 
   hang(entry) {
     const { line, item } = entry;
-    const above = this.entries.get(line.parent);
+    // Below the first comment where what it answers is not loaded.
+    const above = this.entries.get(line.parent) ?? entry.root;
     entry.depth = above ? Math.min(above.depth + 1, DEPTH_MAX) : 0;
     if (above !== entry.above) {
       entry.above = above;
@@ -115,7 +124,7 @@ export class Tree {
       this.#weigh(above, entry.n + isShown(line));
     }
     this.#touched.add(entry);
-    if (!above) insert(this.list, item, this.rising);
+    if (!above) insert(this.listOf(entry), item, this.rising);
     else insert(above.depth < DEPTH_MAX ? answersOf(above) : above.item.parentElement, item, true);
   }
 
@@ -124,6 +133,20 @@ export class Tree {
     if (!entry.above) return;
     entry.above.below = entry.above.below.filter((answer) => answer !== entry);
     this.#weigh(entry.above, -entry.n - isShown(entry.line));
+  }
+
+  /** The button for what is left out between a thread's first and newest answers: `gap.n` of them. */
+  showGap(entry, open) {
+    const { gap } = entry;
+    if (gap.n > 0) {
+      gap.item ??= el('li', { class: 'gap' }, button('more', open, ''));
+      gap.item.entry = { rank: gap.before - 0.5 };
+      gap.item.firstChild.textContent = this.text('more', { n: gap.n });
+      insert(answersOf(entry), gap.item, true);
+    } else {
+      gap.item?.remove();
+      entry.gap = undefined;
+    }
   }
 
   touch(entry) {
@@ -232,7 +255,7 @@ function showFold(thread, entry) {
   entry.fold ??= button('fold', () => thread.fold(entry, !entry.answers.hidden), '');
   const { hidden } = entry.answers;
   entry.fold.ariaExpanded = !hidden;
-  entry.fold.textContent = thread.text(hidden ? 'show' : 'hide', { n: entry.n });
+  entry.fold.textContent = thread.text(hidden ? 'show' : 'hide', { n: entry.n + (entry.gap?.n ?? 0) });
   const row = entry.article.querySelector('.actions');
   const isShort = entry.n <= (entry.depth ? UNFOLDED_BELOW_ANSWERS_MAX : UNFOLDED_MAX);
   if (isShort && !hidden || entry.editing) entry.fold.remove();

@@ -156,6 +156,6 @@ test('after sending, the keyboard of a touch screen goes, and the caret of any o
     await isConfirmed(page, text);
   }
   const hasFocus = (page) => page.evaluate(() => document.querySelector('sayso-comments').shadowRoot.activeElement?.localName ?? '');
-  assert.equal(await hasFocus(phone), '');
+  assert.notEqual(await hasFocus(phone), 'textarea');
   assert.equal(await hasFocus(desk), 'textarea');
 });

@@ -1,29 +1,29 @@
-//! What lies in `static/`, embedded: served as it is there, compressed or not, as the client takes it.
+//! The files of `static/`, embedded in the binary.
 //!
-//! `build.rs` compresses; only that is in the binary, since next to nobody asks for the plain bytes.
+//! `build.rs` compresses them. Only the compressed bytes are embedded, since almost every client accepts gzip. Knows no request.
 
 use crate::web::gzip::gunzip;
 
-/// One file.
+/// An embedded file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asset {
-    /// Below the base path.
+    /// The path below the base path.
     pub path: &'static str,
-    /// Its media type.
+    /// The media type.
     pub content_type: &'static str,
-    /// Its bytes, as gzip.
+    /// The file, compressed with gzip.
     pub gzip: &'static [u8],
 }
 
-/// The wall's document; it stands at the page's own address, with `?view=wall`.
+/// The document of the wall, served as `/?view=wall`.
 pub const WALL: &str = "/wall.html";
-/// The article that shows embedding, at `/demo`.
+/// The article that shows how to embed comments, served as `/demo`.
 pub const DEMO: &str = "/demo.html";
 
-/// Path and compressed bytes of every file in `static/`, written by `build.rs`.
+/// The path and the compressed bytes of every file in `static/`, written by `build.rs`.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/static.rs"));
 
-/// The file at `path`.
+/// Finds the file at `path`.
 pub fn find(path: &str) -> Option<Asset> {
     let (path, gzip) = FILES.iter().find(|(name, _)| *name == path)?;
     Some(Asset { path, content_type: content_type(path), gzip })
@@ -40,9 +40,9 @@ fn content_type(path: &str) -> &'static str {
 }
 
 impl Asset {
-    /// The file as it lies in `static/`.
+    /// The file as it is in `static/`.
     pub fn plain(&self) -> Vec<u8> {
-        gunzip(self.gzip).expect("what build.rs has compressed is compressed")
+        gunzip(self.gzip).expect("build.rs has compressed the file")
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_served_as_it_lies_in_its_folder() {
+    fn every_file_is_embedded_as_it_is_in_its_folder() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
         for (path, gzip) in FILES {
             let file = std::fs::read(format!("{folder}{path}")).unwrap();

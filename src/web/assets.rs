@@ -1,6 +1,6 @@
-//! What lies in `static/`, embedded: served as it is there, compressed or not, as the client takes it.
+//! What lies in `static/`, embedded: served as it is there but for comments, compressed or not, as the client takes it.
 //!
-//! `build.rs` compresses; only that is in the binary, since next to nobody asks for the plain bytes.
+//! `build.rs` empties lines of comments and compresses; only that is in the binary, since next to nobody asks for the plain bytes.
 
 use crate::web::gzip::gunzip;
 
@@ -40,7 +40,7 @@ fn content_type(path: &str) -> &'static str {
 }
 
 impl Asset {
-    /// The file as it lies in `static/`.
+    /// The file as it is sent to clients that take no gzip.
     pub fn plain(&self) -> Vec<u8> {
         gunzip(self.gzip).expect("what build.rs has compressed is compressed")
     }
@@ -51,12 +51,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_served_as_it_lies_in_its_folder() {
+    fn every_file_is_served_as_it_lies_in_its_folder_but_for_lines_of_comments() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
         for (path, gzip) in FILES {
-            let file = std::fs::read(format!("{folder}{path}")).unwrap();
+            let file = std::fs::read_to_string(format!("{folder}{path}")).unwrap();
             let asset = find(path).unwrap();
-            assert_eq!(asset.plain(), file, "{path}");
+            let plain = String::from_utf8(asset.plain()).unwrap();
+            assert_eq!(plain.lines().count(), file.lines().count(), "{path}: lines keep their number");
+            let is_code = path.ends_with(".js") || path.ends_with(".css");
+            for (sent, line) in plain.lines().zip(file.lines()) {
+                let comment = ["//", "/*", "*"].iter().any(|mark| line.trim().starts_with(mark));
+                assert!(sent == line || is_code && comment && sent.is_empty(), "{path}: {line}");
+                assert!(!is_code || !line.trim().starts_with("//") || sent.is_empty(), "{path}: {line}");
+            }
             assert!(gzip.len() < file.len(), "{path}");
             assert_ne!(asset.content_type, "application/octet-stream", "{path}");
         }

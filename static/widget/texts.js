@@ -2,17 +2,20 @@
 
 /** A text, or its plural forms. */
 const TEXTS = {
-  anonymous: 'Anonymous', answer: 'Answer {name}…', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…',
+  about: 'More about the comment by {name}', anonymous: 'Anonymous', answer: 'Answer {name}…', by: 'Comment by {name}, {when}', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…',
+  copied: 'The link is copied.', copy: 'Copy link',
   delete: 'Delete', deleted: 'Deleted', edit: 'Edit', edited: 'edited', empty: 'No comments yet. Say the first word.',
-  failed: 'This could not be loaded. Try again.', heading: 'Comments', keep: 'Keep', left: '{n} left', like: 'Like', live: 'Live',
+  examples: 'emphasis,strong,code,a link,a quote,a list',
+  failed: 'This could not be loaded. Try again.', heading: 'Comments', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}', liked: 'Most liked', live: 'Live',
   long: 'This is {bytes} bytes long; at most {max} fit.', markdown: 'Markdown', missing: 'Write something first.',
-  name: 'Name (optional)', newest: 'Newest first', notLive: 'There is no connection right now. Try again in a moment.',
-  now: 'just now', offline: 'Offline', older: 'Older comments', older_comment: 'an older comment', oldest: 'Oldest first',
+  name: 'Name (optional)', newest: 'Newest', notLive: 'There is no connection right now. Try again in a moment.',
+  now: 'just now', offline: 'Offline', older: 'Older comments', older_comment: 'an older comment', oldest: 'Oldest',
   over: '{n} too many', pending: 'Waiting for approval', placeholder: 'Say something…', polling: 'Updated every few seconds',
-  preview: 'Preview', reading: 'Live · {n} reading', reply: 'Reply', retry: 'Reconnecting…', save: 'Save', send: 'Send',
-  sending: 'sending…', someone: 'Someone', sure: 'Delete for good?', to: 'to {name}', waiting: 'waits for the connection',
-  write: 'Write', you: 'You',
+  preview: 'Preview', reading: 'Live · {n} reading', reply: 'Reply', reply_to: 'Reply to {name}', retry: 'Reconnecting…', save: 'Save', send: 'Send',
+  sending: 'sending…', someone: 'Someone', sort: 'Order of comments', sure: 'Delete for good?', to: 'to {name}', waiting: 'waits for the connection',
+  write: 'Write', write_comment: 'Write a comment', you: 'You',
   came: { one: '{n} new comment', other: '{n} new comments' },
+  comments: { one: '{n} comment', other: '{n} comments' },
   held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
   hide: { one: 'Hide {n} answer', other: 'Hide {n} answers' },
   show: { one: 'Show {n} answer', other: 'Show {n} answers' },
@@ -24,7 +27,8 @@ const AGES = [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86
 export function speaker(lang, texts) {
   const plural = new Intl.PluralRules(lang);
   const { format } = new Intl.NumberFormat(lang);
-  const relative = new Intl.RelativeTimeFormat(lang, { style: 'short' });
+  const styles = {};
+  const relative = (style) => styles[style] ??= new Intl.RelativeTimeFormat(lang, { style });
   const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' });
   const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short' });
   const text = (key, values = {}) => {
@@ -35,12 +39,12 @@ export function speaker(lang, texts) {
   text.lang = lang;
   text.number = format;
   text.moment = (at) => moment.format(at);
-  text.ago = (at) => {
+  text.ago = (at, style = 'short') => {
     const seconds = Math.max(0, (Date.now() - at) / 1000);
     if (seconds < 45) return text('now');
     for (const [unit, size, end] of AGES) {
       // Without the full stop of "4 min. ago".
-      if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
+      if (seconds < end) return relative(style).format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
     }
     return date.format(at);
   };

@@ -2,7 +2,7 @@
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { Tree, arrange, frame, isShown, takeOver } from './view.js';
+import { Tree, arrange, frame, isShown, takeOver, title } from './view.js';
 
 /** What has come is drawn so often at most, ms, and so many lines at once. */
 const FLUSH_EVERY = 100;
@@ -15,7 +15,9 @@ const TYPING_SHOWN = 4_000;
 const STEPS_MAX = 60;
 const STEP_LINES = 200;
 /** What writing needs; each comes by its own name, so that all can be fetched anew. */
-const WRITING = ['write', 'composer', 'change'];
+const WRITING = ['write', 'composer', 'change', 'menu'];
+/** How many more lots of older comments are looked through for the most liked. */
+const LIKED_STEPS_MAX = 10;
 
 export class Thread extends Tree {
   /** Of write.js. */
@@ -46,13 +48,14 @@ export class Thread extends Tree {
       notice: (notice) => this.#hear(notice),
       state: () => this.#stateChanged(),
     });
-    const does = { turn: () => this.#turn(), release: () => this.release(true), goBack: () => this.#goBack() };
+    const does = { sort: (order) => this.#sort(order), release: () => this.release(true), goBack: () => this.#goBack() };
     Object.assign(this, frame(host, this, this.me.name ?? '', does));
     this.main.input.value = store.get(this.key('draft', page)) ?? '';
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
       if (!this.writer) this.write(true).then((writer) => writer?.main.submit());
     });
+    this.order.value = this.rising ? 'oldest' : 'newest';
     arrange(this);
     this.watch = new IntersectionObserver(([seen]) => {
       const { bottom } = seen.boundingClientRect;
@@ -82,16 +85,21 @@ export class Thread extends Tree {
     return this.writer;
   }
 
-  #turn() {
-    this.rising = !this.rising;
-    store.set(this.key('order'), this.rising ? 'oldest' : 'newest');
+  async #sort(order) {
+    this.rising = order === 'oldest';
+    if (order !== 'liked') store.set(this.key('order'), order);
     arrange(this);
+    const isLiked = () => this.order.value === 'liked';
+    for (let step = 0; step < LIKED_STEPS_MAX && this.more && isLiked(); step++) await this.#goBack({ limit: STEP_LINES });
+    if (isLiked()) arrange(this);
   }
 
   tick() {
     for (const time of this.list.querySelectorAll('time')) {
       const words = this.text.ago(Date.parse(time.dateTime) || 0);
-      if (time.textContent !== words) time.textContent = words;
+      if (time.textContent === words) continue;
+      time.textContent = words;
+      title(this.text, time.closest('article'));
     }
     this.connection.check();
   }
@@ -254,8 +262,14 @@ export class Thread extends Tree {
     const total = this.#count + held;
     this.total.textContent = total ? this.text.number(total) : '';
     this.empty.hidden = total > 0 || this.writer?.outbox.size > 0;
-    this.order.hidden = total < 2 || this.isWall;
+    this.sort.hidden = total < 2 || this.isWall;
     this.older.hidden = !this.more || this.isWall;
+    if (this.more) this.#countOlder(total);
+  }
+
+  #countOlder(total) {
+    const n = total - [...this.entries.values()].filter(({ line }) => isShown(line)).length;
+    this.older.textContent = n > 0 ? `${this.text('older')} · ${this.text.number(n)}` : this.text('older');
   }
 
   async #recount() {
@@ -278,12 +292,12 @@ export class Thread extends Tree {
       this.#count = count;
       this.more = more && comments.length > 0;
       for (const entry of alone) if (this.entries.has(entry.line.parent)) this.gather(entry);
-      this.older.textContent = this.text('older');
+      this.tidy();
     } catch {
       this.older.textContent = this.text('failed');
     }
     this.older.ariaDisabled = null;
-    this.tidy();
+    if (this.order.value === 'liked') arrange(this);
     if (hasFocus && this.older.hidden) this.list.focus({ preventScroll: true });
   }
 

@@ -22,13 +22,15 @@ export class Writer {
   outbox = new Map();
   #Composer;
   #changes;
+  #menu;
   #typed = 0;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes }) {
+  constructor(thread, { Composer, Changes, Menu }) {
     this.thread = thread;
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
+    this.#menu = new Menu(this, thread);
     this.main = new Composer(thread, thread.main, {
       typing: () => this.#type(), send: (...said) => this.#post(...said),
       change: (draft) => store.set(thread.key('draft', thread.page), draft),
@@ -236,6 +238,8 @@ export class Writer {
     if (!isAgain) entry.reply.input.focus();
     return entry.reply;
   }
+
+  dots = (entry) => this.#menu.toggle(entry);
 
   // Of change.js
   edit = (...asked) => this.#changes.edit(...asked);

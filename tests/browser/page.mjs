@@ -17,3 +17,9 @@ export async function say(page, text, name) {
 export async function isConfirmed(page, text) {
   await comment(page, text).locator('time').waitFor();
 }
+
+/** Chooses from the menu behind a comment's "⋯". */
+export async function choose(comment, what) {
+  await comment.locator('.dots').click();
+  await comment.page().getByRole('menuitem', { name: what }).click();
+}

@@ -156,13 +156,9 @@ fn scan(
 ) -> Result<(Option<Header>, Vec<Problem>), Error> {
     let io_error = Error::io("read", path);
     let length = storage.length().map_err(&io_error)?;
-    let mut last_seq = 0;
     scan_all(storage.reader(), length, &mut |line, _| {
         let seq = LineSummary::parse(line)?.seq;
-        if seq > last_seq {
-            last_seq = seq;
-            each_good_line(seq, line);
-        }
+        each_good_line(seq, line);
         Ok(seq)
     })
     .map_err(io_error)

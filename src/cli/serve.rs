@@ -147,7 +147,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let _ = hub.query(Query::Stop);
     drop(hub);
     web.stop();
-    backend::leave(&config.data);
+    backend::remove_socket(&config.data);
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
     Ok(())

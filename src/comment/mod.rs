@@ -1,6 +1,6 @@
-//! A comment, and its one encoding: the JSON line that is log record, WebSocket message and history item alike.
+//! A comment and its encoding: the same JSON line is the record in the log, the WebSocket message and the item of a history.
 //!
-//! Pure: no clock, no thread, no file. `seq` and the time are given by whoever knows them.
+//! Pure: knows no clock, thread or file. The caller provides `seq` and the time.
 
 pub mod draft;
 pub mod markup;
@@ -14,7 +14,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The author's public pseudonym: the first 16 bytes of SHA-256(`"sayso author\0"` + key).
+/// An author's public pseudonym: the first 16 bytes of SHA-256(`"sayso author\0"` + key).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Author([u8; 16]);
 
@@ -23,12 +23,12 @@ impl Author {
     pub fn from_key(key: &str) -> Author {
         let digest =
             Sha256::new().chain_update(b"sayso author\0").chain_update(key.as_bytes()).finalize();
-        let mut first = [0; 16];
-        first.copy_from_slice(&digest[..16]);
-        Author(first)
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Author(bytes)
     }
 
-    /// Reads what `Display` writes.
+    /// Parses what `Display` writes; `None` if it is anything else.
     pub fn parse(text: &str) -> Option<Author> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         Some(Author(bytes.try_into().ok()?))
@@ -55,14 +55,14 @@ pub enum Status {
     /// Everyone.
     #[default]
     Public,
-    /// Its author and moderators; it never was public.
+    /// Its author and moderators; it has never been public.
     Pending,
-    /// Moderators; it was public and is taken away for now.
+    /// Moderators; it was public and a moderator has hidden it.
     Hidden,
 }
 
 impl Status {
-    fn mark(self) -> Option<&'static str> {
+    fn json_value(self) -> Option<&'static str> {
         match self {
             Status::Public => None,
             Status::Pending => Some("pending"),
@@ -71,70 +71,71 @@ impl Status {
     }
 }
 
-/// One comment as a line of the log says it. Unknown fields are passed over, so that a later sayso's file can be read.
+/// One line of the log: a comment, or another record with a `kind`. Unknown fields are ignored, so that the files of later versions can
+/// be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Comment {
-    /// Position of this line in the log.
+    /// The sequence number of this line.
     pub seq: u64,
     /// The `seq` of the comment's first line.
     #[serde(default)]
     pub id: u64,
-    /// What is commented on.
+    /// The page that the comment belongs to.
     #[serde(default)]
     pub page: String,
-    /// The comment that this one answers.
+    /// The id of the comment that this one replies to.
     #[serde(default)]
     pub parent: Option<u64>,
-    /// Display name; absent: anonymous.
+    /// The display name; `None` if anonymous.
     #[serde(default)]
     pub name: Option<String>,
-    /// Public pseudonym, see [`Author`].
+    /// The author's pseudonym, see [`Author`].
     #[serde(default)]
     pub author: Option<String>,
-    /// What was written; empty once deleted.
+    /// The text as it was written; empty if the comment is deleted.
     #[serde(default)]
     pub content: String,
-    /// Safe HTML of `content`, where that is more than plain text.
+    /// The safe HTML of `content`; `None` if the text has no markup.
     #[serde(default)]
     pub html: Option<String>,
-    /// RFC 3339, UTC, milliseconds.
+    /// When the comment was posted: RFC 3339, UTC, with milliseconds.
     #[serde(default)]
     pub created_at: String,
-    /// Likewise, of the last edit.
+    /// When it was last edited, in the same format.
     #[serde(default)]
     pub edited_at: Option<String>,
-    /// Content, html, name and author are gone.
+    /// Whether the comment is deleted: then content, html, name and author are removed.
     #[serde(default)]
     pub deleted: bool,
-    /// The client's own mark for this post.
+    /// The random text by which the client identifies this post.
     #[serde(default)]
     pub nonce: Option<String>,
-    /// Who may see it.
+    /// Who may see the comment.
     #[serde(default)]
     pub status: Status,
-    /// Anything but a comment names what it is, and has neither page nor text.
+    /// The type of a record that is no comment, such as a like; such a record has neither page nor text.
     #[serde(default)]
     pub kind: Option<String>,
-    /// Of a heart: given, not taken.
+    /// Of a like: whether it is given (`true`) or withdrawn.
     #[serde(default)]
     pub on: bool,
 }
 
 impl Comment {
-    /// Reads one line, or one item of a history.
+    /// Parses one line of the log or one item of a history.
     ///
     /// # Errors
-    /// Where the bytes are not JSON with the fields that every line has.
+    /// Fails if the bytes are not JSON with the fields that every line has.
     pub fn parse(line: &[u8]) -> Result<Comment, serde_json::Error> {
         serde_json::from_slice(line)
     }
 
-    /// Whether the comment counts, and is shown, for everyone.
+    /// Whether everyone may see the comment. Only such comments are counted.
     pub fn is_visible(&self) -> bool {
         !self.deleted && self.status == Status::Public && self.kind.is_none()
     }
 
-    /// Takes away what a deletion must take away.
+    /// Marks the comment as deleted and removes everything that its author wrote.
     pub fn make_tombstone(&mut self) {
         self.deleted = true;
         self.name = None;
@@ -144,7 +145,7 @@ impl Comment {
         self.edited_at = None;
     }
 
-    /// Appends the comment's line to `out`, as it is sent: from `{` to `}`, without checksum and line feed.
+    /// Appends the comment's line as clients receive it: from `{` to `}`, without checksum and line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let body = Body {
             page: &self.page,
@@ -170,7 +171,7 @@ impl Comment {
     }
 }
 
-/// The part of a line that its writer decides: the expensive one, encoded by the thread that reads the draft.
+/// The part of a line that its author provides. It is the larger part; the thread that reads the draft encodes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Body<'a> {
     /// See [`Comment::page`].
@@ -181,35 +182,35 @@ pub struct Body<'a> {
     pub name: Option<&'a str>,
     /// See [`Comment::author`].
     pub author: Option<&'a str>,
-    /// Left out where empty, as in a tombstone.
+    /// See [`Comment::content`]; left out if empty, as in a tombstone.
     pub content: &'a str,
     /// See [`Comment::html`].
     pub html: Option<&'a str>,
 }
 
 impl Body<'_> {
-    /// Appends `,"page":…` up to and with `html`.
+    /// Appends the fields from `,"page":` to `html`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        text(out, ",\"page\":", Some(self.page));
+        append_text(out, ",\"page\":", Some(self.page));
         if let Some(parent) = self.parent {
             out.extend_from_slice(b",\"parent\":");
-            number(out, parent);
+            append_number(out, parent);
         }
-        text(out, ",\"name\":", self.name);
-        text(out, ",\"author\":", self.author);
-        text(out, ",\"content\":", Some(self.content).filter(|content| !content.is_empty()));
-        text(out, ",\"html\":", self.html);
+        append_text(out, ",\"name\":", self.name);
+        append_text(out, ",\"author\":", self.author);
+        append_text(out, ",\"content\":", Some(self.content).filter(|content| !content.is_empty()));
+        append_text(out, ",\"html\":", self.html);
     }
 }
 
-/// The part of a line that the hub decides, around the body.
+/// The parts of a line that the hub adds before and after the body.
 #[derive(Debug, Clone, Copy)]
 pub struct LineParts<'a> {
     /// See [`Comment::seq`].
     pub seq: u64,
     /// See [`Comment::id`].
     pub id: u64,
-    /// What [`Body::encode`] wrote.
+    /// The fields that [`Body::encode`] wrote.
     pub body: &'a [u8],
     /// See [`Comment::created_at`].
     pub created_at: &'a str,
@@ -227,29 +228,29 @@ impl LineParts<'_> {
     /// Appends the whole line, without checksum and line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"seq\":");
-        number(out, self.seq);
+        append_number(out, self.seq);
         out.extend_from_slice(b",\"id\":");
-        number(out, self.id);
+        append_number(out, self.id);
         out.extend_from_slice(self.body);
-        text(out, ",\"created_at\":", Some(self.created_at));
-        text(out, ",\"edited_at\":", self.edited_at);
+        append_text(out, ",\"created_at\":", Some(self.created_at));
+        append_text(out, ",\"edited_at\":", self.edited_at);
         if self.deleted {
             out.extend_from_slice(b",\"deleted\":true");
         }
-        text(out, ",\"nonce\":", self.nonce);
-        text(out, ",\"status\":", self.status.mark());
+        append_text(out, ",\"nonce\":", self.nonce);
+        append_text(out, ",\"status\":", self.status.json_value());
         out.push(b'}');
     }
 }
 
-fn number(out: &mut Vec<u8>, n: u64) {
-    serde_json::to_writer(out, &n).expect("a vector takes every number");
+fn append_number(out: &mut Vec<u8>, n: u64) {
+    serde_json::to_writer(out, &n).expect("writing to a vector never fails");
 }
 
-fn text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
+fn append_text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
     let Some(value) = value else { return };
     out.extend_from_slice(field.as_bytes());
-    serde_json::to_writer(out, value).expect("a vector takes every string");
+    serde_json::to_writer(out, value).expect("writing to a vector never fails");
 }
 
 #[cfg(test)]
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_reads_back_as_the_comment_it_was() {
+    fn a_comment_can_be_parsed_from_its_line() {
         for status in [Status::Public, Status::Pending, Status::Hidden] {
             let comment = Comment { status, parent: Some(9), ..sample() };
             let mut line = Vec::new();
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_stand_in_the_documented_order_and_absent_ones_are_left_out() {
+    fn fields_have_the_documented_order_and_absent_ones_are_left_out() {
         let mut line = Vec::new();
         Comment { author: None, ..sample() }.encode(&mut line);
         assert_eq!(

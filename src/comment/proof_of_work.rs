@@ -1,16 +1,16 @@
-//! Proof of work: a comment that has cost its sender a moment of computing (Back, "Hashcash", 2002).
+//! Proof of work: a comment has to cost its sender a moment of computing (Back, "Hashcash", 2002).
 //!
-//! Pure. Nothing is remembered: the proof belongs to the nonce, which is good for one comment, and to what was written.
+//! Pure. Remembers nothing: a proof is valid for one text and one nonce, and a nonce for one comment.
 
 use sha2::{Digest, Sha256};
 
 use crate::{comment::draft::ClientMessage, comment::rejection::Rejection};
 
-/// SHA-256(SHA-256(nonce, a byte of zero, content) as 32 bytes, proof) must begin with `bits` zero bits; nonce, content and proof as
-/// the message has them.
+/// Checks that SHA-256(SHA-256(nonce, a zero byte, content), proof) begins with `bits` zero bits, where nonce, content and proof are as
+/// in the message, and the inner hash is 32 bytes.
 ///
 /// # Errors
-/// [`Rejection::ProofMissing`]
+/// [`Rejection::ProofMissing`] if it does not, or if nonce or proof is missing.
 pub fn check(bits: Option<u8>, message: &ClientMessage) -> Result<(), Rejection> {
     let Some(bits) = bits else { return Ok(()) };
     let (Some(nonce), Some(proof)) = (&message.nonce, &message.proof) else {
@@ -41,11 +41,11 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_good_for_its_nonce_and_text_alone() {
-        let is_good = |message: &ClientMessage| check(Some(12), message).is_ok();
+    fn a_proof_is_valid_for_its_nonce_and_text_only() {
+        let is_valid = |message: &ClientMessage| check(Some(12), message).is_ok();
         let proof = (0..)
             .map(|n| message("n".repeat(16).as_str(), "hello", &n.to_string()))
-            .find(is_good)
+            .find(is_valid)
             .unwrap();
         for other in [
             message(&"m".repeat(16), "hello", proof.proof.as_deref().unwrap()),
@@ -59,8 +59,8 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_are_counted_from_the_front() {
-        // Made with Python's hashlib: SHA-256(SHA-256(nonce + "\0" + content) + "90") begins with 0x00d2.
+    fn leading_zero_bits_are_counted() {
+        // Computed with Python's hashlib: SHA-256(SHA-256(nonce + "\0" + content) + "90") begins with 0x00d2.
         let good = message("0123456789abcdef", "First!", "90");
         assert_eq!(check(Some(8), &good), Ok(()));
         assert_eq!(check(Some(9), &good), Err(Rejection::ProofMissing(9)));

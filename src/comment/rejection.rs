@@ -1,7 +1,6 @@
-//! What a client did wrong, as a sentence with the value and the limit.
+//! Why a request of a client is refused, with a message that states the value and the limit.
 //!
-//! Knows neither HTTP nor WebSocket: both say the same sentence; the status code beside it is the one place where a
-//! kind of mistake gets a number (RFC 9110 §15, RFC 6585 §4).
+//! Knows neither HTTP nor WebSocket. Both send the same message; only HTTP adds the status code (RFC 9110 §15, RFC 6585 §4).
 
 use std::fmt;
 
@@ -12,90 +11,90 @@ use crate::limits::{
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
 
-/// Of a nonce that is echoed, at most: somewhat longer than it may be, so that its error too is told apart.
+/// The longest nonce that an error repeats, in bytes. It is longer than a valid one, so that the error about its length repeats it too.
 const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
 
-/// Why something a client asked for is not done. Nothing has changed when one of these is answered.
+/// Why a request is refused. A refused request has changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// Not the JSON that is expected here; the text says where it stops making sense.
+    /// Not a valid message; the text tells what is wrong.
     Malformed(String),
-    /// A parameter of an address that can't be read, with what it may be.
+    /// A parameter with an invalid value.
     BadParameter {
-        /// The parameter's.
+        /// The name of the parameter.
         name: &'static str,
-        /// As given, shortened.
+        /// Its value, shortened.
         value: String,
-        /// What it may be.
+        /// A description of the values that are allowed.
         allowed: &'static str,
     },
-    /// Nothing but white space.
+    /// The text is missing or only white space.
     ContentEmpty,
-    /// Bytes of UTF-8 after trimming.
+    /// The text is too long: its bytes after trimming.
     ContentTooLong(usize),
-    /// A control character other than line feed and tab in content.
+    /// A control character other than a line feed or a tab in the text.
     ControlCharacter {
-        /// The field's name.
+        /// The name of the field.
         field: &'static str,
-        /// Which.
+        /// The control character.
         character: char,
-        /// Bytes before it.
+        /// Its position in bytes.
         at: usize,
     },
-    /// Characters after trimming.
+    /// The name is too long: its characters after trimming.
     NameTooLong(usize),
-    /// Bytes; 0 is as wrong as too many.
+    /// The page is empty or too long: its bytes.
     PageLength(usize),
-    /// The page starts with none of `--page-prefix`.
+    /// The page has none of the prefixes of `--page-prefix`.
     PageNotAllowed(String),
-    /// `--max-pages` pages have comments already.
+    /// As many pages as `--max-pages` allows have comments.
     TooManyPages(u32),
-    /// Bytes.
+    /// The key is too short or too long: its bytes.
     KeyLength(usize),
-    /// Bytes.
+    /// The nonce is too short or too long: its bytes.
     NonceLength(usize),
-    /// No such comment on this page to answer, or it is deleted.
+    /// The parent does not exist on this page or is deleted.
     UnknownParent(u64),
-    /// No such comment.
+    /// The comment does not exist.
     UnknownComment(u64),
-    /// Somebody else's comment, or one without an author.
+    /// The comment belongs to another author or to none.
     NotAuthor(u64),
-    /// A moderator's action without `--admin-token-file` or with a wrong token.
+    /// Only a moderator may do this, and the token is missing or wrong.
     NotModerator,
-    /// The comment is on another page than the socket.
+    /// The comment is on another page than the WebSocket.
     NotOnPage(u64),
-    /// The comment waits for a moderator, so it can't be taken away.
+    /// The comment still waits for a moderator, so it can't be hidden.
     NotYetPublic(u64),
-    /// The comment is taken away for now, so it can't be liked.
+    /// The comment is hidden, so it can't be liked.
     Hidden(u64),
-    /// A heart is somebody's.
+    /// A like without a key.
     KeyMissing,
-    /// So many hearts there may be, of what the text names.
+    /// The largest number of likes is reached, of what the text names.
     LikesFull(usize, &'static str),
-    /// The nonce is that of a comment which this client may not see.
+    /// The nonce belongs to a comment that this client may not see.
     NonceTaken,
     /// The comment is deleted, so it can't be edited.
     Deleted(u64),
-    /// The bucket of the address or the author is empty.
+    /// The rate limit of the address or the author is exceeded.
     TooFast {
-        /// Seconds until there is room for one.
+        /// Seconds until the next is allowed.
         wait: u32,
-        /// What is allowed.
+        /// The rate that is allowed.
         rate: Rate,
-        /// Comments, or what else.
+        /// What is counted, such as comments.
         what: &'static str,
     },
-    /// The same on the same page, within so many seconds.
+    /// The same text was posted on the same page within this many seconds.
     Duplicate(u64),
-    /// The form's field that only programs fill in is filled in.
+    /// The invisible field of the form is filled in.
     HoneypotFilled,
-    /// A form sent so soon that nobody can have written in it; seconds to wait.
+    /// The form was sent too soon after it was shown; seconds to wait.
     SubmittedTooSoon(u32),
-    /// The proof of work of so many bits.
+    /// The proof of work with this many bits is missing or wrong.
     ProofMissing(u8),
-    /// Non-post frames beyond the limit a second.
+    /// More messages other than posts than are allowed in a second.
     TooManyFrames(u32),
-    /// The disk has no room; it may have again.
+    /// The disk is full; there may be room again later.
     StorageFull,
     /// The disk failed; only a restart helps.
     StorageFailed,
@@ -104,7 +103,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The HTTP status that goes with the sentence.
+    /// The HTTP status code.
     pub fn status(&self) -> u16 {
         match self {
             Rejection::NotAuthor(_)
@@ -130,7 +129,7 @@ impl Rejection {
         }
     }
 
-    /// Seconds after which the same may succeed, where waiting helps.
+    /// After how many seconds the same may succeed, if waiting helps.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
             Rejection::TooFast { wait, .. } | Rejection::SubmittedTooSoon(wait) => Some(*wait),
@@ -140,7 +139,7 @@ impl Rejection {
         }
     }
 
-    /// The error as the JSON object that both wires send; `nonce` is the client's own, if it gave one that is not far too long.
+    /// Encodes the error as HTTP and WebSocket send it. `nonce` is the client's own; it is left out if it is far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
         let (error, retry_after) = (&*self.to_string(), self.retry_after());
@@ -185,7 +184,7 @@ impl fmt::Display for Rejection {
                 write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
             }
             Rejection::KeyMissing => write!(f, "key is missing, a like needs one"),
-            Rejection::Hidden(id) => write!(f, "comment {id} is taken away for now"),
+            Rejection::Hidden(id) => write!(f, "comment {id} is hidden"),
             Rejection::LikesFull(max, what) => {
                 write!(f, "{what} already has {max} likes, no more are allowed")
             }

@@ -1,76 +1,76 @@
-//! What sayso says to clients as JSON, but for comments themselves: those are their line of the log, spliced and never serialised again.
+//! The messages that the server sends as JSON, except comments: a comment is sent as its line of the log, which is never encoded again.
 //!
-//! Pure. The order of fields is a part of the wire: whoever adds one adds it at the end.
+//! Pure. The order of the fields is part of the protocol; add new ones at the end.
 
 use serde::{Serialize, Serializer};
 
-/// A message of the WebSocket; HTTP answers with the same where it says the same. Most are for clients of subprotocol `sayso.1` only.
+/// A message of the WebSocket; HTTP uses those for likes and errors too. Most are sent only to clients of subprotocol `sayso.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ServerMessage<'a> {
-    /// `{"hello":{…}}`, before everything else.
+    /// `{"hello":{…}}`, the first message.
     Hello {
-        /// What it says.
+        /// Its fields.
         hello: Hello<'a>,
     },
-    /// `{"readers":7}`: how many follow the page, this client included; on change, at most once a second.
+    /// `{"readers":7}`: how many clients follow the page, including this one; sent on change, at most once a second.
     Readers {
-        /// How many.
+        /// The number of clients.
         readers: u32,
     },
-    /// `{"typing":"Ada"}`: somebody writes; at most once a second for each page.
+    /// `{"typing":"Ada"}`: somebody is typing; at most once a second for each page.
     Typing {
-        /// Who; empty where that is not known.
+        /// The name; empty if it is not known.
         typing: &'a str,
     },
-    /// `{"likes":{"17":6}}`: what has changed, at most once a second; over HTTP what became of a like.
+    /// `{"likes":{"17":6}}`: the likes that have changed, at most once a second; over HTTP, the result of a like.
     Likes {
-        /// Likes by comment.
+        /// The number of likes by comment id.
         likes: Counts<'a, u64>,
     },
-    /// `{"counts":{"/a":13}}`: to sockets with `count=`, all at first and then what has changed, at most once a second.
+    /// `{"counts":{"/a":13}}`: for clients with `count=`; first all counts, then those that have changed, at most once a second.
     Counts {
-        /// Comments by page.
+        /// The number of comments by page.
         counts: Counts<'a, &'a str>,
     },
-    /// `{"seq":19}`: the highest that the page has, every 25 s, so that a gap is noticed.
+    /// `{"seq":19}`: the page's highest sequence number, every 25 s, so that a client notices a gap.
     Seq {
-        /// It.
+        /// The sequence number.
         seq: u64,
     },
-    /// `{"error":"…"}`: why something was not done; the connection stays open. Over HTTP the status says what kind of error it is.
+    /// `{"error":"…"}`: why a message was refused; the connection stays open. Over HTTP, the status tells the kind of error.
     Error {
-        /// A sentence with the value and the limit.
+        /// The message, with the value and the limit.
         error: &'a str,
-        /// Seconds after which the same may succeed, where waiting helps.
+        /// After how many seconds the same may succeed, if waiting helps.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<u32>,
-        /// The one that was sent with what was not done.
+        /// The nonce of the refused message.
         #[serde(skip_serializing_if = "Option::is_none")]
         nonce: Option<&'a str>,
     },
 }
 
-/// Where a client stands when it has joined a page.
+/// The state of a page when a client joins it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hello<'a> {
-    /// The log's id: cursors are good only with it.
+    /// The log's id; a cursor is valid only with the id that it came with.
     pub log: &'a str,
-    /// The highest `seq` of the page: what comes later comes live.
+    /// The page's highest sequence number; lines beyond it follow as they are written.
     pub seq: u64,
-    /// Readers of the page.
+    /// How many clients follow the page.
     pub readers: u32,
-    /// Whether what follows begins where the client's cursor is; absent if it gave none.
+    /// Whether the history that follows continues from the client's cursor; absent if it sent none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
-    /// Bits of the proof of work that a post needs, if it does.
+    /// How many bits of proof of work a post needs, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<u8>,
-    /// Likes of the page's newest comments that have any.
+    /// The likes of the page's newest comments, without those that have none.
     pub likes: Counts<'a, u64>,
 }
 
-/// Numbers by name, in this order, as an object.
+/// Encodes pairs as an object, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts<'a, N>(pub &'a [(N, u64)]);
 
@@ -81,9 +81,9 @@ impl<N: Serialize> Serialize for Counts<'_, N> {
 }
 
 impl ServerMessage<'_> {
-    /// As it is sent.
+    /// Encodes the message.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("it has names and numbers only")
+        serde_json::to_string(self).expect("texts and numbers can be encoded")
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_has_its_fields_in_their_order() {
+    fn every_message_has_its_fields_in_the_documented_order() {
         use ServerMessage::{Error, Likes, Readers, Seq, Typing};
         let likes = Counts(&[(17, 6), (3, 1)]);
         let hello = Hello {

@@ -44,5 +44,8 @@ pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
         forwarded,
         client: (forwarded == Forwarded::Believed).then_some(client.address),
     };
-    Response::json(200, &echo)
+    let body = serde_json::to_vec(&echo).expect("names, texts and numbers can be encoded");
+    Response::json(200, body)
+        .with("Cache-Control", "no-store")
+        .with("X-Content-Type-Options", "nosniff")
 }

@@ -1,7 +1,8 @@
-//! HTTP responses: parsed strictly from the private server, and written for the version and connection of the client.
+//! HTTP responses: built by `web`, parsed strictly from the private server, and written for the version and connection of the client.
 //!
 //! Pure. Knows no socket and no route. Never forwards headers that belong to one connection (RFC 9110 §7.6.1).
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Serialize;
@@ -26,21 +27,21 @@ const DROPPED_HEADERS: [&str; 7] = [
 ];
 
 /// A complete response, independent of the connection that it is written to.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    status: u16,
-    /// The forwarded header lines, each with its line end.
-    headers: Vec<u8>,
-    /// Contains the body from `body_start` on.
-    bytes: Vec<u8>,
-    body_start: usize,
+    /// The status code (RFC 9110 §15).
+    pub status: u16,
+    /// Names and values, without `Content-Length` and the headers of a connection: [`Response::head`] writes those.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+    /// The whole body; empty for 204 and 304.
+    pub body: Vec<u8>,
 }
 
 /// The head of a response whose body may not be complete yet.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ResponseHead {
     status: u16,
-    headers: Vec<u8>,
+    headers: Vec<(Cow<'static, str>, String)>,
     /// The offset of the body, which is the length of the head in bytes.
     pub body_start: usize,
     /// The body's `Content-Length`; without one the body extends to the end of the stream.
@@ -68,26 +69,25 @@ impl ResponseHead {
                 "the private server's status is {status}, 200 to 599 are expected"
             ));
         }
-        let mut headers = Vec::with_capacity(body_start);
+        let mut headers = Vec::with_capacity(response.headers.len());
         let mut content_length = None;
         for header in response.headers {
+            let value = str::from_utf8(header.value)
+                .map_err(|_| format!("the private server's {} is not UTF-8", header.name))?;
             if header.name.eq_ignore_ascii_case("transfer-encoding") {
                 return Err(
                     "the private server's response is chunked, which was not requested".into()
                 );
             }
             if header.name.eq_ignore_ascii_case("content-length") {
-                let value = str::from_utf8(header.value).ok().and_then(|value| value.parse().ok());
-                if value.is_none() || content_length.is_some() {
+                let length = value.parse().ok();
+                if length.is_none() || content_length.is_some() {
                     return Err("the private server's Content-Length is not one number".into());
                 }
-                content_length = value;
+                content_length = length;
             }
             if !DROPPED_HEADERS.iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
-                headers.extend_from_slice(header.name.as_bytes());
-                headers.extend_from_slice(b": ");
-                headers.extend_from_slice(header.value);
-                headers.extend_from_slice(b"\r\n");
+                headers.push((header.name.to_owned().into(), value.to_owned()));
             }
         }
         // 204 and 304 never have a body, whatever Content-Length says (RFC 9112 §6.3).
@@ -104,44 +104,78 @@ impl ResponseHead {
         if let Some(length) = content_length {
             bytes.truncate(body_start + length);
         }
-        Response { status, headers, bytes, body_start }
+        bytes.drain(..body_start);
+        Response { status, headers, body: bytes }
     }
 }
 
 impl Response {
-    /// A JSON response that caches must not store.
-    pub fn json(status: u16, body: &impl Serialize) -> Response {
-        let headers = b"Content-Type: application/json\r\nCache-Control: no-store\r\n\
-            X-Content-Type-Options: nosniff\r\n"
-            .to_vec();
-        let bytes = serde_json::to_vec(body).expect("it has names, texts and numbers only");
-        Response { status, headers, bytes, body_start: 0 }
+    /// A response with a body of this media type.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        Response { status, headers: Vec::new(), body: body.into() }
+            .with("Content-Type", content_type)
     }
 
-    /// An error as `{"error":"…"}`.
-    pub fn from_error(error: &HttpError) -> Response {
+    /// A JSON response, which caches must revalidate before they use it again.
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::new(status, "application/json", body).with("Cache-Control", "no-cache")
+    }
+
+    /// An error as `{"error":"…"}`, which caches must not store.
+    pub fn error(status: u16, message: &str) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
             error: &'a str,
         }
-        let mut response = Response::json(error.status, &Body { error: &error.message });
-        if matches!(error.status, 429 | 503) {
-            append(&mut response.headers, format_args!("Retry-After: {RETRY_SECONDS}\r\n"));
+        let body = serde_json::to_vec(&Body { error: message });
+        Response::json(status, body.expect("a string can be encoded"))
+            .with("Cache-Control", "no-store")
+    }
+
+    /// An error that `net` or the exchange with the private server found, with the headers that `web` would add.
+    pub fn from_error(error: &HttpError) -> Response {
+        let retry_after = matches!(error.status, 429 | 503).then_some(RETRY_SECONDS);
+        let response = Response::error(error.status, &error.message)
+            .with("X-Content-Type-Options", "nosniff")
+            .with_retry_after(retry_after);
+        if error.status != 426 {
+            return response;
         }
-        if error.status == 426 {
-            let upgrade = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-            response.headers.extend_from_slice(upgrade);
+        response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+    }
+
+    /// Sets a header; replaces one of the same name.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
+        self.headers.retain(|(other, _)| other != name);
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds `Retry-After` with these seconds, if there are any.
+    pub fn with_retry_after(self, seconds: Option<u32>) -> Response {
+        match seconds {
+            Some(seconds) => self.with("Retry-After", seconds.to_string()),
+            None => self,
         }
-        response
+    }
+
+    /// The value of the header with this name, written as it is set.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| &**value)
     }
 
     /// The head with its empty line, for a client of this version; `keep_alive` says whether another request may follow.
     pub fn head(&self, version: Version, keep_alive: bool) -> Vec<u8> {
-        let mut head = Vec::with_capacity(self.headers.len() + 128);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 4);
+        let mut head = Vec::with_capacity(headers.sum::<usize>() + 128);
         append(&mut head, format_args!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)));
-        head.extend_from_slice(&self.headers);
+        for (name, value) in &self.headers {
+            for part in [name.as_ref(), ": ", value.as_str(), "\r\n"] {
+                head.extend_from_slice(part.as_bytes());
+            }
+        }
         if has_body(self.status) {
-            append(&mut head, format_args!("Content-Length: {}\r\n", self.body().len()));
+            append(&mut head, format_args!("Content-Length: {}\r\n", self.body.len()));
         }
         head.extend_from_slice(match (version, keep_alive) {
             (_, false) => b"Connection: close\r\n\r\n",
@@ -153,12 +187,7 @@ impl Response {
 
     /// The body that follows the head in the response to this request; empty for HEAD.
     pub fn body_for(&self, request: &RequestHead) -> &[u8] {
-        if request.method() == "HEAD" || !has_body(self.status) { b"" } else { self.body() }
-    }
-
-    /// The whole body.
-    pub fn body(&self) -> &[u8] {
-        &self.bytes[self.body_start..]
+        if request.method() == "HEAD" || !has_body(self.status) { b"" } else { &self.body }
     }
 }
 

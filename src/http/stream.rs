@@ -164,7 +164,7 @@ impl<T: Transport> HttpStream<T> {
             Closed::Refused(error) => {
                 let response = Response::from_error(error);
                 let head = response.head(request::Version::Http11, false);
-                let parts = &mut [IoSlice::new(&head), IoSlice::new(response.body())];
+                let parts = &mut [IoSlice::new(&head), IoSlice::new(&response.body)];
                 if self.write(parts).is_err() {
                     return;
                 }

@@ -128,13 +128,13 @@ impl<S> Hub<S> {
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
         let EncodedLine { id, seq, page, visibility, before, author, nonce } = encoded;
         let range = start..self.batch.bytes.len();
-        let place = self.log.stage(&self.batch.bytes[range.clone()]);
-        self.index.put(Entry { id, seq, place, visibility, page, nonce });
+        let location = self.log.stage(&self.batch.bytes[range.clone()]);
+        self.index.put(Entry { id, seq, location, visibility, page, nonce });
         self.batch.lines.push(StagedLine {
             id,
             page: page.into(),
             range,
-            offset: place.offset,
+            offset: location.offset,
             visibility,
             before,
             author,

@@ -100,7 +100,7 @@ impl<S> Hub<S> {
     }
 
     fn page_named_in(&self, item: CommentRef) -> Result<Box<str>, Rejection> {
-        let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
+        let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
         let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         Ok(comment.page.into())
     }

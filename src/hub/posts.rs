@@ -79,7 +79,7 @@ impl<S> Hub<S> {
             return Err(Rejection::Stopping);
         }
         let item = self.index.find(id).ok_or(Rejection::UnknownComment(id))?;
-        let line = self.log.read(item.place).map_err(|error| self.unreadable(&error))?;
+        let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
             let may_know = item.visibility.is_shared() || by.moderator;
@@ -102,7 +102,10 @@ impl<S> Hub<S> {
             return Err(Rejection::NotOnPage(id));
         }
         match change {
-            Change::Delete => comment.make_tombstone(),
+            Change::Delete => {
+                comment.make_tombstone();
+                comment.edited_at = Some(self.now.clone());
+            }
             Change::Text(text) => {
                 self.charge(from, by.author)?;
                 self.edit(&mut comment, text, by);
@@ -194,7 +197,7 @@ impl<S> Hub<S> {
     ) -> Result<Option<Outcome>, Rejection> {
         let mut found = None;
         let item = self.index.find_nonce(nonce, |item| {
-            let line = self.log.read(item.place).ok();
+            let line = self.log.read(item.location).ok();
             let comment = line.as_deref().and_then(|line| Comment::parse(line).ok());
             let has_nonce =
                 comment.as_ref().is_some_and(|comment| comment.nonce.as_deref() == Some(nonce));
@@ -216,6 +219,6 @@ impl<S> Hub<S> {
     }
 
     fn known(&self, item: CommentRef, line: Vec<u8>) -> Outcome {
-        Outcome::Known { line, durable: item.place.offset < self.log.end() }
+        Outcome::Known { line, durable: item.location.offset < self.log.end() }
     }
 }

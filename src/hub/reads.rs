@@ -100,7 +100,7 @@ impl<S> Hub<S> {
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
         let pseudonym = author.to_string();
-        for line in waiting.iter().filter_map(|item| self.log.read(item.place).ok()) {
+        for line in waiting.iter().filter_map(|item| self.log.read(item.location).ok()) {
             if Comment::parse(&line)
                 .is_ok_and(|comment| comment.author.as_deref() == Some(&pseudonym))
             {
@@ -137,7 +137,7 @@ impl<S> Hub<S> {
             log: self.log_id.clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
-            recent: items.iter().map(|item| self.line_cache.get(item.place.offset)).collect(),
+            recent: items.iter().map(|item| self.line_cache.get(item.location.offset)).collect(),
             likes: self.likes_of(&items),
             items,
             more,
@@ -155,7 +155,7 @@ fn bounded(
 ) -> (Vec<CommentRef>, bool) {
     let (mut taken, mut sum) = (Vec::new(), 0);
     for item in items {
-        sum += item.place.len as usize + 2;
+        sum += item.location.len as usize + 2;
         if taken.len() == count || (sum > bytes && !taken.is_empty()) {
             return (taken, true);
         }

@@ -216,7 +216,7 @@ fn refuse_without_waiting(mut stream: &TcpStream, error: &HttpError) {
     }
     let _ = stream.read(&mut [0; 4 * 1024]);
     let response = Response::from_error(error);
-    let _ = stream.write(&[&response.head(Version::Http11, false), response.body()].concat());
+    let _ = stream.write(&[&response.head(Version::Http11, false)[..], &response.body].concat());
     let _ = stream.shutdown(Shutdown::Write);
 }
 

@@ -45,7 +45,7 @@ impl History {
             line.clear();
             match recent {
                 Some(recent) => line.extend_from_slice(recent),
-                None => read_line(&*self.file, item.place, &mut line)?,
+                None => read_line(&*self.file, item.location, &mut line)?,
             }
             if item.visibility == Visibility::Hidden && !self.moderator {
                 line = redacted(&line)?;

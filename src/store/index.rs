@@ -25,7 +25,7 @@ pub struct CommentRef {
     /// `seq` of the line.
     pub seq: u64,
     /// Where the line lies in the log.
-    pub place: Location,
+    pub location: Location,
     /// Who may see the comment.
     pub visibility: Visibility,
 }
@@ -38,7 +38,7 @@ pub struct Entry<'a> {
     /// `seq` of the line.
     pub seq: u64,
     /// Where the line lies in the log.
-    pub place: Location,
+    pub location: Location,
     /// Who may see the comment.
     pub visibility: Visibility,
     /// The page that the comment is on.
@@ -93,7 +93,7 @@ struct Meta {
 impl Index {
     /// Adds a line while the log is read. The index is usable only after [`Index::finish_loading`].
     pub fn load(&mut self, entry: Entry) {
-        let packed = PackedLocation::new(entry.place, entry.visibility);
+        let packed = PackedLocation::new(entry.location, entry.visibility);
         let meta = Meta {
             seq_delta: seq_delta_of(entry.seq, entry.id),
             page: self.page_number(entry.page),
@@ -168,8 +168,8 @@ impl Index {
         let page = self.page_number(entry.page);
         let fingerprint = self.fingerprint(entry.nonce);
         self.ids.push(entry.id);
-        self.locations.push(PackedLocation::new(entry.place, entry.visibility));
-        self.live_bytes += u64::from(entry.place.len);
+        self.locations.push(PackedLocation::new(entry.location, entry.visibility));
+        self.live_bytes += u64::from(entry.location.len);
         self.meta.push(Meta { seq_delta: 0, page, fingerprint });
         self.insert_nonce(number);
         let page = &mut self.pages[page as usize];
@@ -182,8 +182,8 @@ impl Index {
     fn change(&mut self, entry: Entry) {
         let number = self.ids.binary_search(&entry.id).expect("only a known comment is changed");
         let (old, meta) = (self.locations[number], self.meta[number]);
-        self.locations[number] = PackedLocation::new(entry.place, entry.visibility);
-        self.live_bytes += u64::from(entry.place.len);
+        self.locations[number] = PackedLocation::new(entry.location, entry.visibility);
+        self.live_bytes += u64::from(entry.location.len);
         self.live_bytes -= old.bytes();
         self.meta[number].seq_delta = seq_delta_of(entry.seq, entry.id);
         let page = &mut self.pages[meta.page as usize];
@@ -317,7 +317,7 @@ impl Index {
         CommentRef {
             id,
             seq: id + u64::from(self.meta[at].seq_delta),
-            place: packed.location(),
+            location: packed.location(),
             visibility: packed.visibility(),
         }
     }

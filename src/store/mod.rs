@@ -83,7 +83,7 @@ fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'
     summary.kind.is_empty().then(|| Entry {
         id: summary.id,
         seq: summary.seq,
-        place: location,
+        location,
         visibility: Visibility::of(summary.status, summary.deleted),
         page: &summary.page,
         nonce: Some(&*summary.nonce).filter(|nonce| !nonce.is_empty()),
@@ -113,7 +113,7 @@ mod tests {
         for _ in 0..2 {
             let store = Store::open(&data, SyncMode::Always, false).unwrap();
             assert_eq!((store.index.comment_count(), store.log.next_seq()), (1, 8));
-            let location = store.index.find(7).unwrap().place;
+            let location = store.index.find(7).unwrap().location;
             assert!(location.offset < store.log.end());
             let line = store.log.read(location).unwrap();
             assert!(line.starts_with(br#"{"seq":7,"id":7,"page":"/","content":"a""#));

@@ -15,6 +15,16 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
     }
 }
 
+/// The first and the last `end_chars` characters of `text`, with `…` between them where some are left out.
+pub fn shorten_middle(text: &str, end_chars: usize) -> String {
+    let head = text.char_indices().nth(end_chars).map(|(end, _)| end);
+    let tail = text.char_indices().nth_back(end_chars.saturating_sub(1)).map(|(start, _)| start);
+    match (head, tail) {
+        (Some(head), Some(tail)) if head < tail => format!("{}…{}", &text[..head], &text[tail..]),
+        _ => text.into(),
+    }
+}
+
 /// `text` in quotes for an error message: escaped, and at most [`QUOTE_CHARS_MAX`] characters of it.
 pub fn quote(text: &str) -> String {
     format!("{:?}", shorten(text, QUOTE_CHARS_MAX))
@@ -40,6 +50,8 @@ mod tests {
         assert_eq!(shorten("éé", 2), "éé");
         assert_eq!(shorten("ééa", 2), "éé…");
         assert_eq!(shorten("", 0), "");
+        assert_eq!(shorten_middle("éaaé", 2), "éaaé");
+        assert_eq!(shorten_middle("éabcé", 2), "éa…cé");
         assert_eq!(quote("a\n\""), r#""a\n\"""#);
         assert_eq!(quote(&"a".repeat(QUOTE_CHARS_MAX + 1)).chars().count(), QUOTE_CHARS_MAX + 3);
     }

@@ -1,7 +1,7 @@
-//! HTTP behind the door: tiny_http on a private Unix socket, made anew when it has died. The only file that names it.
+//! Runs tiny_http on a private Unix socket and restarts it if it dies. The only file that names tiny_http.
 //!
-//! A few threads take requests and ask the hub; one more answers those that the hub is done with. None of them waits for a client,
-//! since the relay does that, nor for a sync. Knows no public socket.
+//! A few threads receive requests and send commands to the hub; one more writes the responses to those that the hub has replied to. None
+//! of them waits for a client, which `http::upstream` does, or for the disk. Knows no public socket.
 
 use std::{
     fs, io,
@@ -23,39 +23,42 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::{fs::Mode, process::umask};
-use tiny_http::{Header, Request, Response, Server, StatusCode};
+use tiny_http::{Header, Request, Server, StatusCode};
 
 use crate::{
     error::Error,
+    http::response::Response,
+    http::upstream::CLIENT_HEADER,
     limits::MESSAGE_BYTES_MAX,
     util::threads,
     web::message,
-    web::{Finish, Reply, Router},
+    web::{BuildResponse, Reply, Router},
 };
 
-/// Threads that take requests: each does a page in well under a millisecond.
-const TAKING_THREADS: usize = 3;
-/// Answers that may wait to be written; the relay lets no more exchanges in.
+/// Threads that receive requests. Each serves a page in well under a millisecond.
+const RECEIVING_THREADS: usize = 3;
+/// How many responses may wait to be written: more than the exchanges that `http::upstream` allows at once.
 const FINISHED_MAX: usize = 128;
-/// A server that dies is made anew at most this often.
+/// The shortest time between two restarts.
 const RESTART_INTERVAL: Duration = Duration::from_secs(1);
-/// `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
+/// The longest path of a Unix socket, in bytes: `sun_path` has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
-/// An answer to be made and written.
-type Finished = (Request, Finish);
+/// A request that the hub has replied to, and what builds its response.
+type Finished = (Request, BuildResponse);
 
 /// The private server. Dropping does nothing; [`Web::stop`] ends it.
 pub struct Web {
     thread: JoinHandle<()>,
-    wake: Sender<()>,
+    restart: Sender<()>,
     stopping: Arc<AtomicBool>,
 }
 
-/// Where the private server is reached: below the data folder, or where that path is too long in a private temporary folder.
+/// The path of the private socket: in the data folder, or in a private temporary folder if that path is too long. A link in the data
+/// folder then leads to it.
 ///
 /// # Errors
-/// Where neither can be had.
+/// Fails if the temporary folder or the link can't be created.
 pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     let absolute = path_in(data);
     if absolute.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
@@ -71,22 +74,22 @@ pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
     };
     fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io_error(&folder))?;
     let socket = folder.join("web.sock");
-    // What a server has left that was killed; the folder is locked by this one.
-    leave(data);
+    // A server that was killed has left its link. The data folder is locked by this process.
+    remove_socket(data);
     symlink(&socket, &absolute).map_err(io_error(&absolute))?;
     Ok(socket)
 }
 
-/// Where the server that uses the data folder is reached: what [`socket_path`] gave it.
+/// The socket of the server that uses the data folder, as [`socket_path`] returned it there.
 pub fn find_socket(data: &Path) -> PathBuf {
     let path = path_in(data);
     fs::read_link(&path).unwrap_or(path)
 }
 
-/// Removes the private server's socket, or the link to it and its folder; whoever calls this has locked the data folder.
-pub fn leave(data: &Path) {
+/// Removes the private socket, or the link to it and its folder. The caller must hold the lock of the data folder.
+pub fn remove_socket(data: &Path) {
     let path = path_in(data);
-    // Somebody else's link may lead anywhere.
+    // A link that sayso has not created may lead anywhere.
     let linked = fs::read_link(&path).ok();
     if let Some(socket) = linked.filter(|socket| socket.starts_with(std::env::temp_dir())) {
         let _ = fs::remove_file(&socket);
@@ -101,105 +104,111 @@ fn path_in(data: &Path) -> PathBuf {
 }
 
 impl Web {
-    /// Serves `router` on the Unix socket `path`. Who finds nobody there says so with `wake`, whose other end is `woken`.
+    /// Serves `router` on the Unix socket `path`. A message through `restart` to `restart_requests`, the two ends of one channel,
+    /// requests a restart.
     ///
     /// # Errors
-    /// Where the socket or a thread can't be made.
+    /// Fails if the socket or a thread can't be created.
     pub fn start(
         path: PathBuf,
         router: Arc<Router>,
-        wake: Sender<()>,
-        woken: Receiver<()>,
+        restart: Sender<()>,
+        restart_requests: Receiver<()>,
     ) -> Result<Web, Error> {
-        let backend = Backend::build(&path, &router, &wake).map_err(|source| Error::Io {
+        let backend = Backend::start(&path, &router, &restart).map_err(|source| Error::Io {
             what: "listen on",
             path: path.clone(),
             source,
         })?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let supervisor =
-            Supervisor { path, router, wake: wake.clone(), woken, stopping: stopping.clone() };
-        let thread = threads::start("web", move || supervisor.keep(backend))
+        let supervisor = Supervisor {
+            path,
+            router,
+            restart: restart.clone(),
+            restart_requests,
+            stopping: stopping.clone(),
+        };
+        let thread = threads::start("web", move || supervisor.run(backend))
             .map_err(|source| Error::Thread { name: "web".into(), source })?;
-        Ok(Web { thread, wake, stopping })
+        Ok(Web { thread, restart, stopping })
     }
 
-    /// Ends the server; requests that are under way may get no answer.
+    /// Stops the server. Requests that it is serving may get no response.
     pub fn stop(self) {
         self.stopping.store(true, Release);
-        // Full: the keeper is about to wake anyway.
-        let _ = self.wake.try_send(());
+        // If the channel is full, the supervisor wakes anyway.
+        let _ = self.restart.try_send(());
         let _ = self.thread.join();
     }
 }
 
-/// Has the server, and makes a new one when it is broken.
+/// Owns the server and restarts it on request.
 struct Supervisor {
     path: PathBuf,
     router: Arc<Router>,
-    wake: Sender<()>,
-    woken: Receiver<()>,
+    restart: Sender<()>,
+    restart_requests: Receiver<()>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Supervisor {
-    fn keep(self, backend: Backend) {
+    fn run(self, backend: Backend) {
         let mut backend = Some(backend);
-        while self.woken.recv().is_ok() && !self.stopping.load(Acquire) {
-            log::warn!("the private web server has died and is made anew");
-            backend.take().into_iter().for_each(Backend::tear_down);
-            // Pausing here delays nobody: without a server there is nothing to do.
+        while self.restart_requests.recv().is_ok() && !self.stopping.load(Acquire) {
+            log::warn!("the private web server has died, restarting it");
+            backend.take().into_iter().for_each(Backend::stop);
+            // Nothing else can be done without a server, so sleeping delays nobody.
             thread::sleep(RESTART_INTERVAL);
-            while self.woken.try_recv().is_ok() {}
-            match Backend::build(&self.path, &self.router, &self.wake) {
+            while self.restart_requests.try_recv().is_ok() {}
+            match Backend::start(&self.path, &self.router, &self.restart) {
                 Ok(new) => backend = Some(new),
                 Err(error) => {
-                    log::error!("the private web server can't be made anew: {error}");
-                    let _ = self.wake.try_send(());
+                    log::error!("can't restart the private web server: {error}");
+                    let _ = self.restart.try_send(());
                 }
             }
         }
-        backend.into_iter().for_each(Backend::tear_down);
+        backend.into_iter().for_each(Backend::stop);
     }
 }
 
-/// One tiny_http server and the threads that serve it.
+/// One tiny_http server and the threads that serve its requests.
 struct Backend {
     server: Arc<Server>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Backend {
-    fn build(path: &Path, router: &Arc<Router>, wake: &Sender<()>) -> io::Result<Backend> {
+    fn start(path: &Path, router: &Arc<Router>, restart: &Sender<()>) -> io::Result<Backend> {
         let listener = listen(path)?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
-        let (finished, to_finish) = bounded::<Finished>(FINISHED_MAX);
+        let (finished, finished_requests) = bounded::<Finished>(FINISHED_MAX);
         let mut threads = Vec::new();
-        for n in 0..TAKING_THREADS {
-            let (server, router, finished, wake) =
-                (server.clone(), router.clone(), finished.clone(), wake.clone());
-            let take = move || {
+        for n in 0..RECEIVING_THREADS {
+            let (server, router, finished, restart) =
+                (server.clone(), router.clone(), finished.clone(), restart.clone());
+            let receive = move || {
                 while let Ok(request) = server.recv() {
-                    // A panic costs the request that caused it, which tiny_http then answers, and no thread.
+                    // A panic ends the request that caused it, to which tiny_http then responds with 500, but not the thread.
                     threads::catch_panic(Box::new(|| serve(&router, request, &finished)));
                 }
-                // Torn down, or tiny_http's accept has failed: then somebody must know.
-                let _ = wake.try_send(());
+                // Either the server was stopped, or tiny_http failed to accept: then the supervisor must restart it.
+                let _ = restart.try_send(());
             };
-            threads.push(threads::start(format!("web-{n}"), take)?);
+            threads.push(threads::start(format!("web-{n}"), receive)?);
         }
         let finish = move || {
-            to_finish.iter().for_each(|(request, finish)| {
-                let _ = threads::catch_panic(Box::new(|| respond(request, finish())));
+            finished_requests.iter().for_each(|(request, build)| {
+                let _ = threads::catch_panic(Box::new(|| respond(request, build())));
             })
         };
-        threads.push(threads::start(format!("web-{TAKING_THREADS}"), finish)?);
+        threads.push(threads::start(format!("web-{RECEIVING_THREADS}"), finish)?);
         Ok(Backend { server, threads })
     }
 
-    fn tear_down(self) {
-        for _ in 0..TAKING_THREADS {
+    fn stop(self) {
+        for _ in 0..RECEIVING_THREADS {
             self.server.unblock();
         }
         drop(self.server);
@@ -209,7 +218,7 @@ impl Backend {
     }
 }
 
-/// A socket that only we can reach, also while it is being made.
+/// Listens on a socket that only this user can open, from its creation on.
 fn listen(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -224,16 +233,16 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 fn serve(router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>) {
     let Some(parsed) = parse(&mut request) else { return };
     match router.serve(parsed) {
-        Reply::Ready(answer) => respond(request, answer),
+        Reply::Ready(response) => respond(request, response),
         Reply::Deferred(start) => {
             let finished = finished.clone();
-            // Full: the relay has given up on the oldest of them; a dropped request is answered by tiny_http.
-            start(Box::new(move |finish| drop(finished.try_send((request, finish)))));
+            // If the channel is full, `http::upstream` has given up on the oldest requests. tiny_http responds to a dropped request.
+            start(Box::new(move |build| drop(finished.try_send((request, build)))));
         }
     }
 }
 
-/// `None` if the relay has gone: then nobody waits for an answer.
+/// Returns `None` if `http::upstream` has disconnected; then nobody waits for a response.
 fn parse(request: &mut Request) -> Option<message::Request> {
     let mut body = Vec::new();
     let limit = MESSAGE_BYTES_MAX as u64 + 1;
@@ -247,7 +256,7 @@ fn parse(request: &mut Request) -> Option<message::Request> {
         .collect();
     let client = headers
         .iter()
-        .find(|(name, _)| name == "x-sayso-client")
+        .find(|(name, _)| name.eq_ignore_ascii_case(CLIENT_HEADER))
         .and_then(|(_, value)| value.parse().ok());
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
     Some(message::Request {
@@ -260,13 +269,15 @@ fn parse(request: &mut Request) -> Option<message::Request> {
     })
 }
 
-fn respond(request: Request, answer: message::Response) {
-    let header = |(name, value): &(&str, String)| Header::from_bytes(*name, value.as_bytes()).ok();
-    let headers = answer.headers.iter().filter_map(header).collect();
-    let length = answer.body.len();
-    let response =
-        Response::new(StatusCode(answer.status), headers, &answer.body[..], Some(length), None)
-            .with_chunked_threshold(usize::MAX);
-    // A relay that has given up is no error.
+fn respond(request: Request, response: Response) {
+    let Response { status, headers, body } = response;
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value.as_bytes()).ok())
+        .collect();
+    let length = Some(body.len());
+    let response = tiny_http::Response::new(StatusCode(status), headers, &body[..], length, None)
+        .with_chunked_threshold(usize::MAX);
+    // It is no error if `http::upstream` has given up.
     let _ = request.respond(response);
 }

@@ -1,6 +1,6 @@
-//! The JSON bodies that only HTTP has.
+//! JSON bodies that only HTTP has.
 //!
-//! Knows no path. The order of fields is a part of the wire.
+//! Knows no path. The order of the fields is part of the API.
 
 use std::io;
 
@@ -8,21 +8,21 @@ use serde::Serialize;
 
 use crate::{comment::server_message::Counts, store::history::History};
 
-/// Bytes of the log before a compaction and after it.
+/// The size of the log before and after a compaction, in bytes.
 #[derive(Serialize)]
 pub(super) struct Compacted {
     pub before: u64,
     pub now: u64,
 }
 
-/// What stands before the lines of a history.
+/// The fields of a history before its lines.
 #[derive(Serialize)]
 struct HistoryHead<'a> {
     log: &'a str,
     seq: u64,
 }
 
-/// What stands behind them.
+/// The fields of a history after its lines.
 #[derive(Serialize)]
 struct HistoryTail<'a> {
     likes: Counts<'a, u64>,
@@ -31,12 +31,13 @@ struct HistoryTail<'a> {
     more: bool,
 }
 
+/// Encodes a body.
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("it has names, texts and numbers only")
+    serde_json::to_vec(value).expect("names, texts and numbers can be encoded")
 }
 
-/// `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. The lines are spliced in: they are JSON already, were checked when the log
-/// was opened, and serde would read each of them again before it believes that.
+/// Encodes `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. Inserts the lines as they are in the log: they are JSON that was
+/// checked when the log was opened, and serde would parse each of them again.
 pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
     let mut out = to_json(&HistoryHead { log: &history.log, seq: history.seq });
     out.pop();

@@ -1,16 +1,21 @@
-//! One comment over HTTP: edited, deleted, let out or taken away.
+//! `PATCH` and `DELETE /api/comments/ID`: edits or deletes a comment, or changes who may see it.
 //!
 //! Knows no other path.
 
 use std::sync::Arc;
 
-use super::{Reply, Router, check_method, not_found};
+use super::{
+    Reply, Router,
+    request::{VALUE_ECHO_CHARS, check_method, not_found},
+};
 use crate::{
     comment::Status,
     comment::draft::{ClientMessage, Text, author},
     comment::rejection::Rejection,
-    hub::command::{Actor, Callback, Change, Operation, ReplyTo, Target, Write, Written},
-    web::message::{Request, Response},
+    http::response::Response,
+    hub::command::{Actor, Change, Operation, Target},
+    util::text::{parse_decimal, shorten},
+    web::message::Request,
 };
 
 impl Router {
@@ -19,7 +24,7 @@ impl Router {
         id: &str,
         request: &Arc<Request>,
     ) -> Result<Reply, Response> {
-        let target = comment_of(id, request)?;
+        let target = target(id, request)?;
         check_method(request, &["PATCH", "DELETE"])?;
         self.check_origin(request)?;
         let moderator = self.is_moderator(request);
@@ -27,38 +32,29 @@ impl Router {
             "DELETE" => (Change::Delete, None),
             _ => {
                 let message = self.json_message(request)?;
-                (
-                    change_of(&message).map_err(|reject| Response::reject(&reject, None))?,
-                    message.key,
-                )
+                (parse_change(&message)?, message.key)
             }
         };
-        let key = if moderator { key.as_deref() } else { request.bearer().or(key.as_deref()) };
-        let author = author(key).map_err(|reject| Response::reject(&reject, None))?;
-        let (hub, from, by) = (self.hub.clone(), request.counted(), Actor { author, moderator });
-        Ok(Reply::Deferred(Box::new(move |take| {
-            let answer: Callback<Result<Written, Rejection>> = Box::new(move |outcome| {
-                take(Box::new(move || match outcome {
-                    Ok(done) => Response::json(200, done.line),
-                    Err(reject) => Response::reject(&reject, None),
-                }));
-            });
-            let _ = hub.write(Write {
-                operation: Operation::Change { target, change, by },
-                from,
-                reply: ReplyTo::Callback(answer),
-            });
-        })))
+        let key =
+            if moderator { key.as_deref() } else { request.bearer_token().or(key.as_deref()) };
+        let by = Actor { author: author(key)?, moderator };
+        let operation = Operation::Change { target, change, by };
+        Ok(self.write(operation, request.client_key(), |outcome| match outcome {
+            Ok(done) => Response::json(200, done.line),
+            Err(rejection) => rejection.into(),
+        }))
     }
 }
 
-/// The comment that a path names.
-pub(super) fn comment_of(id: &str, request: &Request) -> Result<Target, Response> {
-    let number = id.parse::<u64>().ok().filter(|_| id.bytes().all(|b| b.is_ascii_digit()));
-    Ok(Target { id: number.ok_or_else(|| not_found(request))?, page: None })
+/// The comment that `id` names, a part of the request's path.
+pub(super) fn target(id: &str, request: &Request) -> Result<Target, Response> {
+    match parse_decimal(id) {
+        Some(id) => Ok(Target { id, page: None }),
+        None => Err(not_found(request)),
+    }
 }
 
-fn change_of(message: &ClientMessage) -> Result<Change, Rejection> {
+fn parse_change(message: &ClientMessage) -> Result<Change, Rejection> {
     match message.status.as_deref() {
         Some(_) if message.content.is_some() => {
             Err(Rejection::Malformed("content and status can't be changed in one request".into()))
@@ -66,7 +62,7 @@ fn change_of(message: &ClientMessage) -> Result<Change, Rejection> {
         Some("public") => Ok(Change::Status(Status::Public)),
         Some("hidden") => Ok(Change::Status(Status::Hidden)),
         Some(other) => {
-            let value = other.chars().take(40).collect();
+            let value = shorten(other, VALUE_ECHO_CHARS);
             Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
         }
         None => Ok(Change::Text(Text::of(message.content.as_deref())?)),

@@ -1,29 +1,32 @@
-//! The files of `static/`, in the form that the client takes.
+//! Serves the files of `static/`, compressed if the client accepts gzip.
+//!
+//! Knows no other path.
 
 use super::{Router, page::PAGE_POLICY};
 use crate::{
+    http::response::Response,
     web::assets::Asset,
-    web::message::{Request, Response, tag},
+    web::message::{Request, ResponseExt, strong_tag},
 };
 
 impl Router {
     pub(super) fn asset(&self, asset: &Asset, request: &Request) -> Response {
-        let answer = match request.takes_gzip() {
+        let response = match request.accepts_gzip() {
             true => Response::new(200, asset.content_type, asset.gzip)
                 .with("Content-Encoding", "gzip")
-                .with_etag(&tag(asset.gzip), request),
+                .with_etag(&strong_tag(asset.gzip), request),
             false => {
                 let plain = asset.plain();
-                let etag = tag(&plain);
+                let etag = strong_tag(&plain);
                 Response::new(200, asset.content_type, plain).with_etag(&etag, request)
             }
         };
-        let answer = match asset.path.ends_with(".html") {
-            true => answer.with("Content-Security-Policy", PAGE_POLICY),
-            false => answer,
+        let response = match asset.path.ends_with(".html") {
+            true => response.with("Content-Security-Policy", PAGE_POLICY),
+            false => response,
         };
-        // Scripts of type module and fetched styles need leave to be used elsewhere; these hold nothing of anybody.
-        answer
+        // Other sites load module scripts and style sheets only with these headers. The files are the same for everybody.
+        response
             .with("Cache-Control", "max-age=300")
             .with("Access-Control-Allow-Origin", "*")
             .with("Cross-Origin-Resource-Policy", "cross-origin")

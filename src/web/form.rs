@@ -1,6 +1,6 @@
-//! The form that works without a script: its fields, and what tells a person from a program that fills in all of them at once.
+//! The form of the served page: parses its fields, and refuses programs that fill in all of them at once.
 //!
-//! Knows no page and no answer.
+//! Knows no page and no HTML.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,19 +9,19 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     comment::draft::ClientMessage, comment::rejection::Rejection, http::query::Query,
-    web::message::Response,
+    http::response::Response, util::text::parse_decimal,
 };
 
-/// Bytes of a form's hidden nonce, 22 characters of base64url: the time at which it was shown, and random.
+/// The length of a form's hidden nonce before base64url makes it 22 characters: the time at which the form was shown, and random bytes.
 const NONCE_BYTES: usize = 16;
-/// Of those, the time, ms since 1970.
+/// How many of those bytes are the time, in ms since 1970.
 const TIME_BYTES: usize = 6;
-/// Nobody reads a page and writes in less time.
+/// The shortest time between showing and sending a form: no person is faster.
 pub(super) const FILLED_IN_SECONDS_MIN: u64 = 2;
-/// The field that nobody sees, and only a program fills in.
+/// A field that is invisible, so that only programs fill it in.
 pub(super) const HONEYPOT_FIELD: &str = "website";
 
-/// A nonce for a form that is shown now.
+/// Makes the nonce of a form that is shown `now`.
 pub(super) fn nonce(now: SystemTime) -> String {
     let mut bytes = [0; NONCE_BYTES];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes once it has booted");
@@ -29,49 +29,58 @@ pub(super) fn nonce(now: SystemTime) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A form's fields, and whether a person may have sent it, `now` if time matters. Its nonce is made from the hidden one and from what was written: sent
-/// twice, it is one comment; going back and writing something else is another.
+/// Parses a form, and checks whether a person may have sent it. `now` is `None` if the time since it was shown doesn't matter. The
+/// message's nonce is a hash of the hidden nonce and the fields: the same form sent twice is one comment, while going back and writing
+/// something else makes another.
 ///
 /// # Errors
-/// Where it is no form; what is wrong with its fields is told with the page.
-pub(super) fn message(
+/// The response to a body that is not a form. The inner error belongs on the page, beside what was typed.
+pub(super) fn parse(
     body: &[u8],
     now: Option<SystemTime>,
 ) -> Result<(ClientMessage, Result<(), Rejection>), Response> {
-    let bad = |why: String| Response::error(400, &why);
-    let text = str::from_utf8(body).map_err(|_| bad("the form is not UTF-8".into()))?;
-    let form = Query::parse(text).map_err(bad)?;
+    let malformed = |message: String| Response::error(400, &message);
+    let text = str::from_utf8(body).map_err(|_| malformed("the form is not UTF-8".into()))?;
+    let form = Query::parse(text).map_err(malformed)?;
     let field = |name| form.get(name).map(str::to_owned);
-    let filled = |name| field(name).filter(|text| !text.is_empty());
-    let parent = filled("parent").map(|parent| parent.parse()).transpose();
+    let non_empty = |name| field(name).filter(|text| !text.is_empty());
+    let parent = match non_empty("parent") {
+        Some(text) => Some(
+            parse_decimal(&text).ok_or_else(|| malformed("parent is no comment's id".into()))?,
+        ),
+        None => None,
+    };
     let mut message = ClientMessage {
         page: field("page"),
         content: field("content"),
         name: field("name"),
-        parent: parent.map_err(|_| bad("parent is no comment's id".into()))?,
-        key: filled("key"),
-        nonce: filled("nonce"),
+        parent,
+        key: non_empty("key"),
+        nonce: non_empty("nonce"),
         ..ClientMessage::default()
     };
     let hidden = message.nonce.take();
-    let judged = judge(hidden.as_deref(), filled(HONEYPOT_FIELD).is_some(), now);
+    let check = check_sender(hidden.as_deref(), non_empty(HONEYPOT_FIELD).is_some(), now);
     if let Some(hidden) = &hidden {
-        let written =
-            [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
+        let fields = [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
         let mut digest = Sha256::new().chain_update(hidden);
-        for part in written {
+        for field in fields {
             digest.update([0]);
-            digest.update(part.unwrap_or_default());
+            digest.update(field.unwrap_or_default());
         }
         digest.update(message.parent.unwrap_or_default().to_be_bytes());
         message.nonce = Some(BASE64_URL_SAFE_NO_PAD.encode(&digest.finalize()[..NONCE_BYTES]));
     }
-    Ok((message, judged))
+    Ok((message, check))
 }
 
-/// A nonce that was not made here says nothing about time.
-fn judge(hidden: Option<&str>, is_trapped: bool, now: Option<SystemTime>) -> Result<(), Rejection> {
-    if is_trapped {
+/// Refuses a form with a filled honeypot, and one that was sent too soon. A hidden nonce that sayso has not made contains no time.
+fn check_sender(
+    hidden: Option<&str>,
+    is_honeypot_filled: bool,
+    now: Option<SystemTime>,
+) -> Result<(), Rejection> {
+    if is_honeypot_filled {
         return Err(Rejection::HoneypotFilled);
     }
     let bytes = hidden.and_then(|hidden| BASE64_URL_SAFE_NO_PAD.decode(hidden).ok());
@@ -100,8 +109,13 @@ mod tests {
         let shown = UNIX_EPOCH + Duration::from_millis(1_795_000_000_123);
         let hidden = nonce(shown);
         assert_eq!(hidden.len(), 22);
-        let sent = |after| judge(Some(&hidden), false, Some(shown + Duration::from_millis(after)));
-        assert_eq!(judge(Some(&hidden), false, None), Ok(()), "nobody looks at the clock");
+        let sent =
+            |after| check_sender(Some(&hidden), false, Some(shown + Duration::from_millis(after)));
+        assert_eq!(
+            check_sender(Some(&hidden), false, None),
+            Ok(()),
+            "without a rate limit the time is not checked"
+        );
         assert_eq!(
             (sent(0), sent(1), sent(999)),
             (
@@ -118,19 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn other_nonces_and_clocks_that_were_set_say_nothing() {
+    fn foreign_nonces_and_nonces_from_the_future_are_accepted() {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_000_000);
         for other in [None, Some("my-own-nonce-0123456789"), Some("AAAAAAAAAAAAAAAAAAAAAA")] {
-            assert_eq!(judge(other, false, Some(now)), Ok(()), "{other:?}");
+            assert_eq!(check_sender(other, false, Some(now)), Ok(()), "{other:?}");
         }
         let later = nonce(now + Duration::from_secs(60));
-        assert_eq!(judge(Some(&later), false, Some(now)), Ok(()));
-        assert_eq!(judge(None, true, Some(now)), Err(Rejection::HoneypotFilled));
+        assert_eq!(check_sender(Some(&later), false, Some(now)), Ok(()));
+        assert_eq!(check_sender(None, true, Some(now)), Err(Rejection::HoneypotFilled));
     }
 
     #[test]
-    fn what_was_written_makes_the_nonce() {
-        let nonce_of = |form: &str| message(form.as_bytes(), None).unwrap().0.nonce;
+    fn the_nonce_depends_on_the_fields() {
+        let nonce_of = |form: &str| parse(form.as_bytes(), None).unwrap().0.nonce;
         let one = nonce_of("nonce=0123456789abcdef&content=a");
         assert_eq!(one, nonce_of("content=a&nonce=0123456789abcdef&website="));
         assert_ne!(one, nonce_of("nonce=0123456789abcdef&content=b"));

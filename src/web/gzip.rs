@@ -1,4 +1,4 @@
-//! gzip (RFC 1952) for answers: of a whole one, and of one whose few bytes in the middle are other ones each time.
+//! gzip (RFC 1952) for responses: of whole bodies, and of cached bodies with a few bytes that differ in each response.
 //!
 //! Knows no request.
 
@@ -10,63 +10,67 @@ use flate2::{
     write::{DeflateEncoder, GzEncoder},
 };
 
-/// No name, no time, no system (RFC 1952 §2.3).
+/// A gzip header without file name, time and operating system (RFC 1952 §2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-/// A stored block that is not the last one (RFC 1951 §3.2.4) has this in front of its length.
+/// The byte before the length of a stored block that is not the last one (RFC 1951 §3.2.4).
 const STORED: u8 = 0;
-/// A client waits while its answer is compressed, so the fastest level.
+/// The fastest level, since a client waits while its response is compressed.
 const LEVEL: Compression = Compression::fast();
 
-/// These bytes, compressed.
+/// Compresses `bytes`.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), LEVEL);
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.expect("a vector takes all bytes")
+    written.expect("writing to a vector never fails")
 }
 
-/// The content of a gzip file, if it is one.
+/// Decompresses a gzip file.
+///
+/// # Errors
+/// Fails if `bytes` is not a complete gzip file.
 pub fn gunzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut content)?;
     Ok(content)
 }
 
-/// Bytes that are compressed but for a gap, and can be sent as one gzip file again and again, with something else in the gap.
+/// A compressed body with a gap that is filled anew for each response, without compressing the rest again.
 ///
-/// One file of several members would be simpler, but browsers take only the first. So the gap is a stored block of its own, and what
-/// follows refers to nothing before it.
-pub struct Gap {
-    /// From the gzip header to the end of a block, which ends with a byte.
+/// A gzip file with several members would be simpler, but browsers decompress only the first. So the gap is a stored block of its own,
+/// and the blocks behind it refer to nothing before it.
+pub struct Template {
+    /// The gzip header and the blocks before the gap, which end at a byte boundary.
     head: Vec<u8>,
     head_crc: Crc,
-    /// Blocks up to the last one.
+    /// The blocks behind the gap, with the last one.
     tail: Vec<u8>,
     tail_crc: Crc,
 }
 
-impl Gap {
-    /// Compresses what is before and after the gap.
-    pub fn new(head: &[u8], tail: &[u8]) -> Gap {
-        Gap::pack(head, tail).expect("a vector takes all bytes")
+impl Template {
+    /// Compresses the bytes before and after the gap.
+    pub fn new(head: &[u8], tail: &[u8]) -> Template {
+        Template::compress(head, tail).expect("writing to a vector never fails")
     }
 
-    fn pack(head: &[u8], tail: &[u8]) -> io::Result<Gap> {
+    fn compress(head: &[u8], tail: &[u8]) -> io::Result<Template> {
         let (mut head_crc, mut tail_crc) = (Crc::new(), Crc::new());
         head_crc.update(head);
         tail_crc.update(tail);
         let mut encoder = DeflateEncoder::new(HEADER.to_vec(), LEVEL);
         encoder.write_all(head)?;
-        // Ends the block and fills up the byte; only `finish` would mark it as the last.
+        // `flush` ends the block at a byte boundary. `finish` would mark it as the last one.
         encoder.flush()?;
         let head = encoder.get_ref().clone();
         let mut encoder = DeflateEncoder::new(Vec::new(), LEVEL);
         encoder.write_all(tail)?;
-        Ok(Gap { head, head_crc, tail: encoder.finish()?, tail_crc })
+        Ok(Template { head, head_crc, tail: encoder.finish()?, tail_crc })
     }
 
-    /// The gzip file with this in the gap, which one stored block must hold.
-    pub fn filled(&self, middle: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(middle.len()).expect("a gap is short");
+    /// The gzip file with `middle` in the gap, at most 65,535 bytes: one stored block.
+    pub fn fill(&self, middle: &[u8]) -> Vec<u8> {
+        let length =
+            u16::try_from(middle.len()).expect("the gap is filled with at most 65,535 bytes");
         let mut crc = Crc::new();
         crc.combine(&self.head_crc);
         let mut middle_crc = Crc::new();
@@ -92,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_compressed_comes_back() {
+    fn decompressing_returns_the_compressed_bytes() {
         for text in ["", "a", &"abc ".repeat(10_000)] {
             assert_eq!(gunzip(&gzip(text.as_bytes())).unwrap(), text.as_bytes());
         }
@@ -101,15 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_filled_again_and_again() {
+    fn a_template_is_filled_any_number_of_times() {
         let long = "<p>again and again</p>".repeat(3_000);
         for (head, tail) in [("", ""), ("a", "b"), (&*long, &*long), (&*long, ""), ("", &*long)] {
-            let gap = Gap::new(head.as_bytes(), tail.as_bytes());
+            let template = Template::new(head.as_bytes(), tail.as_bytes());
             for middle in ["", "0123456789012345678901", &long[..40_000]] {
-                let whole = gunzip(&gap.filled(middle.as_bytes())).unwrap();
+                let whole = gunzip(&template.fill(middle.as_bytes())).unwrap();
                 assert!(whole == [head, middle, tail].concat().as_bytes(), "{middle}");
             }
-            assert!(gap.filled(b"x").len() < 2_000);
+            assert!(template.fill(b"x").len() < 2_000);
         }
     }
 }

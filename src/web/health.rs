@@ -1,15 +1,15 @@
-//! How sayso is: for whoever watches over it, from what can be seen without asking the hub.
+//! `GET /healthz` and `GET /metrics`, for monitoring.
 //!
-//! Knows no comment.
+//! Reads only what the hub publishes, so both respond even if the hub is stuck. Knows no comment.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Router, bodies::to_json};
 use serde::Serialize;
 
-use crate::web::message::Response;
+use super::{Router, bodies::to_json};
+use crate::http::response::Response;
 
-/// `{"status":"ok"}`, and what is to be said beside it.
+/// `{"status":"ok"}`, with reasons for a failure or warnings.
 #[derive(Serialize)]
 struct Health<'a> {
     status: &'a str,
@@ -24,7 +24,7 @@ impl Router {
         let stats = &self.hub.stats;
         let ok = Health { status: "ok", reasons: None, warnings: None };
         let (status, health) = match stats.failed.get() {
-            Some(why) => (503, Health { status: "failing", reasons: Some([why]), ..ok }),
+            Some(reason) => (503, Health { status: "failing", reasons: Some([reason]), ..ok }),
             None if stats.full.load(Relaxed) => {
                 (200, Health { warnings: Some(["storage was full at the last post"]), ..ok })
             }

@@ -1,107 +1,101 @@
-//! What each path does: from a request to an answer, or to a question for the hub and what to answer when it is done.
+//! The HTTP routes: turns a request into a response, or into a command for the hub and a function that builds the response.
 //!
-//! Knows neither sockets nor files, and never waits for the hub: whoever serves calls [`Reply::Deferred`] and goes on.
+//! Knows neither sockets nor files, and never waits for the hub: the caller runs [`Reply::Deferred`] and serves the next request.
 #![doc = include_str!("README.md")]
 
 pub mod assets;
 pub mod backend;
 mod bodies;
 mod comments;
+mod counts;
 mod files;
 mod form;
 mod gzip;
 mod health;
+mod history;
 pub mod html;
 mod like;
 pub mod message;
 mod page;
+mod posts;
 mod preview;
+mod request;
 
 use std::{
-    io,
     net::TcpStream,
     sync::{Arc, Mutex},
-    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
 
-use bodies::{Compacted, history_json, to_json};
-use page::{CachedPage, redirect_to_page};
+use bodies::{Compacted, to_json};
+use page::CachedPage;
 use preview::Previews;
+use request::{check_method, not_found};
 
 use crate::{
-    comment::draft::{ClientMessage, check_page},
-    comment::proof_of_work,
     comment::rejection::Rejection,
-    comment::server_message::Counts,
+    http::forwarded::ClientKey,
     http::origin::{self, Origins},
-    http::query::{Query, distinct},
-    hub::command::{
-        Callback, HubHandle, Operation, Query as HubQuery, Range, ReadHistory, ReplyTo, Write,
-        WriteKind, Written,
-    },
-    limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
-    store::history::History,
+    http::response::Response,
+    hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     util::logger,
-    web::message::{Request, Response, weak_tag},
+    web::message::Request,
 };
 
-/// Where `sayso compact` asks a running server, on its private socket only.
+/// The path at which `sayso compact` reaches a running server, on its private socket only.
 pub const COMPACT_PATH: &str = "/.compact";
-/// Comments on the served page.
+/// How many comments the served page has, and a history without `limit=`.
 const PAGE_COMMENTS: usize = 50;
-/// What may be answered about a page of another origin, for this long.
+/// How long browsers may cache the response to a preflight request.
 const PREFLIGHT_SECONDS: &str = "600";
 
-/// The hub, as routes ask it.
-type HubOfSockets = HubHandle<Arc<TcpStream>>;
-/// What to do when the hub is done; in a thread that may read files.
-pub type Finish = Box<dyn FnOnce() -> Response + Send>;
+/// Builds the response to a request. May read files, so it must not run in the hub's thread.
+pub type BuildResponse = Box<dyn FnOnce() -> Response + Send>;
 
 /// How a request is served.
 pub enum Reply {
-    /// With this answer.
+    /// With a response that is complete.
     Ready(Response),
-    /// By giving this somebody who takes what is to be done once the hub is.
-    Deferred(Callback<Callback<Finish>>),
+    /// By the hub: sends it a command, and passes on what builds the response once the hub has replied. If the hub has stopped, it
+    /// drops the command and with it the callback.
+    Deferred(Callback<Callback<BuildResponse>>),
 }
 
-/// What of the configuration the routes need.
+/// The options of the routes.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Sites that may embed the comments, as [`origin::normalize`] writes them.
+    /// Sites that may embed the comments, normalized by [`origin::normalize`].
     pub allow_origin: Vec<String>,
-    /// Empty, or `/x` or `/x/y`: what stands before every path.
+    /// The prefix of every path: empty, or like `/x` or `/x/y`.
     pub base_path: String,
     /// The heading of the served page.
     pub title: String,
     /// The moderator's token.
     pub token: Option<String>,
-    /// Bits of the proof of work that a comment needs.
+    /// How many bits of proof of work a new comment needs.
     pub challenge: Option<u8>,
-    /// Whether there is a limit to how fast somebody may post.
+    /// Whether `--rate` limits how fast a client may post.
     pub is_limited: bool,
 }
 
-/// Everything that the routes need.
+/// All routes and their shared state.
 pub struct Router {
-    hub: HubOfSockets,
+    hub: HubHandle<Arc<TcpStream>>,
     origins: Origins,
     base: String,
     title: String,
     token: Option<String>,
     challenge: Option<u8>,
-    /// There is a limit to how fast somebody may post.
     is_limited: bool,
-    /// By page; few enough to look through.
+    /// Rendered pages by name; few enough to search one by one.
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
 }
 
 impl Router {
-    /// The routes of one server.
-    pub fn new(options: Options, hub: HubOfSockets) -> Router {
+    /// Creates the routes of one server.
+    pub fn new(options: Options, hub: HubHandle<Arc<TcpStream>>) -> Router {
         Router {
             hub,
             origins: Origins::new(options.allow_origin),
@@ -119,33 +113,33 @@ impl Router {
     pub fn serve(self: &Arc<Router>, request: Request) -> Reply {
         let request = Arc::new(request);
         match self.route(&request) {
-            Ok(Reply::Ready(answer)) => Reply::Ready(self.add_common_headers(answer, &request)),
+            Ok(Reply::Ready(response)) | Err(response) => {
+                Reply::Ready(self.add_common_headers(response, &request))
+            }
             Ok(Reply::Deferred(start)) => {
                 let router = self.clone();
-                Reply::Deferred(Box::new(move |take| {
-                    start(Box::new(move |finish| {
-                        take(Box::new(move || router.add_common_headers(finish(), &request)))
+                Reply::Deferred(Box::new(move |respond| {
+                    start(Box::new(move |build| {
+                        respond(Box::new(move || router.add_common_headers(build(), &request)))
                     }));
                 }))
             }
-            Err(answer) => Reply::Ready(self.add_common_headers(answer, &request)),
         }
     }
 
-    /// The headers that every answer has.
-    fn add_common_headers(&self, answer: Response, request: &Request) -> Response {
+    /// Adds the headers that every response has.
+    fn add_common_headers(&self, response: Response, request: &Request) -> Response {
         let host = request.header("host").unwrap_or_default();
-        let answer = answer
+        let response = response
             .with("X-Content-Type-Options", "nosniff")
             .with("Referrer-Policy", "same-origin")
             .with("Vary", "Origin, Accept-Encoding");
-        let is_public =
-            answer.headers.iter().any(|(name, _)| *name == "Access-Control-Allow-Origin");
+        let is_public = response.header("Access-Control-Allow-Origin").is_some();
         match self.origins.cors_origin(request.header("origin"), host) {
-            Some(origin) if !is_public => answer
+            Some(origin) if !is_public => response
                 .with("Access-Control-Allow-Origin", origin)
                 .with("Access-Control-Expose-Headers", "ETag, Retry-After"),
-            _ => answer,
+            _ => response,
         }
     }
 
@@ -158,8 +152,8 @@ impl Router {
             return Err(not_found(request));
         };
         if path.is_empty() {
-            let here = format!("{}/", self.base);
-            return Err(Response::new(308, "text/plain", "").with("Location", here));
+            let location = format!("{}/", self.base);
+            return Err(Response::new(308, "text/plain", "").with("Location", location));
         }
         let file = if path == "/demo" { assets::DEMO } else { path };
         if let Some(asset) = assets::find(file) {
@@ -178,7 +172,7 @@ impl Router {
             "/api/comments" if request.method == "POST" => self.post(request),
             "/api/comments" => {
                 check_method(request, &["GET", "HEAD", "POST"])?;
-                self.comments(request)
+                self.history(request)
             }
             "/api/preview" => self.preview(request),
             "/api/counts" => {
@@ -217,221 +211,53 @@ impl Router {
 
     fn compact(&self) -> Reply {
         let hub = self.hub.clone();
-        Reply::Deferred(Box::new(move |take| {
+        Reply::Deferred(Box::new(move |respond| {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
-                take(Box::new(move || match outcome {
+                respond(Box::new(move || match outcome {
                     Ok((before, now)) => Response::json(200, to_json(&Compacted { before, now })),
-                    Err(why) => Response::error(503, &why),
+                    Err(message) => Response::error(503, &message),
                 }));
             });
             let _ = hub.query(HubQuery::Compact(answer));
         }))
     }
 
-    fn comments(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        let query = query(request)?;
-        let page = page_of(&query)?;
-        let limit = number(&query, "limit", "a number from 1 to 200", 1, HISTORY_LINES_MAX as u64)?;
-        let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
-        let since = number(&query, "since", "a sequence number", 0, u64::MAX)?;
-        let part = match (before, since) {
-            (Some(_), Some(_)) => {
-                return Err(Response::error(400, "before and since can't be asked for together"));
-            }
-            (_, Some(since)) => Range::Since(since),
-            (before, None) => Range::Before(before),
-        };
-        let moderator = self.is_moderator(request);
-        let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
-        let (request, challenge) = (request.clone(), self.challenge);
-        Ok(self.read(page, part, limit, moderator, move |history| {
-            let body = match history_json(&history, challenge) {
-                Ok(body) => body,
-                Err(error) => return unreadable(&error),
-            };
-            let etag = weak_tag(&body);
-            Response::json(200, body).with_etag(&etag, &request).compressed(&request)
-        }))
-    }
-
-    fn counts(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        let query = query(request)?;
-        let pages: Vec<String> = query.all("page").map(str::to_owned).collect();
-        if pages.is_empty() || pages.len() > COUNTED_PAGES_MAX {
-            let sentence = format!(
-                "page is given {} times, 1 to {COUNTED_PAGES_MAX} are allowed",
-                pages.len()
-            );
-            return Err(Response::error(400, &sentence));
-        }
-        pages
-            .iter()
-            .try_for_each(|page| check_page(page))
-            .map_err(|reject| Response::reject(&reject, None))?;
-        let pages = distinct(pages);
-        let (hub, request) = (self.hub.clone(), request.clone());
-        Ok(Reply::Deferred(Box::new(move |take| {
-            let answer = move |counts: Vec<(String, u64)>| {
-                take(Box::new(move || {
-                    let body = to_json(&Counts(&counts));
-                    let etag = weak_tag(&body);
-                    Response::json(200, body).with_etag(&etag, &request)
-                }));
-            };
-            // An ended hub drops the request, which answers it.
-            let _ = hub.query(HubQuery::Count(pages, Box::new(answer)));
-        })))
-    }
-
-    fn post(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        self.check_origin(request)?;
-        let is_form = request.content_type() == "application/x-www-form-urlencoded";
-        let (message, judged) = match is_form {
-            true => form::message(&request.body, self.is_limited.then(SystemTime::now))?,
-            false => (self.json_message(request)?, Ok(())),
-        };
-        let judged = judged.and_then(|()| proof_of_work::check(self.challenge, &message));
-        let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
-        let nonce = message.nonce.clone();
-        let (router, from) = (self.clone(), request.counted());
-        let draft = judged.and_then(|()| message.draft(&page));
-        Ok(Reply::Deferred(Box::new(move |take| {
-            let hub = router.hub.clone();
-            let answer: Callback<Result<Written, Rejection>> =
-                Box::new(move |outcome| match outcome {
-                    Err(reject) if is_form => router.redisplay_form(page, message, reject, take),
-                    outcome => take(Box::new(move || match outcome {
-                        Ok(_) if is_form => redirect_to_page(&router.base, &page),
-                        Ok(done) => Response::json(status_of(done.what), done.line),
-                        Err(reject) => Response::reject(&reject, nonce.as_deref()),
-                    })),
-                });
-            match draft {
-                Ok(draft) => drop(hub.write(Write {
-                    operation: Operation::Post(draft),
-                    from,
-                    reply: ReplyTo::Callback(answer),
-                })),
-                Err(reject) => answer(Err(reject)),
-            }
-        })))
-    }
-
-    fn read(
-        self: &Arc<Router>,
-        page: String,
-        part: Range,
-        limit: usize,
-        moderator: bool,
-        then: impl FnOnce(History) -> Response + Send + 'static,
+    /// Sends a write to the hub. `build` makes the response from the outcome.
+    fn write(
+        &self,
+        operation: Operation,
+        from: ClientKey,
+        build: impl FnOnce(Result<Written, Rejection>) -> Response + Send + 'static,
     ) -> Reply {
         let hub = self.hub.clone();
-        Reply::Deferred(Box::new(move |take| {
-            let answer = Box::new(move |history| take(Box::new(move || then(history))));
-            let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
-                page,
-                part,
-                limit,
-                moderator,
-                answer,
+        Reply::Deferred(Box::new(move |respond| {
+            let reply = ReplyTo::Callback(Box::new(move |outcome| {
+                respond(Box::new(move || build(outcome)));
             }));
+            let _ = hub.write(Write { operation, from, reply });
         }))
     }
 
-    fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
-        check_json(request)?;
-        let mut message = ClientMessage::parse(&request.body)
-            .map_err(|reject| Response::reject(&reject, None))?;
-        if message.key.is_none() && !self.is_moderator(request) {
-            message.key = request.bearer().map(str::to_owned);
-        }
-        Ok(message)
-    }
-
+    /// Refuses a request that another site's page has made.
     fn check_origin(&self, request: &Request) -> Result<(), Response> {
         let origin = request.header("origin");
         if self.origins.allows(origin, request.header("host").unwrap_or_default()) {
             return Ok(());
         }
-        let sentence = origin::refusal(origin.unwrap_or_default());
+        let message = origin::refusal(origin.unwrap_or_default());
         if logger::allow_client_warning() {
-            log::warn!("a request was refused: {sentence}");
+            log::warn!("a request was refused: {message}");
         }
-        Err(Response::error(403, &sentence))
+        Err(Response::error(403, &message))
     }
 
-    /// Whether the moderator's token was shown. Digests are compared, so that the time taken tells nothing about the token.
+    /// Whether the request has the moderator's token. Compares digests, so that the time taken reveals nothing about the token.
     fn is_moderator(&self, request: &Request) -> bool {
-        match (&self.token, request.bearer()) {
-            (Some(token), Some(shown)) => {
-                Sha256::digest(token.as_bytes()) == Sha256::digest(shown.as_bytes())
+        match (&self.token, request.bearer_token()) {
+            (Some(token), Some(given)) => {
+                Sha256::digest(token.as_bytes()) == Sha256::digest(given.as_bytes())
             }
             _ => false,
-        }
-    }
-}
-
-fn status_of(what: WriteKind) -> u16 {
-    match what {
-        WriteKind::Posted => 201,
-        WriteKind::Held => 202,
-        WriteKind::Known | WriteKind::Changed => 200,
-    }
-}
-
-fn unreadable(error: &io::Error) -> Response {
-    log::error!("reading comments: {error}");
-    Response::error(503, "comments can't be read now, try again").with("Retry-After", "5")
-}
-
-fn not_found(request: &Request) -> Response {
-    let path: String = request.path.chars().take(80).collect();
-    Response::error(404, &format!("there is nothing at {path}"))
-}
-
-fn check_method(request: &Request, methods: &[&str]) -> Result<(), Response> {
-    if methods.contains(&request.method.as_str()) {
-        return Ok(());
-    }
-    let list = methods.join(", ");
-    let method: String = request.method.chars().take(20).collect();
-    Err(Response::error(405, &format!("method {method} is not allowed; use {list}"))
-        .with("Allow", list))
-}
-
-fn check_json(request: &Request) -> Result<(), Response> {
-    let content_type = request.content_type();
-    if content_type == "application/json" {
-        return Ok(());
-    }
-    let sentence =
-        format!("content type {content_type:?} is not understood here; send application/json");
-    Err(Response::error(415, &sentence))
-}
-
-fn query(request: &Request) -> Result<Query, Response> {
-    Query::parse(&request.query).map_err(|why| Response::error(400, &why))
-}
-
-fn page_of(query: &Query) -> Result<String, Response> {
-    let page = query.get("page").unwrap_or("/");
-    check_page(page).map_err(|reject| Response::reject(&reject, None))?;
-    Ok(page.to_owned())
-}
-
-fn number(
-    query: &Query,
-    name: &'static str,
-    allowed: &'static str,
-    least: u64,
-    most: u64,
-) -> Result<Option<u64>, Response> {
-    let Some(text) = query.get(name) else { return Ok(None) };
-    match text.parse::<u64>() {
-        Ok(n) if (least..=most).contains(&n) => Ok(Some(n)),
-        _ => {
-            let value = text.chars().take(40).collect();
-            Err(Response::reject(&Rejection::BadParameter { name, value, allowed }, None))
         }
     }
 }

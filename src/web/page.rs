@@ -1,4 +1,4 @@
-//! The served page: rendered once for each change, and its form, which works without a script.
+//! `GET /`: the served page, which is rendered once for each change and cached, and whose form works without JavaScript.
 //!
 //! Knows no other path.
 
@@ -10,87 +10,93 @@ use std::{
 
 use crc32c::{crc32c, crc32c_append};
 
-use super::{Finish, PAGE_COMMENTS, Reply, Router, form, number, page_of, query, unreadable};
+use super::{
+    BuildResponse, PAGE_COMMENTS, Reply, Router, form,
+    history::unreadable,
+    request::{number_parameter, page_parameter, parse_query},
+};
 use crate::{
     comment::Comment,
     comment::draft::{ClientMessage, check_page},
     comment::rejection::Rejection,
     http::query::encode,
+    http::response::Response,
     hub::command::{Callback, Command, Query as HubQuery, Range, ReadHistory},
     store::history::History,
     web::assets,
-    web::gzip::Gap,
+    web::gzip::Template,
     web::html::{Rendered, View, render},
-    web::message::{Request, Response},
+    web::message::Request,
 };
 
-/// Bytes of a rendered page: with its headers below the 1 MiB that the relay passes on.
+/// The longest rendered page, in bytes. With its headers it stays below [`RESPONSE_BYTES_MAX`](crate::http::response::RESPONSE_BYTES_MAX).
 const PAGE_BYTES_MAX: usize = 1_000_000;
-/// Rendered pages that are kept: the ones that are read now, not all there are.
+/// How many rendered pages are cached: those that are read at the moment.
 const RENDERED_PAGES_MAX: usize = 64;
-/// Nothing but sayso's own script and style, no frames elsewhere.
+/// Allows only sayso's own scripts and styles, and frames on the same site.
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
-/// A page that was rendered, without its form's nonce.
+/// A rendered page without the nonce of its form.
 pub(super) struct CachedPage {
     rendering: Arc<Rendering>,
     seq: u64,
     likes: Vec<(u64, u64)>,
-    /// The log's highest `seq` before it was found that the page has nothing newer.
-    checked: u64,
+    /// The highest `seq` of the log when the page was last found unchanged.
+    checked_seq: u64,
 }
 
-/// Its document, in both forms.
+/// The document, plain and compressed.
 struct Rendering {
     plain: Rendered,
-    /// Made when the first client asks for it.
-    gzip: OnceLock<Gap>,
-    /// Weak, since the nonce is another one each time, so it is the same for both forms.
+    /// Compressed for the first client that accepts gzip.
+    gzip: OnceLock<Template>,
+    /// The same for both forms; weak, since the nonce differs in each response.
     etag: String,
 }
 
 impl Router {
     pub(super) fn page(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        let query = query(request)?;
+        let query = parse_query(request)?;
         if query.get("view") == Some("wall") {
             let wall = assets::find(assets::WALL).expect("the wall is embedded");
             return Ok(Reply::Ready(self.asset(&wall, request)));
         }
-        let page = page_of(&query)?;
-        let before = number(&query, "before", "a comment's id", 0, u64::MAX)?;
-        let checked = self.hub.stats.seq.load(Relaxed);
-        let kept = before.is_none().then(|| self.kept(&page)).flatten();
-        if let Some(kept) = kept.filter(|kept| kept.checked == checked) {
-            return Ok(Reply::Ready(kept.answer(request)));
+        let page = page_parameter(&query)?;
+        let before = number_parameter(&query, "before", "a comment's id", 0, u64::MAX)?;
+        let log_seq = self.hub.stats.seq.load(Relaxed);
+        let cached = before.is_none().then(|| self.find_cached(&page)).flatten();
+        if let Some(cached) = cached.filter(|cached| cached.checked_seq == log_seq) {
+            return Ok(Reply::Ready(cached.respond(request)));
         }
         let (router, request) = (self.clone(), request.clone());
-        Ok(self.read(page.clone(), Range::Before(before), PAGE_COMMENTS, false, move |history| {
-            match router.keep(&page, &history, checked, before.is_none()) {
-                Ok(kept) => kept.answer(&request),
+        let (name, range) = (page.clone(), Range::Before(before));
+        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| {
+            match router.render_cached(&page, &history, log_seq, before.is_none()) {
+                Ok(cached) => cached.respond(&request),
                 Err(error) => unreadable(&error),
             }
         }))
     }
 
-    fn kept(&self, page: &str) -> Option<Arc<CachedPage>> {
+    fn find_cached(&self, page: &str) -> Option<Arc<CachedPage>> {
         let all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|(name, _)| name == page).map(|(_, kept)| kept.clone())
+        all.iter().find(|(name, _)| name == page).map(|(_, cached)| cached.clone())
     }
 
-    /// The rendering of what the hub said, made anew only if the page has changed.
-    fn keep(
+    /// Renders a history, or reuses the cached rendering if the page has not changed. Caches only the newest comments of a page.
+    fn render_cached(
         &self,
         page: &str,
         history: &History,
-        checked: u64,
+        checked_seq: u64,
         is_newest: bool,
     ) -> io::Result<Arc<CachedPage>> {
-        let old = self
-            .kept(page)
-            .filter(|kept| is_newest && kept.seq == history.seq && kept.likes == history.likes);
-        let rendering = match old {
-            Some(kept) => kept.rendering.clone(),
+        let unchanged = self.find_cached(page).filter(|cached| {
+            is_newest && cached.seq == history.seq && cached.likes == history.likes
+        });
+        let rendering = match unchanged {
+            Some(cached) => cached.rendering.clone(),
             None => {
                 let plain = self.render(page, history, None)?;
                 let crc = crc32c_append(crc32c(plain.head.as_bytes()), plain.tail.as_bytes());
@@ -98,25 +104,25 @@ impl Router {
                 Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
             }
         };
-        let kept = Arc::new(CachedPage {
+        let cached = Arc::new(CachedPage {
             rendering,
             seq: history.seq,
             likes: history.likes.clone(),
-            checked,
+            checked_seq,
         });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
             match all.iter_mut().find(|(name, _)| name == page) {
-                Some((_, old)) => *old = kept.clone(),
+                Some((_, old)) => *old = cached.clone(),
                 None => {
                     if all.len() >= RENDERED_PAGES_MAX {
                         all.clear();
                     }
-                    all.push((page.to_owned(), kept.clone()));
+                    all.push((page.to_owned(), cached.clone()));
                 }
             }
         }
-        Ok(kept)
+        Ok(cached)
     }
 
     fn render(
@@ -148,62 +154,62 @@ impl Router {
             if rendered.head.len() + rendered.tail.len() <= PAGE_BYTES_MAX || comments.is_empty() {
                 return Ok(rendered);
             }
-            // Longest texts, all of them: show fewer, the rest is behind "older comments".
+            // All texts are very long: show fewer, and the others behind "Older comments".
             comments.drain(..comments.len().div_ceil(2));
             more = true;
         }
     }
 
-    /// The page with what was typed and why it was refused. The hub itself may run this, so it asks without waiting; where its inbox
-    /// is full, dropping the request answers it.
+    /// Responds to a refused form with the page, the error message, and what was typed. May run in the hub's thread, so it must not
+    /// wait for room in the hub's inbox; if that is full, the request is dropped.
     pub(super) fn redisplay_form(
         self: Arc<Router>,
         page: String,
         message: ClientMessage,
-        reject: Rejection,
-        take: Callback<Finish>,
+        rejection: Rejection,
+        respond: Callback<BuildResponse>,
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
-        let (hub, asked_page) = (self.hub.clone(), page.clone());
+        let (hub, name) = (self.hub.clone(), page.clone());
         let answer = Box::new(move |history: History| {
-            take(Box::new(move || {
-                match self.render(&page, &history, Some((&message, &reject.to_string()))) {
-                    Ok(rendered) => {
-                        let answer = page_answer(reject.status(), &rendered);
-                        answer.with("Cache-Control", "no-store").retrying(&reject)
-                    }
+            respond(Box::new(move || {
+                match self.render(&page, &history, Some((&message, &rejection.to_string()))) {
+                    Ok(rendered) => plain_page(rejection.status(), &rendered)
+                        .with("Cache-Control", "no-store")
+                        .with_retry_after(rejection.retry_after()),
                     Err(error) => unreadable(&error),
                 }
             }));
         });
         let (part, limit, moderator) = (Range::Before(None), PAGE_COMMENTS, false);
-        let read = ReadHistory { page: asked_page, part, limit, moderator, answer };
+        let read = ReadHistory { page: name, part, limit, moderator, answer };
         let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
     }
 }
 
 impl CachedPage {
-    fn answer(&self, request: &Request) -> Response {
+    fn respond(&self, request: &Request) -> Response {
         let Rendering { plain, gzip, etag } = &*self.rendering;
-        let answer = if request.has(etag) {
+        let response = if request.matches_etag(etag) {
             Response::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
-        } else if request.takes_gzip() {
-            let gzip = gzip.get_or_init(|| Gap::new(plain.head.as_bytes(), plain.tail.as_bytes()));
-            page_of_bytes(200, gzip.filled(form::nonce(SystemTime::now()).as_bytes()))
+        } else if request.accepts_gzip() {
+            let template =
+                gzip.get_or_init(|| Template::new(plain.head.as_bytes(), plain.tail.as_bytes()));
+            page_response(200, template.fill(form::nonce(SystemTime::now()).as_bytes()))
                 .with("Content-Encoding", "gzip")
         } else {
-            page_answer(200, plain)
+            plain_page(200, plain)
         };
-        answer.with("ETag", &**etag)
+        response.with("ETag", &**etag)
     }
 }
 
-fn page_answer(status: u16, page: &Rendered) -> Response {
+fn plain_page(status: u16, page: &Rendered) -> Response {
     let nonce = form::nonce(SystemTime::now());
-    page_of_bytes(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
+    page_response(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
 }
 
-fn page_of_bytes(status: u16, body: Vec<u8>) -> Response {
+fn page_response(status: u16, body: Vec<u8>) -> Response {
     Response::new(status, "text/html; charset=utf-8", body)
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", PAGE_POLICY)
@@ -232,32 +238,32 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_the_same_in_both_forms_but_for_its_nonce() {
+    fn a_page_is_the_same_plain_and_compressed_except_for_its_nonce() {
         let plain = Rendered { head: "<p>before".repeat(200), tail: "<p>after".repeat(2_000) };
         let whole = plain.head.len() + 22 + plain.tail.len();
         let rendering = Rendering { plain, gzip: OnceLock::new(), etag: "W/\"a\"".into() };
         let rendering = Arc::new(rendering);
-        let kept = CachedPage { rendering, seq: 1, likes: Vec::new(), checked: 1 };
-        let encoding =
-            |answer: &Response| answer.headers.iter().any(|(name, _)| *name == "Content-Encoding");
+        let cached = CachedPage { rendering, seq: 1, likes: Vec::new(), checked_seq: 1 };
+        let is_encoded = |response: &Response| response.header("Content-Encoding").is_some();
         let without_nonce = |bytes: &[u8]| {
-            let head = kept.rendering.plain.head.len();
+            let head = cached.rendering.plain.head.len();
             [&bytes[..head], &bytes[head + 22..]].concat()
         };
-        let plain = kept.answer(&request("accept-encoding", "br"));
-        assert_eq!((plain.body.len(), encoding(&plain)), (whole, false));
+        let plain = cached.respond(&request("accept-encoding", "br"));
+        assert_eq!((plain.body.len(), is_encoded(&plain)), (whole, false));
         for _ in 0..2 {
-            let packed = kept.answer(&request("accept-encoding", "gzip"));
-            assert!(encoding(&packed) && packed.body.len() < 1_000, "{}", packed.body.len());
-            let body = gunzip(&packed.body).unwrap();
-            assert!(body != plain.body, "each form has a nonce of its own");
+            let compressed = cached.respond(&request("accept-encoding", "gzip"));
+            assert!(
+                is_encoded(&compressed) && compressed.body.len() < 1_000,
+                "{}",
+                compressed.body.len()
+            );
+            let body = gunzip(&compressed.body).unwrap();
+            assert!(body != plain.body, "every response has a nonce of its own");
             assert!(without_nonce(&body) == without_nonce(&plain.body));
-            let etag = |answer: &Response| {
-                answer.headers.iter().find(|(name, _)| *name == "ETag").cloned()
-            };
-            assert_eq!(etag(&packed), etag(&plain));
+            assert_eq!(compressed.header("ETag"), plain.header("ETag"));
         }
-        let known = kept.answer(&request("if-none-match", "W/\"a\""));
-        assert_eq!((known.status, known.body.len(), encoding(&known)), (304, 0, false));
+        let known = cached.respond(&request("if-none-match", "W/\"a\""));
+        assert_eq!((known.status, known.body.len(), is_encoded(&known)), (304, 0, false));
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /api/preview`: shows a text as it will look, by the renderer that comments go through. Nothing is kept.
+//! `POST /api/preview`: renders a text as a comment would be rendered. Stores nothing.
 //!
 //! Knows no other path.
 
@@ -9,20 +9,30 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Reply, Router, check_json, check_method, html::Escaped};
+use super::{
+    Reply, Router,
+    bodies::to_json,
+    request::{check_json, check_method},
+};
 use crate::{
     comment::draft::{ClientMessage, Text},
     comment::rejection::Rejection,
     http::forwarded::ClientKey,
+    http::response::Response,
     hub::rate_limit::{BucketKey, RateLimiter},
     limits::Rate,
-    web::message::{Request, Response},
+    util::html::Escaped,
+    web::message::Request,
 };
 
-/// Previews of one address, whatever `--rate` says: more than anybody looks at, and at most a few milliseconds of work a second.
-const PREVIEWS: Rate = Rate { posts: 60, seconds: 60 };
+/// How many previews one address may request in [`PREVIEW_SECONDS`], whatever `--rate` is: more than a person looks at, and at most a
+/// few milliseconds of work a second.
+const PREVIEWS_MAX: u32 = 60;
+/// The period of [`PREVIEWS_MAX`].
+const PREVIEW_SECONDS: u32 = 60;
+const RATE: Rate = Rate { posts: PREVIEWS_MAX, seconds: PREVIEW_SECONDS };
 
-/// How many previews each address has asked for: buckets of their own, so that looking takes nothing from writing.
+/// The rate limits of previews. They are separate from those of comments, so that a preview never costs a comment.
 pub(super) struct Previews {
     rates: Mutex<RateLimiter>,
     started: Instant,
@@ -30,20 +40,20 @@ pub(super) struct Previews {
 
 impl Default for Previews {
     fn default() -> Previews {
-        Previews { rates: Mutex::new(RateLimiter::new(PREVIEWS)), started: Instant::now() }
+        Previews { rates: Mutex::new(RateLimiter::new(RATE)), started: Instant::now() }
     }
 }
 
 impl Previews {
-    fn take(&self, from: ClientKey) -> Result<(), Rejection> {
+    fn charge(&self, client: ClientKey) -> Result<(), Rejection> {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         rates
-            .take(&[BucketKey::Address(from)], self.started.elapsed())
+            .take(&[BucketKey::Address(client)], self.started.elapsed())
             .map_err(|wait| Rejection::TooFast { wait, rate: rates.rate(), what: "previews" })
     }
 }
 
-/// The answer.
+/// The body of the response.
 #[derive(Serialize)]
 struct Preview<'a> {
     html: &'a str,
@@ -55,20 +65,16 @@ impl Router {
         self.check_origin(request)?;
         check_json(request)?;
         let html = ClientMessage::parse(&request.body)
-            .and_then(|message| self.previews.take(request.counted()).map(|()| message))
+            .and_then(|message| self.previews.charge(request.client_key()).map(|()| message))
             .and_then(|message| Text::of(message.content.as_deref()))
-            .map(html)
-            .map_err(|reject| Response::reject(&reject, None))?;
-        let answer = Response::json(
-            200,
-            serde_json::to_vec(&Preview { html: &html }).expect("text is JSON"),
-        );
-        Ok(Reply::Ready(answer.with("Cache-Control", "no-store")))
+            .map(render)?;
+        let response = Response::json(200, to_json(&Preview { html: &html }));
+        Ok(Reply::Ready(response.with("Cache-Control", "no-store")))
     }
 }
 
-/// The text's rendering; plain text without an element around it.
-fn html(text: Text) -> String {
+/// The HTML of a text; plain text gets no element around it.
+fn render(text: Text) -> String {
     text.html.unwrap_or_else(|| Escaped(&text.content).to_string().replace('\n', "<br>"))
 }
 
@@ -78,7 +84,7 @@ mod tests {
 
     #[test]
     fn plain_text_is_escaped_and_keeps_its_line_breaks() {
-        let rendered = |content: &str| html(Text::of(Some(content)).unwrap());
+        let rendered = |content: &str| render(Text::of(Some(content)).unwrap());
         assert_eq!(rendered(" 1 > 0 \"x\"\n\n  y "), "1 &gt; 0 &quot;x&quot;<br><br>  y");
         assert_eq!(rendered("*a*\nb"), "<p><em>a</em><br>b</p>");
     }

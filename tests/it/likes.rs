@@ -168,7 +168,7 @@ fn what_cant_be_liked_is_refused_in_words() {
     assert_eq!(likes(&server), json!({}), "what is taken away shows no hearts");
     for (id, status, error) in [
         (2, 409, "comment 2 is deleted"),
-        (3, 409, "comment 3 is taken away for now"),
+        (3, 409, "comment 3 is hidden"),
         (99, 404, "there is no comment 99"),
     ] {
         let response = like(&server, id, BOB, true);

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 42] = [
+const ROWS: [(&str, &str, &str, &str); 43] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -42,6 +42,7 @@ const ROWS: [(&str, &str, &str, &str); 42] = [
     ("likes of a comment", "store/likes.rs LIKES_A_COMMENT_MAX", "likes", "409"),
     ("likes in all", "store/likes.rs LIKES_MAX", "likes", "409"),
     ("likes for each post that `--rate` allows", "hub/likes.rs LIKES_PER_POST", "likes", "429"),
+    ("previews of one address", "web/preview.rs PREVIEWS_MAX", "a minute", "429"),
     (
         "rate limits kept, by address and author",
         "hub/rate_limit.rs BUCKETS_MAX",

@@ -1,6 +1,6 @@
-//! The events of CommonMark → HTML, element by element.
+//! Writes the events of the CommonMark parser as HTML.
 //!
-//! Knows nothing of what the text looks like. Neither recurses nor looks back.
+//! Takes one event after the other and never looks back. Knows no Markdown syntax.
 
 use std::ops::Range;
 
@@ -10,51 +10,51 @@ use super::source::Source;
 use super::url;
 use super::writer::{Tag, Writer};
 
-/// A space that begins a paragraph or goes on with it, whatever follows, and is not shown.
-const PARAGRAPH: &str = "&#32;";
+/// An escaped space before each line of indented code, so that the parser reads the line as part of a paragraph. It is not shown.
+const PARAGRAPH_SPACE: &str = "&#32;";
 
-/// Writes what a text says, or nothing where that is too deep or too long.
+/// Writes a text. Returns `None` if its HTML is too long or nested too deep.
 pub fn write(writer: &mut Writer, source: &Source) -> Option<()> {
-    Pen::new(writer, source).write()
+    EventWriter::new(writer, source).write()
 }
 
-/// A link or an image that we are in.
+/// A link or an image that is open.
 struct Anchor {
-    /// Empty where the address is not allowed.
+    /// The address; empty if it is not allowed.
     url: String,
     image: bool,
-    /// It opened an `a`.
+    /// Whether it opened an `a`.
     opened: bool,
-    /// Where its text began.
-    place: usize,
+    /// The position at which its text starts, for [`Writer::has_text_since`].
+    start: usize,
 }
 
-struct Pen<'a> {
+struct EventWriter<'a> {
     source: &'a Source,
     writer: &'a mut Writer,
-    /// The code block that we are in, and whether it is fenced.
+    /// The code block that is open, and whether it is fenced.
     code: Option<(String, bool)>,
-    /// The links and images that we are in.
+    /// The links and images that are open.
     open: Vec<Anchor>,
-    /// How many images we are in: theirs is text only, whatever it says.
+    /// How many images are open. Their content is written as text only.
     images: usize,
-    /// Whether we are in an `a`.
+    /// Whether an `a` is open.
     linked: bool,
-    /// Bare addresses that may still come.
+    /// The bare addresses that have not been written yet.
     addresses: &'a [Range<usize>],
-    /// Up to here text has been written already, with an address.
+    /// The text before this position has been written already, as part of an address.
     done: usize,
 }
 
-impl<'a> Pen<'a> {
-    fn new(writer: &'a mut Writer, source: &'a Source) -> Pen<'a> {
+impl<'a> EventWriter<'a> {
+    fn new(writer: &'a mut Writer, source: &'a Source) -> EventWriter<'a> {
         let addresses = source.addresses();
         let (code, open) = (None, Vec::new());
-        Pen { source, writer, code, open, images: 0, linked: false, addresses, done: 0 }
+        EventWriter { source, writer, code, open, images: 0, linked: false, addresses, done: 0 }
     }
 
     fn write(mut self) -> Option<()> {
-        // Reference links and tables, footnotes and so on have no events: nothing is defined, and nothing more is switched on.
+        // There are no events for reference links, since no definition is left, or for tables, footnotes and other extensions.
         let events = Parser::new_ext(self.source.text(), Options::ENABLE_STRIKETHROUGH);
         let mut events = events.into_offset_iter().peekable();
         while let Some((event, range)) = events.next() {
@@ -146,12 +146,13 @@ impl<'a> Pen<'a> {
             return Some(());
         }
         let typed = &source.text()[range.clone()];
-        if typed == PARAGRAPH && (range.start == 0 || source.text()[..range.start].ends_with('\n'))
+        if typed == PARAGRAPH_SPACE
+            && (range.start == 0 || source.text()[..range.start].ends_with('\n'))
         {
             return Some(());
         }
         if typed != text {
-            // An entity. A control character shows nothing, and the log has none.
+            // An entity. One that stands for a control character is shown as typed, since the log contains no control characters.
             if text.contains(char::is_control) {
                 self.writer.text(typed);
             } else {
@@ -185,7 +186,7 @@ impl<'a> Pen<'a> {
         Some(())
     }
 
-    /// Code that is only indented is text: each of its lines goes on with a paragraph, or begins one.
+    /// Writes fenced code as code, and indented code as paragraphs.
     fn code_block(&mut self) -> Option<()> {
         let (code, is_fenced) = self.code.take()?;
         if is_fenced {
@@ -199,7 +200,7 @@ impl<'a> Pen<'a> {
         let mut text = String::with_capacity(2 * code.len());
         for line in code.lines() {
             if !line.trim().is_empty() {
-                text.push_str(PARAGRAPH);
+                text.push_str(PARAGRAPH_SPACE);
             }
             text.push_str(line.trim());
             text.push('\n');
@@ -207,7 +208,7 @@ impl<'a> Pen<'a> {
         write(self.writer, &Source::new(&text))
     }
 
-    /// Whatever HTML CommonMark finds in spite of all escapes is text.
+    /// Writes HTML as text. [`Source`] escapes every `<` that could begin HTML; this is for what it may have missed.
     fn html(&mut self, text: &str, range: Range<usize>) -> Option<()> {
         let text = self.source.restored(text, range);
         for (number, line) in text.trim_end_matches('\n').split('\n').enumerate() {
@@ -243,18 +244,18 @@ impl<'a> Pen<'a> {
             self.writer.open_link(&url)?;
             self.linked = true;
         }
-        // What is not shown differs from what was written, so that has to be told.
-        self.writer.enrich();
+        // The text shown differs from the text typed, even if no element is written.
+        self.writer.mark_as_rich();
         self.images += usize::from(image);
-        self.open.push(Anchor { url, image, opened, place: self.writer.place() });
+        self.open.push(Anchor { url, image, opened, start: self.writer.position() });
         Some(())
     }
 
-    /// A link without text shows where it goes, so that nothing can be clicked unseen.
+    /// Closes a link. One without text shows its address, so that no link is invisible.
     fn end_anchor(&mut self) {
         let Some(anchor) = self.open.pop() else { return };
         self.images -= usize::from(anchor.image);
-        if !self.writer.shows_since(anchor.place) {
+        if !self.writer.has_text_since(anchor.start) {
             self.writer.text(&anchor.url);
         }
         if anchor.opened {

@@ -1,24 +1,24 @@
-//! Texts beside their exact HTML, in the manner of the examples in the CommonMark specification. Compiled for tests only.
+//! Texts and their exact HTML, like the examples in the CommonMark specification. Compiled for tests only.
 
-use super::attacks::check;
+use super::allowlist::check;
 use super::html;
 
-/// Texts and their HTML, where `{u|` stands for the beginning of a link to `u`, and `}` for its end.
-fn hold(examples: &[(&str, &str)]) {
+/// Compares texts with their HTML, in which `{u|` stands for the start of a link to `u`, and `}` for its end.
+fn check_examples(examples: &[(&str, &str)]) {
     for (content, expected) in examples {
         let expected = expected
             .replace('{', "<a href=\"")
             .replace('|', "\" rel=\"nofollow ugc noopener\">")
             .replace('}', "</a>");
-        let html = html(content).unwrap_or_else(|| panic!("{content:?} stays plain"));
+        let html = html(content).unwrap_or_else(|| panic!("{content:?} was not rendered"));
         assert_eq!(html, expected, "{content:?}");
         check(&html);
     }
 }
 
 #[test]
-fn emphasis_flanks_as_in_commonmark() {
-    hold(&[
+fn emphasis_follows_commonmark() {
+    check_examples(&[
         ("a * b *c*", "<p>a * b <em>c</em></p>"),
         ("foo*bar*baz", "<p>foo<em>bar</em>baz</p>"),
         ("foo_bar_baz *x*", "<p>foo_bar_baz <em>x</em></p>"),
@@ -50,8 +50,8 @@ fn emphasis_flanks_as_in_commonmark() {
 }
 
 #[test]
-fn code_spans_escapes_and_entities_mean_what_they_say() {
-    hold(&[
+fn code_spans_escapes_and_entities_follow_commonmark() {
+    check_examples(&[
         ("`` foo ` bar ``", "<p><code>foo ` bar</code></p>"),
         ("`  ``  `", "<p><code> `` </code></p>"),
         ("`a ` b`", "<p><code>a </code> b`</p>"),
@@ -67,8 +67,8 @@ fn code_spans_escapes_and_entities_mean_what_they_say() {
 }
 
 #[test]
-fn links_hold_brackets_titles_and_one_another_as_in_commonmark() {
-    hold(&[
+fn links_with_brackets_titles_and_nested_links_follow_commonmark() {
+    check_examples(&[
         ("[a](https://b.c/(d(e)))", "<p>{https://b.c/(d(e))|a}</p>"),
         ("[a](https://b.c/\\))", "<p>{https://b.c/)|a}</p>"),
         ("[a](https://b.c 't\"' )", "<p>{https://b.c|a}</p>"),
@@ -94,8 +94,8 @@ fn links_hold_brackets_titles_and_one_another_as_in_commonmark() {
 }
 
 #[test]
-fn blocks_begin_and_end_as_in_commonmark() {
-    hold(&[
+fn blocks_follow_commonmark() {
+    check_examples(&[
         ("### a *b* ###", "<p><strong>a <em>b</em></strong></p>"),
         ("####### a\n# b#", "<p>####### a</p><p><strong>b#</strong></p>"),
         ("a\nb\n===", "<p><strong>a<br>b</strong></p>"),
@@ -114,8 +114,8 @@ fn blocks_begin_and_end_as_in_commonmark() {
 }
 
 #[test]
-fn lists_nest_interrupt_and_loosen_as_in_commonmark() {
-    hold(&[
+fn lists_follow_commonmark() {
+    check_examples(&[
         ("- a\n- b\n+ c", "<ul><li>a</li><li>b</li></ul><ul><li>c</li></ul>"),
         ("1. a\n2. b\n3) c", "<ol><li>a</li><li>b</li></ol><ol start=\"3\"><li>c</li></ol>"),
         ("0. a", "<ol start=\"0\"><li>a</li></ol>"),

@@ -1,8 +1,8 @@
-//! Comment text → safe HTML: a subset of Markdown, written element by element from an allowlist.
+//! Renders a comment's text, a subset of Markdown, as safe HTML that contains only elements from an allowlist.
 //!
-//! Pure, and knows nothing of comments. What the text says as HTML is shown as text; no source text ever reaches the output
-//! but through [`writer::Writer`], which escapes it. `pulldown-cmark` says what the text means by CommonMark; [`source`] takes the
-//! meaning from what has none here before that, and [`events`] writes what is left.
+//! Pure; knows nothing of comments. HTML in the text is shown as text: every part of the text reaches the output through
+//! [`writer::Writer`], which escapes it. [`source`] first escapes the syntax that sayso doesn't support, then `pulldown-cmark` parses
+//! the text as CommonMark, and [`events`] writes the result.
 
 mod events;
 mod source;
@@ -12,25 +12,25 @@ mod writer;
 use source::Source;
 use writer::Writer;
 
-/// Marks of quotes and lists at the beginning of one line; with more it would be deeper than
-/// [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX) by far, and every further line would be compared with all of them.
-const LINE_MARKS_MAX: usize = 64;
+/// How many markers of quotes and lists one line may begin with. More would nest far deeper than
+/// [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX), and the parser would compare every further line with all of them.
+const LINE_MARKERS_MAX: usize = 64;
 
-/// The rendering of a comment's text, or nothing where the text itself shows just the same, or where the rendering is longer
-/// than [`HTML_BYTES_MAX`](crate::limits::HTML_BYTES_MAX) or deeper than [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX).
+/// Renders a comment's text. Returns `None` if the plain text would look the same, or if the rendering is longer than
+/// [`HTML_BYTES_MAX`](crate::limits::HTML_BYTES_MAX) or nested deeper than [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX).
 ///
-/// Elements: `p br em strong del code pre blockquote ul ol[start] li a[href][rel]`. Differs from CommonMark in that a line
-/// break in the text is one in the rendering; bare `http` and `https` addresses are links; headings are bold paragraphs;
-/// images are links to them; HTML, rules, indented code, and links by reference with their definitions (which would swallow
-/// `[Ada]: hello`), are text; `~~` strikes through; only `http`, `https` and `mailto` links are links.
+/// Writes the elements `p br em strong del code pre blockquote ul ol[start] li a[href][rel]`. Differs from CommonMark: every line
+/// break is kept; bare `http` and `https` addresses become links; headings become bold paragraphs; images become links; `~~` strikes
+/// through; only `http`, `https` and `mailto` links are allowed. HTML, rules, indented code, and reference links with their
+/// definitions (which would hide `[Ada]: hello`) stay text.
 pub fn html(content: &str) -> Option<String> {
     if is_plain(content) {
         return None;
     }
-    rendering(content)
+    render(content)
 }
 
-/// Whether nothing in the text can mean anything: what most comments are needs no second look.
+/// Whether the text contains no character that could be markup. Most comments need no parser.
 fn is_plain(content: &str) -> bool {
     let mut begins_line = true;
     for byte in content.bytes() {
@@ -45,8 +45,8 @@ fn is_plain(content: &str) -> bool {
     true
 }
 
-fn rendering(content: &str) -> Option<String> {
-    if content.lines().any(|line| line_marks(line) > LINE_MARKS_MAX) {
+fn render(content: &str) -> Option<String> {
+    if content.lines().any(|line| line_markers(line) > LINE_MARKERS_MAX) {
         return None;
     }
     let mut writer = Writer::default();
@@ -54,23 +54,25 @@ fn rendering(content: &str) -> Option<String> {
     writer.finish(content)
 }
 
-/// How many quotes and lists could begin in a line. A row of one mark is a rule, and begins none.
-fn line_marks(line: &str) -> usize {
-    let is_row = |mark: char| line.chars().all(|char| char == mark || " \t".contains(char));
+/// How many markers of quotes and lists a line may begin with. A row of `-` or `*` is a rule and no list.
+fn line_markers(line: &str) -> usize {
+    let is_row = |marker: char| line.chars().all(|char| char == marker || " \t".contains(char));
     if is_row('-') || is_row('*') {
         return 0;
     }
     let prefix =
         line.trim_start_matches(|char: char| " \t>-+*.)".contains(char) || char.is_ascii_digit());
     let prefix = &line.as_bytes()[..line.len() - prefix.len()];
-    let is_mark = |at: &usize| match prefix[*at] {
+    let is_marker = |at: &usize| match prefix[*at] {
         b'>' => true,
         b'-' | b'+' | b'*' | b'.' | b')' => matches!(prefix.get(at + 1), Some(b' ' | b'\t')),
         _ => false,
     };
-    (0..prefix.len()).filter(is_mark).count()
+    (0..prefix.len()).filter(is_marker).count()
 }
 
+#[cfg(test)]
+mod allowlist;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
@@ -78,11 +80,11 @@ mod examples;
 
 #[cfg(test)]
 mod tests {
-    use super::attacks::check;
+    use super::allowlist::check;
     use super::*;
 
-    fn some(content: &str) -> String {
-        html(content).unwrap_or_else(|| panic!("{content:?} stays plain"))
+    fn rendered(content: &str) -> String {
+        html(content).unwrap_or_else(|| panic!("{content:?} was not rendered"))
     }
 
     fn link(url: &str, text: &str) -> String {
@@ -116,13 +118,13 @@ mod tests {
             ("*a* <b onclick='x'>c</b>", "<p><em>a</em> &lt;b onclick='x'&gt;c&lt;/b&gt;</p>"),
             ("*a* | b\n--|--\nc | d", "<p><em>a</em> | b<br>--|--<br>c | d</p>"),
         ] {
-            assert_eq!(some(content), html, "{content:?}");
+            assert_eq!(rendered(content), html, "{content:?}");
             check(html);
         }
     }
 
     #[test]
-    fn text_that_shows_the_same_without_markup_stays_plain() {
+    fn a_text_that_looks_the_same_without_markup_is_not_rendered() {
         for plain in [
             "First!",
             "a\nb\n\nc",
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_links_are_links() {
+    fn links_with_an_allowed_scheme_are_links() {
         let a = |url: &str, text: &str| format!("<p>{}</p>", link(url, text));
         for (content, html) in [
             ("[t](https://a.example \"title\")", a("https://a.example", "t")),
@@ -177,13 +179,13 @@ mod tests {
             ("[![b](https://b.example)](x:y)", a("https://b.example", "b")),
             ("![a [b](https://b.example)](https://a.example)", a("https://a.example", "a b")),
         ] {
-            assert_eq!(some(content), html, "{content:?}");
+            assert_eq!(rendered(content), html, "{content:?}");
             check(&html);
         }
     }
 
     #[test]
-    fn bare_addresses_are_links_whatever_emphasis_is_in_them() {
+    fn bare_addresses_are_links_even_with_emphasis_characters() {
         for (before, url, after) in [
             ("see ", "https://a.example", ", and"),
             ("(", "https://a.example/b_(c)", ")."),
@@ -192,22 +194,22 @@ mod tests {
             ("[", "https://[::1]:8000/x", "]:"),
             ("'", "https://a.example/it's", "'"),
         ] {
-            let html = some(&format!("{before}{url}{after}"));
+            let html = rendered(&format!("{before}{url}{after}"));
             assert!(html.contains(&link(url, url)), "{html}");
         }
-        assert!(!some("`https://a.example`").contains("<a"));
-        assert!(!some("```\nhttps://a.example\n```").contains("<a"));
-        assert_eq!(some("https://a.example https://b.example").matches("<a ").count(), 2);
+        assert!(!rendered("`https://a.example`").contains("<a"));
+        assert!(!rendered("```\nhttps://a.example\n```").contains("<a"));
+        assert_eq!(rendered("https://a.example https://b.example").matches("<a ").count(), 2);
     }
 
     #[test]
-    fn definitions_of_links_are_text_and_swallow_nothing() {
-        let html = some("[Ada]: hello\n[Bob]: https://b.example\n\n[Ada]: again *twice*");
+    fn link_definitions_are_shown_as_text() {
+        let html = rendered("[Ada]: hello\n[Bob]: https://b.example\n\n[Ada]: again *twice*");
         assert!(html.starts_with("<p>[Ada]: hello<br>[Bob]: <a "), "{html}");
         assert!(html.ends_with("<p>[Ada]: again <em>twice</em></p>"), "{html}");
-        assert_eq!(some("`[a]: b`"), "<p><code>[a]: b</code></p>");
+        assert_eq!(rendered("`[a]: b`"), "<p><code>[a]: b</code></p>");
         assert_eq!(
-            some("```\n[a]: https://b_c*d\n```"),
+            rendered("```\n[a]: https://b_c*d\n```"),
             "<pre><code>[a]: https://b_c*d</code></pre>"
         );
     }

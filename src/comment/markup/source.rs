@@ -1,29 +1,29 @@
-//! A comment's text as CommonMark is given it: what must not mean anything is escaped, and all that was put in can be told apart.
+//! Prepares a comment's text for the CommonMark parser: escapes the syntax that sayso doesn't support, and records every escape.
 //!
-//! Only backslashes are put in, before punctuation, where CommonMark lets them show nothing. In code they would be seen, so whoever
-//! writes code takes them out again. Pure; takes time in proportion to the text.
+//! Escapes are backslashes before punctuation, which CommonMark doesn't show, except in code; [`Source::restored`] removes them there.
+//! Pure; takes time in proportion to the text.
 
 use std::ops::Range;
 
 use crate::comment::markup::url;
 
-/// A prepared text. All positions are bytes of it.
+/// A prepared text. All positions are byte offsets in it.
 pub struct Source {
     text: String,
-    /// Where backslashes were put in, rising.
+    /// The positions of the inserted backslashes, ascending.
     inserted: Vec<usize>,
-    /// Bare web addresses, rising.
+    /// The ranges of the bare web addresses, ascending.
     addresses: Vec<Range<usize>>,
 }
 
 impl Source {
-    /// Escapes
+    /// Prepares a text. Escapes
     ///
-    /// - `<`, unless it begins an address that is a link (`<https://…>`, `<ada@a.example>`) or the destination of one: HTML is text;
-    /// - the `:` after a `]`: no line is the definition of a link, which CommonMark would not show;
-    /// - what would begin a link's title that does not end in its line: looking for the end takes the square of all later lines;
-    /// - a single `~`: "~5 to ~7" is no strikethrough;
-    /// - all punctuation in bare web addresses, so that there is no emphasis in them.
+    /// - `<`, so that HTML is text, unless it begins a link (`<https://…>`, `<ada@a.example>`) or the destination of one;
+    /// - the `:` after a `]`, so that no line is a link definition, which CommonMark would not show;
+    /// - the start of a link's title that may not end in its line, since the parser's search for the end takes quadratic time;
+    /// - a single `~`, so that "~5 to ~7" is no strikethrough;
+    /// - all punctuation in bare web addresses, so that they contain no emphasis.
     pub fn new(content: &str) -> Source {
         let text = String::with_capacity(content.len() + content.len() / 8);
         let mut source = Source { text, inserted: Vec::new(), addresses: Vec::new() };
@@ -40,7 +40,7 @@ impl Source {
                 at = address.end;
                 continue;
             }
-            let end = at + length(content, at);
+            let end = at + token_length(content, at);
             let is_escaped = match &content[at..end] {
                 "~" => true,
                 "<" => !is_destination(content, at),
@@ -64,17 +64,17 @@ impl Source {
         source
     }
 
-    /// What CommonMark is given.
+    /// The prepared text, for the parser.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Bare web addresses.
+    /// The ranges of the bare web addresses.
     pub fn addresses(&self) -> &[Range<usize>] {
         &self.addresses
     }
 
-    /// What was typed there.
+    /// The text of a range as it was typed.
     pub fn original(&self, range: Range<usize>) -> String {
         let mut out = String::with_capacity(range.len());
         let mut from = range.start;
@@ -86,8 +86,8 @@ impl Source {
         out
     }
 
-    /// Code that CommonMark has found in a range, freed of the marks of the blocks it is in, without what was put in. Those marks have
-    /// no backslashes, so they are the same ones in the same order.
+    /// Removes the inserted backslashes from `code`, which the parser has found in `range`. The parser has removed the markers of quotes
+    /// and lists from it, but these contain no backslashes, so `code` has the same backslashes in the same order as `range`.
     pub fn restored(&self, code: &str, range: Range<usize>) -> String {
         let inserted = self.inserted_in(&range);
         if inserted.is_empty() {
@@ -114,7 +114,7 @@ impl Source {
     fn address(&mut self, address: &str, is_destination: bool) {
         let start = self.text.len();
         for char in address.chars() {
-            // A destination may have entities; what is no destination after all is shown as typed anyway.
+            // A destination may contain entities. If it turns out to be none, it is shown as typed anyway.
             if char.is_ascii_punctuation() && !(is_destination && "&#;".contains(char)) {
                 self.escape();
             }
@@ -124,26 +124,26 @@ impl Source {
     }
 }
 
-/// How much of the text from a position on is taken as one: an escape, a run of `~`, an address in angle brackets, or a character.
-fn length(text: &str, at: usize) -> usize {
+/// The length in bytes of the token at `at`: an escape, a run of `~`, an address in angle brackets, or a single character.
+fn token_length(text: &str, at: usize) -> usize {
     let rest = &text[at..];
     match rest.as_bytes()[0] {
         b'\\' if rest[1..].starts_with(|char: char| char.is_ascii_punctuation()) => 2,
         b'~' => rest.bytes().take_while(|byte| *byte == b'~').count(),
-        b'<' => linked(rest).map_or(1, |address| address.len() + 2),
+        b'<' => bracketed_address(rest).map_or(1, |address| address.len() + 2),
         _ => rest.chars().next().map_or(1, char::len_utf8),
     }
 }
 
-/// The address in the angle brackets that a text begins with, if it may be linked.
-fn linked(text: &str) -> Option<&str> {
+/// The address in angle brackets at the start of `text`, if it may be linked.
+fn bracketed_address(text: &str) -> Option<&str> {
     let end = |char: char| "<>\"`\\".contains(char) || char.is_whitespace() || char.is_control();
     let rest = text.strip_prefix('<')?;
     let inside = &rest[..rest.find(end).filter(|end| rest[*end..].starts_with('>'))?];
     (url::is_allowed(inside) || is_mail(inside)).then_some(inside)
 }
 
-/// Whether a text is an address of e-mail, in its plain form.
+/// Whether a text is an e-mail address in its usual form.
 fn is_mail(text: &str) -> bool {
     let is_plain = |part: &str| {
         part.starts_with(|char: char| char.is_ascii_alphanumeric())
@@ -152,13 +152,13 @@ fn is_mail(text: &str) -> bool {
     text.split_once('@').is_some_and(|(to, host)| is_plain(to) && is_plain(host))
 }
 
-/// Whether the `<` at a position may begin a link's destination.
+/// Whether the `<` at `at` may begin the destination of a link.
 fn is_destination(text: &str, at: usize) -> bool {
     let end = text[at + 1..].find(['<', '>', '\n']);
     end.is_some_and(|end| text[at + 1 + end..].starts_with('>')) && is_after_link_text(&text[..at])
 }
 
-/// Whether the quote or bracket at a position may begin a link's title, with no end for sure in the rest of the line.
+/// Whether the quote or parenthesis at `at` may begin the title of a link that may not end in the same line.
 fn is_open_title(text: &str, at: usize) -> bool {
     if !text[..at].ends_with(|char: char| char.is_whitespace() || char == '>') {
         return false;
@@ -169,14 +169,14 @@ fn is_open_title(text: &str, at: usize) -> bool {
     let end = rest.iter().position(|byte| [opens, closes, b'\\', b'\n'].contains(byte));
     match end {
         Some(end) if rest[end] == closes => {
-            // It may begin one itself, and then be escaped.
+            // The quote at the end may itself begin a title, and would then be escaped.
             opens == closes && rest[..end].last().is_none_or(|before| b" \t>".contains(before))
         }
         _ => true,
     }
 }
 
-/// Whether a text ends with `](`, so that a destination may follow.
+/// Whether a text ends with `](`, after which a destination follows.
 fn is_after_link_text(before: &str) -> bool {
     before.trim_end_matches([' ', '\t']).ends_with("](")
 }

@@ -1,32 +1,33 @@
-//! Web addresses in running text: where one begins and ends, and which may become a link.
+//! Finds web addresses in a text, and decides which may become links.
 //!
 //! Pure. Knows neither Markdown nor HTML.
 
 use std::ops::Range;
 
-/// The next `http://…` or `https://…` from a position on, without the punctuation that ends a sentence and without a
-/// closing bracket that it did not open. Takes time in proportion to what it passes over.
+/// Finds the first `http://…` or `https://…` at or behind `from`, without trailing punctuation and without a closing bracket that has no
+/// opening one in the address. Takes time in proportion to the distance.
 pub fn find(text: &str, from: usize) -> Option<Range<usize>> {
-    let mut seen = from;
-    while let Some(found) = text[seen..].find("://") {
-        let host = seen + found + "://".len();
+    let mut searched = from;
+    while let Some(found) = text[searched..].find("://") {
+        let host = searched + found + "://".len();
         let start = ["https", "http"].into_iter().find_map(|scheme| {
-            let start = (seen + found).checked_sub(scheme.len()).filter(|start| *start >= from)?;
-            text.get(start..seen + found)?.eq_ignore_ascii_case(scheme).then_some(start)
+            let start =
+                (searched + found).checked_sub(scheme.len()).filter(|start| *start >= from)?;
+            text.get(start..searched + found)?.eq_ignore_ascii_case(scheme).then_some(start)
         });
         if let Some(start) = start
             && !text[..start].ends_with(char::is_alphanumeric)
-            && is_host(&text[host..])
+            && starts_with_host(&text[host..])
             && let length @ 1.. = length(&text[host..])
         {
             return Some(start..host + length);
         }
-        seen = host;
+        searched = host;
     }
     None
 }
 
-/// How much of a text that begins after `://` belongs to the address.
+/// How many bytes of `rest`, the text behind `://`, belong to the address.
 fn length(rest: &str) -> usize {
     let (mut round, mut square) = (0, 0);
     let end = rest.find(|char: char| {
@@ -45,20 +46,20 @@ fn length(rest: &str) -> usize {
         .len()
 }
 
-/// Whether an address may be linked: an allowlist of beginnings, without any white space that a browser would skip before
-/// it looks for the scheme.
+/// Whether an address may be linked: it must begin with an allowed scheme, without the white space that a browser would ignore before
+/// it.
 pub fn is_allowed(url: &str) -> bool {
     let after = |scheme: &str| {
         let (start, rest) = url.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
     let web = after("https://").or_else(|| after("http://"));
-    let allowed =
-        web.is_some_and(is_host) || after("mailto:").is_some_and(|to| !to.trim().is_empty());
+    let allowed = web.is_some_and(starts_with_host)
+        || after("mailto:").is_some_and(|to| !to.trim().is_empty());
     allowed && !url.contains(char::is_control)
 }
 
-fn is_host(rest: &str) -> bool {
+fn starts_with_host(rest: &str) -> bool {
     rest.starts_with(|first: char| first.is_alphanumeric() || first == '[')
 }
 
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_ends_before_what_ends_the_sentence() {
+    fn an_address_ends_before_the_punctuation_of_its_sentence() {
         for (before, url, after) in [
             ("see ", "https://a.example", ""),
             ("", "http://a.example/b", ", and"),
@@ -84,14 +85,14 @@ mod tests {
         ] {
             let (text, url) = (format!("{before}{url}{after}"), url.trim());
             let found = find(&text, 0).map(|range| &text[range]);
-            // A letter right before the scheme makes it a part of a word.
+            // Directly behind a letter, the scheme is part of a word.
             let expected = (!before.ends_with(char::is_alphanumeric)).then_some(url);
             assert_eq!(found, expected, "{text}");
         }
     }
 
     #[test]
-    fn what_has_no_host_is_no_address() {
+    fn a_text_without_a_host_is_no_address() {
         for none in [
             "",
             "https://",
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_after_another_is_found() {
+    fn every_address_of_a_text_is_found() {
         let text = "https://a.example,http://b.example https://c.example";
         let mut found = Vec::new();
         let mut from = 0;
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_web_and_mail_may_be_linked() {
+    fn only_web_and_mail_addresses_may_be_linked() {
         for allowed in
             ["https://a", "HTTP://[::1]/", "mailto:a@b", "https://\u{e4}.example", "MailTo:a"]
         {

@@ -1,10 +1,13 @@
-//! The only way to the output: text goes in escaped, and each element comes from [`Tag`] and is closed in turn.
+//! Writes HTML: escapes all text, writes only the elements of [`Tag`], and closes each in order.
 //!
-//! Knows nothing of Markdown.
+//! Knows no Markdown.
+
+use std::fmt::Write;
 
 use crate::limits::{HTML_BYTES_MAX, HTML_DEPTH_MAX};
+use crate::util::html::Escaped;
 
-/// The elements, all there are but for `br`.
+/// The allowed elements, except `br`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tag {
     Paragraph,
@@ -20,15 +23,16 @@ pub enum Tag {
     Link,
 }
 
+/// The HTML written so far, and the text that it shows.
 #[derive(Default)]
 pub struct Writer {
     out: String,
-    /// What a reader sees, with line feeds for breaks and paragraphs.
+    /// The text that a reader sees, with a line feed for each line break and paragraph.
     shown: String,
-    /// Bytes of [`Self::shown`] up to the last text that is not only white space.
-    visible: usize,
-    /// Whether anything but paragraphs and breaks was written.
-    rich: bool,
+    /// The length of [`Self::shown`] up to the end of the last text that is not only white space.
+    visible_end: usize,
+    /// Whether the HTML has more than paragraphs and line breaks.
+    is_rich: bool,
     open: Vec<Tag>,
 }
 
@@ -51,14 +55,14 @@ impl Tag {
 }
 
 impl Writer {
-    /// Opens an element without attributes, or says nothing where that is too deep.
+    /// Opens an element without attributes. Returns `None` if it would be nested too deep.
     pub fn open(&mut self, tag: Tag) -> Option<()> {
         self.start(tag)?;
         self.out.push('>');
         Some(())
     }
 
-    /// Opens an `ol`.
+    /// Opens an `ol` that counts from `first`. Returns `None` if it would be nested too deep.
     pub fn open_numbers(&mut self, first: u64) -> Option<()> {
         self.start(Tag::Numbers)?;
         if first != 1 {
@@ -70,24 +74,18 @@ impl Writer {
         Some(())
     }
 
-    /// Opens an `a`, which the caller has found allowed.
+    /// Opens an `a`; the caller has checked that `url` is allowed. Returns `None` if it would be nested too deep.
     pub fn open_link(&mut self, url: &str) -> Option<()> {
         self.start(Tag::Link)?;
         self.out.push_str(" href=\"");
-        for char in url.chars() {
-            if char == ' ' {
-                self.out.push_str("%20");
-            } else {
-                escape(&mut self.out, char);
-            }
-        }
+        self.escaped(&url.replace(' ', "%20"));
         self.out.push_str("\" rel=\"nofollow ugc noopener\">");
         Some(())
     }
 
-    /// Closes what was opened last.
+    /// Closes the element that was opened last.
     pub fn close(&mut self) {
-        let tag = self.open.pop().expect("only what was opened is closed");
+        let tag = self.open.pop().expect("every element is opened before it is closed");
         self.out.push_str("</");
         self.out.push_str(tag.name());
         self.out.push('>');
@@ -96,51 +94,56 @@ impl Writer {
         }
     }
 
-    /// Writes a `br`, or says nothing where that is too deep.
+    /// Writes a `br`. Returns `None` if it is nested too deep.
     pub fn line_break(&mut self) -> Option<()> {
         self.out.push_str("<br>");
         self.shown.push('\n');
         (self.open.len() < HTML_DEPTH_MAX).then_some(())
     }
 
+    /// Writes text, escaped.
     pub fn text(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        for char in text.chars() {
-            escape(&mut self.out, char);
-        }
+        self.escaped(text);
         self.shown.push_str(text);
         if !text.trim().is_empty() {
-            self.visible = self.shown.len();
+            self.visible_end = self.shown.len();
         }
     }
 
-    /// Tells that what was written differs from the text although no element does.
-    pub fn enrich(&mut self) {
-        self.rich = true;
+    /// Marks the HTML as different from the plain text, even if it has no elements for that.
+    pub fn mark_as_rich(&mut self) {
+        self.is_rich = true;
     }
 
-    /// Where the text is now, for [`Self::shows_since`].
-    pub fn place(&self) -> usize {
+    /// The current position in the text, for [`Self::has_text_since`].
+    pub fn position(&self) -> usize {
         self.shown.len()
     }
 
-    /// Whether anything but white space was written since.
-    pub fn shows_since(&self, place: usize) -> bool {
-        self.visible > place
+    /// Whether any text but white space was written since `position`.
+    pub fn has_text_since(&self, position: usize) -> bool {
+        self.visible_end > position
     }
 
+    /// Whether the HTML is longer than [`HTML_BYTES_MAX`].
     pub fn is_too_long(&self) -> bool {
         self.out.len() > HTML_BYTES_MAX
     }
 
-    /// The output, where it says anything that the text alone doesn't. White space at the ends of lines and the number of
-    /// empty lines say nothing.
+    /// Returns the HTML if it shows more than the plain text `content` and is not too long. White space at the ends of lines and the
+    /// number of empty lines make no difference.
     pub fn finish(self, content: &str) -> Option<String> {
-        assert!(self.open.is_empty(), "what was opened is closed");
-        let says_more = self.visible > 0 && (self.rich || !lines(&self.shown).eq(lines(content)));
-        (says_more && !self.is_too_long()).then_some(self.out)
+        assert!(self.open.is_empty(), "every element is closed");
+        let differs =
+            self.visible_end > 0 && (self.is_rich || !lines(&self.shown).eq(lines(content)));
+        (differs && !self.is_too_long()).then_some(self.out)
+    }
+
+    fn escaped(&mut self, text: &str) {
+        write!(self.out, "{}", Escaped(text)).expect("writing to a string never fails");
     }
 
     fn start(&mut self, tag: Tag) -> Option<()> {
@@ -150,23 +153,12 @@ impl Writer {
         self.open.push(tag);
         self.out.push('<');
         self.out.push_str(tag.name());
-        self.rich |= tag != Tag::Paragraph;
+        self.is_rich |= tag != Tag::Paragraph;
         Some(())
     }
 }
 
-/// The lines of a text, trimmed, without those that are empty.
+/// The lines of a text, trimmed, without the empty ones.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').map(str::trim).filter(|line| !line.is_empty())
-}
-
-/// Text → text in HTML, in an element or in a quoted attribute.
-fn escape(out: &mut String, char: char) {
-    match char {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        char => out.push(char),
-    }
 }

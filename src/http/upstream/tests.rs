@@ -93,11 +93,11 @@ fn head_is_forwarded_as_get() {
 fn a_response_may_arrive_in_any_parts() {
     let text = format!("{HEAD}page and more");
     for part in 1..text.len() {
-        assert_eq!(read_in_parts(text.as_bytes(), part).unwrap().body(), b"page");
+        assert_eq!(read_in_parts(text.as_bytes(), part).unwrap().body, b"page");
     }
     let without_length = "HTTP/1.1 200 OK\r\n\r\nto the end";
     for part in 1..without_length.len() {
-        assert_eq!(read_in_parts(without_length.as_bytes(), part).unwrap().body(), b"to the end");
+        assert_eq!(read_in_parts(without_length.as_bytes(), part).unwrap().body, b"to the end");
     }
 }
 
@@ -156,7 +156,7 @@ fn a_malformed_response_is_503_and_the_next_exchange_works() {
         for _ in 0..3 {
             assert_eq!(upstream.handle(&head, b"", client()).unwrap_err().status, 503);
         }
-        assert_eq!(upstream.handle(&head, b"", client()).unwrap().body(), b"page");
+        assert_eq!(upstream.handle(&head, b"", client()).unwrap().body, b"page");
     });
     assert!(restart_requests.is_empty());
 }

@@ -1,6 +1,9 @@
-//! Tests of `page.rs`.
+//! Renders whole documents and looks for what they must and must not contain.
 
+use super::avatar::avatar;
+use super::thread::{DEPTH_MAX, split_time};
 use super::*;
+use crate::comment::Status;
 
 const HOSTILE: &str = "</textarea></script>\"'><img src=x onerror=alert(1)>&amp;";
 
@@ -44,7 +47,7 @@ fn at(html: &str, needle: &str) -> usize {
 }
 
 #[test]
-fn the_nonce_belongs_between_head_and_tail() {
+fn the_nonce_is_inserted_between_head_and_tail() {
     let html = whole(&view(&[]));
     assert!(html.contains("<input type=\"hidden\" name=\"nonce\" value=\"NONCE\">"), "{html}");
     assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">"));
@@ -52,7 +55,7 @@ fn the_nonce_belongs_between_head_and_tail() {
 }
 
 #[test]
-fn hearts_stand_beside_the_comments_that_have_any() {
+fn likes_are_shown_with_the_comments_that_have_any() {
     let comments = [comment(1, None), comment(2, None), comment(3, None)];
     let html = whole(&View { likes: &[(1, 6), (3, 1)], ..view(&comments) });
     assert!(at(&html, "♥ 1") < at(&html, "text2") && at(&html, "text1") < at(&html, "♥ 6"));
@@ -89,7 +92,6 @@ fn hostile_text_in_every_field_stays_text() {
     assert_eq!(html.matches("</textarea>").count(), 1);
     assert_eq!(html.matches("</script>").count(), 1);
     assert!(html.contains("?page=%3C%2Ftextarea%3E%3C%2Fscript%3E%22%27%3E%3Cimg%20src%3Dx"));
-    // Every quote that is not ours is escaped: the number of quotes is that of the same page with tame text.
     assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;&amp;amp;"));
 }
 
@@ -103,7 +105,7 @@ fn there_is_no_inline_style_and_no_inline_script() {
 }
 
 #[test]
-fn every_address_stands_below_the_base_path() {
+fn every_url_is_below_the_base_path() {
     let comments = [comment(7, None)];
     let html = whole(&View { base: "/talk", page: "a b&c", more: true, ..view(&comments) });
     for part in [
@@ -117,38 +119,44 @@ fn every_address_stands_below_the_base_path() {
 }
 
 #[test]
-fn newest_stand_first_and_answers_below_in_their_order() {
+fn the_newest_thread_is_first_and_replies_follow_in_their_order() {
     let html = whole(&view(&[
         comment(1, None),
         comment(2, Some(1)),
         comment(3, None),
         comment(4, Some(1)),
     ]));
-    let places = ["text3", "text1", "text2", "text4"].map(|text| at(&html, text));
-    assert!(places.is_sorted(), "{places:?}");
+    let positions = ["text3", "text1", "text2", "text4"].map(|text| at(&html, text));
+    assert!(positions.is_sorted(), "{positions:?}");
     assert_eq!(html.matches("<ol class=\"answers\"").count(), 1);
 }
 
 #[test]
-fn answers_deeper_than_four_stay_at_the_fourth_level_and_say_whom_they_answer() {
+fn replies_deeper_than_four_levels_stay_at_the_fourth_and_name_their_parent() {
     let chain: Vec<Comment> = (1..=40).map(|id| comment(id, (id > 1).then(|| id - 1))).collect();
     let html = whole(&view(&chain));
     assert_eq!(html.matches("<ol class=\"answers\"").count(), DEPTH_MAX);
     assert_eq!(html.matches("class=\"to\"").count(), 40 - 1 - DEPTH_MAX);
     at(&html, "<a class=\"to\" href=\"#sayso-39\">to <bdi>name39</bdi></a>");
+    assert_eq!(
+        html.matches("class=\"near-to\"").count(),
+        DEPTH_MAX - 2,
+        "those that a phone does not indent"
+    );
+    at(&html, "<a class=\"near-to\" href=\"#sayso-4\">to <bdi>name4</bdi></a>");
     assert!(
         (1..40).all(|id| at(&html, &format!("text{id}<")) < at(&html, &format!("text{}<", id + 1)))
     );
 }
 
 #[test]
-fn an_answer_to_what_is_not_here_stands_at_the_top_level_and_says_so() {
+fn a_reply_to_a_comment_outside_the_view_is_shown_at_the_top_level_with_a_link() {
     let html = whole(&view(&[comment(9, Some(2))]));
     at(&html, "<a class=\"to\" href=\"#sayso-2\">to <bdi>an older comment</bdi></a>");
 }
 
 #[test]
-fn a_line_that_answers_itself_or_the_future_is_shown_once() {
+fn a_comment_whose_parent_is_itself_or_newer_is_shown_once() {
     let html = whole(&view(&[comment(1, Some(2)), comment(2, Some(1)), comment(3, Some(3))]));
     for id in 1..=3 {
         assert_eq!(html.matches(&format!("text{id}<")).count(), 1, "{html}");
@@ -156,22 +164,28 @@ fn a_line_that_answers_itself_or_the_future_is_shown_once() {
 }
 
 #[test]
-fn a_deleted_comment_shows_only_where_an_answer_hangs_below() {
+fn a_deleted_comment_is_shown_only_above_a_reply() {
     let mut parent = comment(1, None);
     let mut between = comment(2, Some(1));
     let mut alone = comment(4, None);
     for comment in [&mut parent, &mut between, &mut alone] {
         comment.make_tombstone();
     }
+    parent.edited_at = Some("2026-11-22T06:09:00.001Z".into());
     let html = whole(&view(&[parent.clone(), between.clone(), comment(3, Some(2)), alone.clone()]));
-    assert_eq!(html.matches(">Deleted ").count(), 2, "{html}");
+    assert_eq!(html.matches(">Deleted").count(), 2, "{html}");
+    assert!(
+        at(&html, ">Deleted <a") < at(&html, "22 Nov 2026, 06:09 UTC"),
+        "the time of its deletion"
+    );
+    at(&html, ">Deleted</p>");
     assert!(!html.contains("sayso-4"));
     let html = whole(&view(&[parent, between, alone]));
     at(&html, "No comments yet");
 }
 
 #[test]
-fn what_is_not_public_does_not_show() {
+fn a_comment_that_is_not_public_is_not_shown() {
     let pending = Comment { status: Status::Pending, ..comment(1, None) };
     let hidden = Comment { status: Status::Hidden, ..comment(2, None) };
     let like = Comment { kind: Some("like".into()), ..comment(3, None) };
@@ -180,7 +194,7 @@ fn what_is_not_public_does_not_show() {
 }
 
 #[test]
-fn safe_html_is_taken_as_it_is_and_plain_text_is_escaped() {
+fn rendered_html_is_inserted_as_it_is_and_plain_text_is_escaped() {
     let rich = Comment {
         html: Some("<p>a <em>b</em></p>".into()),
         content: "a *b*".into(),
@@ -189,11 +203,15 @@ fn safe_html_is_taken_as_it_is_and_plain_text_is_escaped() {
     let plain = Comment { content: "1 < 2\n& so".into(), ..comment(2, None) };
     let html = whole(&view(&[rich, plain]));
     at(&html, "<div class=\"text\" dir=\"auto\"><p>a <em>b</em></p></div>");
+    at(
+        &html,
+        "<article class=\"comment\" aria-label=\"Comment by name1, 22 Nov 2026, 05:08 UTC\">",
+    );
     at(&html, "<div class=\"text plain\" dir=\"auto\">1 &lt; 2\n&amp; so</div>");
 }
 
 #[test]
-fn a_refused_post_keeps_its_text_and_says_why() {
+fn a_refused_post_keeps_its_text_and_shows_the_error() {
     let html =
         whole(&View { note: Some("content is empty"), name: "Ada", draft: "\n two", ..view(&[]) });
     at(&html, "<p class=\"error\" role=\"alert\">content is empty</p>");
@@ -202,7 +220,7 @@ fn a_refused_post_keeps_its_text_and_says_why() {
 }
 
 #[test]
-fn a_time_is_a_permalink_and_reads_as_a_date() {
+fn a_time_is_a_permalink_and_shows_a_date() {
     let html = whole(&view(&[comment(17, None)]));
     at(
         &html,
@@ -216,7 +234,7 @@ fn a_time_is_a_permalink_and_reads_as_a_date() {
         "2026-11-22Tä5:08",
         "2026-11-22T<b>ab",
     ] {
-        assert_eq!(parts(odd), None, "{odd}");
+        assert_eq!(split_time(odd), None, "{odd}");
     }
 }
 
@@ -224,11 +242,26 @@ fn a_time_is_a_permalink_and_reads_as_a_date() {
 fn an_avatar_depends_on_the_author_alone() {
     let draw = |author| {
         let mut out = String::new();
-        avatar(&mut out, author);
+        avatar(&mut out, author, "");
         out
     };
     let (one, two) = (draw(Some("q83vEjRWeJCrze8SNFZ4kA")), draw(Some("q83vEjRWeJCrze8SNFZ4kB")));
     assert_eq!(one, draw(Some("q83vEjRWeJCrze8SNFZ4kA")));
     assert_ne!(one, two);
     assert_ne!(one, draw(None));
+}
+
+#[test]
+fn lists_and_quotes_have_their_own_direction_and_code_is_read_from_the_left() {
+    let rich = Comment {
+        html: Some(
+            "<p>a &lt;ul&gt; <code>b</code></p><ol start=\"3\"><li>c</li></ol><pre><code>d</code></pre><blockquote><p>e</p></blockquote>".into(),
+        ),
+        ..comment(1, None)
+    };
+    at(
+        &whole(&view(&[rich])),
+        "<div class=\"text\" dir=\"auto\"><p>a &lt;ul&gt; <code dir=\"ltr\">b</code></p><ol dir=\"auto\" start=\"3\"><li>c</li></ol>\
+         <pre dir=\"ltr\"><code dir=\"ltr\">d</code></pre><blockquote dir=\"auto\"><p>e</p></blockquote></div>",
+    );
 }

@@ -73,7 +73,7 @@ impl Naive {
 }
 
 fn item(known: &Known) -> CommentRef {
-    CommentRef { id: known.id, seq: known.seq, place: known.place, visibility: known.visibility }
+    CommentRef { id: known.id, seq: known.seq, location: known.place, visibility: known.visibility }
 }
 
 #[test]
@@ -152,5 +152,5 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
 fn known_entry(known: &Known) -> Entry<'_> {
     let Known { id, seq, place, visibility, page, nonce } = known;
     let (id, seq, place, visibility, nonce) = (*id, *seq, *place, *visibility, nonce.as_deref());
-    Entry { id, seq, place, visibility, page, nonce }
+    Entry { id, seq, location: place, visibility, page, nonce }
 }

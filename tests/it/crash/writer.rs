@@ -255,18 +255,18 @@ impl Writer {
     fn reads_as_acknowledged(&self) {
         for line in newest(&self.truth.acknowledged) {
             let item = self.index.find(line.id).expect("an acknowledged comment is known");
-            assert_eq!(self.log.read(item.place).unwrap(), line.bytes);
+            assert_eq!(self.log.read(item.location).unwrap(), line.bytes);
         }
         let ids: BTreeSet<u64> = self.truth.acknowledged.iter().map(|line| line.id).collect();
         assert_eq!(self.index.comment_count(), ids.len());
     }
 }
 
-fn entry(comment: &Comment, place: Location) -> Entry<'_> {
+fn entry(comment: &Comment, location: Location) -> Entry<'_> {
     Entry {
         id: comment.id,
         seq: comment.seq,
-        place,
+        location,
         visibility: Visibility::of(comment.status, comment.deleted),
         page: &comment.page,
         nonce: comment.nonce.as_deref(),

@@ -2,6 +2,7 @@
 
 mod access;
 mod comments;
+mod compression;
 mod form;
 mod history;
 mod requests;

@@ -151,6 +151,20 @@ pub fn request(server: &Server, method: &str, target: &str, headers: &str, body:
     response
 }
 
+/// One request without a body on a connection of its own: the head and the body of the response as they came, compressed or not.
+pub fn fetch(server: &Server, method: &str, target: &str, headers: &str) -> (String, Vec<u8>) {
+    let mut stream = server.connect();
+    let host = server.address;
+    let head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let body = bytes.split_off(end);
+    (String::from_utf8(bytes).unwrap(), body)
+}
+
 pub fn get(server: &Server, target: &str) -> Response {
     request(server, "GET", target, "", "")
 }

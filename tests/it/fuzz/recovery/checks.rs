@@ -109,7 +109,7 @@ pub(super) fn check_again(opened: Opened, machine: &Machine) {
     let newest = again.newest();
     for (id, line) in &newest {
         let item = again.index.find(*id).expect("every comment is found");
-        assert_eq!(again.log.read(item.place).expect("the medium is well"), *line);
+        assert_eq!(again.log.read(item.location).expect("the medium is well"), *line);
     }
     let next = again.log.next_seq();
     again.log.stage(format!("{{\"seq\":{next},\"kind\":\"new\"}}").as_bytes());

@@ -117,7 +117,7 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
             let visibility = Visibility::of(record.status, record.deleted);
             let (id, seq, page) = (record.id, record.seq, &*record.page);
-            index.load(Entry { id, seq, place, visibility, page, nonce });
+            index.load(Entry { id, seq, location: place, visibility, page, nonce });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }

@@ -6,7 +6,7 @@
  */
 
 /** All that reading needs. They import each other and nothing else, so none is found only when another has come. */
-const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'avatar'];
+const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'colours'];
 /** Each has its texts in lang/. */
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** ms */
@@ -63,6 +63,8 @@ function tick() {
 class SaysoComments extends HTMLElement {
   #thread;
   #leave;
+  /** Of widget/colours.js. */
+  #follow;
 
   connectedCallback() {
     if (this.#thread) this.#resume();
@@ -96,7 +98,8 @@ class SaysoComments extends HTMLElement {
     // The connection looks at the outcome and tries again; an error before that is no unhandled one.
     history.catch(() => {});
     target?.coming.catch(() => {});
-    const { Thread, speaker } = await load();
+    const { Thread, speaker, follow } = await load();
+    this.#follow = follow;
     const known = await texts;
 
     // Without style it is plain, without its language English.
@@ -111,7 +114,7 @@ class SaysoComments extends HTMLElement {
   }
 
   #resume() {
-    const { connection, watch, who } = this.#thread;
+    const { connection, watch, who, root } = this.#thread;
     this.#leave = new AbortController();
     const { signal } = this.#leave;
     const wake = () => document.visibilityState === 'visible' && connection.wake();
@@ -123,6 +126,7 @@ class SaysoComments extends HTMLElement {
     addEventListener('pageshow', (event) => event.persisted && (connection.start(), this.#thread.writer?.comeBack()), { signal });
     addEventListener('storage', ({ key }) => this.#thread.writer?.heed(key), { signal });
     addEventListener('hashchange', () => this.#thread.seek(), { signal });
+    this.#follow(this, root, signal);
     drawn.add(this.#thread);
     ticking ||= setInterval(tick, TICK);
     watch.observe(who);

@@ -257,7 +257,7 @@ export class Changes {
     const n = likes[id] > 0 ? text.number(likes[id]) : '';
     entry.heart.ariaPressed = Boolean(this.#liked[id]);
     entry.heart.lastChild.textContent = n;
-    entry.heart.ariaLabel = `${text('like')} ${n}`.trim();
+    entry.heart.ariaLabel = `${text('like', { name: this.#thread.nameOf(entry.line) })} ${n}`.trim();
   }
 
   /** Shown at once, taken back if refused, with the reason. */

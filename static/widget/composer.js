@@ -17,7 +17,9 @@ export class Composer {
     const { text, base } = thread;
     Object.assign(this, fields, { thread, text, base, does });
     this.look = button('look', () => this.#look(), text('preview'));
-    this.hint.after(this.look);
+    this.aide.after(this.look);
+    this.aide.ariaExpanded = 'false';
+    this.aide.addEventListener('click', () => this.#help());
     const pressed = (event) => this.#pressed(event);
     this.input.addEventListener('input', () => this.#changed());
     this.input.addEventListener('keydown', pressed);
@@ -55,14 +57,22 @@ export class Composer {
     const { text, value } = this;
     const isEmpty = !value.trim();
     const left = CONTENT_BYTES_MAX - bytes(value.trim());
-    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < LEFT_SHOWN ? text('left', { n: left }) : text('markdown');
+    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < LEFT_SHOWN ? text('left', { n: left }) : '';
     this.hint.classList.toggle('near', left < LEFT_NEAR);
     this.look.hidden = isEmpty;
-    this.hint.hidden = left >= LEFT_SHOWN && !isEmpty;
+    this.hint.hidden = left >= LEFT_SHOWN;
     if (isFirst) return;
     if (this.error.textContent) this.complain('');
     this.does.change?.(value);
     if (!isEmpty && this.input.matches(':focus')) this.does.typing?.();
+  }
+
+  async #help() {
+    const made = this.aid ? undefined : await import('./help.js').then(({ help }) => help(this.text)).catch(() => {});
+    this.aid?.remove();
+    this.aid = made;
+    if (made) this.aide.parentElement.after(made);
+    this.aide.ariaExpanded = String(Boolean(made));
   }
 
   /** The server's own rendering, the only one there is. */

@@ -49,6 +49,8 @@ export const button = (name, click, label) => el('button', { class: name, type: 
 /** What a comment's html may hold; everything else leaves its text behind. */
 const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
 
+const OWN = new Set(['ul', 'ol', 'blockquote']);
+
 /** Built anew, so that even a lying server runs nothing here. */
 export function rich(html) {
   const built = document.createDocumentFragment();
@@ -64,6 +66,9 @@ function copy(from, to, depth) {
     if (['script', 'style', 'template'].includes(tag)) continue;
     const made = RICH.has(tag) ? to.appendChild(document.createElement(tag)) : to;
     if (tag === 'a') link(made, node.getAttribute('href'));
+    // Each by its own first letter; a paragraph does so by its style, since the whole goes by the paragraphs'.
+    if (OWN.has(tag)) made.dir = 'auto';
+    if (tag === 'code' || tag === 'pre') made.dir = 'ltr';
     if (tag === 'ol' && /^\d{1,9}$/.test(node.getAttribute('start'))) made.setAttribute('start', node.getAttribute('start'));
     copy(node, made, depth + 1);
   }

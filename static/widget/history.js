@@ -3,11 +3,13 @@
  * names. Loaded by thread.js when asked for; works on that thread.
  */
 
-import { takeOver } from './view.js';
+import { arrange, takeOver } from './view.js';
 
 const ANSWERS = 200;
 /** How many lots of these are worth going through for one thread. */
 const STEPS_MAX = 60;
+/** How many pages are looked through for the most liked. */
+const LIKED_STEPS_MAX = 10;
 /** An answer whose place is not known is looked up after so long, ms, at random: a thousand readers don't ask at once. */
 const LOOK_UP_WITHIN = 4_000;
 /** How long what a permalink names is kept where it is: until it has stood still so long, ms, and no longer than that. */
@@ -29,7 +31,7 @@ export async function goBack(thread) {
     if (rising !== thread.rising) return;
     thread.advance(page);
     thread.take(page);
-    older.textContent = thread.text(rising ? 'newer' : 'older');
+    if (thread.order.value === 'liked') arrange(thread);
   } finally {
     older.ariaDisabled = null;
   }
@@ -37,13 +39,26 @@ export async function goBack(thread) {
   if (hasFocus && older.hidden) thread.list.focus({ preventScroll: true });
 }
 
-/** The other order, from its end of a history that is not all here. */
-export async function turn(thread) {
-  const { connection, rising } = thread;
-  const history = await connection.get({ ...thread.query, after: rising ? undefined : 0 });
-  if (rising !== thread.rising || history.log !== connection.log) return;
-  thread.setOrder(!rising);
-  thread.replace(history, true);
+/** Another order: from its own end of a history that is not all here, and the most liked of so much of it. */
+export async function sort(thread, order) {
+  const { connection } = thread;
+  const rising = order === 'oldest';
+  // It may be another by then.
+  const isWanted = () => thread.order.value === order;
+  if (rising !== thread.rising && thread.more) {
+    const history = await connection.get({ ...thread.query, after: rising ? 0 : undefined }).catch((error) => {
+      if (isWanted()) thread.order.value = thread.rising ? 'oldest' : 'newest';
+      throw error;
+    });
+    if (!isWanted() || history.log !== connection.log) return;
+    thread.turn(rising);
+    thread.replace(history, true);
+  } else {
+    thread.turn(rising);
+  }
+  if (order !== 'liked') return;
+  for (let step = 0; step < LIKED_STEPS_MAX && thread.more && isWanted(); step++) await goBack(thread);
+  if (isWanted()) arrange(thread);
 }
 
 /** The answers that were left out of a thread, so many at once. */

@@ -2,14 +2,16 @@
 
 /** A text, or its plural forms. What only some need is in the modules that they load. */
 const TEXTS = {
-  anonymous: 'Anonymous', comment: 'Comment', connecting: 'Connecting…', delete: 'Delete', deleted: 'Deleted', edit: 'Edit',
-  edited: 'edited', empty: 'No comments yet. Say the first word.', failed: 'This could not be loaded. Try again.',
-  heading: 'Comments', like: 'Like', live: 'Live', markdown: 'Markdown', name: 'Name (optional)', newer: 'Newer comments',
-  newest: 'Newest first', notLive: 'There is no connection right now. Try again in a moment.', now: 'just now',
-  offline: 'Offline', older: 'Older comments', older_comment: 'an older comment', oldest: 'Oldest first',
+  about: 'More about the comment by {name}', anonymous: 'Anonymous', by: 'Comment by {name}, {when}', comment: 'Comment',
+  connecting: 'Connecting…', deleted: 'Deleted', edited: 'edited', empty: 'No comments yet. Say the first word.',
+  failed: 'This could not be loaded. Try again.', heading: 'Comments', liked: 'Most liked', live: 'Live', markdown: 'Markdown',
+  name: 'Name (optional)', newer: 'Newer comments', newest: 'Newest', now: 'just now', offline: 'Offline', older: 'Older comments',
+  notLive: 'There is no connection right now. Try again in a moment.', older_comment: 'an older comment', oldest: 'Oldest',
   pending: 'Waiting for approval', placeholder: 'Say something…', polling: 'Updated every few seconds',
-  reading: 'Live · {n} reading', reply: 'Reply', retry: 'Reconnecting…', send: 'Send', to: 'to {name}', you: 'You',
+  reading: 'Live · {n} reading', reply: 'Reply', reply_to: 'Reply to {name}', retry: 'Reconnecting…', send: 'Send',
+  sort: 'Order of comments', to: 'to {name}', write_comment: 'Write a comment', you: 'You',
   came: { one: '{n} new comment', other: '{n} new comments' },
+  comments: { one: '{n} comment', other: '{n} comments' },
   hide: { one: 'Hide {n} answer', other: 'Hide {n} answers' },
   more: { one: '{n} more answer', other: '{n} more answers' },
   show: { one: 'Show {n} answer', other: 'Show {n} answers' },
@@ -23,7 +25,8 @@ export const learn = (more) => Object.assign(TEXTS, more);
 export function speaker(lang, texts) {
   const plural = new Intl.PluralRules(lang);
   const { format } = new Intl.NumberFormat(lang);
-  const relative = new Intl.RelativeTimeFormat(lang, { style: 'short' });
+  const styles = {};
+  const relative = (style) => styles[style] ??= new Intl.RelativeTimeFormat(lang, { style });
   const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' });
   const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short' });
   const fill = (form, values) => form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? format(values[name]) : values[name]);
@@ -35,12 +38,12 @@ export function speaker(lang, texts) {
   text.lang = lang;
   text.number = format;
   text.moment = (at) => moment.format(at);
-  text.ago = (at) => {
+  text.ago = (at, style = 'short') => {
     const seconds = Math.max(0, (Date.now() - at) / 1000);
     if (seconds < 45) return text('now');
     for (const [unit, size, end] of AGES) {
       // Without the full stop of "4 min. ago".
-      if (seconds < end) return relative.format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
+      if (seconds < end) return relative(style).format(-Math.max(1, Math.floor(seconds / size)), unit).replace(/\b(min|hr)\./, '$1');
     }
     return date.format(at);
   };

@@ -2,14 +2,14 @@
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { Tree, arrange, frame, isShown, takeOver } from './view.js';
+import { Tree, arrange, frame, isShown, takeOver, title } from './view.js';
 
 /** A page of history, in threads; the server sends fewer where they are long. */
 const THREADS = 50;
 /** How many of a thread's answers come before those that are left out. */
 const FIRST_ANSWERS = 3;
 /** What writing needs. */
-const WRITING = ['write', 'composer', 'change', 'drafts', 'live'];
+const WRITING = ['write', 'composer', 'change', 'menu', 'drafts', 'live'];
 
 export class Thread extends Tree {
   /** Of write.js. */
@@ -36,6 +36,8 @@ export class Thread extends Tree {
   isAtEnd = true;
   #again = '';
   #count = 0;
+  /** How many comments are drawn that are not deleted. */
+  #shown = 0;
   #readers = 0;
   #wasReady = false;
   #counting;
@@ -50,12 +52,13 @@ export class Thread extends Tree {
       notice: (notice) => this.#hear(notice),
       state: () => this.#stateChanged(),
     });
-    const does = { turn: () => this.#turn(), release: () => this.live.release(true), goBack: () => this.past('goBack') };
+    const does = { sort: (order) => this.#sort(order), release: () => this.live.release(true), goBack: () => this.past('goBack') };
     Object.assign(this, frame(host, this, this.me.name ?? '', does));
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
       if (!this.writer) this.write(true).then((writer) => writer?.main.submit());
     });
+    this.order.value = rising ? 'oldest' : 'newest';
     arrange(this);
     this.watch = new IntersectionObserver(([seen]) => {
       const { bottom } = seen.boundingClientRect;
@@ -110,22 +113,23 @@ export class Thread extends Tree {
     }
   }
 
-  #turn() {
-    if (this.more) return this.past('turn');
-    this.setOrder(!this.rising);
-    return undefined;
+  #sort(order) {
+    if (order !== 'liked') store.set(this.key('order'), order);
+    this.past('sort', order);
   }
 
-  setOrder(rising) {
+  turn(rising) {
     this.rising = rising;
-    store.set(this.key('order'), rising ? 'oldest' : 'newest');
     arrange(this);
+    this.tidy();
   }
 
   tick() {
     for (const time of this.root.querySelectorAll('time')) {
       const words = this.text.ago(Date.parse(time.dateTime) || 0);
-      if (time.textContent !== words) time.textContent = words;
+      if (time.textContent === words) continue;
+      time.textContent = words;
+      title(this.text, time.closest('article'));
     }
     this.connection.check();
   }
@@ -148,6 +152,7 @@ export class Thread extends Tree {
     const before = this.entries;
     this.clear();
     this.gaps.clear();
+    this.#shown = 0;
     if (!isSameLog) {
       this.queue = [];
       this.live?.held.clear();
@@ -296,6 +301,7 @@ export class Thread extends Tree {
       this.redraw(known, line);
       return;
     }
+    this.#shown += isShown(line);
     const entry = this.draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
     this.entries.set(line.id, entry);
@@ -310,6 +316,7 @@ export class Thread extends Tree {
   }
 
   redraw(entry, line) {
+    this.#shown += isShown(line) - isShown(entry.line);
     super.redraw(entry, line);
     this.writer?.redrawn(entry);
   }
@@ -322,8 +329,12 @@ export class Thread extends Tree {
     const total = this.#count + held;
     this.total.textContent = total ? this.text.number(total) : '';
     this.empty.hidden = total > 0 || this.writer?.outbox.size > 0;
-    this.order.hidden = total < 2 || this.isWall;
+    this.sort.hidden = total < 2 || this.isWall;
     this.older.hidden = !this.more || this.isWall;
+    let n = total - held - this.#shown;
+    for (const { gap } of this.gaps) n -= gap.n;
+    const words = this.text(this.rising ? 'newer' : 'older');
+    this.older.textContent = n > 0 ? `${words} · ${this.text.number(n)}` : words;
   }
 
   /** At most one is under way: a thousand comments to what is not loaded are one question. */

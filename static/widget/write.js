@@ -12,9 +12,11 @@ import { learn } from './texts.js';
 import { draft } from './view.js';
 
 const TEXTS = {
-  answer: 'Answer {name}…', cancel: 'Cancel', keep: 'Keep', left: '{n} left', long: 'This is {bytes} bytes long; at most {max} fit.',
-  missing: 'Write something first.', over: '{n} too many', preview: 'Preview', save: 'Save', sending: 'sending…',
-  sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection', write: 'Write',
+  answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
+  examples: 'emphasis,strong,code,a link,a quote,a list', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
+  long: 'This is {bytes} bytes long; at most {max} fit.', missing: 'Write something first.', over: '{n} too many',
+  preview: 'Preview', save: 'Save', sending: 'sending…', sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection',
+  write: 'Write',
   held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
 };
 learn(TEXTS);
@@ -29,16 +31,18 @@ export class Writer {
   outbox = new Map();
   #Composer;
   #changes;
+  #menu;
   #typed = 0;
   /** Who one was when one last looked. */
   #key;
   #author;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes, Drafts }) {
+  constructor(thread, { Composer, Changes, Menu, Drafts }) {
     this.thread = thread;
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
+    this.#menu = new Menu(this, thread);
     const draftKey = thread.key('draft', thread.page);
     this.drafts = new Drafts((key) => key === draftKey || key.startsWith(this.kept('')));
     this.main = new Composer(thread, thread.main, {
@@ -314,6 +318,8 @@ export class Writer {
     if (!isAgain) entry.reply.input.focus();
     return entry.reply;
   }
+
+  dots = (entry) => this.#menu.toggle(entry);
 
   // Of change.js
   edit = (...asked) => this.#changes.edit(...asked);

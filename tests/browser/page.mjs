@@ -14,17 +14,18 @@ export async function say(page, text, name) {
   await page.getByRole('button', { name: 'Send' }).first().click();
 }
 
-/** One of the things that one can do to a comment. */
-export async function act(article, name) {
-  await article.getByRole('button', { name, exact: true }).click();
-}
-
 /** Deletes for good: asks, says yes, and lets the time for undoing pass. */
 export async function remove(page, article) {
-  await act(article, 'Delete');
+  await choose(article, 'Delete');
   await page.locator('.ask .sure').click();
 }
 
 export async function isConfirmed(page, text) {
   await comment(page, text).locator('time').waitFor();
+}
+
+/** Chooses from the menu behind a comment's "⋯". */
+export async function choose(comment, what) {
+  await comment.locator('.dots').click();
+  await comment.page().getByRole('menuitem', { name: what }).click();
 }

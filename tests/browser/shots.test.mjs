@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 import { Server, launch, person, pseudonym, until } from './harness.mjs';
+import { choose } from './page.mjs';
 
 const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
 const MINUTE = 60_000;
@@ -235,7 +236,7 @@ test('hearts, folded answers and a preview, in German and dark', async (t) => {
 
 test('oldest first, on a phone', async (t) => {
   const { page } = await open(t, { lines: talk(), viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true });
-  await page.getByRole('button', { name: 'Newest first' }).click();
+  await page.getByRole('combobox', { name: 'Order of comments' }).selectOption('Oldest');
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
   await page.waitForTimeout(300);
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
@@ -257,7 +258,7 @@ test('in forced colours everything can be told apart', async (t) => {
 
 test('deleting asks first', async (t) => {
   const { page } = await open(t, { lines: talk() });
-  await page.locator('.delete').first().click();
+  await choose(page.locator('.comment', { has: page.locator('.mark') }).first(), 'Delete');
   await shoot(page, 'deleting', false);
   assert.deepEqual(await dimTexts(page), []);
 });

@@ -89,7 +89,9 @@ test('two tabs share at once who one is', async () => {
   await say(one, 'mine', 'Ada');
   await isConfirmed(one, 'mine');
   await comment(two, 'mine').getByText('You', { exact: true }).waitFor();
-  await comment(two, 'mine').getByRole('button', { name: 'Edit' }).waitFor();
+  await comment(two, 'mine').locator('.dots').click();
+  await two.getByRole('menuitem', { name: 'Edit' }).waitFor();
+  await two.keyboard.press('Escape');
   await until(async () => await two.getByLabel('Name (optional)').first().inputValue() === 'Ada', 'the name');
   await say(two, 'mine too');
   await isConfirmed(one, 'mine too');

@@ -183,7 +183,7 @@ test('an edit of what is left out leaves it there', async () => {
 test('oldest first begins with the oldest, and what comes live waits for its turn at the end', async () => {
   for (let i = 1; i <= 120; i++) await server.post({ content: `comment ${i}` });
   const page = await live();
-  await page.getByRole('button', { name: 'Newest first' }).click();
+  await page.getByRole('combobox', { name: 'Order of comments' }).selectOption('Oldest');
   await until(async () => (await texts(page))[0] === 'comment 1', 'the oldest first');
   assert.equal((await texts(page)).length, 50);
   await server.post({ content: 'comment 121' });

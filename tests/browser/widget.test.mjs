@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { replaceServer, server, visit } from './fixture.mjs';
 import { until } from './harness.mjs';
+import { choose } from './page.mjs';
 import { live, say, site } from './widget.mjs';
 
 /** Tasks that are long, and the longest that one may be, ms. */
@@ -15,9 +16,11 @@ test('one turns the order, and it is remembered', async () => {
   const page = await live();
   const texts = () => page.locator('.text').allTextContents();
   assert.equal((await texts())[0], 'comment 60');
-  await page.getByRole('button', { name: 'Newest first' }).click();
+  const order = page.getByRole('combobox', { name: 'Order of comments' });
+  await order.focus();
+  await order.selectOption('Oldest');
   await until(async () => (await texts())[0] === 'comment 1', 'the oldest first');
-  assert.equal(await page.locator('.sayso :focus').textContent(), 'Oldest first');
+  assert.equal(await page.locator('.sayso :focus').evaluate((node) => node.value), 'oldest');
   await page.getByRole('button', { name: 'Newer comments' }).click();
   await until(async () => (await texts()).at(-1) === 'comment 60', 'the newest');
   await page.reload();
@@ -118,7 +121,7 @@ test('the wall shows the newest on top, large, and nothing to write in', async (
   await server.post({ page: 'talk', content: 'second' });
   await page.locator('.text', { hasText: 'second' }).waitFor();
   assert.deepEqual(await page.locator('.text').allTextContents(), ['second', 'first']);
-  assert.equal(await page.locator('form, .actions button, .order:visible').count(), 0);
+  assert.equal(await page.locator('form, .actions button, .sort:visible').count(), 0);
   assert.ok(parseFloat(await page.locator('.text').first().evaluate((node) => getComputedStyle(node).fontSize)) >= 20);
 });
 
@@ -216,7 +219,7 @@ test('the field that somebody writes an answer in stays where it is', async () =
 test('an edit of what has been deleted elsewhere keeps its text', async () => {
   const page = await live();
   await say(page, 'mine');
-  await page.locator('.edit').click();
+  await choose(page.locator('.comment'), 'Edit');
   await page.locator('.item textarea').fill('mine, and better');
   const status = await page.evaluate(async () => {
     const { key } = Object.values(localStorage).filter((text) => text.startsWith('{')).map((text) => JSON.parse(text)).find(({ key }) => key);
@@ -261,9 +264,9 @@ test('the server and the widget draw the same avatar for everybody', async () =>
   const drawn = await page.evaluate(async () => {
     const html = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html');
     const { comments } = await (await fetch('/api/comments')).json();
-    const { avatar } = await import('/widget/avatar.js');
+    const { avatar } = await import('/widget/colours.js');
     const served = new Map([...html.querySelectorAll('.item')].map((item) => [item.id, item.querySelector('.avatar').outerHTML]));
-    return comments.map(({ id, author }) => [served.get(`sayso-${id}`), avatar(author).outerHTML]);
+    return comments.map(({ id, author, name }) => [served.get(`sayso-${id}`), avatar(author, name).outerHTML]);
   });
   assert.equal(new Set(drawn.map(([served]) => served)).size, 50, 'everybody has their own');
   for (const [served, made] of drawn) assert.equal(made, served);

@@ -1,7 +1,7 @@
-//! Compresses what lies in `static/`, so that the binary holds it, and sends it, as small as gzip can be.
+//! Compresses the files of `static/` with zopfli; the binary embeds and sends them compressed.
 //!
-//! Comments are for who reads the sources: of scripts and styles they stay behind, as empty lines, so that every line keeps its
-//! number. They were a sixth of what a reader loads.
+//! Comments are for those who read the sources. In scripts and styles they become empty lines, so that every line keeps its
+//! number; they were a sixth of what a reader loads.
 
 use std::{
     env, fs, io,

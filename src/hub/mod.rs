@@ -38,12 +38,12 @@ use crate::{
     util::threads,
 };
 
-/// How often readers are told at most that numbers have changed: readers, comments, hearts.
+/// The shortest time between two messages about changed numbers of readers, comments or likes.
 const CHANGES_INTERVAL: Duration = Duration::from_secs(1);
 /// How often each page is told its highest `seq`.
 const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 
-/// See the [module](self). One thread owns it; dropping it ends the shards.
+/// The hub's state. One thread owns it; dropping it ends the shards.
 pub struct Hub<S> {
     log: Log,
     log_id: Arc<str>,

@@ -1,6 +1,8 @@
-//! A part of a page's history: selected by the hub, read by the thread that asked for it.
+//! A part of a page's history: selected by the hub and read outside it, by the connection's thread for a WebSocket and by the last
+//! `web-N` thread for HTTP.
 //!
-//! Reading waits for the disk, which the hub must not. Does not know who reads it.
+//! Reading many lines may wait for the disk, so the hub doesn't do it. (It reads single lines, for edits and known nonces, and at most
+//! 50 of an author's pending comments.) Does not know who reads it.
 
 use std::{io, sync::Arc};
 

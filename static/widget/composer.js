@@ -1,7 +1,6 @@
-/** A field that one writes in: it counts, grows, shows a preview and says what is wrong. Knows neither thread nor connection. */
+/** A field that one writes in: it counts, grows, shows a preview and says what is wrong. Knows no connection. */
 
 import { button, el, rich } from './dom.js';
-import { sentence } from './texts.js';
 
 const CONTENT_BYTES_MAX = 8192;
 const LEFT_SHOWN = 500;
@@ -14,8 +13,9 @@ const GROWS = CSS.supports('field-sizing', 'content');
 
 export class Composer {
   /** `fields` are those of view.js; `does` is what follows: `send`, and where there is any `cancel`, `change`, `typing`, `before`. */
-  constructor({ text, base }, fields, does) {
-    Object.assign(this, fields, { text, base, does });
+  constructor(thread, fields, does) {
+    const { text, base } = thread;
+    Object.assign(this, fields, { thread, text, base, does });
     this.look = button('look', () => this.#look(), text('preview'));
     this.aide.after(this.look);
     this.aide.ariaExpanded = 'false';
@@ -80,10 +80,10 @@ export class Composer {
     if (this.shown) return this.#show();
     const content = this.#checked();
     if (content === undefined) return;
-    const { html, error } = await this.#ask(content).catch(() => ({ error: this.text('notLive') }));
+    const { html, words } = await this.#ask(content).catch(() => ({ words: this.text('notLive') }));
     // What has been changed meanwhile is not what was asked about.
     if (content !== this.value.trim() || this.shown) return;
-    if (error) return this.complain(sentence(error));
+    if (words) return this.complain(words);
     const built = rich(html);
     // As it will be: plain text keeps its spaces.
     const plain = built.querySelector(':not(br)') ? '' : ' plain';
@@ -95,7 +95,8 @@ export class Composer {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ content }),
       signal: AbortSignal.timeout(ANSWER_WAIT),
     });
-    return answer.json();
+    const said = await answer.json();
+    return said.error ? { words: (await this.thread.writer.inWords(said))(said.retry_after) } : said;
   }
 
   /** Instead of the field, until one writes on. */

@@ -15,10 +15,12 @@ export function guarded(act) {
 
 const memory = new Map();
 export const store = {
-  get: (key) => guarded(() => localStorage.getItem(key)) ?? memory.get(key),
+  get: (key) => memory.get(key) ?? guarded(() => localStorage.getItem(key)),
   set(key, value) {
-    memory.set(key, value);
-    guarded(() => value ? localStorage.setItem(key, value) : localStorage.removeItem(key));
+    const isKept = guarded(() => (value ? localStorage.setItem(key, value) : localStorage.removeItem(key), true));
+    // What the browser does not keep lasts as long as the page.
+    if (isKept) memory.delete(key);
+    else memory.set(key, value);
   },
   keys: () => [...memory.keys(), ...guarded(() => Object.keys(localStorage)) ?? []],
   read: (key) => guarded(() => JSON.parse(store.get(key))) ?? {},

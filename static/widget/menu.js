@@ -20,8 +20,8 @@ export class Menu {
     this.#thread = thread;
     this.#box = el('div', { class: 'menu', role: 'menu', popover: 'manual', keydown: (event) => this.#pressed(event) });
     thread.root.append(this.#box);
-    thread.list.addEventListener('focusin', ({ target }) => rove(target.closest('.actions'), target));
-    thread.list.addEventListener('keydown', (event) => this.#step(event));
+    thread.root.addEventListener('focusin', ({ target }) => rove(target.closest('.actions'), target));
+    thread.root.addEventListener('keydown', (event) => this.#step(event));
   }
 
   /** Of a row of buttons one is a stop of Tab, and arrows go to the others. */

@@ -1,27 +1,25 @@
 /** What the widget says, in English, and how numbers and times are said in any language. Other languages lie in lang/. */
 
-/** A text, or its plural forms. */
+/** A text, or its plural forms. What only some need is in the modules that they load. */
 const TEXTS = {
-  about: 'More about the comment by {name}', anonymous: 'Anonymous', answer: 'Answer {name}…', by: 'Comment by {name}, {when}', cancel: 'Cancel', comment: 'Comment', connecting: 'Connecting…',
-  copied: 'The link is copied.', copy: 'Copy link',
-  delete: 'Delete', deleted: 'Deleted', edit: 'Edit', edited: 'edited', empty: 'No comments yet. Say the first word.',
-  examples: 'emphasis,strong,code,a link,a quote,a list',
-  failed: 'This could not be loaded. Try again.', heading: 'Comments', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}', liked: 'Most liked', live: 'Live',
-  long: 'This is {bytes} bytes long; at most {max} fit.', markdown: 'Markdown', missing: 'Write something first.',
-  name: 'Name (optional)', newest: 'Newest', notLive: 'There is no connection right now. Try again in a moment.',
-  now: 'just now', offline: 'Offline', older: 'Older comments', older_comment: 'an older comment', oldest: 'Oldest',
-  over: '{n} too many', pending: 'Waiting for approval', placeholder: 'Say something…', polling: 'Updated every few seconds',
-  preview: 'Preview', reading: 'Live · {n} reading', reply: 'Reply', reply_to: 'Reply to {name}', retry: 'Reconnecting…', save: 'Save', send: 'Send',
-  sending: 'sending…', someone: 'Someone', sort: 'Order of comments', sure: 'Delete for good?', to: 'to {name}', waiting: 'waits for the connection',
-  write: 'Write', write_comment: 'Write a comment', you: 'You',
+  about: 'More about the comment by {name}', anonymous: 'Anonymous', by: 'Comment by {name}, {when}', comment: 'Comment',
+  connecting: 'Connecting…', deleted: 'Deleted', edited: 'edited', empty: 'No comments yet. Say the first word.',
+  failed: 'This could not be loaded. Try again.', heading: 'Comments', liked: 'Most liked', live: 'Live', markdown: 'Markdown',
+  name: 'Name (optional)', newer: 'Newer comments', newest: 'Newest', now: 'just now', offline: 'Offline', older: 'Older comments',
+  notLive: 'There is no connection right now. Try again in a moment.', older_comment: 'an older comment', oldest: 'Oldest',
+  pending: 'Waiting for approval', placeholder: 'Say something…', polling: 'Updated every few seconds',
+  reading: 'Live · {n} reading', reply: 'Reply', reply_to: 'Reply to {name}', retry: 'Reconnecting…', send: 'Send',
+  sort: 'Order of comments', to: 'to {name}', write_comment: 'Write a comment', you: 'You',
   came: { one: '{n} new comment', other: '{n} new comments' },
   comments: { one: '{n} comment', other: '{n} comments' },
-  held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
   hide: { one: 'Hide {n} answer', other: 'Hide {n} answers' },
+  more: { one: '{n} more answer', other: '{n} more answers' },
   show: { one: 'Show {n} answer', other: 'Show {n} answers' },
-  typing: { one: '{who} is typing…', other: '{who} are typing…' },
 };
 const AGES = [['minute', 60, 3600], ['hour', 3600, 86400], ['day', 86400, 7 * 86400]];
+
+/** More of them, in English. */
+export const learn = (more) => Object.assign(TEXTS, more);
 
 /** What an element says: `text(key, values)`, with its language's numbers and times; what `texts` lacks is said in English. */
 export function speaker(lang, texts) {
@@ -31,11 +29,12 @@ export function speaker(lang, texts) {
   const relative = (style) => styles[style] ??= new Intl.RelativeTimeFormat(lang, { style });
   const date = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' });
   const moment = new Intl.DateTimeFormat(lang, { dateStyle: 'long', timeStyle: 'short' });
+  const fill = (form, values) => form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? format(values[name]) : values[name]);
   const text = (key, values = {}) => {
     const found = texts[key] ?? TEXTS[key];
-    const form = found.other ? found[plural.select(values.n)] ?? found.other : found;
-    return form.replace(/\{(\w+)\}/g, (_, name) => typeof values[name] === 'number' ? format(values[name]) : values[name]);
+    return fill(found.other ? found[plural.select(values.n)] ?? found.other : found, values);
   };
+  text.fill = fill;
   text.lang = lang;
   text.number = format;
   text.moment = (at) => moment.format(at);

@@ -41,6 +41,8 @@ export function frame(host, { base, text, isWall }, name, does) {
     list: el('ol', { class: 'list', role: 'list', tabindex: -1,
       animationend: ({ target, animationName }) => animationName === 'fade' && target.classList.remove('fresh') }),
     empty: el('p', { class: 'empty' }, text('empty')),
+    /** What lies beyond the threads that are not loaded. */
+    far: el('ol', { class: 'list', role: 'list' }),
     older: button('older', does.goBack, text('older')),
     said: el('p', { class: 'unseen', role: 'status' }),
     foot: el('footer', { class: 'foot' }),
@@ -62,10 +64,11 @@ export function frame(host, { base, text, isWall }, name, does) {
 }
 
 /** In the order of reading, for eyes and ears alike. */
-export function arrange({ root, rising, order: { value }, isWall, list, empty, pillbox, who, main, foot, older, said, likes, down }) {
+export function arrange({ root, rising, order: { value }, isWall, list, far, empty, pillbox, who, main, foot, older, said, likes, down }) {
   const writing = isWall ? [who] : rising ? [who, main.form] : [main.form, who];
   root.classList.toggle('rising', rising);
-  root.append(...(rising ? [older, list, empty, pillbox, ...writing] : [...writing, pillbox, list, empty, older]), foot, said);
+  const comments = [list, older, far, empty];
+  root.append(...(rising ? [...comments, pillbox, ...writing] : [...writing, pillbox, ...comments]), foot, said);
   down.hidden = !rising;
   const items = [...list.children];
   for (const { entry } of items) entry.hearts = value === 'liked' ? likes?.[entry.line.id] ?? 0 : 0;
@@ -113,6 +116,12 @@ export class Tree {
     this.entries = new Map();
     this.#touched.clear();
     this.list.replaceChildren();
+    this.far.replaceChildren();
+  }
+
+  /** Where a comment stands that answers none. */
+  listOf() {
+    return this.list;
   }
 
   draw(line, rank) {
@@ -124,7 +133,8 @@ export class Tree {
 
   hang(entry) {
     const { line, item } = entry;
-    const above = this.entries.get(line.parent);
+    // Below the first comment where what it answers is not loaded.
+    const above = this.entries.get(line.parent) ?? entry.root;
     entry.depth = above ? Math.min(above.depth + 1, DEPTH_MAX) : 0;
     if (above !== entry.above) {
       entry.above = above;
@@ -132,7 +142,7 @@ export class Tree {
       this.#weigh(above, entry.n + isShown(line));
     }
     this.#touched.add(entry);
-    if (!above) insert(this.list, item, this.rising);
+    if (!above) insert(this.listOf(entry), item, this.rising);
     else insert(above.depth < DEPTH_MAX ? answersOf(above) : above.item.parentElement, item, true);
   }
 
@@ -141,6 +151,20 @@ export class Tree {
     if (!entry.above) return;
     entry.above.below = entry.above.below.filter((answer) => answer !== entry);
     this.#weigh(entry.above, -entry.n - isShown(entry.line));
+  }
+
+  /** The button for what is left out between a thread's first and newest answers: `gap.n` of them. */
+  showGap(entry, open) {
+    const { gap } = entry;
+    if (gap.n > 0) {
+      gap.item ??= el('li', { class: 'gap' }, button('more', open, ''));
+      gap.item.entry = { rank: gap.before - 0.5 };
+      gap.item.firstChild.textContent = this.text('more', { n: gap.n });
+      insert(answersOf(entry), gap.item, true);
+    } else {
+      gap.item?.remove();
+      entry.gap = undefined;
+    }
   }
 
   touch(entry) {
@@ -277,7 +301,7 @@ function showFold(thread, entry) {
   entry.fold ??= button('fold', () => thread.fold(entry, !entry.answers.hidden), '');
   const { hidden } = entry.answers;
   entry.fold.ariaExpanded = !hidden;
-  entry.fold.textContent = thread.text(hidden ? 'show' : 'hide', { n: entry.n });
+  entry.fold.textContent = thread.text(hidden ? 'show' : 'hide', { n: entry.n + (entry.gap?.n ?? 0) });
   const row = entry.article.querySelector('.actions');
   entry.fold.ariaLabel = `${entry.fold.textContent}, ${thread.nameOf(entry.line)}`;
   const isShort = entry.n <= (entry.depth ? UNFOLDED_BELOW_ANSWERS_MAX : UNFOLDED_MAX);

@@ -4,48 +4,69 @@
  * Loaded by thread.js once it is connected, so that it is there when the connection no longer is; works on that thread.
  *
  * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
- *   {like, on, key, nonce} | {typing, name?}
+ *   {like, on, key, nonce} | {typing}
  */
 
 import { el, store } from './dom.js';
-import { sentence } from './texts.js';
+import { learn } from './texts.js';
 import { draft } from './view.js';
 
-/** Times in ms. */
+const TEXTS = {
+  answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
+  examples: 'emphasis,strong,code,a link,a quote,a list', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
+  long: 'This is {bytes} bytes long; at most {max} fit.', missing: 'Write something first.', over: '{n} too many',
+  preview: 'Preview', save: 'Save', sending: 'sending…', sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection',
+  write: 'Write',
+  held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
+};
+learn(TEXTS);
+
+/** ms */
 const TYPING_EVERY = 2_000;
-const TYPING_SHOWN = 4_000;
 
 const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, 0)).join('');
 
 export class Writer {
-  /** By nonce: what waits to be a comment, `{item, entry, sent, note}`. */
+  /** By nonce: what waits to be a comment, `{item, entry, sent, note, again}`. */
   outbox = new Map();
   #Composer;
   #changes;
   #menu;
   #typed = 0;
+  /** Who one was when one last looked. */
+  #key;
+  #author;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes, Menu }) {
+  constructor(thread, { Composer, Changes, Menu, Drafts }) {
     this.thread = thread;
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
     this.#menu = new Menu(this, thread);
+    const draftKey = thread.key('draft', thread.page);
+    this.drafts = new Drafts((key) => key === draftKey || key.startsWith(this.kept('')));
     this.main = new Composer(thread, thread.main, {
       typing: () => this.#type(), send: (...said) => this.#post(...said),
-      change: (draft) => store.set(thread.key('draft', thread.page), draft),
+      change: (draft) => this.drafts.set(draftKey, draft),
     });
+    // Before what has been typed since the page came.
+    const recalled = this.drafts.get(draftKey);
+    if (recalled) this.main.value = [recalled, this.main.value].filter(Boolean).join('\n\n');
     this.main.name.addEventListener('input', () => this.#remember({ name: this.main.name.value.trim() }));
     // Set early, since what is recalled may be sent, and answered, at once.
     thread.writer = this;
     for (const key of store.keys()) {
       const item = key.startsWith(thread.key('out', '')) ? store.read(key) : {};
       if (item.page === thread.page && item.content && !this.outbox.has(item.nonce)) this.#enqueue(item);
+    }
+    for (const key of this.drafts.keys()) {
       const [verb, id] = key.startsWith(this.kept('')) ? key.split(' ').slice(-2) : [];
       const entry = thread.entries.get(Number(id));
-      if (entry && store.get(key) && (verb === 'reply' || thread.isMine(entry.line))) this[verb](entry, true);
+      if (entry && (verb === 'reply' || thread.isMine(entry.line))) this[verb](entry, true);
     }
-    if (thread.me.key) thread.connection.send({ key: thread.me.key });
+    this.#changes.recall();
+    this.#author = thread.me.author;
+    this.#introduce();
     if (thread.likes) this.showLikes([]);
     this.#show();
   }
@@ -64,6 +85,38 @@ export class Writer {
     return this.thread.me.key;
   }
 
+  // Other tabs
+  /** Something kept has changed in another tab of this browser, or all of it. */
+  heed(key) {
+    const { thread, main } = this;
+    if (key !== null && !key.startsWith(thread.key(''))) return;
+    const { me } = thread;
+    if (!main.name.matches(':focus')) main.name.value = me.name ?? '';
+    if (me.key && me.key !== this.#key) this.#introduce();
+    if (me.author !== this.#author) {
+      for (const entry of thread.entries.values()) {
+        if (entry.line.author && [me.author, this.#author].includes(entry.line.author)) thread.redraw(entry, entry.line);
+      }
+      this.#author = me.author;
+      thread.tidy();
+    }
+    this.#changes.heed(key);
+  }
+
+  /** The server counts all of one's tabs as one reader, and knows who is typing. */
+  #introduce() {
+    this.#key = this.thread.me.key;
+    if (this.#key) this.thread.connection.send({ key: this.#key });
+  }
+
+  leave() {
+    this.drafts.leave();
+  }
+
+  comeBack() {
+    this.drafts.take();
+  }
+
   #show() {
     this.thread.tidy();
     this.thread.showState();
@@ -79,7 +132,9 @@ export class Writer {
     store.set(this.thread.key('out', item.nonce), JSON.stringify(item));
     if (!parent) {
       main.value = '';
-      main.input.focus();
+      // On a touch screen the keyboard would hide what has been written.
+      if (matchMedia('(pointer: coarse)').matches) main.input.blur();
+      else main.input.focus();
     }
     this.#enqueue(item);
     this.#typed = 0;
@@ -107,6 +162,7 @@ export class Writer {
   async #dispatch(waiting) {
     const { content, name, parent, nonce } = waiting.item;
     const { connection } = this.thread;
+    clearTimeout(waiting.again);
     if (connection.challenge && !waiting.proof) {
       waiting.proof = import('./proof.js').then(({ prove }) => prove(nonce, content, connection.challenge));
       this.#mark(waiting, this.thread.text('sending'));
@@ -136,15 +192,20 @@ export class Writer {
 
   // What comes back
   acknowledge(line) {
+    if (line.deleted) this.#changes.settled(line.id);
     const waiting = this.outbox.get(line.nonce);
     if (!waiting) return;
-    if (line.author) this.#remember({ author: line.author });
+    if (line.author) {
+      this.#author = line.author;
+      this.#remember({ author: line.author });
+    }
     this.#discard(waiting);
     this.thread.place(line);
     this.thread.tell('posted', line);
   }
 
-  #discard({ item, entry }) {
+  #discard({ item, entry, again }) {
+    clearTimeout(again);
     this.outbox.delete(item.nonce);
     store.set(this.thread.key('out', item.nonce), '');
     this.thread.drop(entry);
@@ -152,34 +213,53 @@ export class Writer {
   }
 
   stateChanged() {
-    const { connection, me } = this.thread;
+    const { connection } = this.thread;
     for (const waiting of this.outbox.values()) {
       waiting.sent &&= connection.isReady;
       if (connection.isReady) this.#dispatch(waiting);
       else this.#mark(waiting);
     }
-    if (me.key) connection.send({ key: me.key });
-    if (!connection.isReady) this.#changes.giveUp();
+    this.#introduce();
+    this.#changes.stateChanged();
   }
 
   /** The text goes back to its field, with the reason; where waiting helps, it waits. */
-  refused({ error, lost, nonce, retry_after: seconds = lost && 2 }) {
+  async refused(notice) {
     const { thread } = this;
-    const words = lost ? thread.text('notLive') : sentence(error);
+    const { lost, nonce, retry_after: seconds = lost && 2 } = notice;
+    if (seconds && this.#changes.postpone(nonce, seconds)) return;
+    const say = lost ? () => thread.text('notLive') : await this.inWords(notice);
     const waiting = this.outbox.get(nonce);
     if (waiting && seconds) {
       waiting.sent = false;
-      this.#mark(waiting, words);
-      setTimeout(() => this.outbox.has(nonce) && thread.connection.isReady && this.#dispatch(waiting), seconds * 1000);
+      clearTimeout(waiting.again);
+      this.#countDown(waiting, say, Date.now() + seconds * 1000);
       return;
     }
-    let composer = this.#changes.refused(nonce) ?? this.main;
+    const words = say(seconds);
+    let composer = this.#changes.refused(nonce, notice.code) ?? this.main;
     if (waiting) {
       this.#discard(waiting);
       composer = this.#giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
     }
     composer.complain(words);
     thread.tidy();
+  }
+
+  #countDown(waiting, say, end) {
+    const left = end - Date.now();
+    if (left > 0) {
+      this.#mark(waiting, say(Math.ceil(left / 1000)));
+      waiting.again = setTimeout(() => this.#countDown(waiting, say, end), left % 1000 || 1000);
+    } else if (this.thread.connection.isReady) {
+      this.#dispatch(waiting);
+    }
+  }
+
+  /** What a server refuses, as a function that says it so many seconds before it may be tried again. */
+  async inWords(notice) {
+    const { inWords } = await this.thread.bring('refusal').catch(() => ({}));
+    return inWords ? inWords(this.thread, notice) : () => notice.error;
   }
 
   // Fields
@@ -217,7 +297,7 @@ export class Writer {
     const { thread } = this;
     const kept = this.kept('reply', entry.line.id);
     const close = () => {
-      store.set(kept, '');
+      this.drafts.set(kept, '');
       entry.reply.form.remove();
       thread.touch(entry);
       thread.tidy();
@@ -225,7 +305,7 @@ export class Writer {
     };
     entry.reply ??= this.compose({
       name: this.main.name.value, cancel: close, placeholder: thread.text('answer', { name: thread.nameOf(entry.line) }),
-      typing: () => this.#type(), change: (text) => store.set(kept, text),
+      typing: () => this.#type(), change: (text) => this.drafts.set(kept, text),
       send: (content, name) => {
         entry.reply.value = '';
         thread.fold(entry, false);
@@ -233,7 +313,7 @@ export class Writer {
         close();
       },
     });
-    entry.reply.value ||= store.get(kept) ?? '';
+    entry.reply.value ||= this.drafts.get(kept);
     entry.article.after(entry.reply.form);
     if (!isAgain) entry.reply.input.focus();
     return entry.reply;
@@ -248,16 +328,16 @@ export class Writer {
   heart = (entry) => this.#changes.heart(entry);
   showLikes = (ids) => this.#changes.showLikes(ids);
   answered = (id) => this.#changes.answered(id);
+  redrawn = (entry) => this.#changes.redrawn(entry);
 
   // Typing
-  get isTyping() {
-    return Date.now() - this.#typed < TYPING_SHOWN;
-  }
-
   #type() {
     const now = Date.now();
     if (now - this.#typed < TYPING_EVERY) return;
     this.#typed = now;
-    this.thread.connection.send({ typing: true, name: this.main.name.value.trim() || undefined });
+    const { connection, page } = this.thread;
+    // So that no tab of this browser shows it.
+    store.set(this.thread.key('typed', page), String(now));
+    connection.send({ typing: true });
   }
 }

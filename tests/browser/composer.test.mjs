@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { live, newPerson, server } from './fixture.mjs';
 import { until } from './harness.mjs';
-import { choose, comment, isConfirmed, isLive, say } from './page.mjs';
+import { choose, comment, isConfirmed, isLive, remove, say } from './page.mjs';
 
 test('a comment is answered, edited and deleted in place, for everyone', async () => {
   const ada = await live();
@@ -31,9 +31,7 @@ test('a comment is answered, edited and deleted in place, for everyone', async (
     await page.locator('.answers .edited').waitFor();
   }
 
-  await choose(comment(ada, 'Who answers?'), 'Delete');
-  await ada.getByText('Delete for good?').waitFor();
-  await ada.locator('.actions .delete').first().click();
+  await remove(ada, comment(ada, 'Who answers?'));
   for (const page of [ada, grace]) {
     await page.locator('.gone', { hasText: 'Deleted' }).waitFor();
     assert.equal(await page.getByText('Who answers?').count(), 0);
@@ -41,8 +39,7 @@ test('a comment is answered, edited and deleted in place, for everyone', async (
   }
 
   const answer = grace.locator('.comment', { has: grace.locator('em') });
-  await choose(answer, 'Delete');
-  await grace.locator('.actions .delete').click();
+  await remove(grace, answer);
   for (const page of [ada, grace]) await page.getByText('No comments yet').waitFor();
   assert.equal(await ada.locator('.comment:visible').count(), 0);
 });

@@ -14,8 +14,11 @@ const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', '
 const AXE = readFileSync(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 test('all languages say everything, with all the plurals they have', () => {
-  const source = readFileSync(new URL('widget/texts.js', STATIC), 'utf8');
-  const texts = new Function(`return ${/const TEXTS = (\{.*?\n\});/s.exec(source)[1]}`)();
+  const texts = {};
+  for (const name of ['texts', 'write', 'live']) {
+    const source = readFileSync(new URL(`widget/${name}.js`, STATIC), 'utf8');
+    Object.assign(texts, new Function(`return ${/const TEXTS = (\{.*?\n\});/s.exec(source)[1]}`)());
+  }
   assert.deepEqual(readdirSync(new URL('lang/', STATIC)).sort(), LANGUAGES.map((code) => `${code}.json`));
   const holes = (text) => [...String(text).matchAll(/\{\w+\}/g)].map(String).sort();
   for (const code of LANGUAGES) {

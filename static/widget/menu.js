@@ -52,8 +52,9 @@ export class Menu {
     this.#leave = new AbortController();
     const { signal } = this.#leave;
     const outside = (event) => event.composedPath().some((node) => node === this.#box || node === dots) || this.#close();
-    for (const type of ['pointerdown', 'focusin', 'scroll']) document.addEventListener(type, outside, { signal, capture: true });
-    addEventListener('resize', () => this.#close(), { signal });
+    for (const type of ['pointerdown', 'focusin']) document.addEventListener(type, outside, { signal, capture: true });
+    document.addEventListener('scroll', () => this.#place(), { signal, capture: true, passive: true });
+    addEventListener('resize', () => this.#place(), { signal });
   }
 
   /** Ends the listening for whatever closes it. */

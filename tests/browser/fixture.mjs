@@ -45,7 +45,7 @@ export async function allow(origin) {
 export async function newPerson({ isStubbed = true, ...options } = {}) {
   const context = await person(browser, options);
   people.push(context);
-  if (isStubbed && !(await knowsThreads(server.url))) await stub(context, () => server.url);
+  if (isStubbed && !(await knowsThreads(server))) await stub(context);
   return context;
 }
 

@@ -5,11 +5,12 @@ const NEWEST = 7;
 /** A page of history has no more comments, unless its first thread alone has. */
 const COMMENTS_MAX = 50;
 
+/** `url` is where the API is. */
 async function all(url, page) {
   const lines = [];
   for (let before; ;) {
     const query = new URLSearchParams({ page, limit: 200, ...before && { before } });
-    const answer = await fetch(`${url}/api/comments?${query}`);
+    const answer = await fetch(`${url}?${query}`);
     if (!answer.ok) throw new Error(`${answer.status} for ${query}`);
     const { comments, more, ...rest } = await answer.json();
     lines.unshift(...comments);
@@ -60,13 +61,17 @@ export async function history(url, query) {
 }
 
 /** Whether this sayso refuses what is no number of threads. */
-export const knowsThreads = async (url) => (await fetch(`${url}/api/comments?page=/&threads=x`)).status === 400;
+export async function knowsThreads({ url, flags }) {
+  const base = flags.includes('--base-path') ? flags[flags.indexOf('--base-path') + 1] : '';
+  return (await fetch(`${url}${base}/api/comments?page=/&threads=x`)).status === 400;
+}
 
-export function stub(context, urlOf) {
+export function stub(context) {
   return context.route(/\/api\/comments\?.*threads?=/, async (route) => {
     try {
       const asked = await route.fetch();
-      const json = asked.ok() ? await history(urlOf(), new URL(route.request().url()).searchParams) : await asked.json();
+      const { origin, pathname, searchParams } = new URL(route.request().url());
+      const json = asked.ok() ? await history(origin + pathname, searchParams) : await asked.json();
       const { 'content-length': _, 'content-encoding': __, etag: ___, ...headers } = asked.headers();
       await route.fulfill({ status: asked.status(), headers, body: JSON.stringify(json) });
     } catch {

@@ -158,6 +158,7 @@ test('by keyboard alone: write, answer, edit, delete', async () => {
   await press('Enter', 'ArrowDown', 'Enter');
   assert.equal(await focused().textContent(), 'Keep');
   await press('Escape');
-  await press('ArrowRight', 'Enter', 'ArrowDown', 'Enter', 'ArrowLeft', 'Enter');
+  await press('ArrowRight', 'Enter', 'ArrowDown', 'Enter', 'Shift+Tab', 'Enter');
+  assert.equal(await focused().textContent(), 'Undo');
   await comment(ada, 'two!').waitFor({ state: 'detached' });
 });

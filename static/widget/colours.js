@@ -102,8 +102,9 @@ function blendIn(host, root) {
   probe.remove();
 
   // Some colour their paragraphs only: what is inherited can't be read then.
-  const isDarkGround = contrast([255, 255, 255], ground) > contrast([0, 0, 0], ground);
-  if (contrast(ink, ground) < TEXT_MIN) ink = INKS[Number(isDarkGround)].split(',').map(Number);
+  const end = contrast([255, 255, 255], ground) > contrast([0, 0, 0], ground) ? 255 : 0;
+  const choices = [ink, INKS[Number(end > 0)].split(',').map(Number), [end, end, end]];
+  ink = choices.find((colour) => contrast(colour, ground) >= TEXT_MIN) ?? choices[2];
   const isDark = luminance(ink) > luminance(ground);
   root.style.colorScheme = isDark ? 'dark' : 'light';
   set('ground', ground);

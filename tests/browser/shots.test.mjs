@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
+import { dimTexts } from './contrast.mjs';
 import { Server, launch, person, pseudonym, until } from './harness.mjs';
 import { choose } from './page.mjs';
 
@@ -90,40 +91,6 @@ async function shoot(page, name, whole = true) {
   await page.evaluate(() => Promise.all((document.querySelector('sayso-comments').shadowRoot?.getAnimations() ?? [])
     .filter(({ animationName }) => animationName === 'come').map(({ finished }) => finished)));
   await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, caret: 'hide' });
-}
-
-/** Contrast of every text against what lies behind it (WCAG 2.2, 1.4.3). */
-function dimTexts(page) {
-  return page.evaluate(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const over = (colour, [r, g, b]) => {
-      canvas.fillStyle = `rgb(${r} ${g} ${b})`;
-      canvas.fillRect(0, 0, 1, 1);
-      canvas.fillStyle = colour;
-      canvas.fillRect(0, 0, 1, 1);
-      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const light = (rgb) => rgb.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const parent = (node) => node.parentElement ?? node.getRootNode().host;
-    const behind = (node) => node ? over(getComputedStyle(node).backgroundColor, behind(parent(node))) : [255, 255, 255];
-    const root = document.querySelector('sayso-comments').shadowRoot;
-    const dim = [];
-    for (const node of root.querySelectorAll('*')) {
-      const words = [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
-      const placeholder = node.value === '' ? node.placeholder : '';
-      if (!(words || placeholder) || !node.checkVisibility()) continue;
-      const back = behind(node);
-      const style = getComputedStyle(node, placeholder ? '::placeholder' : null);
-      let opacity = 1;
-      for (let up = node; up; up = parent(up)) opacity *= getComputedStyle(up).opacity;
-      const fore = over(style.color, back).map((c, i) => c * opacity + back[i] * (1 - opacity));
-      const [a, b] = [light(fore), light(back)].sort((x, y) => y - x);
-      const ratio = (a + 0.05) / (b + 0.05);
-      if (ratio < 4.5) dim.push(`${node.className} ${(words || placeholder).slice(0, 30)} ${ratio.toFixed(2)}`);
-    }
-    return dim;
-  });
 }
 
 const scrollsSideways = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);

@@ -45,7 +45,7 @@
 //! store/    what the log's lines mean, in memory
 //! http/     HTTP/1.1 on the wire; knows no route
 //! comment/  a comment, and what a client may say
-//! log/      the JSON-lines file: open, recover, append, sync, read
+//! log/      the JSON-lines file: open, recover, append, sync, read; the starts of sayso that wrote to it
 //! util/     threads, the logger, HTML escaping, short texts, and other small things
 //! ```
 //!
@@ -69,6 +69,7 @@
 //! | `web-3` | 1 | nothing; builds responses once the hub has replied, reads the log for them | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
+//! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
 //!
@@ -82,6 +83,7 @@
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the
 //!   lines of the history at one point between two batches.
+//! - A cursor proves itself: a client that has received what is no longer in the log is never told that it has resumed ([`log::runs`]).
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the

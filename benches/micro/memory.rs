@@ -18,6 +18,7 @@ use sayso::{
     hub::command::Stats,
     hub::{Hub, rules::Rules},
     log::Log,
+    log::runs::Runs,
     log::storage::{ReadAt, Storage},
 };
 
@@ -49,6 +50,14 @@ impl ReadAt for Memory {
 impl Storage for Memory {
     fn length(&self) -> io::Result<u64> {
         Ok(self.0.lock().expect("nobody panics").len() as u64)
+    }
+
+    fn misplaced(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn another(&self) -> Box<dyn Storage> {
+        Box::new(self.clone())
     }
 
     fn reader(&self) -> Arc<dyn ReadAt> {
@@ -93,5 +102,13 @@ pub fn hub() -> Hub<NullSink> {
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
             .expect("an empty log can be begun");
     let rules = Rules { hold: Hold::None, page_prefix: Vec::new(), max_pages: 1 };
-    Hub::new(log, Default::default(), subscribers, None, rules, Arc::new(Stats::default()))
+    Hub::new(
+        log,
+        Runs::default(),
+        Default::default(),
+        subscribers,
+        None,
+        rules,
+        Arc::new(Stats::default()),
+    )
 }

@@ -90,7 +90,7 @@ struct StagedLine {
 impl<S> Hub<S> {
     /// Takes commands into a batch until one of its limits is reached, commits it, and serves the queries among them.
     pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
-        self.now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        self.read_clock();
         self.index.begin();
         for command in commands.take(BATCH_COMMANDS_MAX) {
             match command {
@@ -106,6 +106,19 @@ impl<S> Hub<S> {
             self.serve(query);
         }
         self.publish_stats();
+    }
+
+    /// Sets the time of the batch's lines.
+    fn read_clock(&mut self) {
+        let (now, fallen) = self.clock.tick(SystemTime::now());
+        if let Some(fallen) = fallen {
+            log::error!(
+                "the machine's clock is {} s behind the newest comment's time; new comments are dated {now} and are older than some before them; \
+                 set the clock right",
+                fallen.as_secs()
+            );
+        }
+        self.now = now;
     }
 
     fn stage_write(&mut self, write: Write) {

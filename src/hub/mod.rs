@@ -13,6 +13,7 @@ mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+mod storage_watch;
 
 use std::{
     collections::HashSet,
@@ -32,10 +33,11 @@ use crate::{
         line_cache::LineCache,
         rate_limit::{DuplicateFilter, RateLimiter},
         rules::Rules,
+        storage_watch::StorageWatch,
     },
-    log::{CommitError, Log},
+    log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
-    util::threads,
+    util::{clock::Clock, threads},
 };
 
 /// The shortest time between two messages about changed numbers of readers, comments or likes.
@@ -47,6 +49,7 @@ const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 pub struct Hub<S> {
     log: Log,
     log_id: Arc<str>,
+    runs: Runs,
     index: Index,
     likes: Likes,
     subscribers: Subscribers<S>,
@@ -59,11 +62,13 @@ pub struct Hub<S> {
     approved: HashSet<Author>,
     stats: Arc<Stats>,
     batch: Batch<S>,
+    clock: Clock,
     /// `created_at` of the batch's lines.
     now: String,
     started: Instant,
     stopping: bool,
     compaction: Compaction,
+    storage_watch: StorageWatch,
     line_cache: LineCache,
 }
 
@@ -71,6 +76,7 @@ impl<S> Hub<S> {
     /// The state on top of an opened log.
     pub fn new(
         log: Log,
+        runs: Runs,
         (index, likes): (Index, Likes),
         subscribers: Subscribers<S>,
         post_limiter: Option<RateLimiter>,
@@ -80,6 +86,7 @@ impl<S> Hub<S> {
         let mut hub = Hub {
             log_id: log.id().into(),
             log,
+            runs,
             index,
             likes,
             subscribers,
@@ -90,10 +97,12 @@ impl<S> Hub<S> {
             approved: HashSet::new(),
             stats,
             batch: Batch::default(),
+            clock: Clock::default(),
             now: String::new(),
             started: Instant::now(),
             stopping: false,
             compaction: Compaction::default(),
+            storage_watch: StorageWatch::default(),
             line_cache: LineCache::default(),
         };
         hub.publish_stats();
@@ -105,6 +114,11 @@ impl<S> Hub<S> {
         self.approved.insert(author);
     }
 
+    /// Dates no comment before this time, in RFC 3339.
+    pub fn set_clock(&mut self, created_at: &str) {
+        self.clock = Clock::after(created_at);
+    }
+
     /// Serves until nobody is left who could send a command.
     pub fn run(mut self, inbox: Receiver<Command<S>>) {
         let mut changes_at = Instant::now();
@@ -112,6 +126,7 @@ impl<S> Hub<S> {
         loop {
             let has_changes = self.subscribers.has_changes();
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
+            let next = next.min(self.storage_watch.due);
             let compacted = self.compaction.outcome();
             select! {
                 recv(inbox) -> first => match first {
@@ -123,6 +138,9 @@ impl<S> Hub<S> {
             }
             self.compact_if_worth_it();
             let now = Instant::now();
+            if now >= self.storage_watch.due {
+                self.watch_storage();
+            }
             if now >= changes_at && self.subscribers.has_changes() {
                 changes_at = now + CHANGES_INTERVAL;
                 self.subscribers.tell_changes(
@@ -137,16 +155,20 @@ impl<S> Hub<S> {
         }
     }
 
-    fn storage_fault(&self, error: CommitError) -> Rejection {
+    fn storage_fault(&mut self, error: CommitError) -> Rejection {
         let message = error.to_string();
+        let is_lost = matches!(error, CommitError::Lost(_));
         let (is_new, rejection) = match error {
             CommitError::Full => (!self.stats.full.swap(true, Relaxed), Rejection::StorageFull),
-            CommitError::Failed(why) => {
+            CommitError::Failed(why) | CommitError::Lost(why) => {
                 (self.stats.failed.set(why).is_ok(), Rejection::StorageFailed)
             }
         };
         if is_new {
             log::error!("{message}");
+        }
+        if is_lost {
+            self.rescue_log();
         }
         rejection
     }

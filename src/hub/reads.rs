@@ -2,10 +2,11 @@
 
 use super::Hub;
 use crate::{
+    comment::rejection::Rejection,
     comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
-    hub::command::{Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
+    hub::command::{Cursor, Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
@@ -82,8 +83,9 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, None)
             }
-            StartAt::Since(seq, log) if **log == *self.log_id && *seq < self.log.next_seq() => {
-                let newer = self.index.since(page, *seq).filter(|item| item.visibility.is_shared());
+            StartAt::Since(cursor) if self.is_good(cursor) => {
+                let newer =
+                    self.index.since(page, cursor.since).filter(|item| item.visibility.is_shared());
                 match bounded(newer, RESUME_LINES_MAX, RESUME_BYTES_MAX) {
                     (items, false) => (items, Some(true)),
                     (_, true) => (Vec::new(), Some(false)),
@@ -91,6 +93,15 @@ impl<S> Hub<S> {
             }
             StartAt::Since(..) => (Vec::new(), Some(false)),
         }
+    }
+
+    /// Whether the client has received what is in this log up to there. Without a mark that can't be known if the log has gone back,
+    /// so a client without one is believed.
+    fn is_good(&self, Cursor { since, log, mark }: &Cursor) -> bool {
+        let next = self.log.next_seq();
+        log.as_deref().is_none_or(|log| log == &*self.log_id)
+            && mark.as_deref().is_none_or(|mark| self.runs.proves(mark, *since, next))
+            && *since < next
     }
 
     fn identify(&mut self, reader: ReaderId, author: Author) {
@@ -112,6 +123,14 @@ impl<S> Hub<S> {
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, part, limit, moderator, answer } = read;
         let seen = |item: &CommentRef| moderator || item.visibility.is_shared();
+        // Without a mark, a client that polls is told what there is, wherever it stands.
+        if let Range::Since(cursor) = &part
+            && cursor.mark.is_some()
+            && !self.is_good(cursor)
+        {
+            answer(Err(Rejection::StaleCursor(cursor.since)));
+            return;
+        }
         // A client that catches up wants to know what has changed, and a heart changes no line.
         let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
         let (items, more) = match part {
@@ -121,20 +140,22 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, more)
             }
-            Range::Since(seq) => {
-                bounded(self.index.since(&page, seq).filter(seen), limit, ANSWER_BYTES_MAX)
+            Range::Since(cursor) => {
+                let newer = self.index.since(&page, cursor.since).filter(seen);
+                bounded(newer, limit, ANSWER_BYTES_MAX)
             }
         };
         let mut history = self.history(&page, items, more, moderator);
         if let Some(likes) = newest {
             history.likes = likes;
         }
-        answer(history);
+        answer(Ok(history));
     }
 
     fn history(&self, page: &str, items: Vec<CommentRef>, more: bool, moderator: bool) -> History {
         History {
             log: self.log_id.clone(),
+            mark: self.runs.mark().clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
             recent: items.iter().map(|item| self.line_cache.get(item.location.offset)).collect(),

@@ -16,6 +16,8 @@ use crate::{
 pub struct History {
     /// Id of the log that the lines are in.
     pub log: Arc<str>,
+    /// Mark of the run that reads it: with it, `seq` is a cursor that proves itself.
+    pub mark: Arc<str>,
     /// The highest `seq` on the page among lines that everyone gets.
     pub seq: u64,
     /// Number of public comments on the page.

@@ -19,6 +19,7 @@ pub(super) struct Compacted {
 #[derive(Serialize)]
 struct HistoryHead<'a> {
     log: &'a str,
+    mark: &'a str,
     seq: u64,
 }
 
@@ -36,10 +37,11 @@ pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names, texts and numbers can be encoded")
 }
 
-/// Encodes `{"log":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. Inserts the lines as they are in the log: they are JSON that was
+/// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. Inserts the lines as they are in the log: they are JSON that was
 /// checked when the log was opened, and serde would parse each of them again.
 pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
-    let mut out = to_json(&HistoryHead { log: &history.log, seq: history.seq });
+    let mut out =
+        to_json(&HistoryHead { log: &history.log, mark: &history.mark, seq: history.seq });
     out.pop();
     out.extend_from_slice(b",\"comments\":[");
     let mut is_first = true;

@@ -10,8 +10,10 @@ use super::{
     request::{number_parameter, page_parameter, parse_query},
 };
 use crate::{
+    comment::rejection::Rejection,
+    http::query::Query,
     http::response::Response,
-    hub::command::{Query as HubQuery, Range, ReadHistory},
+    hub::command::{Cursor, Query as HubQuery, Range, ReadHistory},
     limits::HISTORY_LINES_MAX,
     store::history::History,
     web::message::{Request, ResponseExt, weak_tag},
@@ -37,7 +39,7 @@ impl Router {
             (Some(_), Some(_)) => {
                 return Err(Response::error(400, "before and since can't be used together"));
             }
-            (_, Some(since)) => Range::Since(since),
+            (_, Some(since)) => Range::Since(cursor(&query, since)),
             (before, None) => Range::Before(before),
         };
         let moderator = self.is_moderator(request);
@@ -65,7 +67,12 @@ impl Router {
     ) -> Reply {
         let hub = self.hub.clone();
         Reply::Deferred(Box::new(move |respond| {
-            let answer = Box::new(move |history| respond(Box::new(move || build(history))));
+            let answer = Box::new(move |read: Result<History, Rejection>| {
+                respond(Box::new(move || match read {
+                    Ok(history) => build(history),
+                    Err(rejection) => rejection.into(),
+                }));
+            });
             let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
                 page,
                 part,
@@ -75,6 +82,13 @@ impl Router {
             }));
         }))
     }
+}
+
+/// The cursor of a client that polls. Without `mark` it is only a number, and `log` is passed over.
+fn cursor(query: &Query, since: u64) -> Cursor {
+    let mark = query.get("mark").map(str::to_owned);
+    let log = query.get("log").filter(|_| mark.is_some()).map(str::to_owned);
+    Cursor { since, log, mark }
 }
 
 /// The error response if comments can't be read from the log.

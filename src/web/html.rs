@@ -35,6 +35,8 @@ pub struct View<'a> {
     pub base: &'a str,
     /// The log's id.
     pub log: &'a str,
+    /// The mark of the run: with it, `seq` is a cursor that proves itself.
+    pub mark: &'a str,
     /// The highest `seq` that this view contains.
     pub seq: u64,
     /// How many visible comments the page has, whether they are in this view or not.
@@ -89,10 +91,11 @@ fn open_document(out: &mut String, view: &View) {
              <link rel=\"stylesheet\" href=\"{base}/embed.css\">\n\
              <script type=\"module\" src=\"{base}/embed.js\"></script>\n\
              <link rel=\"modulepreload\" href=\"{base}{PRELOADED}\" fetchpriority=\"low\">\n</head>\n<body class=\"page\">\n<main>\n\
-             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-seq=\"{seq}\" \
-             data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
+             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-mark=\"{mark}\" \
+             data-seq=\"{seq}\" data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
              <span class=\"count\">{count}</span></header>\n",
             log = Escaped(view.log),
+            mark = Escaped(view.mark),
             seq = view.seq,
             count = view.count,
         ),

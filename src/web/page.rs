@@ -140,6 +140,7 @@ impl Router {
                 page,
                 base: &self.base,
                 log: &history.log,
+                mark: &history.mark,
                 seq: history.seq,
                 count: history.count,
                 comments: &comments,
@@ -171,13 +172,15 @@ impl Router {
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
         let (hub, name) = (self.hub.clone(), page.clone());
-        let answer = Box::new(move |history: History| {
+        let answer = Box::new(move |read: Result<History, Rejection>| {
             respond(Box::new(move || {
-                match self.render(&page, &history, Some((&message, &rejection.to_string()))) {
-                    Ok(rendered) => plain_page(rejection.status(), &rendered)
+                let refused = Some((&message, &*rejection.to_string()));
+                match read.map(|history| self.render(&page, &history, refused)) {
+                    Ok(Ok(rendered)) => plain_page(rejection.status(), &rendered)
                         .with("Cache-Control", "no-store")
                         .with_retry_after(rejection.retry_after()),
-                    Err(error) => unreadable(&error),
+                    Ok(Err(error)) => unreadable(&error),
+                    Err(rejection) => rejection.into(),
                 }
             }));
         });

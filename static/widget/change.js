@@ -73,6 +73,8 @@ export class Changes {
   /** With the connection the answers are gone; what is being deleted waits for the next. */
   stateChanged() {
     const { isReady } = this.#thread.connection;
+    // The log, by which it is kept, is known once there is a connection.
+    if (isReady) this.recall();
     for (const [id, going] of this.#going) {
       if (isReady) this.#finish(id);
       else going.nonce = undefined;

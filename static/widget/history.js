@@ -143,7 +143,7 @@ function hold(thread, id) {
   for (const type of HANDS) addEventListener(type, () => done.abort(), { capture: true, passive: true, signal: done.signal });
   thread.held?.abort();
   thread.held = done;
-  let [shown, place, since, isLoaded] = [null, NaN, 0, false];
+  let [shown, place, since, isLoaded, isMarked] = [null, NaN, 0, false, false];
   thread.loaded.then(() => {
     isLoaded = true;
   });
@@ -151,7 +151,9 @@ function hold(thread, id) {
     const article = thread.entries.get(id)?.article;
     const now = Date.now();
     if (done.signal.aborted || !article?.isConnected || now > end) return done.abort();
-    if (article !== shown && !isLoaded || !shown) article.classList.add('fresh');
+    // The history draws it anew.
+    if (article !== shown && !isMarked) article.classList.add('fresh');
+    isMarked ||= isLoaded;
     shown = article;
     const { top, height } = article.getBoundingClientRect();
     if (Math.abs(top - place) > 1 || Number.isNaN(place)) {

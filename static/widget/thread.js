@@ -9,7 +9,7 @@ const THREADS = 50;
 /** How many of a thread's answers come before those that are left out. */
 const FIRST_ANSWERS = 3;
 /** What writing needs. */
-const WRITING = ['write', 'composer', 'change', 'menu', 'drafts', 'live'];
+const WRITING = ['write', 'outbox', 'composer', 'change', 'menu', 'drafts', 'live'];
 
 export class Thread extends Tree {
   /** Of write.js. */
@@ -305,6 +305,7 @@ export class Thread extends Tree {
     const entry = this.draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
     this.entries.set(line.id, entry);
+    this.writer?.redrawn(entry);
     if (line.parent && !this.entries.has(line.parent)) entry.root = this.entries.get(root);
     this.hang(entry);
   }

@@ -1,5 +1,5 @@
 /**
- * What this browser writes to one page: the field at the top, answers, and the outbox of what the server has not confirmed yet.
+ * What this browser writes to one page: the field at the top, answers, who one is, and what the server says to it.
  *
  * Loaded by thread.js once it is connected, so that it is there when the connection no longer is; works on that thread.
  *
@@ -7,7 +7,7 @@
  *   {like, on, key, nonce} | {typing}
  */
 
-import { el, store } from './dom.js';
+import { store } from './dom.js';
 import { learn } from './texts.js';
 import { draft } from './view.js';
 
@@ -27,8 +27,6 @@ const TYPING_EVERY = 2_000;
 const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, 0)).join('');
 
 export class Writer {
-  /** By nonce: what waits to be a comment, `{item, entry, sent, note, again}`. */
-  outbox = new Map();
   #Composer;
   #changes;
   #menu;
@@ -38,8 +36,9 @@ export class Writer {
   #author;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes, Menu, Drafts }) {
+  constructor(thread, { Composer, Changes, Menu, Drafts, Outbox }) {
     this.thread = thread;
+    this.outbox = new Outbox(thread, (request) => this.#send(request));
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
     this.#menu = new Menu(this, thread);
@@ -55,10 +54,7 @@ export class Writer {
     this.main.name.addEventListener('input', () => this.#remember({ name: this.main.name.value.trim() }));
     // Set early, since what is recalled may be sent, and answered, at once.
     thread.writer = this;
-    for (const key of store.keys()) {
-      const item = key.startsWith(thread.key('out', '')) ? store.read(key) : {};
-      if (item.page === thread.page && item.content && !this.outbox.has(item.nonce)) this.#enqueue(item);
-    }
+    this.outbox.recall();
     for (const key of this.drafts.keys()) {
       const [verb, id] = key.startsWith(this.kept('')) ? key.split(' ').slice(-2) : [];
       const entry = thread.entries.get(Number(id));
@@ -128,97 +124,41 @@ export class Writer {
     const { page } = this.thread;
     if (name) this.#remember({ name });
     main.name.value = name;
-    const item = { nonce: random(), page, content, name, parent };
-    store.set(this.thread.key('out', item.nonce), JSON.stringify(item));
+    this.outbox.put({ nonce: random(), page, content, name, parent });
     if (!parent) {
       main.value = '';
       // On a touch screen the keyboard would hide what has been written.
       if (matchMedia('(pointer: coarse)').matches) main.input.blur();
       else main.input.focus();
     }
-    this.#enqueue(item);
     this.#typed = 0;
     this.#show();
-  }
-
-  #enqueue(item) {
-    const entry = this.thread.draw({ ...item, author: this.thread.me.author }, Date.now() * 1000 + this.outbox.size);
-    entry.item.classList.add('waits');
-    const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
-    entry.article.querySelector('.meta').append(' ', waiting.note);
-    this.outbox.set(item.nonce, waiting);
-    this.thread.hang(entry);
-    this.#dispatch(waiting);
-  }
-
-  /** After the list was drawn anew. */
-  hang() {
-    for (const { entry } of this.outbox.values()) {
-      entry.above = undefined;
-      this.thread.hang(entry);
-    }
-  }
-
-  async #dispatch(waiting) {
-    const { content, name, parent, nonce } = waiting.item;
-    const { connection } = this.thread;
-    clearTimeout(waiting.again);
-    if (connection.challenge && !waiting.proof) {
-      waiting.proof = import('./proof.js').then(({ prove }) => prove(nonce, content, connection.challenge));
-      this.#mark(waiting, this.thread.text('sending'));
-    }
-    try {
-      const proof = await waiting.proof;
-      if (!waiting.sent && this.outbox.has(nonce)) {
-        waiting.sent = connection.send({ content, name: name || undefined, parent, key: this.#secret(), nonce, proof });
-      }
-    } catch {
-      // The module did not come; there is another try when the state changes.
-      waiting.proof = undefined;
-    }
-    this.#mark(waiting);
-  }
-
-  #mark({ note, sent }, words = this.thread.text(sent ? 'sending' : 'waiting')) {
-    note.textContent = words;
-    note.classList.toggle('warn', !sent);
   }
 
   /** Sends a request of one's own with a nonce, unless there is no connection. */
   request(request) {
     const nonce = random();
-    return this.thread.connection.send({ ...request, key: this.#secret(), nonce }) ? nonce : undefined;
+    return this.#send({ ...request, nonce }) ? nonce : undefined;
+  }
+
+  #send(request) {
+    return this.thread.connection.send({ ...request, key: this.#secret() });
   }
 
   // What comes back
   acknowledge(line) {
     if (line.deleted) this.#changes.settled(line.id);
-    const waiting = this.outbox.get(line.nonce);
-    if (!waiting) return;
+    if (!this.outbox.take(line.nonce)) return;
     if (line.author) {
       this.#author = line.author;
       this.#remember({ author: line.author });
     }
-    this.#discard(waiting);
     this.thread.place(line);
     this.thread.tell('posted', line);
   }
 
-  #discard({ item, entry, again }) {
-    clearTimeout(again);
-    this.outbox.delete(item.nonce);
-    store.set(this.thread.key('out', item.nonce), '');
-    this.thread.drop(entry);
-    this.thread.showState();
-  }
-
   stateChanged() {
-    const { connection } = this.thread;
-    for (const waiting of this.outbox.values()) {
-      waiting.sent &&= connection.isReady;
-      if (connection.isReady) this.#dispatch(waiting);
-      else this.#mark(waiting);
-    }
+    this.outbox.stateChanged();
     this.#introduce();
     this.#changes.stateChanged();
   }
@@ -229,31 +169,13 @@ export class Writer {
     const { lost, nonce, retry_after: seconds = lost && 2 } = notice;
     if (seconds && this.#changes.postpone(nonce, seconds)) return;
     const say = lost ? () => thread.text('notLive') : await this.inWords(notice);
-    const waiting = this.outbox.get(nonce);
-    if (waiting && seconds) {
-      waiting.sent = false;
-      clearTimeout(waiting.again);
-      this.#countDown(waiting, say, Date.now() + seconds * 1000);
-      return;
-    }
+    if (seconds && this.outbox.postpone(nonce, seconds, say)) return;
     const words = say(seconds);
     let composer = this.#changes.refused(nonce, notice.code) ?? this.main;
-    if (waiting) {
-      this.#discard(waiting);
-      composer = this.#giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
-    }
+    const item = this.outbox.take(nonce);
+    if (item) composer = this.#giveBack(item.content, thread.entries.get(item.parent));
     composer.complain(words);
     thread.tidy();
-  }
-
-  #countDown(waiting, say, end) {
-    const left = end - Date.now();
-    if (left > 0) {
-      this.#mark(waiting, say(Math.ceil(left / 1000)));
-      waiting.again = setTimeout(() => this.#countDown(waiting, say, end), left % 1000 || 1000);
-    } else if (this.thread.connection.isReady) {
-      this.#dispatch(waiting);
-    }
   }
 
   /** What a server refuses, as a function that says it so many seconds before it may be tried again. */
@@ -280,7 +202,9 @@ export class Writer {
   /** What was being written below comments that are drawn no more. */
   rescue(before) {
     for (const { line, reply, editing } of before.values()) {
-      const entry = this.thread.entries.get(line.id);
+      const now = this.thread.entries.get(line.id);
+      // Another log, or one that has gone back, gives ids again.
+      const entry = now?.line.created_at === line.created_at ? now : undefined;
       for (const [verb, composer] of Object.entries({ reply, edit: editing })) {
         if (!composer?.value) continue;
         if (entry) this[verb](entry, true).value = composer.value;
@@ -320,6 +244,8 @@ export class Writer {
   }
 
   dots = (entry) => this.#menu.toggle(entry);
+
+  hang = () => this.outbox.hang();
 
   // Of change.js
   edit = (...asked) => this.#changes.edit(...asked);

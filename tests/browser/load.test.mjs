@@ -97,7 +97,7 @@ function watchPaint() {
   requestAnimationFrame(look);
 }
 
-const isLate = ({ url }) => /^\/(widget\/)?(write|composer|change|menu|drafts|live)\.js/.test(url);
+const isLate = ({ url }) => /^\/(widget\/)?(write|outbox|composer|change|menu|drafts|live)\.js/.test(url);
 
 function report(t, what, requests) {
   const bytes = requests.reduce((sum, { bytes }) => sum + bytes, 0);

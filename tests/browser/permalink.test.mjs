@@ -52,6 +52,7 @@ for (const width of [1100, 390]) {
         const page = await context.newPage();
         await page.goto(`${server.url}/#sayso-${ids[k]}`);
         await page.locator('.state[data-state=live]').waitFor();
+        await page.locator('.fresh', { has: page.locator(`.when[href$="#sayso-${ids[k]}"]`) }).waitFor();
         assertIsInView(await settled(page, ids[k]), `${k}, ${order} first`);
         await context.close();
       }

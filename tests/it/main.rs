@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod clock;
 mod compaction;
 mod crash;
 mod doctor;
@@ -14,10 +15,13 @@ mod limits;
 mod listener;
 mod live;
 mod log_format;
+mod marks;
 mod model;
 mod preview;
 mod readme;
+mod repair;
 mod spam;
+mod storage_watch;
 mod storm;
 mod structure;
 mod support;

@@ -69,7 +69,7 @@ fn initials(name: &str) -> String {
         .filter_map(|word| word.chars().next())
         .filter(|letter| letter.is_alphanumeric());
     let Some(first) = letters.next() else { return String::new() };
-    let last = letters.last().filter(|&last| first < LONE_LETTERS && last < LONE_LETTERS);
+    let last = letters.next_back().filter(|&last| first < LONE_LETTERS && last < LONE_LETTERS);
     [Some(first), last].into_iter().flatten().flat_map(char::to_uppercase).collect()
 }
 

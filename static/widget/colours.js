@@ -55,7 +55,7 @@ const EASY = 9;
 /** Luminance of backgrounds on which sayso's own accents can be read. */
 const [DARK_MAX, LIGHT_MIN] = [0.05, 0.8];
 /** How much of the ink the colours have that aren't sayso's own then, %. */
-const SHARES = { soft: 66, line: 13, edge: 55, fill: 5 };
+const SHARES = { soft: 76, line: 13, edge: 55, fill: 5 };
 
 export const mix = (from, to, share) => from.map((part, i) => part + (to[i] - part) * share);
 export const luminance = (colour) => colour.map((part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)

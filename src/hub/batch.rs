@@ -87,6 +87,16 @@ struct StagedLine {
     reader: Option<ReaderId>,
 }
 
+/// Whether a write has made work and changed nothing. What is too fast was charged before, and a fault is not the client's.
+fn is_unproductive(outcome: &Result<Outcome, Rejection>) -> bool {
+    match outcome {
+        Ok(outcome) => matches!(outcome, Outcome::Known { .. }),
+        Err(Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping) => false,
+        Err(Rejection::StorageFull | Rejection::StorageFailed) => false,
+        Err(_) => true,
+    }
+}
+
 impl<S> Hub<S> {
     /// Takes commands into a batch until one of its limits is reached, commits it, and serves the queries among them.
     pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
@@ -124,11 +134,19 @@ impl<S> Hub<S> {
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, reply } = write;
         let lines_before = self.batch.lines.len();
-        let outcome = match operation {
+        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.moderator);
+        let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
+        let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
+            Operation::Repeat { nonce, author, otherwise } => {
+                self.known_nonce(&nonce, author)?.ok_or(otherwise)
+            }
             Operation::Change { target, change, by } => self.change(target, change, by, from),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
-        };
+        });
+        if !is_moderator && is_unproductive(&outcome) {
+            self.charge_refused(from);
+        }
         if let (Some(staged), ReplyTo::Reader(reader, _)) =
             (self.batch.lines.get_mut(lines_before), &reply)
         {

@@ -7,6 +7,7 @@
 mod batch;
 pub mod command;
 mod compaction;
+pub mod gate;
 mod likes;
 pub mod line_cache;
 mod posts;
@@ -31,7 +32,7 @@ use crate::{
         command::{Command, Stats},
         compaction::Compaction,
         line_cache::LineCache,
-        rate_limit::{DuplicateFilter, RateLimiter},
+        rate_limit::{DuplicateFilter, KEYS_RATE, REFUSED_RATE, RateLimiter},
         rules::Rules,
         storage_watch::StorageWatch,
     },
@@ -56,6 +57,10 @@ pub struct Hub<S> {
     /// `None`: anybody may post as fast as they like.
     post_limiter: Option<RateLimiter>,
     like_limiter: Option<RateLimiter>,
+    /// Of writes that change nothing.
+    refused_limiter: RateLimiter,
+    /// Of keys that sockets show.
+    key_limiter: RateLimiter,
     duplicates: Option<DuplicateFilter>,
     rules: Rules,
     /// Authors of a comment that everyone sees; only kept for `--hold new`.
@@ -83,6 +88,10 @@ impl<S> Hub<S> {
         rules: Rules,
         stats: Arc<Stats>,
     ) -> Hub<S> {
+        if let Some(limiter) = &post_limiter {
+            stats.gate.set_post_rate(limiter.rate());
+        }
+        let started = stats.gate.started();
         let mut hub = Hub {
             log_id: log.id().into(),
             log,
@@ -93,13 +102,15 @@ impl<S> Hub<S> {
             like_limiter: likes::limiter(post_limiter.as_ref()),
             duplicates: post_limiter.as_ref().map(|_| DuplicateFilter::default()),
             post_limiter,
+            refused_limiter: RateLimiter::new(REFUSED_RATE),
+            key_limiter: RateLimiter::new(KEYS_RATE),
             rules,
             approved: HashSet::new(),
             stats,
             batch: Batch::default(),
             clock: Clock::default(),
             now: String::new(),
-            started: Instant::now(),
+            started,
             stopping: false,
             compaction: Compaction::default(),
             storage_watch: StorageWatch::default(),

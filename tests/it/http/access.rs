@@ -227,3 +227,35 @@ fn only_pages_with_an_allowed_prefix_and_only_so_many_are_commented_on() {
     assert!(third.error().contains('2'), "{third:?}");
     assert_eq!(on("blog.example/a").status, 201, "pages that are known go on");
 }
+
+#[test]
+fn a_change_from_another_site_that_does_not_say_which_is_refused() {
+    let server = Server::start(&["--allow-origin", "https://blog.example"]);
+    let change = |method: &str, target: &str, headers: &str| {
+        let headers = format!("{headers}{}", bearer(KEY));
+        request(&server, method, target, &headers, &json!({"content": "x", "on": true}).to_string())
+    };
+    let cross = "Sec-Fetch-Site: cross-site\r\n";
+    let own = format!("{cross}Origin: http://{}\r\n", server.address);
+    let allowed = format!("{cross}Origin: https://blog.example\r\n");
+    for headers in
+        ["", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n", &own, &allowed]
+    {
+        assert_eq!(change("POST", "/api/comments", headers).status, 201, "{headers}");
+    }
+    let changes = [
+        ("POST", "/api/comments"),
+        ("PATCH", "/api/comments/1"),
+        ("POST", "/api/comments/1/like"),
+        ("DELETE", "/api/comments/1"),
+    ];
+    for (method, target) in changes {
+        let response = change(method, target, cross);
+        says(&response, 403, &["another site", "--allow-origin"]);
+        let other = format!("{cross}Origin: https://other.example\r\n");
+        assert_eq!(change(method, target, &other).status, 403, "{method} {target}");
+    }
+    let read = request(&server, "GET", "/api/comments", cross, "");
+    assert_eq!(read.status, 200, "reading changes nothing: {read:?}");
+    assert_eq!(read.json()["comments"].as_array().unwrap().len(), 5);
+}

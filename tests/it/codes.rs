@@ -160,6 +160,32 @@ fn the_table_of_codes_is_that_of_the_enums() {
     );
 }
 
+#[test]
+fn the_widget_translates_codes_that_there_are_with_values_that_they_have() {
+    let mut codes: Vec<(&str, Vec<&str>)> =
+        rejections().iter().map(|one| (one.code(), one.values().names().collect())).collect();
+    codes.extend(
+        ErrorCode::ALL.map(|code| (code.name(), http_error(code).values.names().collect())),
+    );
+    // What the widget itself knows: how long is left, and what a site's owner is told of the server.
+    let own = ["wait", "server", "flag"];
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static/refusals");
+    for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let table: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        for (code, text) in table.as_object().unwrap() {
+            let found = codes.iter().find(|(known, _)| known == code);
+            let (_, values) = found.unwrap_or_else(|| panic!("{code} in {file:?}"));
+            for part in text.as_str().unwrap().split('{').skip(1) {
+                let name = part.split('}').next().unwrap();
+                assert!(
+                    values.contains(&name) || own.contains(&name),
+                    "{name} of {code} in {file:?}"
+                );
+            }
+        }
+    }
+}
+
 /// The error of a response, whose `retry_after` must be that of its header, without its message.
 #[track_caller]
 fn details(response: &Response) -> Value {

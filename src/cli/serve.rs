@@ -86,6 +86,8 @@ impl Handler for Routes {
 }
 
 type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
+/// What SIGHUP reads again. Each says in the log what it has read, or why it goes on with what it had.
+type OnHangup = Vec<Box<dyn FnMut()>>;
 
 /// Serves until SIGTERM or SIGINT arrives.
 ///
@@ -107,6 +109,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
+    let on_hangup: OnHangup = Vec::new();
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
@@ -160,7 +163,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
     // A closed stdout is no reason to stop.
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    signals.wait();
+    signals.wait(on_hangup);
     ::log::info!("stopping");
     start_stop_deadline();
     listener.shutdown();
@@ -260,13 +263,16 @@ impl Signals {
         Ok(Signals { bytes, stop })
     }
 
-    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send, is none.
-    fn wait(mut self) {
+    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send too, is none.
+    fn wait(mut self, mut on_hangup: OnHangup) {
         loop {
             match self.bytes.read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(1) if !self.stop.load(Ordering::Relaxed) => {
-                    ::log::info!("SIGHUP is ignored: there is nothing to read again");
+                    if on_hangup.is_empty() {
+                        ::log::info!("SIGHUP is ignored: there is nothing to read again");
+                    }
+                    on_hangup.iter_mut().for_each(|read_again| read_again());
                 }
                 _ => return,
             }

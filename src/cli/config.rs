@@ -49,7 +49,7 @@ Flags:
   --hold none|links|new|all
                            what waits for a moderator: nothing, comments with links,
                            the first of each author, everything [none]
-  --admin-token-file FILE  its first line lets a moderator in; without it there is none
+  --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
   --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]

@@ -22,6 +22,7 @@ pub mod maintenance;
 mod probe;
 pub mod serve;
 pub mod stdout;
+mod token_file;
 pub mod values;
 
 /// What one run of the program does.

@@ -27,6 +27,7 @@ use signal_hook::{
 use crate::{
     cli::args::unknown_variables,
     cli::config::{Config, Hold},
+    cli::token_file,
     error::Error,
     fanout::subscribers::Subscribers,
     fanout::{SHARD_INBOX_COMMANDS_MAX, Shard, ShardCommand},
@@ -52,6 +53,7 @@ use crate::{
     web,
     web::Router,
     web::backend,
+    web::moderators::Moderators,
     ws::{self, Context},
 };
 
@@ -60,8 +62,6 @@ const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
 /// One shard per two cores: one thread sends faster than most networks take it. A shard on every core would make batches shorter, so that
 /// each send carries less, and leave no core to the readers, the hub and the kernel's part of sending.
 const CORES_PER_SHARD: usize = 2;
-/// The shortest token of a moderator; a shorter one could be guessed.
-const TOKEN_BYTES_MIN: usize = 16;
 
 /// Passes plain requests to the private server, and upgrades to the WebSocket.
 struct Routes {
@@ -109,8 +109,12 @@ pub fn run(config: Config) -> Result<(), Error> {
     flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    let on_hangup: OnHangup = Vec::new();
-    let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
+    let mut on_hangup: OnHangup = Vec::new();
+    let moderators = config.admin_token_file.as_deref().map(token_file::read).transpose()?;
+    let moderators = moderators.map(Moderators::new);
+    if let Some((path, moderators)) = config.admin_token_file.clone().zip(moderators.clone()) {
+        on_hangup.push(Box::new(token_file::read_again(path, moderators)));
+    }
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
     let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
@@ -139,7 +143,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             allow_origin: config.allow_origin.clone(),
             base_path: config.base_path.clone(),
             title: config.title.clone(),
-            token,
+            moderators,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
             has_page: !config.no_page,
@@ -181,19 +185,6 @@ fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     created.map_err(Error::io("create", data))?;
     DirLock::take(data)
-}
-
-fn read_token(path: &Path) -> Result<String, Error> {
-    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-    let token = text.lines().next().unwrap_or_default().trim();
-    if token.len() < TOKEN_BYTES_MIN {
-        let length = token.len();
-        return Err(Error::Usage(format!(
-            "the token in {} has {length} bytes, at least {TOKEN_BYTES_MIN} are required; make one with: openssl rand -hex 16",
-            path.display()
-        )));
-    }
-    Ok(token.to_owned())
 }
 
 fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {

@@ -146,7 +146,7 @@ impl<S> Hub<S> {
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, client, reply } = write;
         let lines_before = self.batch.lines.len();
-        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.moderator);
+        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.is_moderator());
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
         let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),

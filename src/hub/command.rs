@@ -119,12 +119,19 @@ pub enum Change {
 }
 
 /// Who asks for a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The author whose key was shown.
     pub author: Option<Author>,
-    /// Whether the moderator's token was shown.
-    pub moderator: bool,
+    /// The name of the moderator whose token was shown.
+    pub moderator: Option<Arc<str>>,
+}
+
+impl Actor {
+    /// Whether a moderator asks.
+    pub fn is_moderator(&self) -> bool {
+        self.moderator.is_some()
+    }
 }
 
 /// Where the outcome of a write goes.

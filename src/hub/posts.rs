@@ -83,7 +83,7 @@ impl<S> Hub<S> {
         let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
         let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if comment.deleted {
-            let may_know = item.visibility.is_shared() || by.moderator;
+            let may_know = item.visibility.is_shared() || by.is_moderator();
             return match change {
                 _ if !may_know => Err(Rejection::UnknownComment(id)),
                 Change::Delete => Ok(self.known(item, line)),
@@ -92,7 +92,7 @@ impl<S> Hub<S> {
         }
         let author = comment.author.as_deref().and_then(Author::parse);
         let is_author = by.author.is_some() && by.author == author;
-        if !is_author && !by.moderator {
+        if !is_author && !by.is_moderator() {
             return Err(match author {
                 _ if !item.visibility.is_shared() => Rejection::UnknownComment(id),
                 Some(_) => Rejection::NotAuthor(id),
@@ -109,9 +109,9 @@ impl<S> Hub<S> {
             }
             Change::Text(text) => {
                 self.charge(from, by.author)?;
-                self.edit(&mut comment, text, by);
+                self.edit(&mut comment, text, &by);
             }
-            Change::Status(_) if !by.moderator => return Err(Rejection::NotModerator),
+            Change::Status(_) if !by.is_moderator() => return Err(Rejection::NotModerator),
             Change::Status(status) if status == comment.status => {
                 return Ok(self.known(item, line));
             }
@@ -134,9 +134,9 @@ impl<S> Hub<S> {
         Ok(Outcome::Staged(at, WriteKind::Changed))
     }
 
-    fn edit(&self, comment: &mut Comment, text: Text, by: Actor) {
+    fn edit(&self, comment: &mut Comment, text: Text, by: &Actor) {
         // An edit must not publish what would have been held as a new comment.
-        if !by.moderator
+        if !by.is_moderator()
             && comment.status == Status::Public
             && self.needs_moderation(text.has_links(), by.author)
         {

@@ -63,9 +63,9 @@ pub fn held(id: u64, client: Option<IpAddr>) {
     say("held", Level::Info, client, || format!("comment {id} waits for a moderator"));
 }
 
-/// A moderator has done something, such as "deleted", to a comment.
-pub fn moderated(done: &'static str, id: u64, client: Option<IpAddr>) {
-    say(done, Level::Info, client, || format!("a moderator has {done} comment {id}"));
+/// The moderator with this name has done something, such as "deleted", to a comment.
+pub fn moderated(name: &str, done: &'static str, id: u64, client: Option<IpAddr>) {
+    say(done, Level::Info, client, || format!("{name} {done} comment {id}"));
 }
 
 fn say(kind: &'static str, level: Level, client: Option<IpAddr>, what: impl FnOnce() -> String) {

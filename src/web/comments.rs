@@ -2,10 +2,12 @@
 //!
 //! Knows no other path.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Reply, Router,
+    moderators::{NotModerator, too_many},
+    posts::parse_json,
     request::{VALUE_ECHO_CHARS, check_method, not_found},
 };
 use crate::{
@@ -28,67 +30,85 @@ impl Router {
         let target = target(id, request)?;
         check_method(request, &["PATCH", "DELETE"])?;
         self.check_origin(request)?;
-        let moderator = self.is_moderator(request);
+        let (moderator, not_moderator) = match self.moderator(request) {
+            None => (None, None),
+            Some(Ok(name)) => (Some(name), None),
+            Some(Err(why)) => (None, Some(why)),
+        };
         let message = match request.method.as_str() {
             "DELETE" => None,
-            _ => Some(self.json_message(request)?),
+            _ => Some(parse_json(request)?),
         };
         let nonce = message.as_ref().and_then(|message| message.nonce.clone());
         let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
         // A token of any length: what is no moderator's is refused as another author's key.
-        let bearer = request.bearer_token().filter(|_| !moderator);
+        let bearer = request.bearer_token().filter(|_| moderator.is_none());
         let author = match (bearer, message.as_ref().and_then(|message| message.key.as_deref())) {
             (Some(bearer), _) => Some(Author::from_key(bearer)),
             (None, key) => author(key).map_err(refuse)?,
         };
         let change = match &message {
-            None => Change::Delete,
-            Some(message) => parse_change(message, || {
-                if moderator {
-                    return Ok(());
-                }
-                self.hub.stats.gate.check_edit(request.client_key(), author)
-            })
-            .map_err(refuse)?,
+            None => Ok(Change::Delete),
+            Some(message) => parse_change(message, || match moderator {
+                Some(_) => Ok(()),
+                None => self.hub.stats.gate.check_edit(request.client_key(), author),
+            }),
         };
-        if matches!(change, Change::Status(_)) && !moderator {
-            return Err(refuse(self.not_moderator(request)));
+        let (id, client) = (target.id, request.client);
+        let change = match change {
+            Ok(change) => change,
+            Err(rejection) => return Err(refuse(after_guess(not_moderator, rejection, client))),
+        };
+        if matches!(change, Change::Status(_)) && moderator.is_none() {
+            let why = not_moderator.map_or(Rejection::NotModerator, |why| why.refuse(client));
+            return Err(refuse(why));
         }
         let done = match &change {
             Change::Status(Status::Public) => "published",
-            Change::Status(_) => "hidden",
+            Change::Status(_) => "hid",
             Change::Text(_) => "edited",
             Change::Delete => "deleted",
         };
-        let (id, client) = (target.id, request.client);
-        let is_token_wrong = bearer.is_some() && self.token.is_some();
+        let name = moderator.clone();
         let operation = Operation::Change { target, change, by: Actor { author, moderator } };
-        Ok(self.write(operation, request, move |outcome| {
-            match &outcome {
-                Ok(written) if moderator && written.what == WriteKind::Changed => {
-                    activity::moderated(done, id, client);
+        Ok(self.write(operation, request, move |outcome| match outcome {
+            Ok(written) => {
+                if let Some(name) = name.filter(|_| written.what == WriteKind::Changed) {
+                    activity::moderated(&name, done, id, client);
                 }
-                Err(Rejection::NotAuthor(_) | Rejection::WrittenWithoutKey(_))
-                    if is_token_wrong =>
-                {
-                    activity::wrong_token(client);
-                }
-                _ => {}
+                Response::json(200, written.line)
             }
-            match outcome {
-                Ok(written) => Response::json(200, written.line),
-                Err(rejection) => rejected(&rejection, nonce.as_deref()),
+            Err(rejection) => {
+                rejected(&after_guess(not_moderator, rejection, client), nonce.as_deref())
             }
         }))
     }
+}
 
-    /// Why a request that needs a moderator's token is refused.
-    fn not_moderator(&self, request: &Request) -> Rejection {
-        if self.token.is_none() || request.bearer_token().is_none() {
-            return Rejection::NotModerator;
+/// The error for a request whose bearer token is no moderator's, where `rejection` is that for the author whose key it may be. It counts
+/// as a wrong token unless the rejection is one that a moderator would get, too: for an author whose key it is, or before anything was
+/// looked up.
+fn after_guess(
+    not_moderator: Option<NotModerator>,
+    rejection: Rejection,
+    client: Option<IpAddr>,
+) -> Rejection {
+    let is_strangers = matches!(
+        rejection,
+        Rejection::NotAuthor(_) | Rejection::WrittenWithoutKey(_) | Rejection::UnknownComment(_)
+    );
+    // Moderators are never too fast, so that a token would be recognised by not being refused.
+    let counts = is_strangers || matches!(rejection, Rejection::TooFast { .. });
+    match not_moderator.filter(|_| counts) {
+        None => rejection,
+        Some(NotModerator::TooMany(wait)) => too_many(wait),
+        Some(NotModerator::Wrong(guess)) => {
+            guess.was_wrong();
+            if is_strangers {
+                activity::wrong_token(client);
+            }
+            rejection
         }
-        activity::wrong_token(request.client);
-        Rejection::WrongToken
     }
 }
 

@@ -43,7 +43,15 @@ impl Router {
             (_, Some(since)) => Range::Since(cursor(&query, since)),
             (before, None) => Range::Before(before),
         };
-        let moderator = self.is_moderator(request);
+        let moderator = match self.moderator(request) {
+            None => false,
+            Some(Ok(_)) => true,
+            Some(Err(why)) => match why.refuse(request.client) {
+                // What everybody may read is refused to nobody.
+                Rejection::WrongToken => false,
+                too_many => return Err(too_many.into()),
+            },
+        };
         let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
         let (request, challenge) = (request.clone(), self.challenge);
         Ok(self.read_history(page, range, limit, moderator, move |history| {

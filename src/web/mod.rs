@@ -16,6 +16,7 @@ mod history;
 pub mod html;
 mod like;
 pub mod message;
+pub mod moderators;
 mod page;
 mod posts;
 mod preview;
@@ -26,9 +27,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sha2::{Digest, Sha256};
-
 use bodies::{Compacted, to_json};
+use moderators::{Moderators, NotModerator};
 use page::CachedPage;
 use preview::Previews;
 use request::{check_method, not_found};
@@ -71,8 +71,8 @@ pub struct Options {
     pub base_path: String,
     /// The heading of the served page.
     pub title: String,
-    /// The moderator's token.
-    pub token: Option<String>,
+    /// The moderators, if there may be any.
+    pub moderators: Option<Arc<Moderators>>,
     /// How many bits of proof of work a new comment needs.
     pub challenge: Option<u8>,
     /// Whether `--rate` limits how fast a client may post.
@@ -89,7 +89,7 @@ pub struct Router {
     origins: Origins,
     base: String,
     title: String,
-    token: Option<String>,
+    moderators: Option<Arc<Moderators>>,
     challenge: Option<u8>,
     is_limited: bool,
     has_page: bool,
@@ -107,7 +107,7 @@ impl Router {
             origins: Origins::new(options.allow_origin),
             base: options.base_path,
             title: options.title,
-            token: options.token,
+            moderators: options.moderators,
             challenge: options.challenge,
             is_limited: options.is_limited,
             has_page: options.has_page,
@@ -274,13 +274,9 @@ impl Router {
         Err(Response::from_error(&error))
     }
 
-    /// Whether the request has the moderator's token. Compares digests, so that the time taken reveals nothing about the token.
-    fn is_moderator(&self, request: &Request) -> bool {
-        match (&self.token, request.bearer_token()) {
-            (Some(token), Some(given)) => {
-                Sha256::digest(token.as_bytes()) == Sha256::digest(given.as_bytes())
-            }
-            _ => false,
-        }
+    /// The name of the moderator whose token the request has, or why it is nobody's. `None` if it has no token, or there are no moderators.
+    fn moderator(&self, request: &Request) -> Option<Result<Arc<str>, NotModerator>> {
+        let (moderators, token) = (self.moderators.as_ref()?, request.bearer_token()?);
+        Some(moderators.check(token, request.client_key()))
     }
 }

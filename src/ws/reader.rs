@@ -100,7 +100,7 @@ impl Session {
         let change = |id, change, author| Operation::Change {
             target: target(id),
             change,
-            by: Actor { author, moderator: false },
+            by: Actor { author, moderator: None },
         };
         let operation = match action {
             // Rendering takes longer than all checks, so it comes last.

@@ -45,9 +45,9 @@ fn log_of(flags: &[&str]) -> String {
         "refused with key_length",
         "refused with content_empty",
         "refused a wrong token",
-        &format!("a moderator has hidden comment {id}"),
-        &format!("a moderator has published comment {id}"),
-        &format!("a moderator has deleted comment {id}"),
+        &format!("moderator hid comment {id}"),
+        &format!("moderator published comment {id}"),
+        &format!("moderator deleted comment {id}"),
     ] {
         assert!(log.contains(said), "{said:?} is not in:\n{log}");
     }
@@ -92,8 +92,10 @@ fn a_wrong_token_is_401_whatever_its_length_and_another_authors_key_403() {
     let id = post(&server, &json!({"content": "mine", "key": KEY})).json()["id"].clone();
     let path = format!("/api/comments/{id}");
     let long = "x".repeat(1_000);
+    // Each token comes from an address of its own, since ten wrong ones from one are too many.
     let send = |method: &str, bearer_token: &str, body: &str| {
-        request(&server, method, &path, &bearer(bearer_token), body)
+        let from = format!("X-Forwarded-For: 192.0.2.{}\r\n", bearer_token.len() % 256);
+        request(&server, method, &path, &format!("{from}{}", bearer(bearer_token)), body)
     };
     for token in ["x", KEY, OTHER_KEY, &TOKEN[1..], &long] {
         let response = send("PATCH", token, "{\"status\":\"hidden\"}");

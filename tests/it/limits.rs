@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 49] = [
+const ROWS: [(&str, &str, &str, &str); 57] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -62,6 +62,29 @@ const ROWS: [(&str, &str, &str, &str); 49] = [
         "hub/rate_limit.rs REFUSED_MAX",
         "a minute",
         "429",
+    ),
+    ("moderators", "web/moderators.rs MODERATORS_MAX", "moderators", "wrong usage"),
+    ("moderator's name", "web/moderators.rs NAME_CHARS_MAX", "characters", "wrong usage"),
+    ("moderator's token, at least", "web/moderators.rs TOKEN_BYTES_MIN", "bytes", "wrong usage"),
+    ("token file", "cli/token_file.rs TOKEN_FILE_BYTES_MAX", "bytes", "the start fails"),
+    ("wrong tokens of one address", "web/moderators.rs GUESSES_MAX", "a minute", "429"),
+    (
+        "addresses whose wrong tokens are counted",
+        "web/moderators.rs GUESSERS_MAX",
+        "addresses",
+        "the oldest are forgotten",
+    ),
+    (
+        "time for which a right token exempts its address from that",
+        "web/moderators.rs KNOWN_GOOD",
+        "s",
+        "counted again",
+    ),
+    (
+        "addresses that are exempt",
+        "web/moderators.rs KNOWN_GOOD_MAX",
+        "addresses",
+        "the oldest are forgotten",
     ),
     (
         "keys that WebSockets of one address show",

@@ -19,6 +19,7 @@ mod live;
 mod log_format;
 mod marks;
 mod model;
+mod moderators;
 mod preview;
 mod readme;
 mod repair;

@@ -2,9 +2,10 @@
 
 use std::{
     ffi::OsString,
+    fs::Permissions,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -30,6 +31,16 @@ pub const LOG: &str = "comments.jsonl";
 /// What a server is started with unless a test says otherwise.
 const DEFAULTS: [(&str, &str); 3] =
     [("--listen", "127.0.0.1:0"), ("--rate", "off"), ("--max-per-address", "10000")];
+
+/// The name of the token file, beside the data folder.
+const TOKEN_FILE: &str = "token";
+
+/// Writes a token file that only its owner may read.
+fn write_token_file(folder: &Folder, text: &str) {
+    let path = folder.join(TOKEN_FILE);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
 
 /// A folder that goes with the test.
 pub struct Folder(PathBuf);
@@ -98,8 +109,13 @@ impl Builder {
 
     /// Lets in the moderator with this token.
     pub fn moderator(self, token: &str) -> Builder {
-        let file = self.folder.join("token");
-        std::fs::write(&file, format!("{token}\n")).unwrap();
+        self.token_file(&format!("{token}\n"))
+    }
+
+    /// Lets in the moderators of this token file.
+    pub fn token_file(self, text: &str) -> Builder {
+        write_token_file(&self.folder, text);
+        let file = self.folder.join(TOKEN_FILE);
         self.flags(&["--admin-token-file", &file])
     }
 
@@ -201,6 +217,16 @@ impl Server {
     /// The data folder as a flag's value.
     pub fn data_flag(&self) -> &str {
         self.data().to_str().unwrap()
+    }
+
+    /// Replaces the moderators' token file.
+    pub fn write_token_file(&self, text: &str) {
+        write_token_file(&self.builder.folder, text);
+    }
+
+    /// The moderators' token file.
+    pub fn token_file_path(&self) -> PathBuf {
+        self.builder.folder.path().join(TOKEN_FILE)
     }
 
     pub fn log(&self) -> PathBuf {

@@ -1,0 +1,62 @@
+//! `--admin-token-file`: reads it at the start and again on SIGHUP.
+//!
+//! Its lines are `web::moderators`'.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    error::Error,
+    web::moderators::{self, Moderator, Moderators},
+};
+
+/// The longest token file, in bytes: 64 for each of a thousand moderators.
+const TOKEN_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// The permission of everybody who is neither the file's owner nor in its group to read it. A group is given it on purpose, as where root
+/// owns the file and sayso's user reads it.
+const READABLE_BY_OTHERS: u32 = 0o004;
+
+/// Reads the file. Warns if others may read it, too.
+///
+/// # Errors
+/// [`Error::Io`] if it can't be read, [`Error::Usage`] with the number of the line if one is none of a moderator. No error repeats a
+/// word of the file.
+pub fn read(path: &Path) -> Result<Vec<Moderator>, Error> {
+    let failed = Error::io("read", path);
+    let file = File::open(path).map_err(&failed)?;
+    let mode = file.metadata().map_err(&failed)?.permissions().mode();
+    let mut bytes = Vec::new();
+    file.take(TOKEN_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(&failed)?;
+    if bytes.len() as u64 > TOKEN_FILE_BYTES_MAX {
+        let why = format!("more than {TOKEN_FILE_BYTES_MAX} bytes are no token file");
+        return Err(failed(io::Error::other(why)));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| failed(io::Error::other("it is not UTF-8")))?;
+    let shown = path.display();
+    let list = moderators::parse(&text)
+        .map_err(|why| Error::Usage(format!("--admin-token-file {shown}: {why}")))?;
+    if mode & READABLE_BY_OTHERS != 0 {
+        ::log::warn!(
+            "everybody on this machine can read the moderators' tokens; run: chmod o= {shown}"
+        );
+    }
+    Ok(list)
+}
+
+/// What SIGHUP does: the file's moderators replace those before, who stay if it is not as it must be.
+pub fn read_again(path: PathBuf, moderators: Arc<Moderators>) -> impl FnMut() {
+    move || match read(&path) {
+        Ok(list) => {
+            let count = list.len();
+            let noun = if count == 1 { "moderator" } else { "moderators" };
+            moderators.replace(list);
+            ::log::info!("read {} again: {count} {noun}", path.display());
+        }
+        Err(error) => ::log::error!("{error}; the moderators stay as they were"),
+    }
+}

@@ -55,7 +55,7 @@ pub struct Hub<S> {
     like_limiter: Option<RateLimiter>,
     duplicates: Option<DuplicateFilter>,
     rules: Rules,
-    /// Authors of a comment that everyone sees; only kept for `--hold new`.
+    /// Authors of whom a comment was approved and none hidden or deleted by a moderator since; only kept for `--hold new`.
     approved: HashSet<Author>,
     stats: Arc<Stats>,
     batch: Batch<S>,

@@ -14,7 +14,7 @@ use crate::{
 
 /// Bytes of the lines in an HTTP response; with the rest of it, it stays below the upstream's 1 MiB.
 const ANSWER_BYTES_MAX: usize = 900 * 1024;
-/// How many comments back an author's own pending ones are looked for when a socket shows its key.
+/// Among how many of the page's pending comments an author's own are looked for when a socket shows its key.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
 /// How many pending ones are read: the hub does it itself, and posts wait meanwhile.
 const OWN_PENDING_MAX: usize = 50;
@@ -75,15 +75,14 @@ impl<S> Hub<S> {
         match from {
             StartAt::Live => (Vec::new(), None),
             StartAt::Last(count) => {
-                let newest =
-                    self.index.newest(page, None).filter(|item| item.visibility.is_shared());
+                let newest = self.index.newest(page, None);
                 let (mut items, _) =
                     bounded(newest, (*count).min(HISTORY_LINES_MAX), RESUME_BYTES_MAX);
                 items.reverse();
                 (items, None)
             }
             StartAt::Since(seq, log) if **log == *self.log_id && *seq < self.log.next_seq() => {
-                let newer = self.index.since(page, *seq).filter(|item| item.visibility.is_shared());
+                let newer = self.index.since(page, *seq);
                 match bounded(newer, RESUME_LINES_MAX, RESUME_BYTES_MAX) {
                     (items, false) => (items, Some(true)),
                     (_, true) => (Vec::new(), Some(false)),
@@ -95,7 +94,7 @@ impl<S> Hub<S> {
 
     fn identify(&mut self, reader: ReaderId, author: Author) {
         let Some(page) = self.subscribers.bind(reader, author) else { return };
-        let searched = self.index.newest(page, None).take(OWN_PENDING_SEARCHED_MAX);
+        let searched = self.index.pending(page).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
@@ -111,19 +110,24 @@ impl<S> Hub<S> {
 
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, part, limit, moderator, answer } = read;
-        let seen = |item: &CommentRef| moderator || item.visibility.is_shared();
         // A client that catches up wants to know what has changed, and a heart changes no line.
         let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
         let (items, more) = match part {
             Range::Before(before) => {
-                let (mut items, more) =
-                    bounded(self.index.newest(&page, before).filter(seen), limit, ANSWER_BYTES_MAX);
+                let index = &self.index;
+                let (mut items, more) = match moderator {
+                    true => {
+                        bounded(index.newest_with_pending(&page, before), limit, ANSWER_BYTES_MAX)
+                    }
+                    false => bounded(index.newest(&page, before), limit, ANSWER_BYTES_MAX),
+                };
                 items.reverse();
                 (items, more)
             }
-            Range::Since(seq) => {
-                bounded(self.index.since(&page, seq).filter(seen), limit, ANSWER_BYTES_MAX)
+            Range::Since(seq) if moderator => {
+                bounded(self.index.since_with_pending(&page, seq), limit, ANSWER_BYTES_MAX)
             }
+            Range::Since(seq) => bounded(self.index.since(&page, seq), limit, ANSWER_BYTES_MAX),
         };
         let mut history = self.history(&page, items, more, moderator);
         if let Some(likes) = newest {

@@ -10,7 +10,7 @@ pub mod nonces;
 pub mod record;
 pub mod visibility;
 
-use std::{path::Path, time::SystemTime};
+use std::{collections::HashSet, path::Path, time::SystemTime};
 
 use crate::{
     comment::Author,
@@ -33,8 +33,8 @@ pub struct Store {
     pub index: Index,
     /// Who likes which comment.
     pub likes: Likes,
-    /// Authors of public comments, in any order and with repetitions; empty unless asked for.
-    pub approved: Vec<Author>,
+    /// The authors that `--hold new` trusts, as far as present lines tell; empty unless asked for.
+    pub approved: HashSet<Author>,
 }
 
 impl Store {
@@ -47,13 +47,13 @@ impl Store {
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
-        let mut approved = Vec::new();
+        let mut decisions = Vec::new();
         let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
             let summary = LineSummary::parse(line)?;
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
-                if with_authors && entry.visibility == Visibility::Public {
-                    approved.extend(Author::parse(&summary.author));
+                if with_authors && let Some(author) = Author::parse(&summary.author) {
+                    decisions.push((entry.id, entry.seq, author));
                 }
             }
             if summary.kind == KIND
@@ -74,8 +74,24 @@ impl Store {
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+        let approved = approved(&index, &decisions);
         Ok(Store { log, index, likes, approved })
     }
+}
+
+/// The authors whose comment was approved or hidden last, and approved: of `id`, `seq` and author of lines by rising `seq`, those
+/// that are present count. Who deleted a comment, a moderator or its author, no line tells, so tombstones don't count.
+fn approved(index: &Index, lines: &[(u64, u64, Author)]) -> HashSet<Author> {
+    let mut approved = HashSet::new();
+    for &(id, seq, author) in lines {
+        let present = index.find(id).filter(|comment| comment.seq == seq);
+        match present.map(|comment| comment.visibility) {
+            Some(Visibility::Public) => approved.insert(author),
+            Some(Visibility::Hidden) => approved.remove(&author),
+            _ => false,
+        };
+    }
+    approved
 }
 
 /// Returns what the index needs to know of a comment's line, or `None` if the line is of another kind.
@@ -86,6 +102,7 @@ fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'
         location,
         visibility: Visibility::of(summary.status, summary.deleted),
         page: &summary.page,
+        parent: summary.parent,
         nonce: Some(&*summary.nonce).filter(|nonce| !nonce.is_empty()),
     })
 }

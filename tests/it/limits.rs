@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 43] = [
+const ROWS: [(&str, &str, &str, &str); 44] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -28,6 +28,12 @@ const ROWS: [(&str, &str, &str, &str); 43] = [
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
     ("pages counted by one socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
+    (
+        "pages with nothing but deleted comments too, for each of `--max-pages`",
+        "hub/posts.rs PAGES_PER_LIVE_PAGE_MAX",
+        "pages",
+        "503",
+    ),
     ("messages other than posts", "ws/reader.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
     (
         "malformed messages in a row",

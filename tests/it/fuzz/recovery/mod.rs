@@ -116,8 +116,8 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
         if record.kind.is_empty() {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
             let visibility = Visibility::of(record.status, record.deleted);
-            let (id, seq, page) = (record.id, record.seq, &*record.page);
-            index.load(Entry { id, seq, location: place, visibility, page, nonce });
+            let (id, seq, page, parent) = (record.id, record.seq, &*record.page, record.parent);
+            index.load(Entry { id, seq, location: place, visibility, page, parent, nonce });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }

@@ -1,8 +1,7 @@
 //! The index of comments: which ones each page has, in what order and threads, who may see them, and where their newest lines lie.
 //!
-//! Holds no text and reads no file. A comment costs 24 bytes here, 4 in one of its page's lists of lines, 4 in that of threads, and 5.5
-//! to 6.5 in the table of nonces; one that was changed costs 4 more, and an answer that doesn't just answer the first comment of its
-//! thread costs 12 more.
+//! Holds no text and reads no file. A comment costs 25 bytes here, 4 in one of its page's lists of lines, 4 in that of threads, and 5.5
+//! to 6.5 in the table of nonces; one that was changed costs 4 more.
 
 mod comments;
 mod ids;
@@ -99,7 +98,6 @@ impl Index {
             place: Place::on_page(page),
             fingerprint: self.fingerprint(entry.nonce),
         };
-        let branches = self.comments.branches.len();
         let packed = PackedLocation::new(entry.location, entry.visibility);
         self.comments.push(entry.id, packed, meta);
         if let Some(parent) = entry.parent {
@@ -108,7 +106,7 @@ impl Index {
         self.insert_nonce(number);
         self.attach(number);
         let page_seq = self.raise_seq(page, &entry);
-        self.record_undo(Undo::Inserted { page_is_new, page_seq, branches });
+        self.record_undo(Undo::Inserted { page_is_new, page_seq });
     }
 
     fn change(&mut self, entry: Entry) {

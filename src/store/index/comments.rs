@@ -7,6 +7,8 @@ use crate::store::visibility::PackedLocation;
 
 /// Numbers of comments, pages and branches are below this, so that two bits are left to tell them apart.
 const NUMBERS_MAX: u32 = 1 << 30;
+/// So many comments are looked at to find the first one of a thread, which each eighth answer to an answer to an answer … names.
+const STEPS_TO_ROOT_MAX: u32 = 8;
 
 /// All comments. Their numbers rise with their ids.
 #[derive(Debug, Default)]
@@ -14,8 +16,10 @@ pub(super) struct Comments {
     pub ids: Ids,
     pub locations: Vec<PackedLocation>,
     pub meta: Vec<Meta>,
-    /// Of answers that answer an answer or are answered themselves. The last ones belong to the newest comments.
-    pub branches: Vec<Branch>,
+    /// Of each answer: how many of the answers to it are in the list of threads, at most [`u8::MAX`]; of others, 0.
+    pub listed: Vec<u8>,
+    /// Of some answers, the first comment of the thread and what they answer.
+    branches: Vec<(u32, u32)>,
 }
 
 /// The rest of what is kept of a comment.
@@ -36,21 +40,12 @@ pub(super) struct Place(u32);
 enum Kind {
     /// It begins a thread on the page with this number.
     Page,
-    /// It answers the first comment of a thread, which has this number, and nothing answers it.
+    /// It answers the first comment of a thread, which has this number.
     Root,
-    /// It is any other answer; the number is that of its branch.
+    /// It answers the answer with this number.
+    Answer,
+    /// It answers an answer; the number is that of its branch.
     Branch,
-}
-
-/// Where an answer belongs that doesn't just answer the first comment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Branch {
-    /// The first comment of its thread.
-    root: u32,
-    /// What it answers.
-    parent: u32,
-    /// How many of the answers to it are in the list of threads.
-    listed: u32,
 }
 
 impl Place {
@@ -67,6 +62,7 @@ impl Place {
         let kind = match self.0 >> 30 {
             0 => Kind::Page,
             1 => Kind::Root,
+            2 => Kind::Answer,
             _ => Kind::Branch,
         };
         (kind, self.0 & (NUMBERS_MAX - 1))
@@ -82,6 +78,7 @@ impl Comments {
         self.ids.push(id);
         self.locations.push(location);
         self.meta.push(meta);
+        self.listed.push(0);
     }
 
     pub(super) fn get(&self, number: u32) -> CommentRef {
@@ -107,11 +104,20 @@ impl Comments {
 
     /// The first comment of a comment's thread, which may be itself.
     pub(super) fn root(&self, number: u32) -> u32 {
-        match self.place(number) {
-            (Kind::Page, _) => number,
-            (Kind::Root, root) => root,
-            (Kind::Branch, branch) => self.branches[branch as usize].root,
+        self.steps_to_root(number).1
+    }
+
+    /// How many comments are looked at for the first comment of a thread, and that.
+    fn steps_to_root(&self, mut number: u32) -> (u32, u32) {
+        for steps in 1.. {
+            match self.place(number) {
+                (Kind::Page, _) => return (steps, number),
+                (Kind::Root, root) => return (steps, root),
+                (Kind::Answer, parent) => number = parent,
+                (Kind::Branch, branch) => return (steps, self.branches[branch as usize].0),
+            }
         }
+        unreachable!("a comment answers an earlier one")
     }
 
     /// The number of a comment's page.
@@ -122,72 +128,48 @@ impl Comments {
         }
     }
 
-    /// What a comment answers, unless that is the first comment of the thread.
-    fn branch_above(&self, number: u32) -> Option<u32> {
-        let (Kind::Branch, branch) = self.place(number) else { return None };
-        let Branch { root, parent, .. } = self.branches[branch as usize];
-        (parent != root).then_some(parent)
+    /// The answer that a comment answers, if it doesn't answer the first comment of the thread.
+    pub(super) fn answer_above(&self, number: u32) -> Option<u32> {
+        match self.place(number) {
+            (Kind::Answer, parent) => Some(parent),
+            (Kind::Branch, branch) => Some(self.branches[branch as usize].1),
+            _ => None,
+        }
     }
 
     /// Makes a comment an answer, if what it answers is an earlier comment on its page.
     pub(super) fn link(&mut self, number: u32, parent: u64) {
-        let Some(parent) = self.ids.find(parent).filter(|&parent| parent < number) else { return };
-        if self.page(parent) != self.page(number) {
+        let Some(parent) = self.ids.find_before(number, parent) else { return };
+        let (steps, root) = self.steps_to_root(parent);
+        if self.place(root) != self.place(number) {
             return;
         }
-        let root = self.root(parent);
         self.meta[number as usize].place = if parent == root {
             Place::new(Kind::Root, root)
+        } else if steps < STEPS_TO_ROOT_MAX {
+            Place::new(Kind::Answer, parent)
         } else {
-            if self.place(parent).0 == Kind::Root {
-                self.meta[parent as usize].place = self.add_branch(root, root);
-            }
-            self.add_branch(root, parent)
+            self.branches.push((root, parent));
+            Place::new(Kind::Branch, self.branches.len() as u32 - 1)
         };
     }
 
-    fn add_branch(&mut self, root: u32, parent: u32) -> Place {
-        self.branches.push(Branch { root, parent, listed: 0 });
-        Place::new(Kind::Branch, self.branches.len() as u32 - 1)
-    }
-
-    /// Removes the last comment, and those of the branches that came with it: all beyond the first `branches`.
-    pub(super) fn pop(&mut self, branches: usize) {
-        let number = self.len() - 1;
-        if let Some(parent) = self.branch_above(number)
-            && let (Kind::Branch, branch) = self.place(parent)
-            && branch as usize >= branches
-        {
-            self.meta[parent as usize].place = Place::new(Kind::Root, self.root(parent));
+    /// Removes the last comment.
+    pub(super) fn pop(&mut self) {
+        if self.place(self.len() - 1).0 == Kind::Branch {
+            self.branches.pop();
         }
-        self.branches.truncate(branches);
         self.ids.pop();
         self.locations.pop();
         self.meta.pop();
+        self.listed.pop();
     }
 
     /// Whether a comment belongs in its page's list of threads: everyone sees it, or everyone sees its tombstone above an answer that
     /// is in the list. The first comment of a thread needs no place there to be found.
     pub(super) fn is_listed(&self, number: u32) -> bool {
         let visibility = self.locations[number as usize].visibility();
-        visibility.is_public() || (visibility.is_shared() && self.listed_answers(number) > 0)
-    }
-
-    fn listed_answers(&self, number: u32) -> u32 {
-        match self.place(number) {
-            (Kind::Branch, branch) => self.branches[branch as usize].listed,
-            _ => 0,
-        }
-    }
-
-    /// Counts that a comment has come into the list of threads or has left it. Returns what it answers, if that now does the same.
-    pub(super) fn count_listed(&mut self, number: u32, is_listed: bool) -> Option<u32> {
-        let parent = self.branch_above(number)?;
-        let before = self.is_listed(parent);
-        let (_, branch) = self.place(parent);
-        let listed = &mut self.branches[branch as usize].listed;
-        *listed = if is_listed { *listed + 1 } else { *listed - 1 };
-        (self.is_listed(parent) != before).then_some(parent)
+        visibility.is_public() || (visibility.is_shared() && self.listed[number as usize] > 0)
     }
 
     /// By which a page's list of threads is sorted.

@@ -44,20 +44,14 @@ impl Index {
         self.link_answers();
         let with_nonce = self.comments.meta.iter().filter(|meta| meta.fingerprint != 0).count();
         self.nonces.reserve(with_nonce, |n| self.comments.meta[n as usize].fingerprint);
-        // What is answered has a lower number than its answers.
-        let has_branches = !self.comments.branches.is_empty();
-        for number in (0..self.comments.len()).rev() {
-            if has_branches && self.comments.is_listed(number) {
-                self.comments.count_listed(number, true);
-            }
-        }
+        self.count_listed();
         for number in 0..self.comments.len() {
             self.append(number);
             self.insert_nonce(number);
         }
+        self.list_threads();
         let comments = &self.comments;
         for page in &mut self.pages {
-            page.threads.sort_by_key(|number| comments.thread_key(number));
             if let Some(rare) = &mut page.rare {
                 rare.changed.sort_by_key(|number| comments.seq(number));
             }
@@ -74,9 +68,6 @@ impl Index {
         self.live_bytes += packed.bytes();
         page.count += u32::from(visibility.is_public());
         page.live += u32::from(!visibility.is_deleted());
-        if comments.is_listed(number) {
-            page.threads.push(number);
-        }
         if !visibility.is_shared() {
             page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY)).pending.push(number);
             return;
@@ -119,10 +110,35 @@ impl Index {
         parents.sort_unstable();
         // An orphan may have come with several lines.
         parents.dedup_by_key(|(id, _)| *id);
+        let mut number = 0;
         for (id, parent) in parents {
-            if let Some(number) = self.comments.ids.find(id) {
-                self.comments.link(number, parent);
+            while self.comments.ids.get(number) < id {
+                number += 1;
             }
+            self.comments.link(number, parent);
+        }
+    }
+
+    fn count_listed(&mut self) {
+        let comments = &mut self.comments;
+        // What is answered has a lower number than its answers.
+        for number in (0..comments.len()).rev() {
+            if let Some(parent) = comments.answer_above(number)
+                && comments.is_listed(number)
+            {
+                let count = &mut comments.listed[parent as usize];
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    fn list_threads(&mut self) {
+        let comments = &self.comments;
+        let numbers = (0..comments.len()).filter(|&number| comments.is_listed(number));
+        let mut keys: Vec<(u32, u32)> = numbers.map(|number| comments.thread_key(number)).collect();
+        keys.sort_unstable();
+        for (root, number) in keys {
+            self.pages[comments.page(root) as usize].threads.push(number);
         }
     }
 }

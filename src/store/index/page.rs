@@ -3,7 +3,7 @@
 //! Every comment is in exactly one of `unchanged`, `changed` and `pending`, so that no read passes over what it doesn't return. What
 //! readers see of it is in `threads` as well. Knows no log.
 
-use super::{Index, list::List};
+use super::{Index, comments::Comments, list::List};
 
 /// A page that has comments, deleted ones included.
 #[derive(Debug)]
@@ -100,12 +100,28 @@ impl Index {
         let page = self.comments.page(number);
         let mut next = Some(number);
         while let Some(number) = next {
-            let comments = &self.comments;
+            let comments = &mut self.comments;
             let threads = &mut self.pages[page as usize].threads;
             set(threads, number, adds, |number| comments.thread_key(number));
-            next = self.comments.count_listed(number, adds);
+            let Some(parent) = comments.answer_above(number) else { return };
+            let was_listed = comments.is_listed(parent);
+            comments.listed[parent as usize] = match comments.listed[parent as usize] {
+                count if adds => count.saturating_add(1),
+                u8::MAX => count_listed(comments, threads, parent),
+                count => count - 1,
+            };
+            next = (comments.is_listed(parent) != was_listed).then_some(parent);
         }
     }
+}
+
+/// Counts which answers to an answer are in the list of threads, up to [`u8::MAX`].
+fn count_listed(comments: &Comments, threads: &List, parent: u32) -> u8 {
+    let key = comments.thread_key(parent);
+    let later = threads.from(threads.position(|number| comments.thread_key(number) <= key));
+    let thread = later.take_while(|&number| comments.root(number) == key.0);
+    let answers = thread.filter(|&number| comments.answer_above(number) == Some(parent));
+    answers.take(u8::MAX.into()).count() as u8
 }
 
 fn set<K: Ord>(list: &mut List, number: u32, adds: bool, key: impl Fn(u32) -> K) {

@@ -1,4 +1,4 @@
-//! Compresses what lies in `static/`, so that the binary holds it, and sends it, as small as gzip can be.
+//! Compresses the files of `static/` with zopfli; the binary embeds and sends them compressed.
 
 use std::{
     env, fs, io,

@@ -24,6 +24,15 @@
 //! same encoded bytes to each without waiting; what has queued up meanwhile goes out in one send. A slow reader gets a bounded outbox
 //! ([`fanout::outbox`]); when it overflows, the reader is closed with 1013. It never slows anybody else.
 //!
+//! # A comment's way
+//!
+//! A frame arrives: `conn-N` reads it, parses it into a typed message, checks it and renders its Markdown ([`ws`],
+//! [`comment::draft`]), and sends the draft to the hub. `hub` decides whether it may be posted, gives it `seq` and time, splices its
+//! line ([`hub`]), writes it with the batch and syncs ([`log`]), and only then hands the line's frame to the shards. `fanout-N` sends
+//! it to every reader of the page; the author's own copy is the acknowledgement. Over HTTP, `conn-N` passes the request to tiny_http
+//! ([`http::upstream`]), `web-0` … `web-2` parse it and send the draft, the hub calls back, `web-3` builds the response, and `conn-N`
+//! writes it to the client.
+//!
 //! # Folders
 //!
 //! ```text
@@ -36,8 +45,8 @@
 //! store/    what the log's lines mean, in memory
 //! http/     HTTP/1.1 on the wire; knows no route
 //! comment/  a comment, and what a client may say
-//! log/      the JSON-lines file: open, recover, append, sync, read
-//! util/     JSON, threads, the logger, and other small things
+//! log/      the JSON-lines file: open, recover, append, sync, read; the starts of sayso that wrote to it
+//! util/     threads, the logger, HTML escaping, short texts, and other small things
 //! ```
 //!
 //! A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group:
@@ -55,7 +64,9 @@
 //! | `main` | 1 | nothing; opens everything, waits for a signal, closes everything | a signal |
 //! | `listener` | 1 | the listening socket | shutdown |
 //! | `conn-N` | one per connection | the read side of its socket; an HTTP connection keeps its thread, a WebSocket gets a fresh one after the handshake | the peer goes, a deadline passes, shutdown |
-//! | `web`, `web-N` | 1, a few | the private server; nothing | shutdown |
+//! | `web` | 1 | the private server: starts it, and again if it dies | shutdown |
+//! | `web-0` … `web-2` | 3 | nothing; receive requests and send commands to the hub | shutdown |
+//! | `web-3` | 1 | nothing; builds responses once the hub has replied, reads the log for them | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
@@ -71,6 +82,7 @@
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the
 //!   lines of the history at one point between two batches.
+//! - A cursor proves itself: a client that has received what is no longer in the log is never told that it has resumed ([`log::runs`]).
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the

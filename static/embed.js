@@ -18,7 +18,7 @@ const HERE = new URL('.', import.meta.url).href.slice(0, -1);
 
 async function ask(address) {
   const answer = await fetch(address, { signal: AbortSignal.timeout(ANSWER_WAIT) });
-  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
+  if (!answer.ok) throw Object.assign(new Error(`${answer.status} for ${address}`), { status: answer.status });
   return answer;
 }
 

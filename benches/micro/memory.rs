@@ -18,6 +18,7 @@ use sayso::{
     hub::command::Stats,
     hub::{Hub, rules::Rules},
     log::Log,
+    log::runs::Runs,
     log::storage::{ReadAt, Storage},
 };
 
@@ -93,5 +94,13 @@ pub fn hub() -> Hub<NullSink> {
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
             .expect("an empty log can be begun");
     let rules = Rules { hold: Hold::None, page_prefix: Vec::new(), max_pages: 1 };
-    Hub::new(log, Default::default(), subscribers, None, rules, Arc::new(Stats::default()))
+    Hub::new(
+        log,
+        Runs::default(),
+        Default::default(),
+        subscribers,
+        None,
+        rules,
+        Arc::new(Stats::default()),
+    )
 }

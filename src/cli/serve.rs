@@ -34,6 +34,7 @@ use crate::{
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules},
+    log::runs::Runs,
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
     net::listener::Listener,
@@ -101,9 +102,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
+    // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
+    let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, shards.clone())?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone())?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -189,6 +192,7 @@ fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
 fn start_hub(
     config: &Config,
     store: Store,
+    runs: Runs,
     shards: Vec<ShardSenders>,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
@@ -201,7 +205,8 @@ fn start_hub(
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };
-    let mut hub = Hub::new(store.log, stored, subscribers, rate_limiter, rules, stats.clone());
+    let mut hub =
+        Hub::new(store.log, runs, stored, subscribers, rate_limiter, rules, stats.clone());
     store.approved.into_iter().for_each(|author| hub.approve(author));
     let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
     Ok((HubHandle { commands, stats }, thread))

@@ -73,6 +73,8 @@ pub enum Rejection {
     LikesFull(usize, &'static str),
     /// The nonce belongs to a comment that this client may not see.
     NonceTaken,
+    /// The client's cursor, this `seq`, is beyond what the log shares with what the client has received.
+    StaleCursor(u64),
     /// The comment is deleted, so it can't be edited.
     Deleted(u64),
     /// The rate limit of the address or the author is exceeded.
@@ -116,7 +118,8 @@ impl Rejection {
             | Rejection::LikesFull(..)
             | Rejection::NonceTaken
             | Rejection::Duplicate(_)
-            | Rejection::NotYetPublic(_) => 409,
+            | Rejection::NotYetPublic(_)
+            | Rejection::StaleCursor(_) => 409,
             Rejection::ContentTooLong(_) => 413,
             Rejection::TooFast { .. }
             | Rejection::SubmittedTooSoon(_)
@@ -139,11 +142,16 @@ impl Rejection {
         }
     }
 
+    /// The kind of error, for programs that act on it.
+    pub fn code(&self) -> Option<&'static str> {
+        matches!(self, Rejection::StaleCursor(_)).then_some("stale_cursor")
+    }
+
     /// Encodes the error as HTTP and WebSocket send it. `nonce` is the client's own; it is left out if it is far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
         let (error, retry_after) = (&*self.to_string(), self.retry_after());
-        ServerMessage::Error { error, retry_after, nonce }.to_json()
+        ServerMessage::Error { error, code: self.code(), retry_after, nonce }.to_json()
     }
 }
 
@@ -200,6 +208,9 @@ impl fmt::Display for Rejection {
             }
             Rejection::NonceTaken => {
                 write!(f, "the nonce belongs to another comment, a new comment needs a new one")
+            }
+            Rejection::StaleCursor(since) => {
+                write!(f, "seq {since} is not of this log as it is now; load the comments anew")
             }
             Rejection::Deleted(id) => write!(f, "comment {id} is deleted"),
             Rejection::TooFast { wait, rate: Rate { posts, seconds }, what } => {

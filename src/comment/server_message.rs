@@ -42,6 +42,9 @@ pub enum ServerMessage<'a> {
     Error {
         /// The message, with the value and the limit.
         error: &'a str,
+        /// The kind of error, for programs, if it has a code.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
         /// After how many seconds the same may succeed, if waiting helps.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<u32>,
@@ -56,12 +59,13 @@ pub enum ServerMessage<'a> {
 pub struct Hello<'a> {
     /// The log's id; a cursor is valid only with the id that it came with.
     pub log: &'a str,
+    /// The mark of the run: with it, a cursor proves itself.
+    pub mark: &'a str,
     /// The page's highest sequence number; lines beyond it follow as they are written.
     pub seq: u64,
     /// How many clients follow the page.
     pub readers: u32,
-    /// Whether the history that follows continues from the client's cursor; absent if it sent none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Whether the history that follows continues from the client's cursor; `null` if it sent none.
     pub resumed: Option<bool>,
     /// How many bits of proof of work a post needs, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +101,7 @@ mod tests {
         let likes = Counts(&[(17, 6), (3, 1)]);
         let hello = Hello {
             log: "9c41f0aa53d7e6b2",
+            mark: "5d0c1a7e03bb42f9",
             seq: 19,
             readers: 7,
             resumed: Some(false),
@@ -108,11 +113,11 @@ mod tests {
         for (message, json) in [
             (
                 ServerMessage::Hello { hello },
-                r#"{"hello":{"log":"9c41f0aa53d7e6b2","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1}}}"#,
+                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1}}}"#,
             ),
             (
                 ServerMessage::Hello { hello: short },
-                r#"{"hello":{"log":"9c41f0aa53d7e6b2","seq":19,"readers":7,"likes":{}}}"#,
+                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":null,"likes":{}}}"#,
             ),
             (Readers { readers: 7 }, r#"{"readers":7}"#),
             (Typing { typing: "A\"da" }, r#"{"typing":"A\"da"}"#),
@@ -122,10 +127,13 @@ mod tests {
                 r#"{"counts":{"a\"b":1,"\n":2}}"#,
             ),
             (Seq { seq: 19 }, r#"{"seq":19}"#),
-            (Error { error, retry_after: None, nonce: None }, r#"{"error":"say \"so\""}"#),
             (
-                Error { error, retry_after: Some(5), nonce },
-                r#"{"error":"say \"so\"","retry_after":5,"nonce":"4f1c"}"#,
+                Error { error, code: None, retry_after: None, nonce: None },
+                r#"{"error":"say \"so\""}"#,
+            ),
+            (
+                Error { error, code: Some("so"), retry_after: Some(5), nonce },
+                r#"{"error":"say \"so\"","code":"so","retry_after":5,"nonce":"4f1c"}"#,
             ),
         ] {
             assert_eq!(message.to_json(), json);

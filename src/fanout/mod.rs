@@ -34,14 +34,14 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often full sockets are tried again. A reader on a slow connection waits up to this much longer; the shard wakes up 200 times a
 /// second meanwhile.
-const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+const SEND_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 /// Commands in a shard's inbox: enough for the joins and posts of one of the hub's batches. The hub waits when the inbox is full, so
 /// memory is bounded.
 pub const SHARD_INBOX_COMMANDS_MAX: usize = 4_096;
 /// Commands that are taken in before anything is sent, so that a flood of them can't delay sending for ever.
-const BATCH_COMMANDS_MAX: usize = 1_024;
+const TURN_COMMANDS_MAX: usize = 1_024;
 /// Bytes of a topic's frames that are joined into one send, well below a socket's send buffer.
-const BATCH_BYTES_MAX: usize = 128 * 1024;
+const SEND_BYTES_MAX: usize = 128 * 1024;
 
 /// The state of one fan-out thread. Readers are kept in slots, so that a topic can list them by number.
 pub struct Shard<S> {
@@ -99,19 +99,19 @@ impl<S: Sink> Shard<S> {
             let wait = if self.blocked.is_empty() && self.closing.is_empty() {
                 next_ping.saturating_duration_since(Instant::now())
             } else {
-                RETRY_INTERVAL
+                SEND_RETRY_INTERVAL
             };
             match inbox.recv_timeout(wait) {
                 Ok(first) => {
                     let commands = threads::drain_after_yield(first, &inbox);
-                    self.turn(&mut commands.take(BATCH_COMMANDS_MAX));
+                    self.turn(&mut commands.take(TURN_COMMANDS_MAX));
                 }
                 Err(RecvTimeoutError::Timeout) => self.turn(&mut std::iter::empty()),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
             if now >= self.next_retry {
-                self.next_retry = now + RETRY_INTERVAL;
+                self.next_retry = now + SEND_RETRY_INTERVAL;
                 self.retry_blocked();
                 self.close_overdue(now);
             }
@@ -198,7 +198,7 @@ impl<S: Sink> Shard<S> {
     fn publish(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let Some(topic_readers) = self.topics.get_mut(&delivery.topic) else { continue };
-            if topic_readers.pending_bytes + delivery.full.len() > BATCH_BYTES_MAX
+            if topic_readers.pending_bytes + delivery.full.len() > SEND_BYTES_MAX
                 && !topic_readers.pending.is_empty()
             {
                 self.deliver();

@@ -19,11 +19,11 @@ const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Commands taken into one batch, so that a flood of queries can't keep posts from being written.
 const BATCH_COMMANDS_MAX: usize = 1_024;
 
-/// What one batch has taken in so far.
+/// The batch that is being built.
 pub(super) struct Batch<S> {
     /// Its lines, in the order of the log.
     lines: Vec<StagedLine>,
-    /// Page and id of each comment whose number of hearts changes.
+    /// Page and id of each comment whose number of likes changes.
     pub(super) liked: Vec<(Box<str>, u64)>,
     /// The lines' bytes one after another, each from `{` to `}`.
     pub(super) bytes: Vec<u8>,
@@ -48,13 +48,13 @@ impl<S> Default for Batch<S> {
     }
 }
 
-/// What a valid write comes to.
+/// The outcome of a valid write.
 pub(super) enum Outcome {
     /// The batch's line with this number, if the batch becomes durable.
     Staged(usize, WriteKind),
-    /// Nothing new. `line` is the present one; if it was durable before this batch, it stays so whatever becomes of the batch.
+    /// Nothing to write: the comment's current line, and whether it was durable before this batch.
     Known { line: Vec<u8>, durable: bool },
-    /// A heart, if the batch becomes durable or it was so before.
+    /// A like, given or withdrawn by this batch, or already so before.
     Liked(Liked),
 }
 
@@ -159,7 +159,7 @@ impl<S> Hub<S> {
                 self.index.commit();
                 self.likes.commit();
                 self.stats.full.fetch_and(is_empty, Relaxed);
-                // Before anybody hears of it, so that nobody is then served an older page.
+                // Set before anybody is told, so that nobody is then served an outdated page.
                 self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
                 None
             }
@@ -172,7 +172,7 @@ impl<S> Hub<S> {
             }
         };
         for (lines_before, reply, outcome) in mem::take(&mut self.batch.replies) {
-            // An answer that is no line keeps its place among the lines its reader gets; all others are published at once.
+            // An error or a known line must reach its reader between the right lines, so the lines before it are published first.
             let is_beside_lines = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
             if is_beside_lines && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
                 self.publish_up_to(lines_before);
@@ -213,7 +213,7 @@ impl<S> Hub<S> {
         self.publish_shared(shared_from..end);
     }
 
-    /// Remembers what a line changes beside the index: the cache, counts, hearts, whom `--hold new` trusts.
+    /// Updates what depends on a line besides the index: cache, counts, likes, trusted authors.
     fn note_line(&mut self, number: usize) {
         let StagedLine {
             id, page, range, visibility, before, author, offset, is_moderation, ..

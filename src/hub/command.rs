@@ -177,8 +177,19 @@ pub enum StartAt {
     Live,
     /// With the newest so many comments.
     Last(usize),
-    /// Behind this `seq` of this log.
-    Since(u64, String),
+    /// Behind what the client has received already.
+    Since(Cursor),
+}
+
+/// What a client has received already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The highest `seq` that it has received.
+    pub since: u64,
+    /// The log that this `seq` is of, if the client says so.
+    pub log: Option<String>,
+    /// The run in which it received it, if the client says so: only this proves that the log has not gone back meanwhile.
+    pub mark: Option<String>,
 }
 
 /// What a reader that has joined is sent first. Live frames wait behind it.
@@ -201,17 +212,37 @@ pub struct ReadHistory {
     pub limit: usize,
     /// Whether comments that wait for a moderator are included.
     pub moderator: bool,
-    /// Takes the history.
-    pub answer: Callback<History>,
+    /// Takes the history, or [`Rejection::StaleCursor`].
+    pub answer: Callback<Result<History, Rejection>>,
 }
 
 /// The part of a history that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Range {
     /// The newest comments, or the newest of those before this id.
     Before(Option<u64>),
-    /// Lines behind this `seq`.
-    Since(u64),
+    /// Lines behind what the client has received already.
+    Since(Cursor),
+    /// At most so many threads, the oldest and newest answers of each. Beyond `limit` comments, no further thread is begun.
+    Threads(Edge, usize),
+    /// One thread, its answers by rising id.
+    Thread {
+        /// Any comment in it.
+        id: u64,
+        /// The answers behind this id.
+        after: u64,
+        /// Whether its first comment is included even if `after` is behind it.
+        with_first: bool,
+    },
+}
+
+/// Where threads are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// The newest threads, or the newest of those whose first comment is before this id.
+    Before(Option<u64>),
+    /// The oldest threads whose first comment is behind this id.
+    After(u64),
 }
 
 /// What anybody may read without asking the hub.

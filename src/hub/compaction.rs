@@ -1,4 +1,4 @@
-//! Compaction while serving: a thread does the long part, and the hub takes over what it made between two batches.
+//! Compaction while serving: a thread rewrites the log, and the hub switches to the result between two batches.
 //!
 //! Knows neither files nor what a line says.
 
@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// A failed compaction is not tried again by itself before this has passed.
-const RETRY_INTERVAL: Duration = Duration::from_secs(600);
+const COMPACTION_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Is told the log's bytes before and after a compaction, or why it failed.
+/// Called with the log's bytes before and after a compaction, or with why it failed.
 type OnCompacted = Callback<Result<(u64, u64), String>>;
 
 /// What the hub knows of compactions past and present.
@@ -41,12 +41,12 @@ impl Compaction {
     }
 
     fn has_just_failed(&self) -> bool {
-        self.failed.is_some_and(|failed| failed.elapsed() < RETRY_INTERVAL)
+        self.failed.is_some_and(|failed| failed.elapsed() < COMPACTION_RETRY_INTERVAL)
     }
 }
 
 impl<S> Hub<S> {
-    /// Begins a compaction, unless one is under way; its end is told either way.
+    /// Begins a compaction, unless one is under way; the callback is called at its end either way.
     pub(super) fn compact(&mut self, callback: OnCompacted) {
         self.compaction.callbacks.push(callback);
         if self.compaction.running.is_none() {
@@ -80,7 +80,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Puts the compacted log in the place of the log. `None`: the thread has ended without a word, since it panicked.
+    /// Puts the compacted log in the place of the log. `None`: the thread has panicked.
     pub(super) fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
         self.compaction.running = None;
         let before = self.log.end();

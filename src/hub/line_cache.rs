@@ -1,4 +1,4 @@
-//! The newest lines, kept in memory, so that readers who come and pages that are loaded read no file.
+//! The newest lines, kept in memory, so that joining readers and page loads usually read no file.
 //!
 //! Bounded by bytes; what is not here is in the log. Knows lines only by where they lie.
 
@@ -15,7 +15,7 @@ pub struct LineCache {
 }
 
 impl LineCache {
-    /// Keeps a line, from `{` to `}`, that begins at `offset`, behind all that are here.
+    /// Keeps a line, from `{` to `}`, that begins at `offset`, after all that are here.
     pub fn push(&mut self, offset: u64, line: &[u8]) {
         assert!(self.lines.back().is_none_or(|(last, _)| *last < offset), "a log only grows");
         self.bytes += line.len();

@@ -13,6 +13,7 @@ mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+mod whole_threads;
 
 use std::{
     collections::HashSet,
@@ -33,20 +34,21 @@ use crate::{
         rate_limit::{DuplicateFilter, RateLimiter},
         rules::Rules,
     },
-    log::{CommitError, Log},
+    log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
     util::threads,
 };
 
-/// How often readers are told at most that numbers have changed: readers, comments, hearts.
+/// The shortest time between two messages about changed numbers of readers, comments or likes.
 const CHANGES_INTERVAL: Duration = Duration::from_secs(1);
 /// How often each page is told its highest `seq`.
 const SEQ_INTERVAL: Duration = Duration::from_secs(25);
 
-/// See the [module](self). One thread owns it; dropping it ends the shards.
+/// The hub's state. One thread owns it; dropping it ends the shards.
 pub struct Hub<S> {
     log: Log,
     log_id: Arc<str>,
+    runs: Runs,
     index: Index,
     likes: Likes,
     subscribers: Subscribers<S>,
@@ -71,6 +73,7 @@ impl<S> Hub<S> {
     /// The state on top of an opened log.
     pub fn new(
         log: Log,
+        runs: Runs,
         (index, likes): (Index, Likes),
         subscribers: Subscribers<S>,
         post_limiter: Option<RateLimiter>,
@@ -80,6 +83,7 @@ impl<S> Hub<S> {
         let mut hub = Hub {
             log_id: log.id().into(),
             log,
+            runs,
             index,
             likes,
             subscribers,

@@ -1,11 +1,12 @@
 //! Queries, served after the batch so that nobody sees what is not on disk. Changes nothing but who is subscribed.
 
-use super::Hub;
+use super::{Hub, whole_threads};
 use crate::{
+    comment::rejection::Rejection,
     comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
-    hub::command::{Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
+    hub::command::{Cursor, Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Bytes of the lines in an HTTP response; with the rest of it, it stays below the upstream's 1 MiB.
-const ANSWER_BYTES_MAX: usize = 900 * 1024;
+pub(super) const ANSWER_BYTES_MAX: usize = 900 * 1024;
 /// Among how many of the page's pending comments an author's own are looked for when a socket shows its key.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
 /// How many pending ones are read: the hub does it itself, and posts wait meanwhile.
@@ -81,15 +82,27 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, None)
             }
-            StartAt::Since(seq, log) if **log == *self.log_id && *seq < self.log.next_seq() => {
-                let newer = self.index.since(page, *seq);
-                match bounded(newer, RESUME_LINES_MAX, RESUME_BYTES_MAX) {
+            StartAt::Since(cursor) if self.is_good(cursor) => {
+                match bounded(
+                    self.index.since(page, cursor.since),
+                    RESUME_LINES_MAX,
+                    RESUME_BYTES_MAX,
+                ) {
                     (items, false) => (items, Some(true)),
                     (_, true) => (Vec::new(), Some(false)),
                 }
             }
             StartAt::Since(..) => (Vec::new(), Some(false)),
         }
+    }
+
+    /// Whether the client has received what is in this log up to there. Without a mark that can't be known if the log has gone back,
+    /// so a client without one is believed.
+    fn is_good(&self, Cursor { since, log, mark }: &Cursor) -> bool {
+        let next = self.log.next_seq();
+        log.as_deref().is_none_or(|log| log == &*self.log_id)
+            && mark.as_deref().is_none_or(|mark| self.runs.proves(mark, *since, next))
+            && *since < next
     }
 
     fn identify(&mut self, reader: ReaderId, author: Author) {
@@ -110,11 +123,20 @@ impl<S> Hub<S> {
 
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, part, limit, moderator, answer } = read;
+        // Without a mark, a client that polls is told what there is, wherever it stands.
+        if let Range::Since(cursor) = &part
+            && cursor.mark.is_some()
+            && !self.is_good(cursor)
+        {
+            answer(Err(Rejection::StaleCursor(cursor.since)));
+            return;
+        }
         // A client that catches up wants to know what has changed, and a heart changes no line.
         let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
+        let index = &self.index;
+        let mut answers = Vec::new();
         let (items, more) = match part {
             Range::Before(before) => {
-                let index = &self.index;
                 let (mut items, more) = match moderator {
                     true => {
                         bounded(index.newest_with_pending(&page, before), limit, ANSWER_BYTES_MAX)
@@ -124,25 +146,39 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, more)
             }
-            Range::Since(seq) if moderator => {
-                bounded(self.index.since_with_pending(&page, seq), limit, ANSWER_BYTES_MAX)
+            Range::Since(Cursor { since, .. }) if moderator => {
+                bounded(index.since_with_pending(&page, since), limit, ANSWER_BYTES_MAX)
             }
-            Range::Since(seq) => bounded(self.index.since(&page, seq), limit, ANSWER_BYTES_MAX),
+            Range::Since(Cursor { since, .. }) => {
+                bounded(index.since(&page, since), limit, ANSWER_BYTES_MAX)
+            }
+            Range::Threads(edge, count) => {
+                whole_threads::select(index, &page, edge, count, limit, &mut answers)
+            }
+            Range::Thread { id, after, with_first } => {
+                let thread = index.thread_of(&page, id);
+                thread.map_or((Vec::new(), false), |thread| {
+                    whole_threads::select_one(thread, after, with_first, limit, &mut answers)
+                })
+            }
         };
         let mut history = self.history(&page, items, more, moderator);
+        history.answers = answers;
         if let Some(likes) = newest {
             history.likes = likes;
         }
-        answer(history);
+        answer(Ok(history));
     }
 
     fn history(&self, page: &str, items: Vec<CommentRef>, more: bool, moderator: bool) -> History {
         History {
             log: self.log_id.clone(),
+            mark: self.runs.mark().clone(),
             seq: self.index.seq(page),
             count: self.index.count(page),
             recent: items.iter().map(|item| self.line_cache.get(item.location.offset)).collect(),
             likes: self.likes_of(&items),
+            answers: Vec::new(),
             items,
             more,
             file: self.log.reader(),
@@ -152,7 +188,7 @@ impl<S> Hub<S> {
 }
 
 /// As many items as fit into `count` and `bytes`, at least one, and whether there are more.
-fn bounded(
+pub(super) fn bounded(
     items: impl Iterator<Item = CommentRef>,
     count: usize,
     bytes: usize,

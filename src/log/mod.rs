@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("README.md")]
 
+pub mod runs;
 pub mod scan;
 mod staged;
 pub mod storage;

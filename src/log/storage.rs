@@ -235,14 +235,14 @@ impl Storage for FileStorage {
 }
 
 /// Options for files that only the owner may read: comments are not for other users of the machine.
-fn open_options() -> OpenOptions {
+pub(super) fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
 }
 
 /// Syncs the folder of `path`: a file's name is durable only after that.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),

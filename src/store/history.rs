@@ -1,6 +1,8 @@
-//! A part of a page's history: selected by the hub, read by the thread that asked for it.
+//! A part of a page's history: selected by the hub and read outside it, by the connection's thread for a WebSocket and by the last
+//! `web-N` thread for HTTP.
 //!
-//! Reading waits for the disk, which the hub must not. Does not know who reads it.
+//! Reading many lines may wait for the disk, so the hub doesn't do it. (It reads single lines, for edits and known nonces, and at most
+//! 50 of an author's pending comments.) Does not know who reads it.
 
 use std::{io, sync::Arc};
 
@@ -14,6 +16,8 @@ use crate::{
 pub struct History {
     /// Id of the log that the lines are in.
     pub log: Arc<str>,
+    /// Mark of the run that reads it: with it, `seq` is a cursor that proves itself.
+    pub mark: Arc<str>,
     /// The highest `seq` on the page among lines that everyone gets.
     pub seq: u64,
     /// Number of public comments on the page.
@@ -25,6 +29,8 @@ pub struct History {
     /// Comment ids and their numbers of likes, where there are any: those of the items or, for a new reader and for one that
     /// catches up, those of the page's newest liked comments.
     pub likes: Vec<(u64, u64)>,
+    /// Ids of the first comments of threads and how many answers each has, of those threads that have more than `items` holds.
+    pub answers: Vec<(u64, u64)>,
     /// Whether more lines were found than `items` holds: older ones, or newer ones if the reader asked with `since`.
     pub more: bool,
     /// The log. The handle stays valid while the log is compacted.

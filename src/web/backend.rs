@@ -1,7 +1,7 @@
 //! Runs tiny_http on a private Unix socket and restarts it if it dies. The only file that names tiny_http.
 //!
-//! A few threads receive requests and send commands to the hub; one more writes the responses to those that the hub has replied to. None
-//! of them waits for a client, which `http::upstream` does, or for the disk. Knows no public socket.
+//! A few threads receive requests and send commands to the hub; one more builds and writes the responses once the hub has replied, and
+//! it alone reads the log. None of them waits for a client, which `http::upstream` does. Knows no public socket.
 
 use std::{
     fs, io,

@@ -35,15 +35,22 @@ pub struct View<'a> {
     pub base: &'a str,
     /// The log's id.
     pub log: &'a str,
+    /// The mark of the run: with it, `seq` is a cursor that proves itself.
+    pub mark: &'a str,
     /// The highest `seq` that this view contains.
     pub seq: u64,
     /// How many visible comments the page has, whether they are in this view or not.
     pub count: u64,
-    /// The comments of this view, oldest first, including tombstones.
+    /// The comments of this view, oldest thread first, including tombstones. In a thread its first comment comes first, then the
+    /// others by rising id.
     pub comments: &'a [Comment],
+    /// The ids of the first comments of threads that have more answers than this view, and how many they have.
+    pub answers: &'a [(u64, u64)],
+    /// In a view of one thread, the id behind which the answers begin.
+    pub thread_after: Option<u64>,
     /// The number of likes by comment id, without those that have none.
     pub likes: &'a [(u64, u64)],
-    /// Whether the page has older comments.
+    /// Whether the page has older comments or, in a view of one thread, the thread has newer ones.
     pub more: bool,
     /// The error message of a refused post.
     pub note: Option<&'a str>,
@@ -69,7 +76,7 @@ pub fn render(view: &View) -> Rendered {
     open_document(&mut head, view);
     let mut tail = String::with_capacity(1_024 + view.comments.len() * 1_024);
     close_form(&mut tail, view);
-    push_thread(&mut tail, view.comments, view.likes);
+    push_thread(&mut tail, view);
     close_document(&mut tail, view);
     Rendered { head, tail }
 }
@@ -89,10 +96,11 @@ fn open_document(out: &mut String, view: &View) {
              <link rel=\"stylesheet\" href=\"{base}/embed.css\">\n\
              <script type=\"module\" src=\"{base}/embed.js\"></script>\n\
              <link rel=\"modulepreload\" href=\"{base}{PRELOADED}\" fetchpriority=\"low\">\n</head>\n<body class=\"page\">\n<main>\n\
-             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-seq=\"{seq}\" \
-             data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
+             <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-mark=\"{mark}\" \
+             data-seq=\"{seq}\" data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
              <span class=\"count\">{count}</span></header>\n",
             log = Escaped(view.log),
+            mark = Escaped(view.mark),
             seq = view.seq,
             count = view.count,
         ),
@@ -130,13 +138,15 @@ fn close_form(out: &mut String, view: &View) {
 fn close_document(out: &mut String, view: &View) {
     let base = Escaped(view.base);
     out.push_str("\n<footer class=\"foot\">");
-    let oldest = view.comments.iter().map(|comment| comment.id).min();
-    if let (true, Some(oldest)) = (view.more, oldest) {
+    let page = query::encode(view.page);
+    let firsts = view.comments.iter().filter(|comment| comment.parent.is_none());
+    if view.thread_after.is_some() {
+        put(out, format_args!("<a class=\"older\" href=\"{base}/?page={page}\">All comments</a>"));
+    } else if let (true, Some(oldest)) = (view.more, firsts.map(|comment| comment.id).min()) {
         put(
             out,
             format_args!(
-                "<a class=\"older\" href=\"{base}/?page={}&amp;before={oldest}\">Older comments</a>",
-                query::encode(view.page)
+                "<a class=\"older\" href=\"{base}/?page={page}&amp;before={oldest}\">Older comments</a>"
             ),
         );
     }

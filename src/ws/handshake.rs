@@ -9,7 +9,7 @@ use crate::{
     fanout::Tier,
     http::query::{Query, distinct},
     http::request::{HttpError, RequestHead},
-    hub::command::{StartAt, Subscription},
+    hub::command::{Cursor, StartAt, Subscription},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
 };
 
@@ -93,7 +93,10 @@ pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, Http
         (None, Some(_), _) if tier == Tier::Plain => {
             return Err(HttpError::new(400, "since needs the subprotocol sayso.1"));
         }
-        (None, Some(since), Some(log)) => StartAt::Since(since, log.to_owned()),
+        (None, Some(since), Some(log)) => {
+            let mark = query.get("mark").map(str::to_owned);
+            StartAt::Since(Cursor { since, log: Some(log.to_owned()), mark })
+        }
         (None, Some(_), None) => {
             return Err(HttpError::new(400, "since needs log, the log's id from hello"));
         }
@@ -132,10 +135,12 @@ mod tests {
         let page = |from| Ok(Subscription::Page("/".to_owned(), from));
         assert_eq!(subscription("", Tier::Plain), page(StartAt::Live));
         assert_eq!(subscription("last=200", Tier::Plain), page(StartAt::Last(200)));
-        assert_eq!(
-            subscription("since=7&log=ab", Tier::Full),
-            page(StartAt::Since(7, "ab".into()))
-        );
+        for (query, mark) in [("since=7&log=ab", None), ("mark=cd&since=7&log=ab", Some("cd"))] {
+            let (log, mark) = (Some("ab".to_owned()), mark.map(str::to_owned));
+            let cursor = Cursor { since: 7, log, mark };
+            assert_eq!(subscription(query, Tier::Full), page(StartAt::Since(cursor)), "{query}");
+        }
+        assert_eq!(subscription("mark=cd&log=ab", Tier::Full), page(StartAt::Live));
         assert_eq!(
             subscription("count=a&count=b", Tier::Plain),
             Ok(Subscription::Counts(vec!["a".into(), "b".into()]))
@@ -145,6 +150,7 @@ mod tests {
             "last=x",
             "last=-1",
             "since=7",
+            "since=7&mark=cd",
             "since=x&log=a",
             "last=1&since=1&log=a",
             "page=",

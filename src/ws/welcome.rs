@@ -52,6 +52,7 @@ fn hello(joined: &Joined, challenge: Option<u8>) -> String {
     let history = &joined.history;
     let hello = Hello {
         log: &history.log,
+        mark: &history.mark,
         seq: history.seq,
         readers: joined.readers,
         resumed: joined.resumed,

@@ -19,11 +19,14 @@ export class Connection {
   #ask;
   /** The page's newest comments, asked for before there was a connection. */
   #first;
-  /** What to resume from: nothing up to this seq is missing. */
+  /** What to resume from: nothing up to this seq is missing. The mark, of a run of the server, proves that the log still is the same. */
   #log = '';
+  #mark = '';
   #cursor = 0;
   /** The highest seq seen while a gap below it is filled. */
   #ahead = null;
+  /** Lines that come live while a history is loaded, which would take them away again. */
+  #late = null;
   #socket = null;
   #attempt = 0;
   #timer = 0;
@@ -121,21 +124,41 @@ export class Connection {
   async #load(run) {
     const first = this.#first;
     this.#first = undefined;
+    this.#late = [];
     const history = first ? this.#heed(await first) : await this.get({});
     if (run !== this.#run) return;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
     this.#ahead = null;
     this.#on.history(history);
     this.#log = history.log;
+    this.#mark = history.mark ?? '';
+    const late = this.#late ?? [];
+    this.#late = null;
+    for (const line of late) this.#receive(line);
+  }
+
+  get #where() {
+    return { since: this.#cursor, log: this.#log, ...this.#mark && { mark: this.#mark } };
+  }
+
+  /** A lot of the lines above the cursor, or nothing if the log has gone back: a backup was restored. */
+  async #next() {
+    try {
+      return await this.get({ ...this.#where, limit: 200 });
+    } catch (error) {
+      if (error.status === 409) return {};
+      throw error;
+    }
   }
 
   /** Fills the gap above the cursor; what comes live meanwhile moves the cursor only afterwards. */
   async #catchUp(run) {
     this.#ahead = this.#cursor;
     for (let step = 0; step < STEPS_MAX; step++) {
-      const { log, seq, comments, more } = await this.get({ since: this.#cursor, limit: 200 });
+      const { log, mark, seq, comments, more } = await this.#next();
       if (run !== this.#run) return;
       if (log !== this.#log) break;
+      this.#mark = mark ?? '';
       for (const line of comments) this.#on.line(line);
       this.#cursor = Math.max(this.#cursor, comments.at(-1)?.seq ?? 0);
       if (more) continue;
@@ -147,7 +170,7 @@ export class Connection {
   }
 
   #open(run) {
-    const query = new URLSearchParams({ page: this.#page, since: this.#cursor, log: this.#log });
+    const query = new URLSearchParams({ page: this.#page, ...this.#where });
     const socket = new WebSocket(`${this.#base.replace(/^http/, 'ws')}/ws/comments/?${query}`, 'sayso.1');
     this.#socket = socket;
     this.#heard = Date.now();
@@ -161,19 +184,25 @@ export class Connection {
     this.#heard = Date.now();
     if (message.hello) {
       if (message.hello.resumed === false) this.#mend(message.hello.log, run);
+      else this.#mark = message.hello.mark ?? '';
       this.#since = Date.now();
       this.challenge = message.hello.challenge;
       this.#enter('live');
       this.#on.notice(message.hello);
     } else if (message.id) {
-      if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, message.seq);
-      else this.#cursor = Math.max(this.#cursor, message.seq);
-      this.#on.line(message);
+      if (this.#late) this.#late.push(message);
+      else this.#receive(message);
     } else if (message.seq) {
-      if (message.seq > this.#cursor && this.#ahead === null) this.#mend(this.#log, run);
+      if (message.seq > this.#cursor && this.#ahead === null && !this.#late) this.#mend(this.#log, run);
     } else {
       this.#on.notice(message);
     }
+  }
+
+  #receive(line) {
+    if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, line.seq);
+    else this.#cursor = Math.max(this.#cursor, line.seq);
+    this.#on.line(line);
   }
 
   async #mend(log, run) {
@@ -189,6 +218,7 @@ export class Connection {
   #retry(isPolling) {
     this.#socket = null;
     this.#ahead = null;
+    this.#late = null;
     this.#attempt = Date.now() - this.#since > STABLE_AFTER ? 1 : this.#attempt + 1;
     this.#since = Infinity;
     if (!isPolling) this.#enter(navigator.onLine === false || this.#attempt > 3 ? 'offline' : 'retry');
@@ -204,6 +234,7 @@ export class Connection {
     const socket = this.#socket;
     this.#socket = null;
     this.#ahead = null;
+    this.#late = null;
     socket?.close();
     if (this.isReady) this.#enter('retry');
   }

@@ -198,7 +198,9 @@ export class Writer {
   /** What was being written below comments that are drawn no more. */
   rescue(before) {
     for (const { line, reply, editing } of before.values()) {
-      const entry = this.thread.entries.get(line.id);
+      const now = this.thread.entries.get(line.id);
+      // Another log, or one that has gone back, gives ids again.
+      const entry = now?.line.created_at === line.created_at ? now : undefined;
       for (const [verb, composer] of Object.entries({ reply, edit: editing })) {
         if (!composer?.value) continue;
         if (entry) this[verb](entry, true).value = composer.value;

@@ -54,7 +54,7 @@ fn history_comes_before_live_lines_without_gap_or_double() {
     let hello = reader.json();
     assert_eq!(hello["hello"]["seq"], 5);
     assert_eq!(hello["hello"]["readers"], 1);
-    assert!(hello["hello"].get("resumed").is_none());
+    assert_eq!(hello["hello"].get("resumed"), Some(&Value::Null));
     posted(&server, "new");
     let seen: Vec<Value> = (0..4).map(|_| reader.line()["content"].clone()).collect();
     assert_eq!(seen, ["old 2", "old 3", "old 4", "new"]);

@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod live;
 mod log_format;
+mod marks;
 mod model;
 mod preview;
 mod readme;

@@ -137,12 +137,12 @@ impl Comments {
         }
     }
 
-    /// Makes a comment an answer, if what it answers is an earlier comment on its page.
-    pub(super) fn link(&mut self, number: u32, parent: u64) {
-        let Some(parent) = self.ids.find_before(number, parent) else { return };
+    /// Makes a comment an answer, if what it answers is an earlier comment on its page. Returns whether it is.
+    pub(super) fn link(&mut self, number: u32, parent: u64) -> bool {
+        let Some(parent) = self.ids.find_before(number, parent) else { return false };
         let (steps, root) = self.steps_to_root(parent);
         if self.place(root) != self.place(number) {
-            return;
+            return false;
         }
         self.meta[number as usize].place = if parent == root {
             Place::new(Kind::Root, root)
@@ -152,6 +152,28 @@ impl Comments {
             self.branches.push((root, parent));
             Place::new(Kind::Branch, self.branches.len() as u32 - 1)
         };
+        true
+    }
+
+    /// Makes no comment an answer any more. Returns the ids of those that were, and of what they answered.
+    pub(super) fn unlink(&mut self) -> Vec<(u64, u64)> {
+        let mut answers = Vec::new();
+        // What is answered has a lower number than its answers.
+        for number in (0..self.len()).rev() {
+            let root = self.root(number);
+            if root != number {
+                let parent = self.answer_above(number).unwrap_or(root);
+                answers.push((self.ids.get(number), self.ids.get(parent)));
+                self.meta[number as usize].place = self.meta[root as usize].place;
+            }
+        }
+        self.branches.clear();
+        answers
+    }
+
+    /// Whether any comment is an answer.
+    pub(super) fn has_answers(&self) -> bool {
+        self.meta.iter().any(|meta| meta.place.get().0 != Kind::Page)
     }
 
     /// Removes the last comment.

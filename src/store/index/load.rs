@@ -13,7 +13,7 @@ use crate::store::visibility::PackedLocation;
 pub(super) struct Loading {
     /// Comments whose first line was compacted away, so that they come in the order of their newest lines.
     orphans: Vec<(u64, PackedLocation, Meta)>,
-    /// Ids of answers and of what they answer. That may come later than the answer.
+    /// Ids of answers and of what they answer, where that was not known when the answer came.
     parents: Vec<(u64, u64)>,
 }
 
@@ -30,26 +30,30 @@ impl Index {
         }
         let place = Place::on_page(self.page_number(entry.page));
         let meta = Meta { seq_delta, place, fingerprint: self.fingerprint(entry.nonce) };
-        self.loading.parents.extend(entry.parent.map(|parent| (entry.id, parent)));
+        let mut parent = entry.parent;
         if seq_delta == 0 {
             self.comments.push(entry.id, packed, meta);
+            let number = self.comments.len() - 1;
+            parent = parent.filter(|&parent| !self.comments.link(number, parent));
         } else {
             self.loading.orphans.push((entry.id, packed, meta));
         }
+        self.loading.parents.extend(parent.map(|parent| (entry.id, parent)));
     }
 
     /// Builds the pages' lists and the table of nonces from what was loaded.
     pub fn finish_loading(&mut self) {
         self.merge_orphans();
         self.link_answers();
+        self.count_listed();
+        // What this takes for a moment is used by what comes after it.
+        self.list_threads();
         let with_nonce = self.comments.meta.iter().filter(|meta| meta.fingerprint != 0).count();
         self.nonces.reserve(with_nonce, |n| self.comments.meta[n as usize].fingerprint);
-        self.count_listed();
         for number in 0..self.comments.len() {
             self.append(number);
             self.insert_nonce(number);
         }
-        self.list_threads();
         let comments = &self.comments;
         for page in &mut self.pages {
             if let Some(rare) = &mut page.rare {
@@ -89,6 +93,8 @@ impl Index {
             return;
         }
         let orphans = std::mem::take(&mut self.loading.orphans);
+        // All numbers change.
+        self.loading.parents.extend(self.comments.unlink());
         let Comments { ids, locations, meta, .. } = std::mem::take(&mut self.comments);
         let known =
             ids.iter().zip(locations).zip(meta).map(|((id, packed), meta)| (id, packed, meta));
@@ -135,6 +141,12 @@ impl Index {
     fn list_threads(&mut self) {
         let comments = &self.comments;
         let numbers = (0..comments.len()).filter(|&number| comments.is_listed(number));
+        if !comments.has_answers() {
+            numbers.for_each(|number| {
+                self.pages[comments.page(number) as usize].threads.push(number);
+            });
+            return;
+        }
         let mut keys: Vec<(u32, u32)> = numbers.map(|number| comments.thread_key(number)).collect();
         keys.sort_unstable();
         for (root, number) in keys {

@@ -106,7 +106,7 @@ fn a_tiny_http_that_finds_no_file_left_dies_and_the_page_comes_back() {
     // Beyond what the server has prepared for: its limit falls under it. One file more and one less are each somebody else's
     // failure: the listener's, the upstream's, tiny_http's; four clients' exchanges take 12 and the copies.
     let mut broken = Vec::new();
-    let has_died = || server.stderr().contains("the private web server has died and is made anew");
+    let has_died = || server.stderr().contains("the private web server has died, restarting it");
     for _ in 0..SWEEPS_MAX {
         for spare in 0..=12 {
             limit(first_not_open(&server, spare));

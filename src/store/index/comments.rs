@@ -200,6 +200,12 @@ impl Comments {
     }
 }
 
+/// Counted by tests: what a read costs.
+fn visit() {
+    #[cfg(test)]
+    visits::add();
+}
+
 /// How many comments this thread has looked at.
 #[cfg(test)]
 pub(super) mod visits {
@@ -216,10 +222,4 @@ pub(super) mod visits {
     pub(in super::super) fn take() -> usize {
         COUNT.take()
     }
-}
-
-/// Counted by tests: what a read costs.
-fn visit() {
-    #[cfg(test)]
-    visits::add();
 }

@@ -69,6 +69,7 @@
 //! | `web-3` | 1 | nothing; builds responses once the hub has replied, reads the log for them | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
+//! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
 //!

@@ -52,6 +52,14 @@ impl Storage for Memory {
         Ok(self.0.lock().expect("nobody panics").len() as u64)
     }
 
+    fn misplaced(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn another(&self) -> Box<dyn Storage> {
+        Box::new(self.clone())
+    }
+
     fn reader(&self) -> Arc<dyn ReadAt> {
         Arc::new(self.clone())
     }

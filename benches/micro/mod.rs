@@ -67,8 +67,9 @@ fn message(content: &str, number: u64) -> String {
 }
 
 fn draft(message: &str) -> Draft {
-    match ClientMessage::parse(message.as_bytes()).and_then(|message| message.action("/")) {
-        Ok(Action::Post(draft)) => draft,
+    let message = ClientMessage::parse(message.as_bytes()).expect("it is a message");
+    match message.action("/") {
+        Ok(Action::Post(post)) => post.render(),
         other => panic!("not a post: {other:?}"),
     }
 }

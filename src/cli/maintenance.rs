@@ -15,14 +15,14 @@ use crate::{
     cli::config::SyncMode,
     cli::stdout,
     error::Error,
-    log::scan::{Header, Problem, scan_all},
+    log::scan::{Header, ScanError},
     log::storage::{DirLock, FileStorage, Storage},
-    log::trailer::Trailer,
-    log::writer::LogWriter,
+    log::survey::{Finding, Problem, survey},
     log::{FILE_NAME, dated},
     store::Store,
     store::compact::CompactionJob,
     store::record::LineSummary,
+    store::repair::Repair,
     web::COMPACT_PATH,
     web::backend,
 };
@@ -39,15 +39,14 @@ const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 pub fn check(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
     let storage = FileStorage::open_read_only(&path)?;
-    let mut lines = 0;
-    let (_, mut problems) = scan(&storage, &path, &mut |_, _| lines += 1)?;
+    let (mut lines, mut problems) = examine(&storage, &path)?;
     for _ in 1..SCANS_MAX {
         if problems.is_empty() {
             break;
         }
         thread::sleep(SCAN_INTERVAL);
-        lines = 0;
-        let (_, still_there) = scan(&storage, &path, &mut |_, _| lines += 1)?;
+        let (count, still_there) = examine(&storage, &path)?;
+        lines = count;
         problems.retain(|problem| still_there.contains(problem));
     }
     for Problem { line, why } in &problems {
@@ -58,10 +57,11 @@ pub fn check(data: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let count = problems.len();
-    Err(Error::Other(format!("{} has {count} bad lines among {lines} good ones", path.display())))
+    Err(Error::Other(format!("{} has {count} problems among {lines} good lines", path.display())))
 }
 
-/// Replaces the log in `data` by a new one with only the good lines and a new id, and keeps a copy of the original.
+/// Replaces the log in `data` by a new one with a new id, of the newest lines that are proven to be good, and keeps a copy of the
+/// original. Comments that a lost line may have deleted, hidden or edited become hidden.
 ///
 /// # Errors
 /// Fails if the folder is in use or an I/O operation fails; the original then stays in place.
@@ -70,37 +70,52 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let mut storage = FileStorage::open_read_only(&path)?;
     let _lock = DirLock::take(data)?;
     let io_error = |what| Error::io(what, &path);
-    let (mut good_lines, mut last_seq) = (Vec::new(), 0);
-    let (header, problems) = scan(&storage, &path, &mut |seq, line| {
-        last_seq = seq;
-        good_lines.push(Trailer::of(line).expect("a good line has a trailer").open.to_vec());
-    })?;
-    if problems.is_empty() {
+    let length = storage.length().map_err(io_error("read"))?;
+    let repair = Repair::of(storage.reader(), length).map_err(scan_error(&path))?;
+    if repair.problems.is_empty() {
         stdout::line(format_args!("{}: no problems, nothing was changed", path.display()))?;
         return Ok(());
     }
     let now = SystemTime::now();
-    let next = header.map_or(0, |header| header.next).max(last_seq + 1);
-    let header = Header::new(now, next).map_err(io_error("repair"))?;
-    let mut writer =
-        LogWriter::begin(storage.create_sibling().map_err(io_error("create"))?, &header);
-    for line in &good_lines {
-        writer.line(line, false).map_err(io_error("repair"))?;
-    }
-    let mut repaired = writer.finish().map_err(io_error("repair"))?;
+    let header = Header::new(now, 0).map_err(io_error("repair"))?;
+    let target = storage.create_sibling().map_err(io_error("create"))?;
+    let mut repaired =
+        repair.write(&*storage.reader(), target, &header).map_err(io_error("repair"))?;
     let original = fs::File::open(&path).map_err(io_error("open"))?;
     let copy =
         storage.save_copy(&dated(".damaged", now), &mut &original).map_err(io_error("copy"))?;
     repaired.disk.replace().map_err(io_error("replace"))?;
-    for Problem { line, why } in &problems {
-        stdout::line(format_args!("line {line} was left out: {why}"))?;
-    }
+    report(&repair)?;
     stdout::line(format_args!(
-        "{}: {} good lines were kept; the original was saved as {}",
+        "{}: {} good lines were kept, the newest of each comment; the original was saved as {}",
         path.display(),
-        good_lines.len(),
+        repair.kept(),
         copy.display()
-    ))?;
+    ))
+}
+
+/// Says what was wrong and which comments are hidden now.
+fn report(repair: &Repair) -> Result<(), Error> {
+    for Problem { line, why } in &repair.problems {
+        stdout::line(format_args!("line {line}: {why}"))?;
+    }
+    for (id, page) in &repair.hidden {
+        stdout::line(format_args!("comment {id} on {page:?} is hidden now"))?;
+    }
+    if !repair.hidden.is_empty() {
+        stdout::line(format_args!(
+            "{} comments are hidden now, because a lost line may have deleted, hidden or edited them; to show one again, \
+             start sayso with --admin-token-file FILE and send its id: \
+             curl -X PATCH -H \"Authorization: Bearer TOKEN\" -H \"Content-Type: application/json\" \
+             -d '{{\"status\":\"public\"}}' http://127.0.0.1:8000/api/comments/ID",
+            repair.hidden.len()
+        ))?;
+    }
+    if repair.has_loss {
+        stdout::line(format_args!(
+            "lines are lost; bans and locks of pages may be among them, so look them through"
+        ))?;
+    }
     Ok(())
 }
 
@@ -148,18 +163,20 @@ fn ask_server(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Calls `each_good_line` with the `seq` and the bytes of every good line, in order, and returns the problems of the others.
-fn scan(
-    storage: &FileStorage,
-    path: &Path,
-    each_good_line: &mut dyn FnMut(u64, &[u8]),
-) -> Result<(Option<Header>, Vec<Problem>), Error> {
-    let io_error = Error::io("read", path);
-    let length = storage.length().map_err(&io_error)?;
-    scan_all(storage.reader(), length, &mut |line, _| {
-        let seq = LineSummary::parse(line)?.seq;
-        each_good_line(seq, line);
-        Ok(seq)
-    })
-    .map_err(io_error)
+/// Counts the proven lines behind the header, and returns what is wrong with the others.
+fn examine(storage: &FileStorage, path: &Path) -> Result<(u64, Vec<Problem>), Error> {
+    let length = storage.length().map_err(Error::io("read", path))?;
+    let mut lines = 0;
+    let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
+    let survey = survey(storage.reader(), length, judge, &mut |finding| {
+        lines += u64::from(matches!(finding, Finding::Line(..)));
+    });
+    Ok((lines, survey.map_err(scan_error(path))?.problems))
+}
+
+fn scan_error(path: &Path) -> impl Fn(ScanError) -> Error {
+    move |error| match error {
+        ScanError::NotALog(why) => Error::NotALog { path: path.to_owned(), why },
+        ScanError::Io(source) => Error::io("read", path)(source),
+    }
 }

@@ -9,14 +9,18 @@ use std::{
     os::unix::{fs::DirBuilderExt, net::UnixStream},
     path::Path,
     process,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM, SIGXFSZ},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+    flag,
     low_level::pipe,
 };
 
@@ -40,6 +44,7 @@ use crate::{
     net::listener::Listener,
     net::resource_limits,
     store::Store,
+    util::address_space,
     util::logger,
     util::threads,
     web,
@@ -86,16 +91,16 @@ type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
+    if let Err(error) = address_space::run_with_one_arena() {
+        ::log::warn!("malloc may use up the limited address space: {error}");
+    }
     let config = Arc::new(config);
-    let signals = install_signal_handlers()
+    let signals = Signals::install()
         .map_err(|error| Error::Other(format!("can't handle SIGTERM and SIGINT: {error}")))?;
     // Writing past RLIMIT_FSIZE must fail like a full disk and not kill the process.
-    signal_hook::flag::register(SIGXFSZ, Arc::default())
+    flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
-        ::log::warn!("{message}");
-    }
     let token = config.admin_token_file.as_deref().map(read_token).transpose()?;
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
@@ -138,12 +143,16 @@ pub fn run(config: Config) -> Result<(), Error> {
         max_connections: config.max_connections,
         max_per_address: config.max_per_address,
     };
+    // Only now, since the threads that run already count.
+    if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
+        ::log::warn!("{message}");
+    }
     let listener = Listener::open(listener, options, Box::new(Routes { context, upstream }))?;
 
     let mut stdout = std::io::stdout();
     // A closed stdout is no reason to stop.
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    wait_for_signal(signals);
+    signals.wait();
     ::log::info!("stopping");
     start_stop_deadline();
     listener.shutdown();
@@ -208,6 +217,7 @@ fn start_hub(
     let mut hub =
         Hub::new(store.log, runs, stored, subscribers, rate_limiter, rules, stats.clone());
     store.approved.into_iter().for_each(|author| hub.approve(author));
+    hub.set_clock(&store.last_created_at);
     let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
     Ok((HubHandle { commands, stats }, thread))
 }
@@ -221,17 +231,38 @@ fn abort_on_panic(work: impl FnOnce() + 'static) {
     }
 }
 
-/// Returns a socket on which each signal writes a byte. A signal handler may do little more than that.
-fn install_signal_handlers() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    pipe::register(SIGINT, write.try_clone()?)?;
-    pipe::register(SIGTERM, write)?;
-    Ok(read)
+/// The signals that the process waits for.
+struct Signals {
+    /// Each signal writes a byte. A signal handler may do little more than that.
+    bytes: UnixStream,
+    /// Whether one of them was a signal to stop.
+    stop: Arc<AtomicBool>,
 }
 
-fn wait_for_signal(mut signals: UnixStream) {
-    while matches!(signals.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted)
-    {
+impl Signals {
+    fn install() -> io::Result<Signals> {
+        let (bytes, write) = UnixStream::pair()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Handlers run in this order, so whoever reads the byte finds the flag set.
+            flag::register(signal, stop.clone())?;
+            pipe::register(signal, write.try_clone()?)?;
+        }
+        pipe::register(SIGHUP, write)?;
+        Ok(Signals { bytes, stop })
+    }
+
+    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send, is none.
+    fn wait(mut self) {
+        loop {
+            match self.bytes.read(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(1) if !self.stop.load(Ordering::Relaxed) => {
+                    ::log::info!("SIGHUP is ignored: there is nothing to read again");
+                }
+                _ => return,
+            }
+        }
     }
 }
 

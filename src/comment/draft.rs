@@ -81,13 +81,30 @@ pub struct Text {
     pub html: Option<String>,
 }
 
+/// A new comment whose fields are checked. Its text is not rendered yet: that takes up to milliseconds, so everything that may refuse the
+/// comment for less comes before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post<'m> {
+    page: &'m str,
+    parent: Option<u64>,
+    /// The author, if the client sent a key.
+    pub author: Option<Author>,
+    nonce: Option<&'m str>,
+    name: Option<String>,
+    text: PlainText,
+}
+
+/// A text that is trimmed and checked, but not rendered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainText(String);
+
 /// What a WebSocket message requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum Action<'m> {
     /// Posts a comment.
-    Post(Draft),
+    Post(Post<'m>),
     /// Replaces the text of a comment.
-    Edit(u64, Text, Option<Author>),
+    Edit(u64, PlainText, Option<Author>),
     /// Deletes a comment.
     Delete(u64, Option<Author>),
     /// Likes a comment (`true`) or withdraws the like.
@@ -122,10 +139,10 @@ impl ClientMessage {
     ///
     /// # Errors
     /// The first limit that it exceeds, or [`Rejection::Malformed`] if it requests nothing or several things.
-    pub fn action(&self, page: &str) -> Result<Action, Rejection> {
-        // Most messages are posts; `draft` does their checks.
+    pub fn action<'m>(&'m self, page: &'m str) -> Result<Action<'m>, Rejection> {
+        // Most messages are posts; `post` does their checks.
         if let ClientMessage { content: Some(_), edit: None, delete: None, like: None, .. } = self {
-            return Ok(Action::Post(self.draft(page)?));
+            return Ok(Action::Post(self.post(page)?));
         }
         check_nonce(self.nonce.as_deref())?;
         let author = author(self.key.as_deref())?;
@@ -141,7 +158,7 @@ impl ClientMessage {
                 Err(Rejection::Malformed("it has like and something else to do".into()))
             }
             ClientMessage { edit: Some(id), .. } => {
-                Ok(Action::Edit(*id, Text::of(self.content.as_deref())?, author))
+                Ok(Action::Edit(*id, PlainText::of(self.content.as_deref())?, author))
             }
             ClientMessage { delete: Some(id), .. } => Ok(Action::Delete(*id, author)),
             ClientMessage { typing: Some(false), .. } => Ok(Action::Nothing),
@@ -169,45 +186,61 @@ impl ClientMessage {
         Ok((on, author))
     }
 
-    /// Checks and encodes the message as a new comment on `page`.
+    /// Checks the message as a new comment on `page`.
     ///
     /// # Errors
     /// The first limit that it exceeds.
-    pub fn draft(&self, page: &str) -> Result<Draft, Rejection> {
+    pub fn post<'m>(&'m self, page: &'m str) -> Result<Post<'m>, Rejection> {
         check_page(page)?;
-        let nonce = check_nonce(self.nonce.as_deref())?.map(Box::from);
-        let author = author(self.key.as_deref())?;
-        let name = parse_name(self.name.as_deref())?;
-        let text = Text::of(self.content.as_deref())?;
-        let pseudonym = author.map(|author| author.to_string());
-        let mut body = Vec::with_capacity(text.content.len() + 128);
-        Body {
+        Ok(Post {
             page,
             parent: self.parent,
-            name: name.as_deref(),
+            nonce: check_nonce(self.nonce.as_deref())?,
+            author: author(self.key.as_deref())?,
+            name: parse_name(self.name.as_deref())?,
+            text: PlainText::of(self.content.as_deref())?,
+        })
+    }
+}
+
+impl Post<'_> {
+    /// The nonce that identifies this post.
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce
+    }
+
+    /// Renders and encodes the comment.
+    pub fn render(self) -> Draft {
+        let text = self.text.render();
+        let pseudonym = self.author.map(|author| author.to_string());
+        let mut body = Vec::with_capacity(text.content.len() + 128);
+        Body {
+            page: self.page,
+            parent: self.parent,
+            name: self.name.as_deref(),
             author: pseudonym.as_deref(),
             content: &text.content,
             html: text.html.as_deref(),
         }
         .encode(&mut body);
-        Ok(Draft {
-            page: page.into(),
+        Draft {
+            page: self.page.into(),
             parent: self.parent,
-            author,
-            nonce,
+            author: self.author,
+            nonce: self.nonce.map(Box::from),
             body,
             links: text.has_links(),
             length: text.content.len(),
-        })
+        }
     }
 }
 
-impl Text {
-    /// Trims, checks and renders a text.
+impl PlainText {
+    /// Trims and checks a text.
     ///
     /// # Errors
     /// Fails if the text is empty, too long, or has control characters.
-    pub fn of(content: Option<&str>) -> Result<Text, Rejection> {
+    pub fn of(content: Option<&str>) -> Result<PlainText, Rejection> {
         let mut content = Cow::Borrowed(content.ok_or(Rejection::ContentEmpty)?);
         if content.contains('\r') {
             content = content.replace("\r\n", "\n").replace('\r', "\n").into();
@@ -220,9 +253,17 @@ impl Text {
             return Err(Rejection::ContentTooLong(content.len()));
         }
         check_characters("content", content, |c| c == '\n' || c == '\t')?;
-        Ok(Text { content: content.into(), html: markup::html(content) })
+        Ok(PlainText(content.into()))
     }
 
+    /// Renders the text.
+    pub fn render(self) -> Text {
+        let html = markup::html(&self.0);
+        Text { content: self.0, html }
+    }
+}
+
+impl Text {
     /// Whether the text contains a link or a web address.
     pub fn has_links(&self) -> bool {
         let text = self.content.as_bytes();

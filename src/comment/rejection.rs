@@ -105,6 +105,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// The address has made too many writes that changed nothing.
+    pub fn too_many_refused(wait: u32, rate: Rate) -> Rejection {
+        Rejection::TooFast { wait, rate, what: "refused or repeated messages" }
+    }
+
     /// The HTTP status code.
     pub fn status(&self) -> u16 {
         match self {

@@ -34,6 +34,28 @@ impl Origins {
         }
     }
 
+    /// Checks whether a request may change something: its origin must be allowed, and where it has none, the browser must not say
+    /// (`Sec-Fetch-Site`, W3C Fetch Metadata) that it comes from another site.
+    ///
+    /// # Errors
+    /// The error message.
+    pub fn check(
+        &self,
+        origin: Option<&str>,
+        fetch_site: Option<&str>,
+        host: &str,
+    ) -> Result<(), String> {
+        if origin.is_none() && fetch_site == Some("cross-site") {
+            return Err("the browser says that this comes from another site, but not from which; \
+                 only pages of this site and of those named with --allow-origin may send it"
+                .into());
+        }
+        match self.allows(origin, host) {
+            true => Ok(()),
+            false => Err(refusal(origin.unwrap_or_default())),
+        }
+    }
+
     /// The value of `Access-Control-Allow-Origin`: the origin, if it is another site that is on the list.
     pub fn cors_origin<'o>(&self, origin: Option<&'o str>, host: &str) -> Option<&'o str> {
         origin.filter(|origin| self.contains(origin) && !is_same_site(origin, host))

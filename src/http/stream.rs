@@ -15,7 +15,7 @@ pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// The time between a response and the next request. Browsers close idle connections themselves after a minute or two.
 pub const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-/// The time for the client to take a whole response: 1 MiB at 50 KB/s.
+/// The time for the client to take a whole response: 1 MiB at 50 KB/s. What is not taken by then ends with a reset.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long the rest of a refused client's bytes is read and discarded, so that the client gets the response instead of a reset.
 pub const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
@@ -42,6 +42,9 @@ pub trait Transport: Read + Write {
     /// Closes the sending direction.
     fn shutdown_write(&mut self);
 
+    /// How long closing waits for the client to take what was written. Zero: what it has not taken is dropped at once, with a reset.
+    fn set_linger(&mut self, timeout: Duration);
+
     /// The present time.
     fn now(&self) -> Instant;
 }
@@ -49,8 +52,12 @@ pub trait Transport: Read + Write {
 /// Why the connection serves no further request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// The client left, was idle for too long, or did not take its response.
+    /// The client left, or has never sent anything.
     Gone,
+    /// The client has sent no further request for too long.
+    Idle,
+    /// The client has not taken its response in time.
+    NotTaken,
     /// The last response is written.
     Done,
     /// The request is refused with this error, and where the next one would begin is unknown.
@@ -67,19 +74,26 @@ pub struct HttpStream<T> {
     scanned: usize,
     /// The deadline of the first head; `None` once that has been asked for.
     first_deadline: Option<Instant>,
+    /// The deadline for the client to take the latest response; `None` before the first.
+    taken_by: Option<Instant>,
 }
 
 impl<T: Transport> HttpStream<T> {
     /// Begins with a connection that has just been accepted.
     pub fn new(transport: T) -> HttpStream<T> {
-        let first_deadline = Some(transport.now() + HEAD_DEADLINE);
-        HttpStream { transport, input: Vec::new(), scanned: 0, first_deadline }
+        HttpStream::with_head_deadline(transport, HEAD_DEADLINE)
+    }
+
+    /// The same with another time for the first head.
+    pub fn with_head_deadline(transport: T, timeout: Duration) -> HttpStream<T> {
+        let first_deadline = Some(transport.now() + timeout);
+        HttpStream { transport, input: Vec::new(), scanned: 0, first_deadline, taken_by: None }
     }
 
     /// Reads the next request's head.
     ///
     /// # Errors
-    /// [`Closed::Gone`] if nothing arrives, [`Closed::Refused`] if the head is too slow, too large or malformed.
+    /// [`Closed::Gone`] or [`Closed::Idle`] if nothing arrives, [`Closed::Refused`] if the head is too slow, too large or malformed.
     pub fn read_head(&mut self) -> Result<RequestHead, Closed> {
         let mut deadline = self.first_deadline.take();
         if self.input.is_empty() {
@@ -87,6 +101,7 @@ impl<T: Transport> HttpStream<T> {
             let timeout = deadline.map_or(KEEP_ALIVE_IDLE, |deadline| self.remaining(deadline));
             match self.read(timeout) {
                 Ok(()) => {}
+                Err(ReadError::TimedOut) if self.taken_by.is_some() => return Err(Closed::Idle),
                 Err(ReadError::TimedOut | ReadError::Gone) => return Err(Closed::Gone),
             }
         }
@@ -137,7 +152,7 @@ impl<T: Transport> HttpStream<T> {
     /// client wants it, too.
     ///
     /// # Errors
-    /// [`Closed::Done`] if this was the last response, [`Closed::Gone`] if the client does not take it in time.
+    /// [`Closed::Done`] if this was the last response, [`Closed::NotTaken`] if the client does not take it in time.
     pub fn respond(
         &mut self,
         head: &RequestHead,
@@ -155,31 +170,45 @@ impl<T: Transport> HttpStream<T> {
         &self.input
     }
 
-    /// Writes the error, if there is one, and reads on for a while before closing: closing a socket with unread bytes sends a
-    /// reset, which may overtake the response.
+    /// Ends the connection: writes the error, if there is one, and reads on until the client closes too, since closing a socket with
+    /// unread bytes sends a reset, which may overtake the response. Whoever has neither closed nor taken everything by the
+    /// deadline gets a reset, so that the kernel keeps nothing for a connection that is no longer counted.
     pub fn close(mut self, reason: &Closed) {
+        let mut deadline = self.transport.now() + DISCARD_DEADLINE;
         match reason {
-            Closed::Gone => return,
-            Closed::Done => {}
+            Closed::Gone => return self.linger(),
+            Closed::NotTaken => return self.transport.set_linger(Duration::ZERO),
+            Closed::Idle => {}
+            Closed::Done => deadline = self.taken_by.map_or(deadline, |by| by.max(deadline)),
             Closed::Refused(error) => {
                 let response = Response::from_error(error);
                 let head = response.head(request::Version::Http11, false);
                 let parts = &mut [IoSlice::new(&head), IoSlice::new(&response.body)];
                 if self.write(parts).is_err() {
-                    return;
+                    return self.transport.set_linger(Duration::ZERO);
                 }
             }
         }
         self.transport.shutdown_write();
-        let deadline = self.transport.now() + DISCARD_DEADLINE;
         let mut discarded = 0;
         while discarded < DISCARD_BYTES_MAX {
             self.input.clear();
             let timeout = self.remaining(deadline);
-            if self.read(timeout).is_err() {
-                return;
+            match self.read(timeout) {
+                Ok(()) => discarded += self.input.len(),
+                Err(ReadError::Gone) => return self.linger(),
+                Err(ReadError::TimedOut) => break,
             }
-            discarded += self.input.len();
+        }
+        self.transport.set_linger(Duration::ZERO);
+    }
+
+    /// A client that sends nothing more may still be reading (a half-closed connection): waits for it until it has taken the latest
+    /// response, or the time for that is over.
+    fn linger(&mut self) {
+        if let Some(deadline) = self.taken_by {
+            let timeout = self.remaining(deadline);
+            self.transport.set_linger(timeout);
         }
     }
 
@@ -210,17 +239,18 @@ impl<T: Transport> HttpStream<T> {
     /// Writes all parts, with one system call if the client keeps up.
     fn write(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), Closed> {
         let deadline = self.transport.now() + WRITE_DEADLINE;
+        self.taken_by = Some(deadline);
         let mut timeout = WRITE_DEADLINE;
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
             if timeout.is_zero() || self.transport.set_write_timeout(timeout).is_err() {
-                return Err(Closed::Gone);
+                return Err(Closed::NotTaken);
             }
             match self.transport.write_vectored(parts) {
-                Ok(0) => return Err(Closed::Gone),
+                Ok(0) => return Err(Closed::NotTaken),
                 Ok(n) => IoSlice::advance_slices(&mut parts, n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Closed::Gone),
+                Err(_) => return Err(Closed::NotTaken),
             }
             if !parts.is_empty() {
                 timeout = self.remaining(deadline);

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::http::request::{HttpError, RequestHead};
 use crate::http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead};
+use crate::util::address_space::{self, RESERVE_BYTES};
 
 /// The time from the first byte of the request to the last of the response.
 pub const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The header that passes the client's address on. It is not forwarded from clients, so they can't forge it.
 pub const CLIENT_HEADER: &str = "X-Sayso-Client";
 /// The headers that `web` reads. Length and client are written anew; headers of the connection are not forwarded.
-const FORWARDED_HEADERS: [&str; 10] = [
+const FORWARDED_HEADERS: [&str; 11] = [
     "Host",
     "Origin",
     "Accept",
@@ -31,6 +32,7 @@ const FORWARDED_HEADERS: [&str; 10] = [
     "Authorization",
     "Content-Type",
     "If-None-Match",
+    "Sec-Fetch-Site",
     "Access-Control-Request-Method",
     "Access-Control-Request-Headers",
 ];
@@ -86,6 +88,11 @@ impl Upstream {
         client: IpAddr,
     ) -> Result<Response, HttpError> {
         let permit = Permit::acquire(self)?;
+        // New connections leave twice as much, so the pages of those that are there still come.
+        if !address_space::has_room(RESERVE_BYTES / 2) {
+            let message = "the server has no memory for the response now, try again";
+            return Err(HttpError::new(503, message));
+        }
         let result = self.exchange(&build_request(head, body, client));
         drop(permit);
         result.map_err(|error| self.report(&error))

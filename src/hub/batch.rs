@@ -93,10 +93,20 @@ struct StagedLine {
     reader: Option<ReaderId>,
 }
 
+/// Whether a write has made work and changed nothing. What is too fast was charged before, and a fault is not the client's.
+fn is_unproductive(outcome: &Result<Outcome, Rejection>) -> bool {
+    match outcome {
+        Ok(outcome) => matches!(outcome, Outcome::Known { .. }),
+        Err(Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping) => false,
+        Err(Rejection::StorageFull | Rejection::StorageFailed) => false,
+        Err(_) => true,
+    }
+}
+
 impl<S> Hub<S> {
     /// Takes commands into a batch until one of its limits is reached, commits it, and serves the queries among them.
     pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
-        self.now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        self.read_clock();
         self.index.begin();
         for command in commands.take(BATCH_COMMANDS_MAX) {
             match command {
@@ -114,14 +124,35 @@ impl<S> Hub<S> {
         self.publish_stats();
     }
 
+    /// Sets the time of the batch's lines.
+    fn read_clock(&mut self) {
+        let (now, fallen) = self.clock.tick(SystemTime::now());
+        if let Some(fallen) = fallen {
+            log::error!(
+                "the machine's clock is {} s behind the newest comment's time; new comments are dated {now} and are older than some before them; \
+                 set the clock right",
+                fallen.as_secs()
+            );
+        }
+        self.now = now;
+    }
+
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, reply } = write;
         let lines_before = self.batch.lines.len();
-        let outcome = match operation {
+        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.moderator);
+        let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
+        let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
+            Operation::Repeat { nonce, author, otherwise } => {
+                self.known_nonce(&nonce, author)?.ok_or(otherwise)
+            }
             Operation::Change { target, change, by } => self.change(target, change, by, from),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
-        };
+        });
+        if !is_moderator && is_unproductive(&outcome) {
+            self.charge_refused(from);
+        }
         if let (Some(staged), ReplyTo::Reader(reader, _)) =
             (self.batch.lines.get_mut(lines_before), &reply)
         {

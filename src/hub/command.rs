@@ -15,6 +15,7 @@ use crate::{
     comment::{Author, Status},
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
+    hub::gate::Gate,
     store::history::History,
 };
 
@@ -44,6 +45,15 @@ pub struct Write {
 pub enum Operation {
     /// Adds a comment. The draft is valid already.
     Post(Draft),
+    /// A post that was too fast, not rendered: answers with the comment that was posted with this nonce before.
+    Repeat {
+        /// The nonce.
+        nonce: Box<str>,
+        /// Who asks.
+        author: Option<Author>,
+        /// The answer if there is none.
+        otherwise: Rejection,
+    },
     /// Writes a new line for a known comment.
     Change {
         /// The comment.
@@ -71,7 +81,7 @@ pub enum Query<S> {
     /// A reader has gone.
     Leave(ReaderId),
     /// A reader has shown its author's key.
-    Identify(ReaderId, Author),
+    Identify(ReaderId, Author, ClientKey),
     /// A reader is writing.
     Typing(ReaderId, Option<String>),
     /// Reads a part of a page's history, over HTTP.
@@ -258,6 +268,8 @@ pub struct Stats {
     pub comments: AtomicU64,
     /// Sockets that follow something.
     pub readers: AtomicU64,
+    /// Who posts too fast.
+    pub gate: Gate,
 }
 
 /// The way to the hub, held by everyone who asks it.

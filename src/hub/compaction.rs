@@ -68,6 +68,10 @@ impl<S> Hub<S> {
     }
 
     fn start_compaction(&mut self) {
+        if let Some(why) = self.log.failed() {
+            let why = why.to_owned();
+            return self.report_compaction(Err(why));
+        }
         let started = CompactionJob::new(&self.log, &self.index, &self.likes).and_then(|job| {
             let (sender, receiver) = bounded(1);
             // The hub may have ended meanwhile; then nobody wants the new file.
@@ -83,10 +87,15 @@ impl<S> Hub<S> {
     /// Puts the compacted log in the place of the log. `None`: the thread has panicked.
     pub(super) fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
         self.compaction.running = None;
+        // Nothing is put in the place of a file that somebody else has put there.
+        self.watch_storage();
         let before = self.log.end();
         let replaced = compacted
             .unwrap_or_else(|| Err(io::Error::other("its thread has panicked")))
-            .and_then(|compacted| compacted.replace_with(&mut self.log, &mut self.index));
+            .and_then(|compacted| match self.log.failed() {
+                Some(why) => Err(io::Error::other(why.to_owned())),
+                None => compacted.replace_with(&mut self.log, &mut self.index),
+            });
         match replaced {
             Ok(replaced) => {
                 self.line_cache.clear();
@@ -99,6 +108,9 @@ impl<S> Hub<S> {
             Err(error) => {
                 if let Some(why) = self.log.failed() {
                     let _ = self.stats.failed.set(why.to_owned());
+                }
+                if self.log.is_lost() {
+                    self.rescue_log();
                 }
                 self.report_compaction(Err(error.to_string()));
             }

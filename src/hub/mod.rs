@@ -7,12 +7,14 @@
 mod batch;
 pub mod command;
 mod compaction;
+pub mod gate;
 mod likes;
 pub mod line_cache;
 mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+mod storage_watch;
 mod whole_threads;
 
 use std::{
@@ -31,12 +33,13 @@ use crate::{
         command::{Command, Stats},
         compaction::Compaction,
         line_cache::LineCache,
-        rate_limit::{DuplicateFilter, RateLimiter},
+        rate_limit::{DuplicateFilter, KEYS_RATE, REFUSED_RATE, RateLimiter},
         rules::Rules,
+        storage_watch::StorageWatch,
     },
     log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
-    util::threads,
+    util::{clock::Clock, threads},
 };
 
 /// The shortest time between two messages about changed numbers of readers, comments or likes.
@@ -55,17 +58,23 @@ pub struct Hub<S> {
     /// `None`: anybody may post as fast as they like.
     post_limiter: Option<RateLimiter>,
     like_limiter: Option<RateLimiter>,
+    /// Of writes that change nothing.
+    refused_limiter: RateLimiter,
+    /// Of keys that sockets show.
+    key_limiter: RateLimiter,
     duplicates: Option<DuplicateFilter>,
     rules: Rules,
     /// Authors of whom a comment was approved and none hidden or deleted by a moderator since; only kept for `--hold new`.
     approved: HashSet<Author>,
     stats: Arc<Stats>,
     batch: Batch<S>,
+    clock: Clock,
     /// `created_at` of the batch's lines.
     now: String,
     started: Instant,
     stopping: bool,
     compaction: Compaction,
+    storage_watch: StorageWatch,
     line_cache: LineCache,
 }
 
@@ -80,6 +89,10 @@ impl<S> Hub<S> {
         rules: Rules,
         stats: Arc<Stats>,
     ) -> Hub<S> {
+        if let Some(limiter) = &post_limiter {
+            stats.gate.set_post_rate(limiter.rate());
+        }
+        let started = stats.gate.started();
         let mut hub = Hub {
             log_id: log.id().into(),
             log,
@@ -90,14 +103,18 @@ impl<S> Hub<S> {
             like_limiter: likes::limiter(post_limiter.as_ref()),
             duplicates: post_limiter.as_ref().map(|_| DuplicateFilter::default()),
             post_limiter,
+            refused_limiter: RateLimiter::new(REFUSED_RATE),
+            key_limiter: RateLimiter::new(KEYS_RATE),
             rules,
             approved: HashSet::new(),
             stats,
             batch: Batch::default(),
+            clock: Clock::default(),
             now: String::new(),
-            started: Instant::now(),
+            started,
             stopping: false,
             compaction: Compaction::default(),
+            storage_watch: StorageWatch::default(),
             line_cache: LineCache::default(),
         };
         hub.publish_stats();
@@ -109,6 +126,11 @@ impl<S> Hub<S> {
         self.approved.insert(author);
     }
 
+    /// Dates no comment before this time, in RFC 3339.
+    pub fn set_clock(&mut self, created_at: &str) {
+        self.clock = Clock::after(created_at);
+    }
+
     /// Serves until nobody is left who could send a command.
     pub fn run(mut self, inbox: Receiver<Command<S>>) {
         let mut changes_at = Instant::now();
@@ -116,6 +138,7 @@ impl<S> Hub<S> {
         loop {
             let has_changes = self.subscribers.has_changes();
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
+            let next = next.min(self.storage_watch.due);
             let compacted = self.compaction.outcome();
             select! {
                 recv(inbox) -> first => match first {
@@ -127,6 +150,9 @@ impl<S> Hub<S> {
             }
             self.compact_if_worth_it();
             let now = Instant::now();
+            if now >= self.storage_watch.due {
+                self.watch_storage();
+            }
             if now >= changes_at && self.subscribers.has_changes() {
                 changes_at = now + CHANGES_INTERVAL;
                 self.subscribers.tell_changes(
@@ -141,16 +167,20 @@ impl<S> Hub<S> {
         }
     }
 
-    fn storage_fault(&self, error: CommitError) -> Rejection {
+    fn storage_fault(&mut self, error: CommitError) -> Rejection {
         let message = error.to_string();
+        let is_lost = matches!(error, CommitError::Lost(_));
         let (is_new, rejection) = match error {
             CommitError::Full => (!self.stats.full.swap(true, Relaxed), Rejection::StorageFull),
-            CommitError::Failed(why) => {
+            CommitError::Failed(why) | CommitError::Lost(why) => {
                 (self.stats.failed.set(why).is_ok(), Rejection::StorageFailed)
             }
         };
         if is_new {
             log::error!("{message}");
+        }
+        if is_lost {
+            self.rescue_log();
         }
         rejection
     }

@@ -12,6 +12,7 @@ use crate::{
     comment::{Author, Comment, LineParts, Status},
     http::forwarded::ClientKey,
     hub::command::{Actor, Change, Target, WriteKind},
+    hub::gate::Bucket,
     hub::rate_limit::{BucketKey, DUPLICATE_BYTES_MIN, DUPLICATE_WINDOW},
     hub::rules::Hold,
     store::history::redacted,
@@ -182,9 +183,29 @@ impl<S> Hub<S> {
         let address = BucketKey::Address(from);
         // Without a key, the address alone is charged.
         let keys = [address, author.map_or(address, BucketKey::Author)];
+        let (keys, now) = (&keys[..1 + usize::from(author.is_some())], self.started.elapsed());
+        let taken = limiter.take(keys, now);
+        for key in keys {
+            self.stats.gate.publish(Bucket::Posts, *key, limiter.free_at(key), now);
+        }
+        taken.map_err(|wait| Rejection::TooFast { wait, rate: limiter.rate(), what: "comments" })
+    }
+
+    /// Refuses an address that has had too many writes that changed nothing.
+    pub(super) fn check_refused(&self, from: ClientKey) -> Result<(), Rejection> {
+        let limiter = &self.refused_limiter;
         limiter
-            .take(&keys[..1 + usize::from(author.is_some())], self.started.elapsed())
-            .map_err(|wait| Rejection::TooFast { wait, rate: limiter.rate(), what: "comments" })
+            .check(&[BucketKey::Address(from)], self.started.elapsed())
+            .map_err(|wait| Rejection::too_many_refused(wait, limiter.rate()))
+    }
+
+    /// Charges an address for a write that changed nothing.
+    pub(super) fn charge_refused(&mut self, from: ClientKey) {
+        let (key, now) = (BucketKey::Address(from), self.started.elapsed());
+        // It had a token before the write, and only the hub takes any.
+        let _ = self.refused_limiter.take(&[key], now);
+        let free_at = self.refused_limiter.free_at(&key);
+        self.stats.gate.publish(Bucket::Refused, key, free_at, now);
     }
 
     /// Refuses what the same author, or without a key the same address, has posted in the last minutes: page, text and name alike.
@@ -210,7 +231,7 @@ impl<S> Hub<S> {
 
     /// The present line of the comment that was posted with this nonce, as `author` may see it. A nonce is as public as its
     /// comment: of one that waits only its author may learn that it exists.
-    fn known_nonce(
+    pub(super) fn known_nonce(
         &self,
         nonce: &str,
         author: Option<Author>,

@@ -13,6 +13,21 @@ use crate::{comment::Author, http::forwarded::ClientKey, limits::Rate};
 /// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
 const BUCKETS_MAX: usize = 65_536;
 
+/// Writes of one address that change nothing, in [`REFUSED_SECONDS`]: refused ones and repeated nonces. Each costs the hub a look into
+/// the log, whatever `--rate` says; no person comes near it.
+const REFUSED_MAX: u32 = 60;
+/// The period of [`REFUSED_MAX`].
+const REFUSED_SECONDS: u32 = 60;
+/// The rate of writes that change nothing.
+pub const REFUSED_RATE: Rate = Rate { posts: REFUSED_MAX, seconds: REFUSED_SECONDS };
+/// Keys that the sockets of one address may show in [`KEYS_SECONDS`]: three for each connection that `--max-per-address` allows, since
+/// all come back at once after a restart.
+const KEYS_MAX: u32 = 300;
+/// The period of [`KEYS_MAX`].
+const KEYS_SECONDS: u32 = 60;
+/// The rate of shown keys.
+pub const KEYS_RATE: Rate = Rate { posts: KEYS_MAX, seconds: KEYS_SECONDS };
+
 /// Whose bucket is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BucketKey {
@@ -57,19 +72,29 @@ impl RateLimiter {
     /// # Errors
     /// The seconds to wait, at least 1, if one of the buckets is empty; then none is touched.
     pub fn take(&mut self, keys: &[BucketKey], now: Duration) -> Result<(), u32> {
-        let mut wait = Duration::ZERO;
-        for key in keys {
-            let after = self.used_until(key).max(now) + self.interval;
-            wait = wait.max(after.saturating_sub(now + self.window));
-        }
-        if wait > Duration::ZERO {
-            return Err(wait.as_millis().div_ceil(1_000).max(1) as u32);
-        }
+        self.check(keys, now)?;
         for key in keys {
             let after = self.used_until(key).max(now) + self.interval;
             self.remember(*key, after);
         }
         Ok(())
+    }
+
+    /// Checks that the bucket of each key has a token, and takes none.
+    ///
+    /// # Errors
+    /// The seconds to wait, at least 1, if one of the buckets is empty.
+    pub fn check(&self, keys: &[BucketKey], now: Duration) -> Result<(), u32> {
+        let free_at = keys.iter().map(|key| self.free_at(key)).max().unwrap_or_default();
+        match free_at.saturating_sub(now) {
+            Duration::ZERO => Ok(()),
+            wait => Err(wait.as_millis().div_ceil(1_000).max(1) as u32),
+        }
+    }
+
+    /// From when on the bucket of this key has a token.
+    pub fn free_at(&self, key: &BucketKey) -> Duration {
+        (self.used_until(key) + self.interval).saturating_sub(self.window)
     }
 
     fn used_until(&self, key: &BucketKey) -> Duration {

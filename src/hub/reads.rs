@@ -6,7 +6,9 @@ use crate::{
     comment::server_message::{Counts, ServerMessage},
     comment::{Author, Comment},
     fanout::ReaderId,
+    http::forwarded::ClientKey,
     hub::command::{Cursor, Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
+    hub::rate_limit::BucketKey,
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
@@ -27,7 +29,7 @@ impl<S> Hub<S> {
         match query {
             Query::Join(join) => self.join(join),
             Query::Leave(reader) => self.subscribers.leave(reader),
-            Query::Identify(reader, author) => self.identify(reader, author),
+            Query::Identify(reader, author, from) => self.identify(reader, author, from),
             Query::Typing(reader, name) => self.subscribers.typing(reader, name.as_deref()),
             Query::ReadHistory(read) => self.read(read),
             Query::Count(pages, answer) => {
@@ -105,7 +107,12 @@ impl<S> Hub<S> {
             && *since < next
     }
 
-    fn identify(&mut self, reader: ReaderId, author: Author) {
+    fn identify(&mut self, reader: ReaderId, author: Author, from: ClientKey) {
+        let limiter = &mut self.key_limiter;
+        if let Err(wait) = limiter.take(&[BucketKey::Address(from)], self.started.elapsed()) {
+            let rejection = Rejection::TooFast { wait, rate: limiter.rate(), what: "keys" };
+            return self.subscribers.send_to(reader, rejection.to_json(None).as_bytes());
+        }
         let Some(page) = self.subscribers.bind(reader, author) else { return };
         let searched = self.index.pending(page).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);

@@ -5,10 +5,13 @@
 //!
 #![doc = include_str!("README.md")]
 
+mod lines;
 pub mod runs;
 pub mod scan;
 mod staged;
 pub mod storage;
+pub mod survey;
+mod torn;
 pub mod trailer;
 pub mod writer;
 
@@ -22,12 +25,15 @@ use std::{
     time::SystemTime,
 };
 
+pub use self::torn::TornTail;
 use crate::{
     error::Error,
     log::scan::{Header, Location, ScanError, Tail, scan},
     log::staged::StagedLines,
     log::storage::{ReadAt, Storage},
+    log::torn::{FileRange, save_torn_tail},
     log::writer::{FinishedLog, LogWriter, copy, header_line},
+    util::clock::rfc3339,
 };
 
 /// When a batch counts as stored.
@@ -42,6 +48,9 @@ pub enum SyncMode {
 /// Name of the log in the data folder.
 pub const FILE_NAME: &str = "comments.jsonl";
 
+/// What a copy of a lost log is called, in front of its time: see [`Log::rescue`].
+pub const RESCUED: &str = ".rescued";
+
 /// Why a batch was not stored. None of its lines will be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitError {
@@ -50,6 +59,9 @@ pub enum CommitError {
     /// Writing or syncing failed; the text says how. Nothing is appended any more until sayso is restarted, because after a failed
     /// sync a later success proves nothing.
     Failed(String),
+    /// The file is not the one that the log's name leads to any more, or another program has changed it; the text says how. As after
+    /// `Failed`, nothing is appended any more. What the file still holds is to be saved: see [`Log::rescue`].
+    Lost(String),
 }
 
 impl fmt::Display for CommitError {
@@ -57,17 +69,9 @@ impl fmt::Display for CommitError {
         match self {
             CommitError::Full => write!(f, "storage is full"),
             CommitError::Failed(why) => write!(f, "storage has failed: {why}"),
+            CommitError::Lost(why) => f.write_str(why),
         }
     }
-}
-
-/// A torn tail that was saved and cut off when the log was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TornTail {
-    /// The file that the bytes were saved to.
-    pub kept: PathBuf,
-    /// Number of bytes.
-    pub bytes: u64,
 }
 
 /// A log that was replaced. Its file is freed when this and all read handles are dropped.
@@ -92,7 +96,7 @@ pub struct Log {
     crc: u32,
     staged: StagedLines,
     /// Why nothing is appended any more.
-    failed: Option<String>,
+    failed: Option<CommitError>,
 }
 
 impl Log {
@@ -199,7 +203,15 @@ impl Log {
 
     /// Returns why nothing can be appended any more, or `None` if the log works.
     pub fn failed(&self) -> Option<&str> {
-        self.failed.as_deref()
+        match self.failed.as_ref()? {
+            CommitError::Full => None,
+            CommitError::Failed(why) | CommitError::Lost(why) => Some(why),
+        }
+    }
+
+    /// Whether the file is not the log any more: see [`CommitError::Lost`].
+    pub fn is_lost(&self) -> bool {
+        matches!(self.failed, Some(CommitError::Lost(_)))
     }
 
     /// Creates an empty file beside the log, for a log that is to replace this one.
@@ -233,6 +245,9 @@ impl Log {
         let last_crc = copy(&newer, crc, &mut writer)?;
         assert!(last_crc == self.crc, "all lines were copied");
         let mut finished = writer.finish()?;
+        if let Err(error) = self.check_file() {
+            return Err(io::Error::other(error.to_string()));
+        }
         if let Err(error) = finished.disk.replace() {
             self.fail(format!("replacing the log: {error}"));
             return Err(error);
@@ -259,7 +274,7 @@ impl Log {
     pub fn commit(&mut self) -> Result<(), CommitError> {
         self.staged.close();
         let written = match &self.failed {
-            Some(why) => Err(CommitError::Failed(why.clone())),
+            Some(error) => Err(error.clone()),
             None => self.write(),
         };
         if written.is_ok() {
@@ -272,7 +287,52 @@ impl Log {
         written
     }
 
+    /// Checks that the log's name still leads to this file and that no other program has changed the file's length. If not, the log has
+    /// failed for good. Costs two system calls.
+    ///
+    /// # Errors
+    /// [`CommitError::Lost`] says what is wrong.
+    pub fn check_file(&mut self) -> Result<(), CommitError> {
+        match self.storage.misplaced() {
+            Some(why) => Err(self.lose(why.into())),
+            None => self.check_length(),
+        }
+    }
+
+    fn check_length(&mut self) -> Result<(), CommitError> {
+        let end = self.end;
+        match self.storage.length() {
+            Ok(length) if length != end => {
+                let how = if length < end { "truncated" } else { "lengthened" };
+                Err(self.lose(format!("it was {how} from {end} to {length} bytes")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lose(&mut self, why: String) -> CommitError {
+        let why = format!("{FILE_NAME} was changed while sayso used it: {why}");
+        self.failed.insert(CommitError::Lost(why)).clone()
+    }
+
+    /// Returns a function, for any thread, that copies all that the file still holds to a new file beside the log and returns its path;
+    /// `None` if the file holds nothing.
+    pub fn rescue(
+        &self,
+        now: SystemTime,
+    ) -> impl FnOnce() -> io::Result<Option<PathBuf>> + Send + use<> {
+        let mut storage = self.storage.another();
+        move || {
+            let to = storage.length()?;
+            let mut all = FileRange::new(storage.reader(), 0, to);
+            let copy = (to > 0).then(|| storage.save_copy(&dated(RESCUED, now), &mut all));
+            copy.transpose()
+        }
+    }
+
     fn write(&mut self) -> Result<(), CommitError> {
+        // Writing behind the end of a truncated file would fill it up with zeros.
+        self.check_length()?;
         if let Err(error) = self.storage.append(self.staged.bytes(), self.end) {
             // Synced, so that what the disk already has of this batch can't get mixed up with the next write.
             let truncated = self.storage.truncate(self.end).and_then(|()| self.storage.sync());
@@ -293,8 +353,7 @@ impl Log {
     }
 
     fn fail(&mut self, why: String) -> CommitError {
-        self.failed = Some(why.clone());
-        CommitError::Failed(why)
+        self.failed.insert(CommitError::Failed(why)).clone()
     }
 
     /// Reads a line, durable or staged, from `{` to `}`.
@@ -330,37 +389,7 @@ pub fn read_line(reader: &dyn ReadAt, location: Location, out: &mut Vec<u8>) -> 
 
 /// Makes the suffix of a file that is saved beside the log: `.torn-2026-11-22T05-07-13.123Z` for `.torn`.
 pub fn dated(reason: &str, now: SystemTime) -> String {
-    format!("{reason}-{}", humantime::format_rfc3339_millis(now)).replace(':', "-")
-}
-
-/// Saves the bytes `from..to` beside the log and cuts them off.
-fn save_torn_tail(
-    storage: &mut dyn Storage,
-    from: u64,
-    to: u64,
-    now: SystemTime,
-) -> io::Result<TornTail> {
-    let mut tail = FileRange { reader: storage.reader(), from, to };
-    let kept = storage.save_copy(&dated(".torn", now), &mut tail)?;
-    storage.truncate(from)?;
-    storage.sync()?;
-    Ok(TornTail { kept, bytes: to - from })
-}
-
-/// Streams the bytes `from..to` of a file.
-struct FileRange {
-    reader: Arc<dyn ReadAt>,
-    from: u64,
-    to: u64,
-}
-
-impl io::Read for FileRange {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = bytes.len().min((self.to - self.from) as usize);
-        self.reader.read_exact_at(&mut bytes[..count], self.from)?;
-        self.from += count as u64;
-        Ok(count)
-    }
+    format!("{reason}-{}", rfc3339(now)).replace(':', "-")
 }
 
 /// Whether there may be room again later. EFBIG counts: it comes from RLIMIT_FSIZE and from file systems with a small maximal file

@@ -1,29 +1,22 @@
 //! Reads a log from its first line to its last, and tells good lines, a torn tail and damage apart.
 //!
-//! Changes nothing and knows nothing of comments: a callback judges each line's content. Opening a log, compaction and
-//! `sayso check` share it.
+//! Changes nothing and knows nothing of comments: a callback judges each line's content. Opening a log and compaction
+//! share it; [`survey`](super::survey) goes on behind damage.
 
-use std::{
-    borrow::Cow,
-    io::{self, BufRead},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{borrow::Cow, io, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    limits::{LINE_BYTES_MAX, SEQ_MAX},
+    limits::SEQ_MAX,
+    log::lines::{Lines, RAW_LINE_BYTES_MAX, RawLine},
     log::storage::ReadAt,
-    log::trailer::{TRAILER_BYTES_MAX, Trailer},
+    log::trailer::Trailer,
+    util::clock::rfc3339,
 };
 
-/// Bytes per read: large enough that the cost of system calls vanishes, small enough for a Raspberry Pi.
-const CHUNK_BYTES: usize = 1 << 20;
 /// The one format there is.
 const FORMAT: u64 = 1;
-/// Bytes of a line in the file, trailer included, `\n` excluded.
-const RAW_LINE_BYTES_MAX: usize = LINE_BYTES_MAX + TRAILER_BYTES_MAX;
 
 /// Where a public line lies: `len` bytes from `offset` on. Its closing `}` is not among them, because the file has the trailer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +68,8 @@ impl Header {
     pub fn new(now: SystemTime, next: u64) -> io::Result<Header> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::from)?;
-        let created_at = humantime::format_rfc3339_millis(now).to_string();
-        Ok(Header { log: format!("{:016x}", u64::from_be_bytes(random)), created_at, next })
+        let log = format!("{:016x}", u64::from_be_bytes(random));
+        Ok(Header { log, created_at: rfc3339(now), next })
     }
 }
 
@@ -132,7 +125,7 @@ impl From<io::Error> for ScanError {
 /// # Errors
 /// [`ScanError::NotALog`] if the first line is wrong, [`ScanError::Io`] if reading fails.
 pub fn scan(reader: Arc<dyn ReadAt>, length: u64, each: Each) -> Result<ScanReport, ScanError> {
-    let mut lines = Lines::new(reader, length);
+    let mut lines = Lines::new(reader, length, RAW_LINE_BYTES_MAX);
     let mut report =
         ScanReport { header: None, lines: 0, last_seq: 0, crc: 0, end: 0, tail: Tail::Clean };
     match lines.next()? {
@@ -152,7 +145,7 @@ pub fn scan(reader: Arc<dyn ReadAt>, length: u64, each: Each) -> Result<ScanRepo
         None => return Ok(report),
     }
     while let Some(raw) = lines.next()? {
-        match check_line(&raw, Some(report.crc), report.last_seq, each) {
+        match check_line(&raw, report.crc, report.last_seq, each) {
             Ok((seq, crc)) => {
                 (report.last_seq, report.crc) = (seq, crc);
                 report.lines += 1;
@@ -169,10 +162,10 @@ pub fn scan(reader: Arc<dyn ReadAt>, length: u64, each: Each) -> Result<ScanRepo
 }
 
 /// Checks a line's end, its checksum and that its `seq` rises, and only then hands it to `each`: what `each` takes in is never
-/// cut off later. Returns the line's `seq` and checksum. `previous_crc` is `None` if the line before states no checksum.
+/// cut off later. Returns the line's `seq` and checksum.
 fn check_line(
     raw: &RawLine,
-    previous_crc: Option<u32>,
+    previous_crc: u32,
     last_seq: u64,
     each: Each,
 ) -> Result<(u64, u32), String> {
@@ -180,7 +173,7 @@ fn check_line(
         return Err("it does not end with a line feed".into());
     }
     let trailer = Trailer::of(raw.bytes).ok_or("it does not end with a checksum")?;
-    if previous_crc.is_some_and(|previous| !trailer.verify(previous)) {
+    if !trailer.verify(previous_crc) {
         return Err(format!("its checksum is not {:08x}", trailer.crc));
     }
     let seq = seq_of(raw.bytes);
@@ -210,43 +203,6 @@ pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
     written_by_sayso().or_else(|| Some(serde_json::from_slice::<Line>(line).ok()?.seq))
 }
 
-/// A bad line, as `sayso check` reports it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The line's number; the header is line 1.
-    pub line: u64,
-    /// What is wrong, as a phrase that continues "line 7: ".
-    pub why: String,
-}
-
-/// Reads a whole log and goes on behind bad lines. `each` is called as in [`scan`]; lines that it accepts can be saved.
-///
-/// A line behind a bad one is checked against the checksum that the bad one states. If the bad one states none, `each` alone
-/// decides.
-///
-/// # Errors
-/// Fails if reading fails; whatever is wrong with the content is a [`Problem`].
-pub fn scan_all(
-    reader: Arc<dyn ReadAt>,
-    length: u64,
-    each: Each,
-) -> io::Result<(Option<Header>, Vec<Problem>)> {
-    let mut lines = Lines::new(reader, length);
-    let (mut header, mut problems) = (None, Vec::new());
-    let (mut previous_crc, mut last_seq, mut number) = (None, 0, 0);
-    while let Some(raw) = lines.next()? {
-        number += 1;
-        let checked = if number == 1 {
-            parse_header(raw.bytes).map(|(found, _)| header = Some(found))
-        } else {
-            check_line(&raw, previous_crc, last_seq, each).map(|(seq, _)| last_seq = seq)
-        };
-        previous_crc = Trailer::of(raw.bytes).map(|trailer| trailer.crc);
-        problems.extend(checked.err().map(|why| Problem { line: number, why }));
-    }
-    Ok((header, problems))
-}
-
 /// Decides whether the bytes from the first bad line on are torn or damaged. Every write ends with a line without `more`, and at
 /// most one write was under way when the machine stopped. So at most one such line may follow the good lines, as the very last;
 /// if there is more behind it, the bad part contains acknowledged writes.
@@ -261,7 +217,7 @@ fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -
     Ok(Tail::Torn)
 }
 
-fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
+pub(super) fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     #[derive(Deserialize)]
     struct Format {
         sayso: u64,
@@ -284,84 +240,6 @@ fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
         return Err(format!("its next is {next}, at most {SEQ_MAX} can be believed"));
     }
     Ok((Header { log: log.into(), created_at: created_at.into(), next }, crc))
-}
-
-/// A line as it is in the file, or [`RAW_LINE_BYTES_MAX`] bytes of one that is too long.
-struct RawLine<'a> {
-    offset: u64,
-    /// The line without its `\n`.
-    bytes: &'a [u8],
-    /// Whether a `\n` follows.
-    ended: bool,
-}
-
-impl RawLine<'_> {
-    /// Whether the line shows that it was the last of its write: it has a trailer without `more`. A line with a zero byte shows
-    /// nothing: JSON has no zero bytes, so they are pages that never reached the disk, and `more` may have been on one of them.
-    fn ends_a_write(&self) -> bool {
-        self.ended
-            && Trailer::of(self.bytes).is_some_and(|trailer| !trailer.more)
-            && !self.bytes.contains(&0)
-    }
-}
-
-/// Splits a file into lines.
-struct Lines {
-    reader: Arc<dyn ReadAt>,
-    length: u64,
-    /// `buffer[start..end]` has been read but not returned; it begins at `offset` in the file. The buffer never shrinks, so that
-    /// no byte of it is zeroed twice.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    offset: u64,
-}
-
-impl Lines {
-    fn new(reader: Arc<dyn ReadAt>, length: u64) -> Lines {
-        Lines { reader, length, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
-    }
-
-    fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
-        let mut searched = 0;
-        loop {
-            let unread = &self.buffer[self.start..self.end];
-            let found = newline(&unread[searched..]).map(|at| at + searched);
-            let whole = self.offset + unread.len() as u64 == self.length;
-            let (len, ended) = match found {
-                Some(at) if at <= RAW_LINE_BYTES_MAX => (at, true),
-                _ if unread.len() >= RAW_LINE_BYTES_MAX => (RAW_LINE_BYTES_MAX, false),
-                _ if whole && unread.is_empty() => return Ok(None),
-                _ if whole => (unread.len(), false),
-                _ => {
-                    searched = unread.len();
-                    self.fill()?;
-                    continue;
-                }
-            };
-            let (start, offset) = (self.start, self.offset);
-            let used = len + usize::from(ended);
-            self.start += used;
-            self.offset += used as u64;
-            return Ok(Some(RawLine { offset, bytes: &self.buffer[start..start + len], ended }));
-        }
-    }
-
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        let have = self.end - self.start;
-        let from = self.offset + have as u64;
-        (self.start, self.end) = (0, have + (self.length - from).min(CHUNK_BYTES as u64) as usize);
-        self.buffer.resize(self.buffer.len().max(self.end), 0);
-        self.reader.read_exact_at(&mut self.buffer[have..self.end], from)
-    }
-}
-
-/// Finds the first `\n`. `skip_until` is the only stable function of the standard library that searches with the C library's
-/// fast `memchr`.
-fn newline(bytes: &[u8]) -> Option<usize> {
-    let skipped = (&mut &*bytes).skip_until(b'\n').expect("reading from memory does not fail");
-    bytes[..skipped].ends_with(b"\n").then(|| skipped - 1)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    io::{self, ErrorKind},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,6 +14,8 @@ use crate::error::Error;
 
 /// Suffix of a log that is being written and will replace the current one.
 const NEW_SUFFIX: &str = ".new";
+/// Symbolic links in a row that are followed, as many as Linux follows.
+const LINKS_MAX: usize = 40;
 /// Bytes that are allocated beyond the end of the file, so that a sync rarely has to record new blocks: that is a quarter of its
 /// time on ext4. They are released when the file is closed.
 const PREALLOCATED_BYTES: u64 = 4 << 20;
@@ -38,6 +40,13 @@ pub trait Storage: Send {
     /// # Errors
     /// Fails if the file can't be measured.
     fn length(&self) -> io::Result<u64>;
+
+    /// Returns what is wrong if the log's name no longer leads to this file: it was removed, moved or replaced. `None`: it does, or
+    /// the operating system does not say.
+    fn misplaced(&self) -> Option<&'static str>;
+
+    /// Returns another handle of the same file, for another thread.
+    fn another(&self) -> Box<dyn Storage>;
 
     /// Returns a handle for positioned reads.
     fn reader(&self) -> Arc<dyn ReadAt>;
@@ -114,23 +123,26 @@ impl DirLock {
 /// A file of the operating system.
 #[derive(Debug)]
 pub struct FileStorage {
+    /// The file's path without symbolic links.
     path: PathBuf,
+    /// The path it was opened by; a symbolic link there leads to `path`.
+    name: PathBuf,
     file: Arc<File>,
     /// Offset up to which blocks were allocated, or could not be; 0 before the first try.
     preallocated_to: u64,
 }
 
 impl FileStorage {
-    /// Opens the file at `path`, and creates it if there is none.
+    /// Opens the file at `path`, and creates it if there is none. If `path` is a symbolic link, all that follows happens in the folder
+    /// of the file that it leads to: that file is replaced, not the link.
     ///
     /// # Errors
     /// [`Error::Io`] with the path if the file or its folder can't be opened.
     pub fn open(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = open_options().create(true).open(path).map_err(io_error)?;
-        sync_folder(path).map_err(io_error)?;
-        let storage =
-            FileStorage { path: path.to_owned(), file: Arc::new(file), preallocated_to: 0 };
+        let storage = FileStorage::new(path, file).map_err(io_error)?;
+        sync_folder(&storage.path).map_err(io_error)?;
         // An interrupted compaction may have left its unfinished file.
         let _ = std::fs::remove_file(storage.beside(NEW_SUFFIX));
         Ok(storage)
@@ -143,7 +155,12 @@ impl FileStorage {
     pub fn open_read_only(path: &Path) -> Result<FileStorage, Error> {
         let io_error = |source| Error::Io { what: "open", path: path.to_owned(), source };
         let file = File::open(path).map_err(io_error)?;
-        Ok(FileStorage { path: path.to_owned(), file: Arc::new(file), preallocated_to: 0 })
+        FileStorage::new(path, file).map_err(io_error)
+    }
+
+    fn new(name: &Path, file: File) -> io::Result<FileStorage> {
+        let path = without_links(name)?;
+        Ok(FileStorage { path, name: name.to_owned(), file: Arc::new(file), preallocated_to: 0 })
     }
 
     /// Allocates blocks for the next appends. The file's length stays the same, so that a copy of the file is still a log.
@@ -191,6 +208,27 @@ impl Storage for FileStorage {
         Ok(self.file.metadata()?.len())
     }
 
+    fn misplaced(&self) -> Option<&'static str> {
+        let own = self.file.metadata().ok()?;
+        match std::fs::metadata(&self.name) {
+            Ok(there) if (there.dev(), there.ino()) != (own.dev(), own.ino()) => {
+                Some("another file is in its place")
+            }
+            Ok(_) if own.nlink() == 0 => Some("it was removed"),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Some("it was removed or moved")
+            }
+            _ => None,
+        }
+    }
+
+    fn another(&self) -> Box<dyn Storage> {
+        let (path, name, file) = (self.path.clone(), self.name.clone(), self.file.clone());
+        Box::new(FileStorage { path, name, file, preallocated_to: 0 })
+    }
+
     fn reader(&self) -> Arc<dyn ReadAt> {
         self.file.clone()
     }
@@ -212,13 +250,14 @@ impl Storage for FileStorage {
     fn create_sibling(&self) -> io::Result<Box<dyn Storage>> {
         let path = self.beside(NEW_SUFFIX);
         let file = open_options().create(true).truncate(true).open(&path)?;
-        Ok(Box::new(FileStorage { path, file: Arc::new(file), preallocated_to: 0 }))
+        let name = self.name.clone();
+        Ok(Box::new(FileStorage { path, name, file: Arc::new(file), preallocated_to: 0 }))
     }
 
     fn replace(&mut self) -> io::Result<()> {
         let name = self.path.to_string_lossy();
         let target =
-            name.strip_suffix(NEW_SUFFIX).map(PathBuf::from).ok_or(io::ErrorKind::InvalidInput)?;
+            name.strip_suffix(NEW_SUFFIX).map(PathBuf::from).ok_or(ErrorKind::InvalidInput)?;
         std::fs::rename(&self.path, &target)?;
         self.path = target;
         sync_folder(&self.path)
@@ -239,6 +278,32 @@ pub(super) fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
+}
+
+/// Returns the path of the file that `name` leads to, even where that does not exist.
+///
+/// # Errors
+/// Fails if links lead in a circle.
+pub fn without_links(name: &Path) -> io::Result<PathBuf> {
+    let mut path = name.to_owned();
+    for _ in 0..LINKS_MAX {
+        match std::fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("symbolic links lead in a circle"))
+}
+
+/// Returns the newest of the files beside `path` that are called like it, with `reason` and a time appended.
+pub fn newest_beside(path: &Path, reason: &str) -> Option<PathBuf> {
+    let name = format!("{}{reason}-", path.file_name()?.to_str()?);
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let is_one = |path: &PathBuf| {
+        path.file_name().and_then(|own| own.to_str()).is_some_and(|own| own.starts_with(&name))
+    };
+    files.filter(is_one).max()
 }
 
 /// Syncs the folder of `path`: a file's name is durable only after that.

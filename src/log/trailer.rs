@@ -10,10 +10,10 @@
 
 use crc32c::crc32c_append;
 
-const CRC: &[u8] = b",\"crc\":\"";
-const MORE: &[u8] = b",\"more\":1";
+pub(super) const CRC: &[u8] = b",\"crc\":\"";
+pub(super) const MORE: &[u8] = b",\"more\":1";
 /// `,"crc":"`, 8 hex digits, `"}`.
-const CRC_BYTES: usize = CRC.len() + 8 + 2;
+pub(super) const CRC_BYTES: usize = CRC.len() + 8 + 2;
 /// Bytes that a trailer adds to a public line at most, line feed included. The `}` does not count: the public line has one too.
 pub const TRAILER_BYTES_MAX: usize = MORE.len() + CRC_BYTES;
 

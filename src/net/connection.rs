@@ -4,7 +4,6 @@
 //! connection: dropping the permits and the guard releases whatever the connection held.
 
 use std::collections::HashMap;
-use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,10 +15,15 @@ use crate::http::request::{HttpError, RequestHead, Version};
 use crate::http::response::Response;
 use crate::http::stream::{Closed, HttpStream, Transport};
 use crate::net::connection_limits::{ConnectionLimits, Permit};
+use crate::net::socket::{Socket, prepare};
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// The path of the WebSocket below the base path; a trailing slash is optional.
 const WEBSOCKET_PATH: &str = "/ws/comments";
+/// The paths below the base path that are answered even over the limit of connections.
+const MONITORING_PATHS: [&str; 2] = ["/healthz", "/metrics"];
+/// The time for the head of a connection that is refused. Few threads do that, so none waits for long.
+const REFUSED_HEAD_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Handles the requests of all connections.
 pub trait Handler: Send + Sync {
@@ -144,6 +148,26 @@ impl Connections {
         })
     }
 
+    /// Refuses a connection that there is no permit for. Reads the head of its first request, since monitoring must be answered even
+    /// when the server is full: an outage is something else.
+    pub fn refuse(&self, stream: Arc<TcpStream>, peer: SocketAddr, error: HttpError) {
+        if prepare(&stream).is_err() {
+            return;
+        }
+        let mut http = HttpStream::with_head_deadline(Socket::new(stream), REFUSED_HEAD_DEADLINE);
+        let closed = match http.read_head() {
+            Ok(head) if self.is_monitoring(&head) => {
+                let forwarded = head.get_all("x-forwarded-for");
+                let client = forwarded::client(peer.ip(), forwarded, &self.trusted);
+                let result = self.handler.handle(&head, &[], client.address);
+                let response = result.unwrap_or_else(|error| Response::from_error(&error));
+                http.respond(&head, &response, false).err()
+            }
+            _ => Some(Closed::Refused(error)),
+        };
+        http.close(&closed.unwrap_or(Closed::Done));
+    }
+
     /// Stops reading from all HTTP connections, waits for their current requests until `timeout`, and then shuts them down.
     /// Must be called after the last [`spawn`](Self::spawn).
     pub fn drain(&self, timeout: Duration) {
@@ -178,8 +202,7 @@ impl Connections {
     }
 
     fn serve(&self, connection: Connection) {
-        // Each response is written at once, so delaying it to merge writes (Nagle) would only cost time.
-        if connection.stream.set_nodelay(true).is_err() {
+        if prepare(&connection.stream).is_err() {
             return;
         }
         let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
@@ -223,6 +246,13 @@ impl Connections {
     fn is_websocket(&self, head: &RequestHead) -> bool {
         let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
         matches!(path, Some("" | "/")) && head.is_websocket_upgrade()
+    }
+
+    /// Whether a request without a body asks how the server is.
+    fn is_monitoring(&self, head: &RequestHead) -> bool {
+        matches!(head.method(), "GET" | "HEAD")
+            && head.content_length() == 0
+            && self.path(head).is_some_and(|path| MONITORING_PATHS.contains(&path))
     }
 
     /// The request's path below the base path.
@@ -291,68 +321,6 @@ impl Drop for ActiveGuard {
     fn drop(&mut self) {
         self.connections.active().remove(&self.number);
         self.connections.ended.notify_all();
-    }
-}
-
-/// A client's socket. Its only descriptor is shared, so that a WebSocket can take it over.
-pub struct Socket {
-    stream: Arc<TcpStream>,
-    /// The timeouts that are set, zero if none is. Remembering them saves system calls, since they rarely change.
-    read_timeout: Duration,
-    write_timeout: Duration,
-}
-
-impl Socket {
-    /// Wraps a stream on which no timeouts are set.
-    pub fn new(stream: Arc<TcpStream>) -> Socket {
-        Socket { stream, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.stream).read(buffer)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.stream).write(bytes)
-    }
-
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self.stream).write_vectored(parts)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Transport for Socket {
-    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.read_timeout != timeout {
-            self.stream.set_read_timeout(Some(timeout))?;
-            self.read_timeout = timeout;
-        }
-        Ok(())
-    }
-
-    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.write_timeout != timeout {
-            self.stream.set_write_timeout(Some(timeout))?;
-            self.write_timeout = timeout;
-        }
-        Ok(())
-    }
-
-    fn shutdown_write(&mut self) {
-        // Fails if the peer has gone already.
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
-    fn now(&self) -> Instant {
-        Instant::now()
     }
 }
 

@@ -15,8 +15,7 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::http::request::{HttpError, Version};
 use crate::http::response::Response;
-use crate::http::stream::{Closed, HttpStream};
-use crate::net::connection::{Connections, Handler, Options, Socket};
+use crate::net::connection::{Connections, Handler, Options};
 use crate::net::connection_limits::ConnectionLimits;
 use crate::net::resource_limits::{FdBudget, reachable_connections};
 use crate::util::threads::{self, HTTP_STACK_BYTES};
@@ -132,19 +131,19 @@ impl AcceptLoop {
         let stream = Arc::new(stream);
         if let Err(error) = self.connections.spawn(self.number, stream.clone(), peer) {
             self.warn(&error);
-            self.refuse(stream, error);
+            self.refuse(stream, peer, error);
         }
     }
 
-    /// Refuses a connection in a thread of its own, which waits until the client has read the response. Without a permit for
-    /// such a thread, refuses it without waiting.
-    fn refuse(&self, stream: Arc<TcpStream>, error: HttpError) {
+    /// Refuses a connection in a thread of its own, which answers monitoring and waits until the client has read the response. Without
+    /// a permit for such a thread, refuses it without waiting.
+    fn refuse(&self, stream: Arc<TcpStream>, peer: SocketAddr, error: HttpError) {
         if let Ok(permit) = self.refusal_limits.acquire() {
-            let socket = Socket::new(stream.clone());
-            let reason = Closed::Refused(error.clone());
+            let (connections, reason) = (self.connections.clone(), error.clone());
+            let refused = stream.clone();
             let thread = threads::start_connection(self.number, HTTP_STACK_BYTES, move || {
                 let _permit = permit;
-                HttpStream::new(socket).close(&reason);
+                connections.refuse(refused, peer, reason);
             });
             if thread.is_ok() {
                 return;

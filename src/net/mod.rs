@@ -4,3 +4,4 @@ pub mod connection;
 pub mod connection_limits;
 pub mod listener;
 pub mod resource_limits;
+pub mod socket;

@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::thread::sched_getaffinity;
 
 use crate::http::upstream::EXCHANGES_MAX;
+use crate::util::address_space;
 
 /// Descriptors reserved for files opened later: a compaction's files, a torn tail, a new listener of tiny_http.
 const OWN_FILES: u64 = 12;
@@ -24,6 +25,10 @@ const OWN_THREADS: u64 = 200;
 /// This limit must not be reached: std aborts the process if it can't map the second stack.
 const MAPS_PER_THREAD: u64 = 4;
 
+/// Address space of a connection: 256 KiB of stack, the overflow handler's 16, their guard pages, and what is allocated for it.
+const ADDRESS_BYTES_PER_CONNECTION: u64 = 352 * 1024;
+/// Address space of an exchange: an answer of 1 MiB while it is made, sent and received.
+const ADDRESS_BYTES_PER_EXCHANGE: u64 = 16 * 1024 * 1024;
 /// How the free descriptors are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FdBudget {
@@ -39,7 +44,12 @@ impl FdBudget {
     /// Divides the descriptors that are free now.
     pub fn now() -> FdBudget {
         let open = fs::read_dir("/proc/self/fd").map_or(32, |entries| entries.count() as u64);
-        FdBudget::divide(file_limit(), open)
+        let mut budget = FdBudget::divide(file_limit(), open);
+        if let Some(free) = address_space::free() {
+            let room = (free / ADDRESS_BYTES_PER_EXCHANGE).max(1);
+            budget.exchanges = budget.exchanges.min(room as usize);
+        }
+        budget
     }
 
     /// Divides proportionally, so that pages can be served even with a limit of 64 open files.
@@ -85,6 +95,13 @@ pub fn reachable_connections(wanted: u32) -> (u32, Option<String>) {
             connections: free_threads(max / per_thread, if per_thread == 1 { threads } else { 0 }),
             limit: format!("{setting} = {max}"),
             help: "raise it with sysctl",
+        });
+    }
+    if let (Some(max), Some(free)) = (address_space::limit(), address_space::free()) {
+        limits.push(Limit {
+            connections: connections_in(free),
+            limit: format!("the limit of {max} bytes of address space"),
+            help: "raise LimitAS= of the systemd unit, or ulimit -Hv",
         });
     }
     // This limit does not apply to root.
@@ -153,6 +170,11 @@ fn lowest(wanted: u32, limits: &[Limit]) -> (u32, Option<String>) {
 fn free_threads(max: u64, used: u64) -> u64 {
     let free = max.saturating_sub(used);
     (free - OWN_THREADS.min(free / 4)).max(1)
+}
+
+/// The connections that so many free bytes of address space allow, at least 1.
+fn connections_in(free: u64) -> u64 {
+    (free.saturating_sub(address_space::RESERVE_BYTES) / ADDRESS_BYTES_PER_CONNECTION).max(1)
 }
 
 fn file_limit() -> u64 {
@@ -261,6 +283,13 @@ mod tests {
         assert_eq!(free_threads(10_000, 1_000), 8_800);
         assert_eq!(free_threads(100, 20), 60);
         assert_eq!(free_threads(1, 20), 1);
+    }
+
+    #[test]
+    fn address_space_is_divided_behind_its_reserve() {
+        let reserve = address_space::RESERVE_BYTES;
+        assert_eq!((connections_in(0), connections_in(reserve)), (1, 1));
+        assert_eq!(connections_in(reserve + 1000 * 352 * 1024), 1000);
     }
 
     #[test]

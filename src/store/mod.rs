@@ -8,17 +8,18 @@ pub mod index;
 pub mod likes;
 pub mod nonces;
 pub mod record;
+pub mod repair;
 pub mod visibility;
 
 use std::{collections::HashSet, path::Path, time::SystemTime};
 
 use crate::{
-    comment::Author,
+    comment::{Author, Comment},
     error::Error,
     log::SyncMode,
     log::scan::Location,
-    log::storage::FileStorage,
-    log::{FILE_NAME, Log},
+    log::storage::{self, FileStorage, without_links},
+    log::{FILE_NAME, Log, RESCUED},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
     store::record::LineSummary,
@@ -35,6 +36,8 @@ pub struct Store {
     pub likes: Likes,
     /// The authors that `--hold new` trusts, as far as present lines tell; empty unless asked for.
     pub approved: HashSet<Author>,
+    /// `created_at` of the newest comment; empty if there is none.
+    pub last_created_at: String,
 }
 
 impl Store {
@@ -44,14 +47,19 @@ impl Store {
     /// As [`Log::open`].
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
+        check_rescued(&path)?;
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
         let mut decisions = Vec::new();
+        let mut newest = (0, None);
         let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
             let summary = LineSummary::parse(line)?;
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
+                if entry.id >= newest.0 {
+                    newest = (entry.id, Some(location));
+                }
                 if with_authors && let Some(author) = Author::parse(&summary.author) {
                     decisions.push((entry.id, entry.seq, author));
                 }
@@ -64,18 +72,43 @@ impl Store {
             Ok(summary.seq)
         })?;
         if let Some(torn) = torn {
-            let kept = torn.kept.display();
-            ::log::warn!(
-                "the last write was interrupted and never acknowledged; its {} bytes are saved in {kept}",
-                torn.bytes
-            );
+            let (bytes, kept) = (torn.bytes, torn.kept.display());
+            if torn.is_cut_short {
+                ::log::warn!(
+                    "the last write was interrupted and never acknowledged; its {bytes} bytes are saved in {kept}"
+                );
+            } else {
+                ::log::warn!(
+                    "the last write was interrupted, or damaged later; its {bytes} bytes are saved in {kept}; if the machine did \
+                     not crash, it may have been acknowledged: what it did, such as deleting a comment, is undone"
+                );
+            }
         }
         index.finish_loading();
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
         let approved = approved(&index, &decisions);
-        Ok(Store { log, index, likes, approved })
+        let newest = newest.1.map(|location| log.read(location)).transpose();
+        let newest = newest.map_err(Error::io("read", &path))?;
+        let newest = newest.and_then(|line| Comment::parse(&line).ok());
+        let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
+        Ok(Store { log, index, likes, approved, last_created_at })
+    }
+}
+
+/// Refuses to begin a new log where one was lost while sayso ran and what it held lies beside it.
+fn check_rescued(path: &Path) -> Result<(), Error> {
+    let file = without_links(path).map_err(Error::io("open", path))?;
+    if file.exists() {
+        return Ok(());
+    }
+    match storage::newest_beside(&file, RESCUED) {
+        Some(rescued) => Err(Error::Other(format!(
+            "{} is missing, and what it held is saved beside it; put it back with: mv {rescued:?} {file:?}; to begin anew, move that copy elsewhere",
+            file.display()
+        ))),
+        None => Ok(()),
     }
 }
 

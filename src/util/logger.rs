@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 
+use crate::util::clock::rfc3339;
+
 /// The most verbose level of other crates that is logged; below it tungstenite logs every frame.
 const OTHER_CRATES_LEVEL: LevelFilter = LevelFilter::Warn;
 
@@ -61,8 +63,7 @@ fn line(now: SystemTime, record: &Record) -> String {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    let mut line =
-        format!("{} {level} {}: ", humantime::format_rfc3339_millis(now), record.target());
+    let mut line = format!("{} {level} {}: ", rfc3339(now), record.target());
     for char in record.args().to_string().chars() {
         match char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
             true => line.extend(char.escape_default()),

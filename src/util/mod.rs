@@ -1,5 +1,7 @@
 //! Small helpers that any folder may use. They know nothing of comments, HTTP or the log.
 
+pub mod address_space;
+pub mod clock;
 pub mod html;
 pub mod logger;
 pub mod text;

@@ -5,10 +5,13 @@
 use std::{
     io, iter,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread::{self, Builder, JoinHandle},
 };
 
 use crossbeam_channel::Receiver;
+
+use crate::util::address_space::{self, RESERVE_BYTES};
 
 /// The stack of a thread that reads WebSocket frames, in bytes. Only touched pages cost memory; debug builds touch more than
 /// release builds.
@@ -32,14 +35,50 @@ pub fn start(
 /// Starts a connection's thread, named `conn-<number>`.
 ///
 /// # Errors
-/// Fails if the operating system can't create another thread.
+/// Fails if the operating system can't create another thread, or if that would use up the limit of address space: without room for
+/// its stacks the process would be aborted.
 pub fn start_connection(
     number: u64,
     stack_bytes: usize,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
+    let live = LiveThread::start();
+    // The C library keeps the stacks of ended threads for new ones; those are mapped already.
+    let needed = if live.has_used_stack { RESERVE_BYTES / 2 } else { RESERVE_BYTES };
+    if !address_space::has_room(needed) {
+        let limit = address_space::limit().unwrap_or_default();
+        let message = format!("the limit of {limit} bytes of address space leaves no room for it");
+        return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
+    }
     let builder = Builder::new().name(format!("conn-{number}"));
+    let work = move || {
+        work();
+        drop(live);
+    };
     spawn(builder.stack_size(stack_bytes), Box::new(work))
+}
+
+/// The connections' threads that live, and the most that have ever lived at once.
+static LIVE: AtomicU32 = AtomicU32::new(0);
+static LIVE_PEAK: AtomicU32 = AtomicU32::new(0);
+
+/// Counts a connection's thread until it is dropped.
+struct LiveThread {
+    /// Whether there have been more of them, so that a stack is left.
+    has_used_stack: bool,
+}
+
+impl LiveThread {
+    fn start() -> LiveThread {
+        let live = LIVE.fetch_add(1, Relaxed) + 1;
+        LiveThread { has_used_stack: LIVE_PEAK.fetch_max(live, Relaxed) >= live }
+    }
+}
+
+impl Drop for LiveThread {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Relaxed);
+    }
 }
 
 fn spawn(builder: Builder, work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {

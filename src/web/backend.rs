@@ -18,7 +18,7 @@ use std::{
         },
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -30,7 +30,7 @@ use crate::{
     http::response::Response,
     http::upstream::CLIENT_HEADER,
     limits::MESSAGE_BYTES_MAX,
-    util::threads,
+    util::{clock::is_representable, threads},
     web::message,
     web::{BuildResponse, Reply, Router},
 };
@@ -271,10 +271,14 @@ fn parse(request: &mut Request) -> Option<message::Request> {
 
 fn respond(request: Request, response: Response) {
     let Response { status, headers, body } = response;
-    let headers = headers
+    let mut headers: Vec<Header> = headers
         .iter()
         .filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value.as_bytes()).ok())
         .collect();
+    // tiny_http adds the date by itself, and panics if HTTP can't write it.
+    if !is_representable(SystemTime::now()) {
+        headers.extend(Header::from_bytes("Date", "Thu, 01 Jan 1970 00:00:00 GMT").ok());
+    }
     let length = Some(body.len());
     let response = tiny_http::Response::new(StatusCode(status), headers, &body[..], length, None)
         .with_chunked_threshold(usize::MAX);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     comment::Status,
-    comment::draft::{ClientMessage, Text, author},
+    comment::draft::{ClientMessage, PlainText, author},
     comment::rejection::Rejection,
     http::response::Response,
     hub::command::{Actor, Change, Operation, Target},
@@ -28,16 +28,22 @@ impl Router {
         check_method(request, &["PATCH", "DELETE"])?;
         self.check_origin(request)?;
         let moderator = self.is_moderator(request);
-        let (change, key) = match request.method.as_str() {
-            "DELETE" => (Change::Delete, None),
-            _ => {
-                let message = self.json_message(request)?;
-                (parse_change(&message)?, message.key)
-            }
+        let message = match request.method.as_str() {
+            "DELETE" => None,
+            _ => Some(self.json_message(request)?),
         };
-        let key =
-            if moderator { key.as_deref() } else { request.bearer_token().or(key.as_deref()) };
+        let key = message.as_ref().and_then(|message| message.key.as_deref());
+        let key = if moderator { key } else { request.bearer_token().or(key) };
         let by = Actor { author: author(key)?, moderator };
+        let change = match &message {
+            None => Change::Delete,
+            Some(message) => parse_change(message, || {
+                if moderator {
+                    return Ok(());
+                }
+                self.hub.stats.gate.check_edit(request.client_key(), by.author)
+            })?,
+        };
         let operation = Operation::Change { target, change, by };
         Ok(self.write(operation, request.client_key(), |outcome| match outcome {
             Ok(done) => Response::json(200, done.line),
@@ -54,7 +60,11 @@ pub(super) fn target(id: &str, request: &Request) -> Result<Target, Response> {
     }
 }
 
-fn parse_change(message: &ClientMessage) -> Result<Change, Rejection> {
+/// What a request asks for. `may_edit` is called before a text is rendered, which takes longer than all checks.
+fn parse_change(
+    message: &ClientMessage,
+    may_edit: impl FnOnce() -> Result<(), Rejection>,
+) -> Result<Change, Rejection> {
     match message.status.as_deref() {
         Some(_) if message.content.is_some() => {
             Err(Rejection::Malformed("content and status can't be changed in one request".into()))
@@ -65,6 +75,10 @@ fn parse_change(message: &ClientMessage) -> Result<Change, Rejection> {
             let value = shorten(other, VALUE_ECHO_CHARS);
             Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
         }
-        None => Ok(Change::Text(Text::of(message.content.as_deref())?)),
+        None => {
+            let text = PlainText::of(message.content.as_deref())?;
+            may_edit()?;
+            Ok(Change::Text(text.render()))
+        }
     }
 }

@@ -152,7 +152,8 @@ impl Router {
             return Err(not_found(request));
         };
         if path.is_empty() {
-            let location = format!("{}/", self.base);
+            let mark = if request.query.is_empty() { "" } else { "?" };
+            let location = format!("{}/{mark}{}", self.base, request.query);
             return Err(Response::new(308, "text/plain", "").with("Location", location));
         }
         let file = if path == "/demo" { assets::DEMO } else { path };
@@ -240,11 +241,9 @@ impl Router {
 
     /// Refuses a request that another site's page has made.
     fn check_origin(&self, request: &Request) -> Result<(), Response> {
-        let origin = request.header("origin");
-        if self.origins.allows(origin, request.header("host").unwrap_or_default()) {
-            return Ok(());
-        }
-        let message = origin::refusal(origin.unwrap_or_default());
+        let (origin, fetch_site) = (request.header("origin"), request.header("sec-fetch-site"));
+        let host = request.header("host").unwrap_or_default();
+        let Err(message) = self.origins.check(origin, fetch_site, host) else { return Ok(()) };
         if logger::allow_client_warning() {
             log::warn!("a request was refused: {message}");
         }

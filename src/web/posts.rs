@@ -10,7 +10,7 @@ use crate::{
     comment::proof_of_work,
     comment::rejection::Rejection,
     http::response::Response,
-    hub::command::{Callback, Operation, ReplyTo, Write, WriteKind, Written},
+    hub::command::{Callback, ReplyTo, Write, WriteKind, Written},
     web::message::{Request, rejected},
 };
 
@@ -24,10 +24,13 @@ impl Router {
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let draft = form_check
-            .and_then(|()| proof_of_work::check(self.challenge, &message))
-            .and_then(|()| message.draft(&page));
         let (router, from) = (self.clone(), request.client_key());
+        // The cheap checks first: rendering takes longer than all of them.
+        let operation = message.post(&page).and_then(|post| {
+            form_check?;
+            proof_of_work::check(self.challenge, &message)?;
+            self.hub.stats.gate.post(post, from)
+        });
         Ok(Reply::Deferred(Box::new(move |respond| {
             let hub = router.hub.clone();
             let finish: Callback<Result<Written, Rejection>> =
@@ -41,12 +44,10 @@ impl Router {
                         Err(rejection) => rejected(&rejection, nonce.as_deref()),
                     })),
                 });
-            match draft {
-                Ok(draft) => drop(hub.write(Write {
-                    operation: Operation::Post(draft),
-                    from,
-                    reply: ReplyTo::Callback(finish),
-                })),
+            match operation {
+                Ok(operation) => {
+                    drop(hub.write(Write { operation, from, reply: ReplyTo::Callback(finish) }))
+                }
                 Err(rejection) => finish(Err(rejection)),
             }
         })))

@@ -15,7 +15,7 @@ use super::{
     request::{check_json, check_method},
 };
 use crate::{
-    comment::draft::{ClientMessage, Text},
+    comment::draft::{ClientMessage, PlainText, Text},
     comment::rejection::Rejection,
     http::forwarded::ClientKey,
     http::response::Response,
@@ -66,8 +66,8 @@ impl Router {
         check_json(request)?;
         let html = ClientMessage::parse(&request.body)
             .and_then(|message| self.previews.charge(request.client_key()).map(|()| message))
-            .and_then(|message| Text::of(message.content.as_deref()))
-            .map(render)?;
+            .and_then(|message| PlainText::of(message.content.as_deref()))
+            .map(|text| render(text.render()))?;
         let response = Response::json(200, to_json(&Preview { html: &html }));
         Ok(Reply::Ready(response.with("Cache-Control", "no-store")))
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn plain_text_is_escaped_and_keeps_its_line_breaks() {
-        let rendered = |content: &str| render(Text::of(Some(content)).unwrap());
+        let rendered = |content: &str| render(PlainText::of(Some(content)).unwrap().render());
         assert_eq!(rendered(" 1 > 0 \"x\"\n\n  y "), "1 &gt; 0 &quot;x&quot;<br><br>  y");
         assert_eq!(rendered("*a*\nb"), "<p><em>a</em><br>b</p>");
     }

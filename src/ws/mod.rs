@@ -5,6 +5,7 @@
 
 mod handshake;
 mod reader;
+mod stream;
 mod welcome;
 
 use std::{
@@ -24,6 +25,7 @@ use crate::{
         request::{HttpError, RequestHead},
     },
     hub::command::{HubHandle, Join, Query, Subscription},
+    net::socket::set_ack_timeout,
     util::{
         logger,
         threads::{self, READER_STACK_BYTES},
@@ -33,8 +35,6 @@ use crate::{
 /// A connection ends when nothing was heard for so long, which is three pings without an answer. It is the socket's own read
 /// timeout, so that no connection needs a timer.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// Bytes of a socket's send buffer. The kernel doubles it for its own bookkeeping.
-const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// What all WebSocket connections share.
 pub struct Context {
@@ -113,10 +113,8 @@ impl Session {
         buffered: Vec<u8>,
         permit: Box<dyn Send>,
     ) {
-        let options =
-            rustix::net::sockopt::set_socket_send_buffer_size(&*self.socket, SEND_BUFFER_BYTES)
-                .map_err(io::Error::from)
-                .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+        let options = set_ack_timeout(&self.socket, SILENCE_MAX)
+            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
         // A socket that can't be given options belongs to a peer that has gone, which is no error.
         if options.is_err() {
             return;
@@ -153,8 +151,10 @@ impl Session {
             }
             drop(permit);
         });
-        if started.is_err() {
-            log::warn!("no thread could be started for a reader");
+        if let Err(error) = started {
+            if logger::allow_client_warning() {
+                log::warn!("a reader was sent away, because no thread could be started: {error}");
+            }
             session.finish(Some(CloseCode::TryAgain));
         }
     }

@@ -1,20 +1,17 @@
 //! Reads a client's frames, limits them, and turns messages into commands for the hub.
 
 use std::{
-    io::{self, Read},
-    net::TcpStream,
-    sync::Arc,
+    io::Read,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::Sender;
 use tungstenite::{
     Error, Message, WebSocket,
     error::ProtocolError,
     protocol::{Role, WebSocketConfig},
 };
 
-use super::Session;
+use super::{Session, stream::SplitStream};
 use crate::{
     comment::{
         draft::{Action, ClientMessage},
@@ -22,7 +19,7 @@ use crate::{
         rejection::Rejection,
     },
     fanout::{
-        ReaderId, ShardCommand,
+        ShardCommand,
         frame::{self, CloseCode},
     },
     hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
@@ -33,8 +30,8 @@ use crate::{
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of the read buffer. tungstenite would take 128 KiB for each connection; most comments fit in this, larger ones grow it.
 const READ_BUFFER_BYTES: usize = 512;
-/// Malformed messages in a row before the connection is closed.
-const MALFORMED_IN_A_ROW_MAX: u32 = 20;
+/// Messages in a row that are malformed, too fast, or without their proof of work, before the connection is closed.
+const REFUSED_IN_A_ROW_MAX: u32 = 20;
 /// Messages other than posts, pings and pongs, in one second.
 const FRAMES_A_SECOND_MAX: u32 = 20;
 
@@ -45,7 +42,7 @@ impl Session {
             .write_buffer_size(0)
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let stream = SplitStream { socket: &self.socket, shard: &self.shard, reader: self.number };
+        let stream = SplitStream::new(&self.socket, &self.shard, self.number, &buffered);
         let mut socket =
             WebSocket::from_partially_read(stream, buffered, Role::Server, Some(config));
         let mut limits = MessageLimits::default();
@@ -61,6 +58,7 @@ impl Session {
                     break Some(CloseCode::Policy);
                 }
                 Ok(_) => {}
+                Err(_) if socket.get_ref().is_late() => break Some(CloseCode::Policy),
                 Err(error) => break close_code(&error),
             }
         };
@@ -68,7 +66,7 @@ impl Session {
         self.finish(close);
     }
 
-    /// Does what a message asks for; `false` once too many in a row were malformed.
+    /// Does what a message asks for; `false` once too many in a row were refused.
     fn handle_message(&self, text: &str, limits: &mut MessageLimits) -> bool {
         let message = ClientMessage::parse(text.as_bytes());
         let (done, nonce) = match message {
@@ -95,6 +93,7 @@ impl Session {
         if !matches!(action, Action::Post(_)) && !limits.allows_frame() {
             return Err(Rejection::TooManyFrames(FRAMES_A_SECOND_MAX));
         }
+        let gate = &self.context.hub.stats.gate;
         let target = |id| Target { id, page: self.page.clone() };
         let change = |id, change, author| Operation::Change {
             target: target(id),
@@ -102,15 +101,21 @@ impl Session {
             by: Actor { author, moderator: false },
         };
         let operation = match action {
-            Action::Post(draft) => {
+            // Rendering takes longer than all checks, so it comes last.
+            Action::Post(post) => {
                 proof_of_work::check(self.context.challenge, message)?;
-                Operation::Post(draft)
+                let operation = gate.post(post, self.from)?;
+                limits.is_too_fast = matches!(operation, Operation::Repeat { .. });
+                operation
             }
-            Action::Edit(id, text, author) => change(id, Change::Text(text), author),
+            Action::Edit(id, text, author) => {
+                gate.check_edit(self.from, author)?;
+                change(id, Change::Text(text.render()), author)
+            }
             Action::Delete(id, author) => change(id, Change::Delete, author),
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
             Action::Identify(author) => {
-                return self.context.hub.query(Query::Identify(self.number, author));
+                return self.context.hub.query(Query::Identify(self.number, author, self.from));
             }
             Action::Typing(name) => {
                 return self.context.hub.query(Query::Typing(self.number, name));
@@ -161,14 +166,17 @@ fn close_code(error: &Error) -> Option<CloseCode> {
 
 /// How many more messages a client may send that are malformed or no posts.
 struct MessageLimits {
-    malformed: u32,
+    /// Refused in a row.
+    refused: u32,
+    /// Whether the present message is a post that is too fast, which the hub refuses unless its nonce is known.
+    is_too_fast: bool,
     second: Instant,
     frames: u32,
 }
 
 impl Default for MessageLimits {
     fn default() -> MessageLimits {
-        MessageLimits { malformed: 0, second: Instant::now(), frames: 0 }
+        MessageLimits { refused: 0, is_too_fast: false, second: Instant::now(), frames: 0 }
     }
 }
 
@@ -183,40 +191,16 @@ impl MessageLimits {
 
     fn count(&mut self, rejection: Option<&Rejection>) {
         match rejection {
-            Some(Rejection::Malformed(_)) => self.malformed += 1,
+            None if std::mem::take(&mut self.is_too_fast) => self.refused += 1,
+            Some(
+                Rejection::Malformed(_) | Rejection::TooFast { .. } | Rejection::ProofMissing(_),
+            ) => self.refused += 1,
             Some(Rejection::TooManyFrames(_)) => {}
-            _ => self.malformed = 0,
+            _ => self.refused = 0,
         }
     }
 
     fn allow_more(&self) -> bool {
-        self.malformed < MALFORMED_IN_A_ROW_MAX
-    }
-}
-
-/// Reads from the socket, writes to the shard.
-struct SplitStream<'s> {
-    socket: &'s TcpStream,
-    shard: &'s Sender<ShardCommand<Arc<TcpStream>>>,
-    reader: ReaderId,
-}
-
-impl Read for SplitStream<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(bytes)
-    }
-}
-
-/// tungstenite writes whole frames: pongs, and the answer to a close frame.
-impl io::Write for SplitStream<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let command =
-            ShardCommand::Send { reader: self.reader, frames: bytes.to_vec(), sent: None };
-        self.shard.send(command).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.refused < REFUSED_IN_A_ROW_MAX
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 48] = [
+const ROWS: [(&str, &str, &str, &str); 52] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -22,6 +22,12 @@ const ROWS: [(&str, &str, &str, &str); 48] = [
     ("time for the client to take a response", "http/stream.rs WRITE_DEADLINE", "s", "closed"),
     ("bytes discarded after a refusal", "http/stream.rs DISCARD_BYTES_MAX", "bytes", "closed"),
     ("time to discard them", "http/stream.rs DISCARD_DEADLINE", "s", "closed"),
+    (
+        "time for the head over the limit of connections",
+        "net/connection.rs REFUSED_HEAD_DEADLINE",
+        "s",
+        "503",
+    ),
     ("requests handled at once", "http/upstream.rs EXCHANGES_MAX", "requests", "waits, then 503"),
     ("time to make a response", "http/upstream.rs EXCHANGE_DEADLINE", "s", "503"),
     ("comments of one history", "limits.rs HISTORY_LINES_MAX", "lines", "400"),
@@ -45,11 +51,12 @@ const ROWS: [(&str, &str, &str, &str); 48] = [
     ),
     ("messages other than posts", "ws/reader.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
     (
-        "malformed messages in a row",
-        "ws/reader.rs MALFORMED_IN_A_ROW_MAX",
+        "messages in a row that are malformed, too fast or without proof",
+        "ws/reader.rs REFUSED_IN_A_ROW_MAX",
         "messages",
         "close 1008",
     ),
+    ("time for a WebSocket message", "ws/stream.rs MESSAGE_DEADLINE", "s", "close 1008"),
     ("silence of a WebSocket client", "ws/mod.rs SILENCE_MAX", "s", "closed"),
     ("outbox of a slow reader", "fanout/outbox.rs OUTBOX_BYTES_MAX", "bytes", "close 1013"),
     ("all outboxes together", "fanout/outbox.rs OUTBOXES_BYTES_MAX", "bytes", "close 1013"),
@@ -58,6 +65,18 @@ const ROWS: [(&str, &str, &str, &str); 48] = [
     ("likes in all", "store/likes.rs LIKES_MAX", "likes", "409"),
     ("likes for each post that `--rate` allows", "hub/likes.rs LIKES_PER_POST", "likes", "429"),
     ("previews of one address", "web/preview.rs PREVIEWS_MAX", "a minute", "429"),
+    (
+        "writes of one address that change nothing",
+        "hub/rate_limit.rs REFUSED_MAX",
+        "a minute",
+        "429",
+    ),
+    (
+        "keys that WebSockets of one address show",
+        "hub/rate_limit.rs KEYS_MAX",
+        "a minute",
+        "an error",
+    ),
     (
         "rate limits kept, by address and author",
         "hub/rate_limit.rs BUCKETS_MAX",

@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use crate::support::{
-    client::{get, header, posted},
+    client::{get, header, posted, request},
     frames::{Client, UPGRADE, text_frame},
     server::{Server, TIMEOUT},
 };
@@ -147,4 +147,62 @@ fn two_hundred_connections_against_64_files_are_told_so_and_all_works_again_afte
     client.send(&json!({"content": "after"}));
     assert_eq!(client.line()["content"], "after");
     assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 2}));
+}
+
+#[test]
+fn monitoring_is_answered_when_every_connection_is_taken_and_all_else_is_503() {
+    let server = Server::start(&["--max-connections", "2", "--base-path", "/talk"]);
+    let held = [Client::open(&server, "/talk/ws/comments/", "").unwrap(), {
+        Client::open(&server, "/talk/ws/comments/", "").unwrap()
+    }];
+    for _ in 0..50 {
+        let health = get(&server, "/talk/healthz");
+        assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})), "{health:?}");
+        assert_eq!(health.header("connection").as_deref(), Some("close"));
+        let metrics = get(&server, "/talk/metrics");
+        assert!(metrics.body.contains("sayso_readers 2\n"), "{metrics:?}");
+    }
+    for target in ["/healthz", "/talk/", "/talk/healthz/", "/talk/api/comments"] {
+        let response = get(&server, target);
+        assert_eq!(response.status, 503, "{target}: {response:?}");
+        assert!(response.error().contains("2 connections are open"), "{response:?}");
+    }
+    let body = request(&server, "POST", "/talk/healthz", "", "x");
+    assert_eq!(body.status, 503, "{body:?}");
+    assert!(server.raw(b"nonsense\r\n\r\n").starts_with("HTTP/1.1 503 "));
+    drop(held);
+}
+
+#[test]
+fn a_limit_of_address_space_refuses_readers_and_never_ends_the_server() {
+    for mebibytes in [64, 96, 128, 192, 256] {
+        let limit = format!("ulimit -v {};", mebibytes * 1024);
+        let mut server = Server::builder().shell(&limit).start();
+        posted(&server, "before");
+        let upgrade = request_bytes(&server, "GET /ws/comments/", UPGRADE);
+        let mut open = Vec::new();
+        for _ in 0..200 {
+            let mut stream = server.connect();
+            let mut first = [0; 12];
+            // Whoever is refused without waiting may see no more than the end.
+            let answered = stream.write_all(&upgrade).and_then(|()| stream.read_exact(&mut first));
+            if answered.is_ok() && &first == b"HTTP/1.1 101" {
+                open.push(stream);
+            }
+        }
+        assert!(server.is_running(), "{mebibytes} MiB: {}", server.stderr());
+        assert!(open.len() >= 20, "{mebibytes} MiB serve only {}", open.len());
+        let said = format!("of {} bytes of address space allows about ", mebibytes * 1024 * 1024);
+        assert!(server.stderr().contains(&said), "{}", server.stderr());
+        drop(open);
+        let start = Instant::now();
+        while !server
+            .raw(&request_bytes(&server, "GET /", "Connection: close\r\n"))
+            .contains(" 200 ")
+        {
+            assert!(start.elapsed() < TIMEOUT, "{mebibytes} MiB: the page does not come back");
+        }
+        posted(&server, "after");
+        assert_eq!(server.stop().code(), Some(0));
+    }
 }

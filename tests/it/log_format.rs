@@ -91,6 +91,27 @@ fn a_torn_last_line_is_kept_aside_and_the_rest_survives() {
 }
 
 #[test]
+fn only_a_write_that_has_no_end_is_called_never_acknowledged() {
+    let mut server = Server::builder().shell("").start();
+    (0..3).for_each(|n| drop(posted(&server, &format!("comment {n}"))));
+    assert!(server.stop().success());
+    let whole = server.log_bytes();
+    let cut_short = whole[..whole.len() - 40].to_vec();
+    let (mut damaged, mut zeros) = (whole.clone(), whole.clone());
+    *damaged.iter_mut().rev().nth(60).unwrap() ^= 1;
+    zeros[whole.len() - 40..].fill(0);
+    for (log, is_certain) in [(cut_short, true), (damaged, false), (zeros, false)] {
+        let before = server.stderr().len();
+        server.write_log(log);
+        server.restart();
+        assert!(server.stop().success());
+        let said = server.stderr().split_off(before);
+        assert_eq!(said.contains("never acknowledged"), is_certain, "{said}");
+        assert_eq!(said.contains("may have been acknowledged"), !is_certain, "{said}");
+    }
+}
+
+#[test]
 fn damage_in_the_middle_is_refused_with_its_line() {
     let server = ten();
     let whole = server.log_bytes();

@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod clock;
 mod compaction;
 mod crash;
 mod doctor;
@@ -18,7 +19,9 @@ mod marks;
 mod model;
 mod preview;
 mod readme;
+mod repair;
 mod spam;
+mod storage_watch;
 mod storm;
 mod structure;
 mod support;

@@ -178,6 +178,14 @@ impl Storage for ModelDisk {
         Ok(self.machine.world().files[self.file].now().len() as u64)
     }
 
+    fn misplaced(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn another(&self) -> Box<dyn Storage> {
+        Box::new(ModelDisk { machine: self.machine.clone(), file: self.file })
+    }
+
     fn reader(&self) -> Arc<dyn ReadAt> {
         Arc::new(ModelReader { machine: self.machine.clone(), file: self.file })
     }

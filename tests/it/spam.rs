@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    client::{form, form_value, get, post},
+    client::{JSON, KEY, Response, TOKEN, bearer, form, form_value, get, post, posted, request},
     frames::Client,
     server::Server,
 };
@@ -164,4 +164,122 @@ fn a_comment_costs_what_the_challenge_asks_for() {
     assert_eq!(get(&free, "/api/comments").json().get("challenge"), None);
     let hello = Client::full(&free, "").json();
     assert_eq!(hello["hello"].get("challenge"), None);
+}
+
+/// What an address may do in a minute whose writes change nothing: the table in src/web/README.md.
+const REFUSED_MAX: usize = 60;
+
+/// Repeats a write that changes nothing until it is too much, and says how often it was answered as before.
+fn until_too_many(mut write: impl FnMut() -> Response) -> usize {
+    for times in 0..10 * REFUSED_MAX {
+        let response = write();
+        if response.status == 429 {
+            let wait: u64 = response.header("retry-after").unwrap().parse().unwrap();
+            assert!(wait >= 1, "{response:?}");
+            let sentence = "at most 60 refused or repeated messages in 60 s are allowed";
+            assert!(response.error().starts_with(sentence), "{response:?}");
+            return times;
+        }
+    }
+    panic!("nobody is ever too much");
+}
+
+#[test]
+fn writes_that_change_nothing_have_a_rate_of_their_own_even_without_rate() {
+    type Write<'w> = Box<dyn FnMut(&str) -> Response + 'w>;
+    let server = Server::start(&[]);
+    let first = json!({"content": "mine", "key": KEY, "nonce": NONCE});
+    assert_eq!(post(&server, &first).status, 201);
+    let writes: [Write; 5] = [
+        Box::new(|from| request(&server, "POST", "/api/comments", from, &first.to_string())),
+        Box::new(|from| request(&server, "DELETE", "/api/comments/1", from, "")),
+        Box::new(|from| request(&server, "PATCH", "/api/comments/1", from, "{\"content\":\"x\"}")),
+        Box::new(|from| request(&server, "DELETE", "/api/comments/99", from, "")),
+        Box::new(|from| {
+            request(&server, "POST", "/api/comments", from, "{\"content\":\"x\",\"parent\":99}")
+        }),
+    ];
+    for (number, mut write) in writes.into_iter().enumerate() {
+        let from = format!("{JSON}X-Forwarded-For: 192.0.2.{number}\r\n");
+        let before = until_too_many(|| write(&from));
+        assert!(before >= REFUSED_MAX, "write {number} was refused after {before}");
+        let other = write(&format!("{JSON}X-Forwarded-For: 198.51.100.{number}\r\n"));
+        assert_ne!(other.status, 429, "another address has its own: {other:?}");
+    }
+    let allowed = post(&server, &json!({"content": "from here nothing was refused"}));
+    assert_eq!(allowed.status, 201, "{allowed:?}");
+}
+
+#[test]
+fn what_a_moderator_repeats_costs_nothing() {
+    let server = Server::builder().moderator(TOKEN).start();
+    posted(&server, "to be deleted");
+    for _ in 0..2 * REFUSED_MAX {
+        let response = request(&server, "DELETE", "/api/comments/1", &bearer(TOKEN), "");
+        assert_eq!(response.status, 200, "{response:?}");
+    }
+}
+
+#[test]
+fn keys_that_sockets_show_have_a_rate_for_each_address() {
+    let server = Server::start(&[]);
+    // Twenty a second are what a socket may say; thirty of them say twice what an address may.
+    let mut clients: Vec<Client> = (0..30).map(|_| Client::plain(&server)).collect();
+    for client in &mut clients {
+        for _ in 0..20 {
+            client.send(&json!({"key": KEY}));
+        }
+    }
+    let refusal = clients.last_mut().unwrap().line();
+    let sentence = refusal["error"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("at most 300 keys in 60 s are allowed, try again in "),
+        "{refusal}"
+    );
+    assert!(refusal["retry_after"].as_u64().unwrap() >= 1, "{refusal}");
+}
+
+#[test]
+fn twenty_posts_in_a_row_that_are_too_fast_or_without_proof_end_with_1008() {
+    for (flags, is_first_taken) in [
+        (["--rate", "1/600", "--challenge", "off"], true),
+        (["--rate", "off", "--challenge", "20"], false),
+    ] {
+        let server = Server::start(&flags);
+        let mut client = Client::plain(&server);
+        for n in 0..20 + usize::from(is_first_taken) {
+            client.send(&json!({"content": format!("*number* {n}")}));
+            let line = client.line();
+            assert_eq!(line.get("error").is_none(), is_first_taken && n == 0, "{n}: {line}");
+        }
+        assert_eq!(client.close_code(), Some(1008), "{flags:?}");
+        assert_eq!(count(&server), usize::from(is_first_taken));
+    }
+}
+
+#[test]
+fn the_cheap_checks_come_first_and_everywhere_in_the_same_order() {
+    let server = Server::start(&["--rate", "1/600", "--challenge", "8"]);
+    let paid = |content: &str, nonce: &str| {
+        let proof = proof(nonce, content, 8);
+        json!({"content": content, "nonce": nonce, "proof": proof})
+    };
+    assert_eq!(post(&server, &paid("the only one", NONCE)).status, 201);
+    let long = "*x* ".repeat(3_000);
+    let long = long.trim();
+    let cases = [
+        // Too long, without proof, too fast.
+        (json!({"content": long, "nonce": NONCE}), "content is 11999 bytes"),
+        // Without proof, too fast.
+        (json!({"content": "*x*", "nonce": "fedcba9876543210"}), "proof is missing"),
+        (paid("*x*", "fedcba9876543210"), "at most 1 comments in 600 s"),
+    ];
+    for (message, sentence) in cases {
+        let response = post(&server, &message);
+        assert!(response.error().starts_with(sentence), "{response:?}");
+        let mut client = Client::plain(&server);
+        client.send(&message);
+        let error = client.line();
+        assert!(error["error"].as_str().unwrap().starts_with(sentence), "{error}");
+    }
 }

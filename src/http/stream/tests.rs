@@ -15,6 +15,8 @@ struct Script {
     written: Vec<u8>,
     writes: usize,
     write_is_shut_down: bool,
+    /// How long closing waits, and when that was set.
+    linger: Option<(Duration, Instant)>,
 }
 
 impl Script {
@@ -28,6 +30,7 @@ impl Script {
             written: Vec::new(),
             writes: 0,
             write_is_shut_down: false,
+            linger: None,
         }
     }
 }
@@ -91,6 +94,10 @@ impl Transport for &mut Script {
 
     fn shutdown_write(&mut self) {
         self.write_is_shut_down = true;
+    }
+
+    fn set_linger(&mut self, timeout: Duration) {
+        self.linger = Some((timeout, self.now));
     }
 
     fn now(&self) -> Instant {
@@ -181,9 +188,14 @@ fn a_silent_client_is_disconnected_without_a_response() {
         (fresh.now - start, fresh.write_is_shut_down, fresh.written.len()),
         (HEAD_DEADLINE, false, 0)
     );
+    assert_eq!(fresh.linger, None, "nothing was sent that it could take");
     let mut idle = Script { stays_silent: true, ..Script::of([GET], Duration::ZERO) };
-    assert_eq!(echo(&mut idle).1, Closed::Gone);
-    assert_eq!((idle.now - start).as_secs(), KEEP_ALIVE_IDLE.as_secs());
+    let start = idle.now;
+    assert_eq!(echo(&mut idle).1, Closed::Idle);
+    assert!(idle.write_is_shut_down);
+    // It has the usual time to close too.
+    let reset_at = start + KEEP_ALIVE_IDLE + DISCARD_DEADLINE;
+    assert_eq!(idle.linger, Some((Duration::ZERO, reset_at)));
 }
 
 #[test]
@@ -203,8 +215,27 @@ fn a_response_that_is_not_taken_in_twenty_seconds_ends_the_connection() {
     let slowly = |seconds| Script { takes: (80, seconds * SECOND), ..Script::of([GET], MOMENT) };
     let (written, closed) = echo(&mut slowly(2));
     assert_eq!((responses(&written).len(), closed), (1, Closed::Gone));
-    let (written, closed) = echo(&mut slowly(15));
-    assert_eq!((written.len(), closed), (80, Closed::Gone));
+    let mut script = slowly(15);
+    let (written, closed) = echo(&mut script);
+    assert_eq!((written.len(), closed), (80, Closed::NotTaken));
+    assert_eq!(script.linger, Some((Duration::ZERO, script.now)), "the rest is dropped");
+}
+
+#[test]
+fn a_last_response_has_its_twenty_seconds_and_then_ends_with_a_reset() {
+    let last = GET.replace("Host", "Connection: close\r\nHost");
+    let mut script = Script { stays_silent: true, ..Script::of([&last], MOMENT) };
+    let start = script.now + MOMENT;
+    assert_eq!(echo(&mut script).1, Closed::Done);
+    assert!(script.write_is_shut_down);
+    assert_eq!(script.linger, Some((Duration::ZERO, start + WRITE_DEADLINE)));
+}
+
+#[test]
+fn a_client_that_only_reads_on_has_its_twenty_seconds_too() {
+    let mut script = Script::of([GET], MOMENT);
+    assert_eq!(echo(&mut script).1, Closed::Gone);
+    assert_eq!(script.linger, Some((WRITE_DEADLINE, script.now)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of `connection.rs`.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 

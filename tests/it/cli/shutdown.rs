@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{
     client::{get, post, posted},
     frames::Client,
-    server::{Server, Signal},
+    server::{Server, Signal, TIMEOUT},
 };
 
 /// A stop takes at most this long, whoever is connected.
@@ -124,4 +124,25 @@ fn a_second_signal_is_no_disorder() {
     server.signal(Signal::INT);
     assert_eq!(socket.close_code(), Some(1001));
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_is_noted_and_ends_nothing() {
+    let mut server = Server::builder().shell("").start();
+    let mut socket = Client::plain(&server);
+    let noted = "SIGHUP is ignored";
+    for times in 1..=3 {
+        server.signal(Signal::HUP);
+        // Signals of one kind that wait for the process become one.
+        let start = Instant::now();
+        while server.stderr().matches(noted).count() < times {
+            assert!(start.elapsed() < TIMEOUT, "{}", server.stderr());
+            posted(&server, "still here");
+            assert_eq!(socket.line()["content"], "still here");
+        }
+    }
+    server.signal(Signal::HUP);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(socket.close_code(), Some(1001));
 }

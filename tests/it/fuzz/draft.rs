@@ -46,13 +46,13 @@ pub fn check(data: &[u8]) -> bool {
         assert_eq!(intent.is_ok(), may, "{intent:?} of {message:?}");
     }
     match intent {
-        Ok(Action::Post(draft)) => {
-            check_draft(&message, page, &draft);
+        Ok(Action::Post(post)) => {
+            check_draft(&message, page, &post.render());
             true
         }
         Ok(Action::Edit(id, text, author)) => {
             assert_eq!((Some(id), author), (message.edit, message.key.as_deref().map(from_key)));
-            check_edit(&message, text);
+            check_edit(&message, text.render());
             true
         }
         Ok(Action::Like(id, on, author)) => {

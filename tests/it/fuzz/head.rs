@@ -316,6 +316,8 @@ impl Transport for &mut Peer {
         Ok(())
     }
 
+    fn set_linger(&mut self, _: Duration) {}
+
     fn shutdown_write(&mut self) {}
 
     fn now(&self) -> Instant {

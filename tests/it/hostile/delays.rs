@@ -8,11 +8,12 @@ use std::{
 };
 
 use serde_json::json;
+use tungstenite::{Error, Message};
 
 use super::{Calm, status};
 use crate::support::{
     client::{get, posted},
-    frames::Client,
+    frames::{Client, FIN, PING, TEXT, frame},
     server::{Server, TIMEOUT},
 };
 
@@ -169,5 +170,80 @@ fn who_asks_nothing_for_60_s_or_answers_no_ping_for_75_is_ended_and_who_answers_
     reader.send(&json!({"content": "still here"}));
     assert_eq!(reader.line()["content"], "still here");
     drop(reader);
+    calm.returns(&server);
+}
+
+#[test]
+fn an_unfinished_message_ends_with_1008_after_30_s_however_many_pings_come_in_between() {
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    let start = Instant::now();
+    let mut client = Client::plain(&server);
+    client.send_bytes(&frame(TEXT, b"{\"content\":"));
+    let mut ended = None;
+    // As who wants to stay would do it.
+    client.socket.get_ref().set_read_timeout(Some(PACE)).unwrap();
+    while ended.is_none() {
+        assert!(start.elapsed() < 2 * TIMEOUT, "it is still there");
+        match client.socket.read() {
+            Ok(Message::Close(close)) => ended = close,
+            Ok(_) => {}
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                client.send_bytes(&frame(FIN | PING, b""));
+            }
+            Err(error) => panic!("no close frame: {error}"),
+        }
+    }
+    assert_eq!(u16::from(ended.unwrap().code), 1008);
+    assert!(start.elapsed() >= Duration::from_secs(30), "only the deadline ends it");
+    drop(client);
+    calm.returns(&server);
+}
+
+/// The bytes that the kernel keeps for the client of this stream on the server's side; `None` once it has forgotten the connection.
+fn untaken(stream: &TcpStream) -> Option<u64> {
+    let port = |address: std::net::SocketAddr| format!(":{:04X}", address.port());
+    let (own, peer) = (port(stream.local_addr().unwrap()), port(stream.peer_addr().unwrap()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (local, remote, queues) = (fields.get(1)?, fields.get(2)?, fields.get(4)?);
+        let is_it = local.ends_with(&peer) && remote.ends_with(&own);
+        let unsent = u64::from_str_radix(queues.split(':').next()?, 16);
+        is_it.then(|| unsent.expect("the queue is a number"))
+    })
+}
+
+#[test]
+fn a_history_that_is_not_read_takes_little_of_the_kernel_and_ends_with_a_reset() {
+    let server = Server::start(&[]);
+    let calm = Calm::of(&server);
+    for n in 0..100 {
+        posted(&server, &format!("{n} {}", "long ".repeat(1_600)));
+    }
+    let ask = |keep: &str| {
+        let mut stream = server.connect();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4_096).unwrap();
+        let head = format!("GET /api/comments?limit=200 HTTP/1.1\r\nHost: x\r\n{keep}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let deaf = [ask(""), ask("Connection: close\r\n")];
+    let start = Instant::now();
+    let mut most = 0;
+    for stream in &deaf {
+        while let Some(bytes) = untaken(stream) {
+            most = most.max(bytes);
+            assert!(start.elapsed() < 3 * TIMEOUT, "{bytes} bytes are still kept");
+            // Nothing tells that a connection has ended but looking, or reading, which would take what is to be left.
+            thread::sleep(PACE / 20);
+        }
+    }
+    println!("at most {most} bytes, for {:?}", start.elapsed());
+    assert!(0 < most && most <= 256 * 1024, "{most} bytes were kept");
+    for mut stream in deaf {
+        let ended = std::io::copy(&mut stream, &mut std::io::sink());
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
     calm.returns(&server);
 }

@@ -38,7 +38,7 @@ fn of_fifteen_thousand_connections_a_thousand_are_served_and_new_ones_once_they_
         let beyond: Vec<Connection> = (1_000..[15_000, 2_000][round])
             .map(|number| {
                 let mut stream = Connection::on(connect_from(&server, number, None));
-                assert_eq!(stream.receive().status, 503, "number {number}");
+                assert_eq!(stream.exchange(page).status, 503, "number {number}");
                 stream
             })
             .collect();

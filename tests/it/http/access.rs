@@ -251,3 +251,35 @@ fn pages_whose_comments_are_all_deleted_leave_their_room_to_others() {
     says(&on("one more"), 503, &["20 pages"]);
     assert_eq!(on("first").status, 201, "a page that is known");
 }
+
+#[test]
+fn a_change_from_another_site_that_does_not_say_which_is_refused() {
+    let server = Server::start(&["--allow-origin", "https://blog.example"]);
+    let change = |method: &str, target: &str, headers: &str| {
+        let headers = format!("{headers}{}", bearer(KEY));
+        request(&server, method, target, &headers, &json!({"content": "x", "on": true}).to_string())
+    };
+    let cross = "Sec-Fetch-Site: cross-site\r\n";
+    let own = format!("{cross}Origin: http://{}\r\n", server.address);
+    let allowed = format!("{cross}Origin: https://blog.example\r\n");
+    for headers in
+        ["", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n", &own, &allowed]
+    {
+        assert_eq!(change("POST", "/api/comments", headers).status, 201, "{headers}");
+    }
+    let changes = [
+        ("POST", "/api/comments"),
+        ("PATCH", "/api/comments/1"),
+        ("POST", "/api/comments/1/like"),
+        ("DELETE", "/api/comments/1"),
+    ];
+    for (method, target) in changes {
+        let response = change(method, target, cross);
+        says(&response, 403, &["another site", "--allow-origin"]);
+        let other = format!("{cross}Origin: https://other.example\r\n");
+        assert_eq!(change(method, target, &other).status, 403, "{method} {target}");
+    }
+    let read = request(&server, "GET", "/api/comments", cross, "");
+    assert_eq!(read.status, 200, "reading changes nothing: {read:?}");
+    assert_eq!(read.json()["comments"].as_array().unwrap().len(), 5);
+}

@@ -215,6 +215,9 @@ fn everything_stands_below_the_base_path() {
             assert_eq!(get(&server, path).status, 404, "{path} without base");
             assert_eq!(get(&server, &format!("{base}ative{path}")).status, 404, "{path}");
         }
+        let asked = get(&server, &format!("{base}?page=%2Fa%3Fb&before=7"));
+        let location = format!("{base}/?page=%2Fa%3Fb&before=7");
+        assert_eq!((asked.status, asked.header("location")), (308, Some(location)));
         let bare = get(&server, base);
         assert!(
             bare.status == 200

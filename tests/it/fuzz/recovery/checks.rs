@@ -5,12 +5,11 @@ use sayso::{
     limits::LINE_BYTES_MAX,
     log::{
         Log,
-        scan::{Header, scan_all},
+        scan::{Header, ScanError},
         storage::Storage,
-        trailer::Trailer,
-        writer::LogWriter,
+        survey::survey,
     },
-    store::{compact::CompactionJob, record::LineSummary},
+    store::{compact::CompactionJob, record::LineSummary, repair::Repair},
 };
 
 use super::{
@@ -126,37 +125,24 @@ pub(super) fn check_again(opened: Opened, machine: &Machine) {
 
 fn problems(disk: &dyn Storage) -> usize {
     let length = disk.length().expect("the medium is well");
-    let each = &mut |line: &[u8], _| Ok(LineSummary::parse(line)?.seq);
-    scan_all(disk.reader(), length, each).expect("the medium is well").1.len()
+    let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
+    let surveyed = survey(disk.reader(), length, judge, &mut |_| {});
+    surveyed.expect("its format is known").problems.len()
 }
 
-/// What `check` and `repair` make of any file: each line is good or has a problem, and of the good ones comes a good log.
-pub(super) fn check_survey(bytes: &[u8]) {
-    let machine = Machine::holding(bytes.to_vec());
-    let disk = machine.disk();
-    let (mut good, mut last_seq) = (Vec::new(), 0);
-    let each = &mut |line: &[u8], _| {
-        let seq = LineSummary::parse(line)?.seq;
-        if seq > last_seq {
-            last_seq = seq;
-            good.push(Trailer::of(line).expect("it is sealed").open.to_vec());
-        }
-        Ok(seq)
+/// What `repair` makes of any file: a good log, of which nothing has to be repaired any more.
+pub(super) fn check_repair(bytes: &[u8]) {
+    let disk = Machine::holding(bytes.to_vec()).disk();
+    let repair = match Repair::of(disk.reader(), bytes.len() as u64) {
+        Ok(repair) => repair,
+        Err(ScanError::NotALog(_)) => return,
+        Err(ScanError::Io(error)) => panic!("the medium is well: {error}"),
     };
-    let surveyed = scan_all(disk.reader(), bytes.len() as u64, each).expect("the medium is well");
-    let (header, problems) = surveyed;
-    if bytes.split(|byte| *byte == b'\n').all(|line| line.len() < LINE_BYTES_MAX) {
-        let count = lines(bytes).count();
-        assert_eq!(good.len() + problems.len() + usize::from(header.is_some()), count);
-    }
-    let next = header.map_or(0, |header| header.next).max(last_seq + 1);
     let repaired = Machine::holding(Vec::new());
-    let header = Header { log: "0".repeat(16), created_at: String::new(), next };
-    let mut writer = LogWriter::begin(repaired.disk(), &header);
-    for line in &good {
-        writer.line(line, false).expect("the medium is well");
-    }
-    writer.finish().expect("the medium is well");
+    let header = Header { log: "0".repeat(16), created_at: String::new(), next: 0 };
+    repair.write(&*disk.reader(), repaired.disk(), &header).expect("the medium is well");
     let opened = open(&repaired, 0).expect("it was written well");
-    assert_eq!((opened.lines.len(), opened.torn), (good.len(), None));
+    let count = repair.kept() + repair.hidden.len();
+    assert_eq!((opened.lines.len(), opened.torn), (count, None));
+    assert_eq!(problems(&*repaired.disk()), 0);
 }

@@ -27,7 +27,7 @@ use sayso::{
 };
 
 use self::{
-    checks::{check_again, check_opened, check_refusal, check_survey},
+    checks::{check_again, check_opened, check_refusal, check_repair},
     damage::mistreat,
     script::{Script, write},
 };
@@ -59,7 +59,7 @@ pub fn check(data: &[u8]) -> Found {
         }
         mistreat(&mut bytes, &mut script, &mut one_long_line);
     }
-    check_survey(&bytes);
+    check_repair(&bytes);
     let machine = Machine::holding(bytes.clone());
     let opened = match open(&machine, 0) {
         Ok(opened) => opened,

@@ -1,0 +1,127 @@
+//! The real server on a machine whose clock is wrong.
+
+use std::{fs, path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::support::{
+    client::{get, posted},
+    server::{Folder, Server, TIMEOUT, output},
+};
+
+/// Shows the time that stands in a file, in seconds since 1970.
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    const char *path = getenv("CLOCK_SHOWS");
+    if (clock == CLOCK_REALTIME && path) {
+        char text[32] = {0};
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file >= 0) {
+            ssize_t length = read(file, text, sizeof text - 1);
+            close(file);
+            if (length > 0) { time->tv_sec = atoll(text); time->tv_nsec = 0; return 0; }
+        }
+    }
+    return syscall(SYS_clock_gettime, clock, time);
+}
+"#;
+
+/// A server whose clock the test sets.
+struct Clock {
+    tools: Folder,
+    server: Server,
+}
+
+impl Clock {
+    fn start(seconds: i64) -> Option<Clock> {
+        let tools = Folder::new();
+        let (source, library) = (tools.join("clock.c"), tools.join("clock.so"));
+        fs::write(&source, CLOCK).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o", &library, &source]);
+        if Command::new("cc").arg("--version").output().is_err() {
+            println!("skipped: no cc");
+            return None;
+        }
+        let compiled = output(&mut compiler, TIMEOUT);
+        assert!(compiled.status.success(), "{compiled:?}");
+        let server = Server::builder()
+            .shell("")
+            .env("LD_PRELOAD", library)
+            .env("CLOCK_SHOWS", tools.join("seconds"))
+            .stopped();
+        let mut clock = Clock { tools, server };
+        clock.set(seconds);
+        clock.server.restart();
+        Some(clock)
+    }
+
+    fn set(&self, seconds: i64) {
+        // As a whole, since it is read at any time.
+        let (new, seconds) = (self.tools.join("new"), format!("{seconds}\n"));
+        fs::write(&new, seconds).unwrap();
+        fs::rename(new, Path::new(&self.tools.join("seconds"))).unwrap();
+    }
+
+    fn post(&self, content: &str) -> String {
+        created_at(&posted(&self.server, content))
+    }
+
+    /// How often the server has said that the clock has fallen.
+    fn errors(&self) -> usize {
+        self.server.stderr().lines().filter(|line| line.contains(" error ")).count()
+    }
+}
+
+fn created_at(line: &Value) -> String {
+    line["created_at"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn comments_never_fall_behind_the_one_before_unless_the_clock_is_set_back_by_more_than_an_hour() {
+    let Some(mut clock) = Clock::start(1_800_000_000) else { return };
+    assert_eq!(clock.post("first"), "2027-01-15T08:00:00.000Z");
+    clock.set(1_800_000_000 - 3_600);
+    assert_eq!(clock.post("an hour earlier"), "2027-01-15T08:00:00.000Z");
+    // Neither does a restart forget the time of the comment before.
+    assert!(clock.server.stop().success());
+    clock.server.restart();
+    assert_eq!(clock.post("after a restart"), "2027-01-15T08:00:00.000Z");
+    clock.set(1_800_000_001);
+    assert_eq!(clock.post("a second later"), "2027-01-15T08:00:01.000Z");
+    assert_eq!(clock.errors(), 0, "{}", clock.server.stderr());
+    clock.set(1_800_000_001 - 3_601);
+    assert_eq!(clock.post("more than an hour earlier"), "2027-01-15T07:00:00.000Z");
+    assert_eq!(clock.post("and no other error"), "2027-01-15T07:00:00.000Z");
+    assert_eq!(clock.errors(), 1, "{}", clock.server.stderr());
+    assert!(clock.server.stderr().contains("3601 s behind"), "{}", clock.server.stderr());
+}
+
+#[test]
+fn a_clock_before_1970_or_after_9999_ends_nothing() {
+    for seconds in [-86_400, 253_402_300_800 + 86_400] {
+        // An empty folder and one with comments alike.
+        let Some(mut clock) = Clock::start(seconds) else { return };
+        let shown =
+            if seconds < 0 { "1970-01-01T00:00:00.000Z" } else { "9999-12-31T23:59:59.000Z" };
+        assert_eq!(clock.post("first"), shown);
+        assert_eq!(get(&clock.server, "/").status, 200);
+        clock.set(1_800_000_000);
+        assert_eq!(clock.post("set right"), "2027-01-15T08:00:00.000Z");
+        clock.set(seconds);
+        let later = clock.post("wrong again");
+        assert_eq!(later, shown);
+        assert!(clock.server.stop().success());
+        clock.server.restart();
+        clock.server.compact();
+        clock.post("after a restart");
+        clock.server.check();
+        assert!(clock.server.is_running() && clock.server.stop().success());
+    }
+}

@@ -1,0 +1,218 @@
+//! A log that somebody removes, replaces or truncates while sayso uses it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client::{KEY, bearer, get, history_since, post, posted, request},
+    frames::Client,
+    server::{Server, TIMEOUT, output},
+};
+
+/// A server with three comments, one of them edited, and the bytes of its log.
+fn three() -> (Server, Vec<u8>) {
+    let server = Server::start(&[]);
+    for n in 1..=3 {
+        post(&server, &json!({"content": format!("comment {n}"), "key": KEY}));
+    }
+    let edit =
+        request(&server, "PATCH", "/api/comments/2", &bearer(KEY), "{\"content\":\"edited\"}");
+    assert_eq!(edit.status, 200, "{edit:?}");
+    let bytes = server.log_bytes();
+    (server, bytes)
+}
+
+/// Asks until `found` has an answer.
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(start.elapsed() < TIMEOUT, "{what}");
+        thread::yield_now();
+    }
+}
+
+/// Waits until the server says that its storage has failed, and returns why.
+fn failed(server: &Server) -> String {
+    let health = until("nothing is noticed", || {
+        Some(get(server, "/healthz")).filter(|health| health.status == 503)
+    });
+    assert_eq!(health.json()["status"], "failing");
+    health.json()["reasons"][0].as_str().unwrap().to_owned()
+}
+
+/// The one copy beside the log, once it is whole.
+fn rescued(server: &Server, expected: &[u8]) -> PathBuf {
+    until("nothing is rescued", || {
+        let files = fs::read_dir(server.data()).unwrap().map(|entry| entry.unwrap().path());
+        let is_copy = |path: &PathBuf| path.to_str().unwrap().contains("comments.jsonl.rescued-");
+        let copies: Vec<PathBuf> = files.filter(is_copy).collect();
+        assert!(copies.len() <= 1, "{copies:?}");
+        copies.into_iter().next().filter(|copy| fs::read(copy).unwrap() == expected)
+    })
+}
+
+/// Posts are refused, and whoever reads notices nothing.
+fn serves_readers_only(server: &Server, before: &[Value]) {
+    let refused = post(server, &json!({"content": "lost"}));
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.error().contains("until sayso is restarted"), "{refused:?}");
+    assert_eq!(history_since(server, "/", 0), before);
+    assert_eq!(get(server, "/").status, 200);
+    let mut reader = Client::full(server, "last=3");
+    assert!(reader.json()["hello"].is_object());
+    assert_eq!(reader.line()["content"], before[0]["content"]);
+}
+
+#[test]
+fn a_removed_log_is_noticed_and_rescued_and_a_restart_says_how_to_put_it_back() {
+    let (mut server, bytes) = three();
+    let before = history_since(&server, "/", 0);
+    fs::remove_file(server.log()).unwrap();
+    let why = failed(&server);
+    assert!(why.contains("comments.jsonl") && why.contains("removed"), "{why}");
+    serves_readers_only(&server, &before);
+    let copy = rescued(&server, &bytes);
+    assert!(server.stop().success());
+    assert!(!server.log().exists());
+    // Starting again is what anybody tries first. It must not begin an empty log.
+    let refused = server.run_second();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(!server.log().exists(), "nothing was begun");
+    let (_, command) = said.split_once("put it back with: ").unwrap_or_else(|| panic!("{said}"));
+    let (command, _) = command.split_once(';').unwrap();
+    assert!(command.contains(copy.to_str().unwrap()), "{command}");
+    let moved = output(Command::new("sh").args(["-c", command]), TIMEOUT);
+    assert!(moved.status.success(), "{moved:?}");
+    server.restart();
+    assert_eq!(history_since(&server, "/", 0), before);
+    assert_eq!(get(&server, "/healthz").status, 200);
+    assert_eq!(posted(&server, "on it goes")["seq"], 5);
+    server.check();
+}
+
+#[test]
+fn a_log_in_whose_place_another_file_is_put_is_rescued_and_that_file_is_left_alone() {
+    let (mut server, bytes) = three();
+    let before = history_since(&server, "/", 0);
+    let other = Server::start(&[]);
+    posted(&other, "from elsewhere");
+    let foreign = other.log_bytes();
+    let coming = server.data().join("other.jsonl");
+    fs::write(&coming, &foreign).unwrap();
+    fs::rename(&coming, server.log()).unwrap();
+    let compacted = server.run(&["compact"]);
+    assert_eq!(compacted.status.code(), Some(1), "before anything is renamed: {compacted:?}");
+    let why = failed(&server);
+    assert!(why.contains("another file is in its place"), "{why}");
+    serves_readers_only(&server, &before);
+    let copy = rescued(&server, &bytes);
+    assert!(server.stop().success());
+    assert_eq!(server.log_bytes(), foreign, "nothing was written to it or put in its place");
+    server.restart();
+    assert_eq!(history_since(&server, "/", 0)[0]["content"], "from elsewhere");
+    assert!(server.stop().success());
+    fs::rename(copy, server.log()).unwrap();
+    server.restart();
+    assert_eq!(history_since(&server, "/", 0), before);
+}
+
+#[test]
+fn a_truncated_log_takes_no_post_from_then_on() {
+    for kept in [0, 60] {
+        let (mut server, bytes) = three();
+        let file = OpenOptions::new().write(true).open(server.log()).unwrap();
+        let end = bytes[..bytes.len() - kept].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        let end = if kept == 0 { 0 } else { end };
+        file.set_len(end as u64).unwrap();
+        // At once, though it was not looked up since.
+        let refused = post(&server, &json!({"content": "lost"}));
+        assert_eq!(refused.status, 503, "{refused:?}");
+        let why = failed(&server);
+        let lengths = format!("truncated from {} to {end} bytes", bytes.len());
+        assert!(why.contains(&lengths), "{why}");
+        assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 3}));
+        if end > 0 {
+            rescued(&server, &bytes[..end]);
+        }
+        assert!(server.stop().success());
+        assert_eq!(server.log_bytes(), &bytes[..end], "nothing was written behind the end");
+        server.restart();
+        assert_eq!(get(&server, "/healthz").status, 200, "a restart believes the file again");
+    }
+}
+
+#[test]
+fn a_log_that_another_program_appends_to_is_not_written_over() {
+    let (mut server, bytes) = three();
+    let mut file = OpenOptions::new().append(true).open(server.log()).unwrap();
+    file.write_all(b"a line of somebody else\n").unwrap();
+    assert_eq!(post(&server, &json!({"content": "lost"})).status, 503);
+    assert!(failed(&server).contains("lengthened"));
+    assert!(server.stop().success());
+    assert_eq!(server.log_bytes(), [&bytes[..], b"a line of somebody else\n"].concat());
+    assert!(rescued(&server, &server.log_bytes()).exists());
+}
+
+/// A server whose log is a symbolic link to a file in another folder, which it begins.
+fn linked() -> (Server, PathBuf) {
+    let mut server = Server::builder().stopped();
+    let elsewhere = server.data().with_file_name("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink("../elsewhere/kept.jsonl", server.log()).unwrap();
+    server.restart();
+    (server, elsewhere)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap();
+    files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_compaction_rewrites_the_file_that_a_link_leads_to_and_leaves_no_deleted_text_in_it() {
+    let (mut server, elsewhere) = linked();
+    post(&server, &json!({"content": "a secret", "key": KEY}));
+    let is_secret =
+        || fs::read_to_string(elsewhere.join("kept.jsonl")).unwrap().contains("a secret");
+    for compacts_live in [true, false] {
+        assert!(is_secret());
+        let id = history_since(&server, "/", 0).last().unwrap()["id"].clone();
+        let path = format!("/api/comments/{id}");
+        assert_eq!(request(&server, "DELETE", &path, &bearer(KEY), "").status, 200);
+        if !compacts_live {
+            assert!(server.stop().success());
+        }
+        server.compact();
+        assert!(!is_secret(), "deleted text is on the disk");
+        assert_eq!(names(&elsewhere), ["kept.jsonl"]);
+        assert!(fs::symlink_metadata(server.log()).unwrap().is_symlink(), "the link stays");
+        if compacts_live {
+            post(&server, &json!({"content": "a secret again", "key": KEY}));
+        }
+    }
+    server.restart();
+    server.check();
+    assert_eq!(history_since(&server, "/", 0).len(), 2);
+}
+
+#[test]
+fn a_link_that_is_made_to_lead_elsewhere_is_noticed() {
+    let (server, elsewhere) = linked();
+    posted(&server, "first");
+    fs::write(elsewhere.join("other.jsonl"), "").unwrap();
+    fs::remove_file(server.log()).unwrap();
+    std::os::unix::fs::symlink("../elsewhere/other.jsonl", server.log()).unwrap();
+    assert!(failed(&server).contains("another file is in its place"));
+}

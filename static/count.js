@@ -1,6 +1,7 @@
 /**
- * <sayso-count page src>: how many comments a page has, live. All of a document's counters of one server share one socket; where none gets
- * through they are asked for every while. Without `page` it is host/path of the link around it, or of the document.
+ * <sayso-count page src words>: how many comments a page has, live. All of a document's counters of one server share one socket; where none
+ * gets through they are asked for every while. Without `page` it is host/path of the link around it, or of the document. With `words` it says
+ * "5 comments", in the language around it. Until there is an answer, and where there is none, the element's own children stay.
  *
  * embed.js loads this for the first counter; a document that only counts loads it alone.
  */
@@ -16,6 +17,9 @@ class Counters {
   #base;
   #elements = new Set();
   #counts = {};
+  #newest = new WeakMap();
+  /** By language, for those that count in words. */
+  #speakers = {};
   #sockets = [];
   #attempt = 0;
   #timer = 0;
@@ -29,7 +33,7 @@ class Counters {
 
   add(element) {
     this.#elements.add(element);
-    this.#show({});
+    this.#show();
     // All that a document brings at once go together.
     this.#later(50);
   }
@@ -60,14 +64,15 @@ class Counters {
     this.#sockets.push(socket);
     socket.onmessage = ({ data }) => {
       this.#attempt = 0;
-      this.#show(JSON.parse(data).counts ?? {});
+      this.#show(JSON.parse(data).counts);
     };
     socket.onclose = async () => {
       if (!this.#sockets.includes(socket)) return;
       this.#attempt++;
       const answer = this.#attempt > 1 && await fetch(`${this.#base}/api/counts?${query('page')}`).catch(() => {});
-      if (answer?.ok) this.#show(await answer.json());
-      const wait = answer?.ok ? POLL_EVERY : Math.min(RETRY_MAX, RETRY_MIN * 2 ** this.#attempt);
+      const counts = answer?.ok ? await answer.json().catch(() => {}) : undefined;
+      this.#show(counts);
+      const wait = counts ? POLL_EVERY : Math.min(RETRY_MAX, RETRY_MIN * 2 ** this.#attempt);
       if (this.#sockets.includes(socket)) this.#later(Math.random() * wait);
     };
   }
@@ -76,9 +81,31 @@ class Counters {
     Object.assign(this.#counts, counts);
     for (const element of this.#elements) {
       const n = this.#counts[pageOf(element)];
-      const words = n?.toLocaleString(element.closest('[lang]')?.lang || undefined);
-      if (words !== undefined && element.textContent !== words) element.textContent = words;
+      if (typeof n === 'number') this.#write(element, n);
     }
+  }
+
+  async #write(element, n) {
+    const lang = element.closest('[lang]')?.lang || undefined;
+    const isInWords = element.hasAttribute('words');
+    // What comes meanwhile is newer.
+    this.#newest.set(element, n);
+    const words = isInWords ? await this.#inWords(n, lang).catch(() => {}) : undefined;
+    const said = words ?? n.toLocaleString(lang);
+    if (this.#newest.get(element) === n && element.textContent !== said) element.textContent = said;
+  }
+
+  async #inWords(n, lang = 'en') {
+    const code = lang.toLowerCase().split('-')[0];
+    this.#speakers[code] ??= this.#learn(code);
+    return (await this.#speakers[code])('comments', { n });
+  }
+
+  /** The language's texts, or English. */
+  async #learn(code) {
+    const { speaker } = await import('./widget/texts.js');
+    const answer = code === 'en' ? undefined : await fetch(`${this.#base}/lang/${code}.json`).catch(() => {});
+    return answer?.ok ? speaker(code, await answer.json()) : speaker('en', {});
   }
 }
 

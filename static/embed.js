@@ -6,7 +6,7 @@
  */
 
 /** All that reading needs. They import each other and nothing else, so none is found only when another has come. */
-const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'avatar'];
+const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'colours'];
 /** Each has its texts in lang/. */
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** ms */
@@ -39,6 +39,15 @@ function load() {
   return modules;
 }
 
+/** Some browsers throw where nothing may be kept. */
+function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
 function canonicalPage() {
   const { host, pathname } = new URL(document.querySelector('link[rel=canonical]')?.href || location.href);
   return (host + pathname).slice(0, 512);
@@ -54,6 +63,8 @@ function tick() {
 class SaysoComments extends HTMLElement {
   #thread;
   #leave;
+  /** Of widget/colours.js. */
+  #follow;
 
   connectedCallback() {
     if (this.#thread) this.#resume();
@@ -75,19 +86,26 @@ class SaysoComments extends HTMLElement {
     const code = this.closest('[lang]')?.lang?.toLowerCase().split('-')[0];
     const lang = LANGUAGES.includes(code) ? code : 'en';
 
+    const rising = !isWall && (remembered(`sayso ${base} order`) || this.getAttribute('order')) === 'oldest';
+    const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
+
     // The comments are the most to send, so they are asked for first.
-    const history = json(`${base}/api/comments?${new URLSearchParams({ page })}`);
+    const comments = (query) => json(`${base}/api/comments?${new URLSearchParams({ page, ...query })}`);
+    const history = comments({ threads: 50, ...rising && { after: 0 } });
+    const target = id && !isWall ? { id, coming: comments({ thread: id, limit: 200 }) } : undefined;
     const style = Promise.allSettled((isWall ? ['embed', 'wall'] : ['embed']).map((name) => sheet(`${base}/${name}.css`)));
     const texts = lang === 'en' ? {} : json(`${base}/lang/${lang}.json`).catch(() => {});
     // The connection looks at the outcome and tries again; an error before that is no unhandled one.
     history.catch(() => {});
-    const { Thread, speaker } = await load();
+    target?.coming.catch(() => {});
+    const { Thread, speaker, follow } = await load();
+    this.#follow = follow;
     const known = await texts;
 
     // Without style it is plain, without its language English.
     this.shadowRoot.adoptedStyleSheets = (await style).flatMap(({ value }) => value ?? []);
     const text = known ? speaker(lang, known) : speaker('en', {});
-    this.#thread = new Thread(this, { base, page, isWall, text, ask, history });
+    this.#thread = new Thread(this, { base, page, isWall, rising, text, ask, history, target });
     if (!this.firstElementChild) {
       this.#thread.list.classList.add('skeleton');
       this.shadowRoot.replaceChildren(this.#thread.root);
@@ -96,7 +114,7 @@ class SaysoComments extends HTMLElement {
   }
 
   #resume() {
-    const { connection, watch, who } = this.#thread;
+    const { connection, watch, who, root } = this.#thread;
     this.#leave = new AbortController();
     const { signal } = this.#leave;
     const wake = () => document.visibilityState === 'visible' && connection.wake();
@@ -104,9 +122,11 @@ class SaysoComments extends HTMLElement {
     addEventListener('offline', () => (connection.stop(), connection.start()), { signal });
     document.addEventListener('visibilitychange', wake, { signal });
     // An open socket keeps the page out of the back/forward cache.
-    addEventListener('pagehide', () => connection.stop(), { signal });
-    addEventListener('pageshow', (event) => event.persisted && connection.start(), { signal });
+    addEventListener('pagehide', () => (connection.stop(), this.#thread.writer?.leave()), { signal });
+    addEventListener('pageshow', (event) => event.persisted && (connection.start(), this.#thread.writer?.comeBack()), { signal });
+    addEventListener('storage', ({ key }) => this.#thread.writer?.heed(key), { signal });
     addEventListener('hashchange', () => this.#thread.seek(), { signal });
+    this.#follow(this, root, signal);
     drawn.add(this.#thread);
     ticking ||= setInterval(tick, TICK);
     watch.observe(who);

@@ -101,7 +101,7 @@ pub struct Comment {
     /// When the comment was posted: RFC 3339, UTC, with milliseconds.
     #[serde(default)]
     pub created_at: String,
-    /// When it was last edited, in the same format.
+    /// When it was last edited, or deleted, in the same format.
     #[serde(default)]
     pub edited_at: Option<String>,
     /// Whether the comment is deleted: then content, html, name and author are removed.

@@ -116,7 +116,10 @@ impl<S> Hub<S> {
             return Err(Rejection::NotOnPage(id));
         }
         match change {
-            Change::Delete => comment.make_tombstone(),
+            Change::Delete => {
+                comment.make_tombstone();
+                comment.edited_at = Some(self.now.clone());
+            }
             Change::Text(text) => {
                 self.charge(from, by.author)?;
                 self.edit(&mut comment, text, by);

@@ -1,6 +1,7 @@
 //! The files of `static/`, embedded in the binary.
 //!
-//! `build.rs` compresses them. Only the compressed bytes are embedded, since almost every client accepts gzip. Knows no request.
+//! `build.rs` empties their lines of comments and compresses them. Only the compressed bytes are embedded, since almost every client
+//! accepts gzip. Knows no request.
 
 use crate::web::gzip::gunzip;
 
@@ -40,7 +41,7 @@ fn content_type(path: &str) -> &'static str {
 }
 
 impl Asset {
-    /// The file as it is in `static/`.
+    /// The file as it is sent to clients that do not accept gzip.
     pub fn plain(&self) -> Vec<u8> {
         gunzip(self.gzip).expect("build.rs has compressed the file")
     }
@@ -51,12 +52,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_embedded_as_it_is_in_its_folder() {
+    fn every_file_is_embedded_as_it_is_in_its_folder_but_for_lines_of_comments() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
         for (path, gzip) in FILES {
-            let file = std::fs::read(format!("{folder}{path}")).unwrap();
+            let file = std::fs::read_to_string(format!("{folder}{path}")).unwrap();
             let asset = find(path).unwrap();
-            assert_eq!(asset.plain(), file, "{path}");
+            let plain = String::from_utf8(asset.plain()).unwrap();
+            assert_eq!(
+                plain.lines().count(),
+                file.lines().count(),
+                "{path}: lines keep their number"
+            );
+            let is_code = path.ends_with(".js") || path.ends_with(".css");
+            for (sent, line) in plain.lines().zip(file.lines()) {
+                let comment = ["//", "/*", "*"].iter().any(|mark| line.trim().starts_with(mark));
+                assert!(sent == line || is_code && comment && sent.is_empty(), "{path}: {line}");
+                assert!(
+                    !is_code || !line.trim().starts_with("//") || sent.is_empty(),
+                    "{path}: {line}"
+                );
+            }
             assert!(gzip.len() < file.len(), "{path}");
             assert_ne!(asset.content_type, "application/octet-stream", "{path}");
         }

@@ -22,7 +22,7 @@ const CONTENT_UNITS_MAX: usize = 8_192;
 /// The smallest of the modules that `embed.js` imports; it is loaded together with `embed.js`. A browser opens six connections, which
 /// the comments and the other five modules use later. Preloading those as well would slow down the style sheet that the page waits for:
 /// at 50 KB/s the first comment was painted 0.1 to 0.2 s later.
-const PRELOADED: &str = "/widget/avatar.js";
+const PRELOADED: &str = "/widget/dom.js";
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -120,11 +120,11 @@ fn close_form(out: &mut String, view: &View) {
         out,
         format_args!(
             "\"><input name=\"website\" hidden tabindex=\"-1\" autocomplete=\"off\" aria-label=\"Leave this empty\">\n\
-             <div class=\"field\"><textarea class=\"input\" name=\"content\" rows=\"2\" required \
+             <div class=\"field\"><textarea class=\"input\" name=\"content\" rows=\"2\" required dir=\"auto\" \
              maxlength=\"{CONTENT_UNITS_MAX}\" placeholder=\"Say something…\" aria-label=\"Comment\">\n{}</textarea>\n\
              <div class=\"bar\"><input class=\"who\" name=\"name\" value=\"{}\" maxlength=\"{NAME_UNITS_MAX}\" \
-             placeholder=\"Name (optional)\" aria-label=\"Name (optional)\" autocomplete=\"nickname\">\
-             <span class=\"hint\">Markdown</span><button class=\"send\">Send</button></div></div>\n",
+             placeholder=\"Name (optional)\" aria-label=\"Name (optional)\" autocomplete=\"nickname\" dir=\"auto\">\
+             <span class=\"aide\">Markdown</span><button class=\"send\">Send</button></div></div>\n",
             Escaped(view.draft),
             Escaped(view.name),
         ),
@@ -137,23 +137,25 @@ fn close_form(out: &mut String, view: &View) {
 
 fn close_document(out: &mut String, view: &View) {
     let base = Escaped(view.base);
-    out.push_str("\n<footer class=\"foot\">");
     let page = query::encode(view.page);
     let firsts = view.comments.iter().filter(|comment| comment.parent.is_none());
     if view.thread_after.is_some() {
-        put(out, format_args!("<a class=\"older\" href=\"{base}/?page={page}\">All comments</a>"));
+        put(
+            out,
+            format_args!("\n<a class=\"older\" href=\"{base}/?page={page}\">All comments</a>"),
+        );
     } else if let (true, Some(oldest)) = (view.more, firsts.map(|comment| comment.id).min()) {
         put(
             out,
             format_args!(
-                "<a class=\"older\" href=\"{base}/?page={page}&amp;before={oldest}\">Older comments</a>"
+                "\n<a class=\"older\" href=\"{base}/?page={page}&amp;before={oldest}\">Older comments</a>"
             ),
         );
     }
     put(
         out,
         format_args!(
-            "<a class=\"brand\" href=\"{base}/\">sayso</a></footer>\n</section>\n</sayso-comments>\n</main>\n</body>\n</html>\n"
+            "\n<footer class=\"foot\"><a class=\"brand\" href=\"{base}/demo\">sayso</a></footer>\n</section>\n</sayso-comments>\n</main>\n</body>\n</html>\n"
         ),
     );
 }

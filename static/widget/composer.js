@@ -1,7 +1,6 @@
-/** A field that one writes in: it counts, grows, shows a preview and says what is wrong. Knows neither thread nor connection. */
+/** A field that one writes in: it counts, grows, shows a preview and says what is wrong. Knows no connection. */
 
 import { button, el, rich } from './dom.js';
-import { sentence } from './texts.js';
 
 const CONTENT_BYTES_MAX = 8192;
 const LEFT_SHOWN = 500;
@@ -14,10 +13,13 @@ const GROWS = CSS.supports('field-sizing', 'content');
 
 export class Composer {
   /** `fields` are those of view.js; `does` is what follows: `send`, and where there is any `cancel`, `change`, `typing`, `before`. */
-  constructor({ text, base }, fields, does) {
-    Object.assign(this, fields, { text, base, does });
+  constructor(thread, fields, does) {
+    const { text, base } = thread;
+    Object.assign(this, fields, { thread, text, base, does });
     this.look = button('look', () => this.#look(), text('preview'));
-    this.hint.after(this.look);
+    this.aide.after(this.look);
+    this.aide.ariaExpanded = 'false';
+    this.aide.addEventListener('click', () => this.#help());
     const pressed = (event) => this.#pressed(event);
     this.input.addEventListener('input', () => this.#changed());
     this.input.addEventListener('keydown', pressed);
@@ -55,14 +57,22 @@ export class Composer {
     const { text, value } = this;
     const isEmpty = !value.trim();
     const left = CONTENT_BYTES_MAX - bytes(value.trim());
-    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < LEFT_SHOWN ? text('left', { n: left }) : text('markdown');
+    this.hint.textContent = left < 0 ? text('over', { n: -left }) : left < LEFT_SHOWN ? text('left', { n: left }) : '';
     this.hint.classList.toggle('near', left < LEFT_NEAR);
     this.look.hidden = isEmpty;
-    this.hint.hidden = left >= LEFT_SHOWN && !isEmpty;
+    this.hint.hidden = left >= LEFT_SHOWN;
     if (isFirst) return;
     if (this.error.textContent) this.complain('');
     this.does.change?.(value);
     if (!isEmpty && this.input.matches(':focus')) this.does.typing?.();
+  }
+
+  async #help() {
+    const made = this.aid ? undefined : await import('./help.js').then(({ help }) => help(this.text)).catch(() => {});
+    this.aid?.remove();
+    this.aid = made;
+    if (made) this.aide.parentElement.after(made);
+    this.aide.ariaExpanded = String(Boolean(made));
   }
 
   /** The server's own rendering, the only one there is. */
@@ -70,10 +80,10 @@ export class Composer {
     if (this.shown) return this.#show();
     const content = this.#checked();
     if (content === undefined) return;
-    const { html, error } = await this.#ask(content).catch(() => ({ error: this.text('notLive') }));
+    const { html, words } = await this.#ask(content).catch(() => ({ words: this.text('notLive') }));
     // What has been changed meanwhile is not what was asked about.
     if (content !== this.value.trim() || this.shown) return;
-    if (error) return this.complain(sentence(error));
+    if (words) return this.complain(words);
     const built = rich(html);
     // As it will be: plain text keeps its spaces.
     const plain = built.querySelector(':not(br)') ? '' : ' plain';
@@ -85,7 +95,8 @@ export class Composer {
       method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ content }),
       signal: AbortSignal.timeout(ANSWER_WAIT),
     });
-    return answer.json();
+    const said = await answer.json();
+    return said.error ? { words: (await this.thread.writer.inWords(said))(said.retry_after) } : said;
   }
 
   /** Instead of the field, until one writes on. */

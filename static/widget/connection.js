@@ -35,7 +35,7 @@ export class Connection {
   /** Counts starts and stops: what was begun in an earlier one is dropped. */
   #run = 0;
 
-  /** `ask` fetches an address or throws; `on` is told what comes: `history`, `line`, `notice`, and that the `state` has changed. */
+  /** `ask` fetches an address or throws; `on` is told what comes: `history`, `line`, `notice`, and that the `state` has changed; its `query` asks for a history.  */
   constructor({ base, page, ask, history }, on) {
     this.#base = base;
     this.#page = page;
@@ -95,7 +95,8 @@ export class Connection {
   }
 
   async get(query, what = 'comments') {
-    const address = `${this.#base}/api/${what}?${new URLSearchParams({ page: this.#page, ...query })}`;
+    const asked = Object.entries({ page: this.#page, ...query }).filter(([, value]) => value !== undefined);
+    const address = `${this.#base}/api/${what}?${new URLSearchParams(asked)}`;
     return this.#heed(await (await this.#ask(address)).json());
   }
 
@@ -125,7 +126,7 @@ export class Connection {
     const first = this.#first;
     this.#first = undefined;
     this.#late = [];
-    const history = first ? this.#heed(await first) : await this.get({});
+    const history = first ? this.#heed(await first) : await this.get(this.#on.query());
     if (run !== this.#run) return;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
     this.#ahead = null;

@@ -15,10 +15,12 @@ export function guarded(act) {
 
 const memory = new Map();
 export const store = {
-  get: (key) => guarded(() => localStorage.getItem(key)) ?? memory.get(key),
+  get: (key) => memory.get(key) ?? guarded(() => localStorage.getItem(key)),
   set(key, value) {
-    memory.set(key, value);
-    guarded(() => value ? localStorage.setItem(key, value) : localStorage.removeItem(key));
+    const isKept = guarded(() => (value ? localStorage.setItem(key, value) : localStorage.removeItem(key), true));
+    // What the browser does not keep lasts as long as the page.
+    if (isKept) memory.delete(key);
+    else memory.set(key, value);
   },
   keys: () => [...memory.keys(), ...guarded(() => Object.keys(localStorage)) ?? []],
   read: (key) => guarded(() => JSON.parse(store.get(key))) ?? {},
@@ -47,6 +49,8 @@ export const button = (name, click, label) => el('button', { class: name, type: 
 /** What a comment's html may hold; everything else leaves its text behind. */
 const RICH = new Set(['p', 'br', 'em', 'strong', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a']);
 
+const OWN = new Set(['ul', 'ol', 'blockquote']);
+
 /** Built anew, so that even a lying server runs nothing here. */
 export function rich(html) {
   const built = document.createDocumentFragment();
@@ -62,6 +66,9 @@ function copy(from, to, depth) {
     if (['script', 'style', 'template'].includes(tag)) continue;
     const made = RICH.has(tag) ? to.appendChild(document.createElement(tag)) : to;
     if (tag === 'a') link(made, node.getAttribute('href'));
+    // Each by its own first letter; a paragraph does so by its style, since the whole goes by the paragraphs'.
+    if (OWN.has(tag)) made.dir = 'auto';
+    if (tag === 'code' || tag === 'pre') made.dir = 'ltr';
     if (tag === 'ol' && /^\d{1,9}$/.test(node.getAttribute('start'))) made.setAttribute('start', node.getAttribute('start'));
     copy(node, made, depth + 1);
   }

@@ -1,64 +1,71 @@
-/** A page's comments: takes what comes, shows it when it disturbs nobody, and knows how many there are. */
+/** A page's comments: takes what comes, knows what of it is not loaded, and how many there are. */
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { Tree, arrange, frame, isShown, takeOver } from './view.js';
+import { Tree, arrange, frame, isShown, takeOver, title } from './view.js';
 
-/** What has come is drawn so often at most, ms, and so many lines at once. */
-const FLUSH_EVERY = 100;
-const FLUSH_LINES = 40;
-/** More at once are not marked as new. */
-const FRESH_MAX = 8;
-/** ms */
-const TYPING_SHOWN = 4_000;
-/** How many lots of 200 lines are worth going back for a permalink. */
-const STEPS_MAX = 60;
-const STEP_LINES = 200;
-/** What writing needs; each comes by its own name, so that all can be fetched anew. */
-const WRITING = ['write', 'composer', 'change'];
+/** A page of history, in threads; the server sends fewer where they are long. */
+const THREADS = 50;
+/** How many of a thread's answers come before those that are left out. */
+const FIRST_ANSWERS = 3;
+/** What writing needs. */
+const WRITING = ['write', 'outbox', 'composer', 'change', 'menu', 'drafts', 'live'];
 
 export class Thread extends Tree {
   /** Of write.js. */
   writer = null;
   /** By id; where the server has hearts. */
   likes = null;
-  more = false;
-  oldest = Infinity;
-  typing = new Map();
+  /** Whether there are threads beyond `edge`, the first comment of the last thread that has come in the order of reading. */
+  more = true;
+  edge = NaN;
+  /** The first comments of threads whose middle is not loaded. */
+  gaps = new Set();
+  /** What a permalink brought before the history: its thread, as the server sent it. */
+  island = null;
+  #isLoaded;
+  /** The first history, once it has come. */
+  loaded = new Promise((resolve) => {
+    this.#isLoaded = resolve;
+  });
+  /** What has come and is not drawn. */
+  queue = [];
+  /** Of live.js. */
+  live = null;
+  /** Whether what comes now moves nothing that is being read. */
+  isAtEnd = true;
   #again = '';
-  #queue = [];
-  #held = new Map();
   #count = 0;
+  /** How many comments are drawn that are not deleted. */
+  #shown = 0;
   #readers = 0;
-  #top = true;
   #wasReady = false;
-  #unsaid = 0;
-  #frame = 0;
-  #flushed = 0;
+  #counting;
 
-  constructor(host, { base, page, isWall, text, ask, history }) {
+  constructor(host, { base, page, isWall, rising, text, ask, history, target }) {
     super();
-    Object.assign(this, { host, base, page, isWall, text });
-    this.rising = !isWall && (store.get(this.key('order')) || host.getAttribute('order')) === 'oldest';
+    Object.assign(this, { host, base, page, isWall, rising, text });
     this.connection = new Connection({ base, page, ask, history }, {
-      history: (history) => this.#replace(history),
+      query: () => this.query,
+      history: (history) => this.replace(history),
       line: (line) => this.#receive(line),
       notice: (notice) => this.#hear(notice),
       state: () => this.#stateChanged(),
     });
-    const does = { turn: () => this.#turn(), release: () => this.release(true), goBack: () => this.#goBack() };
+    const does = { sort: (order) => this.#sort(order), release: () => this.live.release(true), goBack: () => this.past('goBack') };
     Object.assign(this, frame(host, this, this.me.name ?? '', does));
-    this.main.input.value = store.get(this.key('draft', page)) ?? '';
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
       if (!this.writer) this.write(true).then((writer) => writer?.main.submit());
     });
+    this.order.value = rising ? 'oldest' : 'newest';
     arrange(this);
     this.watch = new IntersectionObserver(([seen]) => {
       const { bottom } = seen.boundingClientRect;
-      this.#top = isWall || seen.isIntersecting || (this.rising ? bottom < 0 : bottom > 0);
-      if (this.#top) this.release(false);
+      this.isAtEnd = isWall || seen.isIntersecting || (this.rising ? bottom < 0 : bottom > 0);
+      if (this.isAtEnd) this.live?.release(false);
     });
+    if (target) this.past('seek', target);
   }
 
   key(...parts) {
@@ -70,28 +77,59 @@ export class Thread extends Tree {
     return store.read(this.key('me'));
   }
 
-  async write(isAsked) {
+  /** The history's first page, from its newer or older end. */
+  get query() {
+    return { threads: THREADS, ...this.rising && { after: 0 } };
+  }
+
+  /** Modules that not every reader needs. */
+  async bring(...names) {
     try {
-      const parts = Object.assign({}, ...await Promise.all(WRITING.map((name) => import(`./${name}.js${this.#again}`))));
-      this.writer ??= new parts.Writer(this, parts);
-    } catch {
+      return Object.assign({}, ...await Promise.all(names.map((name) => import(`./${name}.js${this.#again}`))));
+    } catch (error) {
       // A module that failed is only fetched again by another name.
       this.#again += '?';
+      throw error;
+    }
+  }
+
+  async write(isAsked) {
+    try {
+      const parts = await this.bring(...WRITING);
+      this.writer ??= new parts.Writer(this, parts);
+      this.live ??= new parts.Live(this);
+    } catch {
       if (isAsked) this.main.error.textContent = this.text('notLive');
     }
     return this.writer;
   }
 
-  #turn() {
-    this.rising = !this.rising;
-    store.set(this.key('order'), this.rising ? 'oldest' : 'newest');
+  /** Does what history.js can. */
+  async past(verb, ...asked) {
+    try {
+      await (await this.bring('history'))[verb](this, ...asked);
+    } catch {
+      this.older.textContent = this.text('failed');
+    }
+  }
+
+  #sort(order) {
+    if (order !== 'liked') store.set(this.key('order'), order);
+    this.past('sort', order);
+  }
+
+  turn(rising) {
+    this.rising = rising;
     arrange(this);
+    this.tidy();
   }
 
   tick() {
-    for (const time of this.list.querySelectorAll('time')) {
+    for (const time of this.root.querySelectorAll('time')) {
       const words = this.text.ago(Date.parse(time.dateTime) || 0);
-      if (time.textContent !== words) time.textContent = words;
+      if (time.textContent === words) continue;
+      time.textContent = words;
+      title(this.text, time.closest('article'));
     }
     this.connection.check();
   }
@@ -109,82 +147,83 @@ export class Thread extends Tree {
   }
 
   // What comes
-  #replace({ comments, more }) {
+  /** Draws a history in the place of all that is drawn. */
+  replace(history, isSameLog) {
     const before = this.entries;
     this.clear();
-    this.#queue = [];
-    this.#held.clear();
-    this.list.classList.remove('skeleton');
-    this.more = more;
-    this.oldest = Infinity;
-    for (const line of comments) {
-      this.writer?.acknowledge(line);
-      this.place(line);
+    this.gaps.clear();
+    this.#shown = 0;
+    if (!isSameLog) {
+      this.queue = [];
+      this.live?.held.clear();
     }
+    this.refusal?.remove();
+    this.list.classList.remove('skeleton');
+    for (const line of history.comments) this.writer?.acknowledge(line);
+    this.advance(history);
+    this.take(history);
+    if (this.island?.log === history.log) this.take(this.island);
+    this.island = null;
+    // What has come live since this history was read.
+    if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq) this.place(line);
     this.writer?.hang();
-    this.#count = comments.filter(isShown).length;
-    if (more) this.#recount();
+    if (this.more || this.gaps.size) this.recount();
+    else this.#count = history.comments.filter(isShown).length;
     this.writer?.rescue(before);
+    this.#isLoaded(history);
     this.tidy();
     takeOver(this);
-    this.seek();
+  }
+
+  /** Places lines of threads, each thread's after the comment that began it, which may be drawn already. */
+  take({ comments, answers = {} }, root) {
+    const sent = {};
+    for (const line of comments) {
+      if (line.parent) (sent[root] ??= []).push(line.id);
+      else root = line.id;
+      this.place(line, false, root);
+    }
+    for (const id of Object.keys(answers)) {
+      const [entry, ids] = [this.entries.get(Number(id)), sent[id]];
+      if (!entry || entry.isWhole || !ids) continue;
+      entry.gap ??= { after: ids[FIRST_ANSWERS - 1], before: ids[FIRST_ANSWERS] ?? Infinity, n: answers[id] - ids.length };
+      this.showGap(entry);
+    }
+  }
+
+  /** A page of history has come: where the next begins. */
+  advance({ comments, more }) {
+    const first = comments.filter((line) => !line.parent).map((line) => line.id);
+    this.more = more && first.length > 0;
+    this.edge = this.rising ? Math.max(...first) : Math.min(...first);
+    for (const { entry } of [...this.far.children]) this.hang(entry);
+  }
+
+  showGap(entry) {
+    if (entry.gap.n > 0) this.gaps.add(entry);
+    else this.gaps.delete(entry);
+    super.showGap(entry, () => this.past('open', entry));
   }
 
   #receive(line) {
     if (line.kind) return;
     this.writer?.acknowledge(line);
-    this.#queue.push(line);
-    this.#schedule();
+    this.queue.push(line);
+    this.#flush();
   }
 
-  #schedule() {
-    const wait = this.#flushed + FLUSH_EVERY - Date.now();
-    const flush = () => this.#flush();
-    // Frames stop in a hidden tab.
-    this.#frame ||= wait > 0 || document.hidden ? setTimeout(flush, wait) : requestAnimationFrame(flush);
-  }
-
-  #flush() {
-    const lines = this.#queue.splice(0, FLUSH_LINES);
-    let came = 0;
-    // Nothing moves the field that somebody writes in.
-    const { activeElement } = this.host.shadowRoot;
-    const isAtTop = this.#top && !(this.list.contains(activeElement) && activeElement.matches('textarea'));
-    for (const line of lines) {
-      const isNews = !this.entries.has(line.id) && !this.isMine(line);
-      if (!isNews || isAtTop || this.entries.has(line.parent)) this.place(line, isNews && lines.length <= FRESH_MAX);
-      else if (!this.#isBeforeAll(line)) this.#held.set(line.id, line);
-      if (!isNews || !isShown(line)) continue;
-      came++;
-      this.tell('received', line);
+  async #flush() {
+    try {
+      await this.#wake();
+      this.live.schedule();
+    } catch {
+      // With the next line, or when there is a connection again.
     }
-    this.#announce(came);
-    this.tidy();
-    this.#frame = 0;
-    this.#flushed = this.#queue.length ? 0 : Date.now();
-    if (this.#queue.length) this.#schedule();
   }
 
-  #announce(n) {
-    this.#unsaid += n;
-    if (n && this.#unsaid === n) setTimeout(() => {
-      this.said.textContent = this.text('came', { n: this.#unsaid });
-      this.#unsaid = 0;
-    }, 2_000);
-  }
-
-  async release(go) {
-    let n = 0;
-    for (const [id, line] of this.#held) {
-      this.#held.delete(id);
-      this.place(line, true);
-      if (++n % FLUSH_LINES === 0) await new Promise(requestAnimationFrame);
-    }
-    this.tidy();
-    if (!go) return;
-    const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
-    this.root.scrollIntoView({ behavior, block: this.rising ? 'end' : 'start' });
-    this.list.focus({ preventScroll: true });
+  async #wake() {
+    const { Live } = await this.bring('live');
+    this.live ??= new Live(this);
   }
 
   #hear(notice) {
@@ -198,18 +237,21 @@ export class Thread extends Tree {
       this.#readers = notice.readers;
       this.showState();
     } else if (notice.typing !== undefined) {
-      this.#showTyping(notice.typing);
+      this.#wake().then(() => this.live.heard(notice.typing), () => {});
     } else if (notice.error || notice.lost) {
       this.writer?.refused(notice);
     }
   }
 
   #stateChanged() {
-    if (this.connection.isReady && !this.isWall) this.write();
+    const { isReady, state } = this.connection;
+    if (isReady && !this.isWall) this.write();
+    if (isReady && this.queue.length) this.#flush();
+    if (state === 'retry' && !this.#wasReady) this.bring('refusal').then(({ diagnose }) => diagnose(this)).catch(() => {});
     this.writer?.stateChanged();
     this.showState();
     if (this.#wasReady) this.said.textContent = this.state.textContent;
-    this.#wasReady ||= this.connection.isReady;
+    this.#wasReady ||= isReady;
   }
 
   showState() {
@@ -221,100 +263,97 @@ export class Thread extends Tree {
   }
 
   // The list
-  /** Whether a line belongs to what is not loaded. */
-  #isBeforeAll(line) {
-    return this.more && line.seq !== line.id && line.id < this.oldest;
+  get isPartial() {
+    return this.more || this.gaps.size > 0;
   }
 
-  place(line, isNews = false) {
+  /** Whether a first comment belongs to what has come in the order of reading, without a gap. */
+  isNear(rank) {
+    return !this.more || (this.rising ? rank <= this.edge : rank >= this.edge);
+  }
+
+  listOf({ rank }) {
+    return this.isNear(rank) ? this.list : this.far;
+  }
+
+  /** Whether the place of a comment that is not drawn is loaded. */
+  #hasPlace(line) {
+    if (!this.isPartial) return true;
+    let entry = this.entries.get(line.parent);
+    if (line.parent && !entry) return false;
+    if (line.seq === line.id) return true;
+    while (entry?.above) entry = entry.above;
+    return entry ? !entry.gap || line.id < entry.gap.after || line.id > entry.gap.before : this.isNear(line.id);
+  }
+
+  /** `root` is the first comment of the thread, where a history tells. */
+  place(line, isNews = false, root = undefined) {
     const known = this.entries.get(line.id);
     if (known && known.line.seq >= line.seq) return;
-    if (!known && this.#isBeforeAll(line)) {
-      this.#recount();
+    if (!known && !root && !this.#hasPlace(line)) {
+      this.recount();
+      if (line.parent && line.seq === line.id) this.#findPlace(line);
       return;
     }
-    this.#count += isShown(line) - (known ? isShown(known.line) : false);
+    if (!root) this.#count += isShown(line) - (known ? isShown(known.line) : false);
     this.writer?.answered(line.id);
     if (known) {
       this.redraw(known, line);
       return;
     }
-    this.oldest = Math.min(this.oldest, line.id);
+    this.#shown += isShown(line);
     const entry = this.draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
     this.entries.set(line.id, entry);
+    this.writer?.redrawn(entry);
+    if (line.parent && !this.entries.has(line.parent)) entry.root = this.entries.get(root);
     this.hang(entry);
+  }
+
+  /** An answer to what is left out in the middle of a thread: to which of them? */
+  #findPlace(line) {
+    const isLeftOut = ({ gap }) => line.parent > gap.after && line.parent < gap.before;
+    if ([...this.gaps].some(isLeftOut)) this.past('findPlace', line);
+  }
+
+  redraw(entry, line) {
+    this.#shown += isShown(line) - isShown(entry.line);
+    super.redraw(entry, line);
+    this.writer?.redrawn(entry);
   }
 
   tidy() {
     super.tidy();
-    const held = [...this.#held.values()].filter(isShown).length;
-    this.pill.hidden = !held;
-    this.pill.textContent = `${this.rising ? '↓' : '↑'} ${this.text('came', { n: held })}`;
+    // Before the history comes there is nothing to say about it.
+    if (Number.isNaN(this.edge)) return;
+    const held = this.live?.showPill() ?? 0;
     const total = this.#count + held;
     this.total.textContent = total ? this.text.number(total) : '';
     this.empty.hidden = total > 0 || this.writer?.outbox.size > 0;
-    this.order.hidden = total < 2 || this.isWall;
+    this.sort.hidden = total < 2 || this.isWall;
     this.older.hidden = !this.more || this.isWall;
+    let n = total - held - this.#shown;
+    for (const { gap } of this.gaps) n -= gap.n;
+    const words = this.text(this.rising ? 'newer' : 'older');
+    this.older.textContent = n > 0 ? `${words} · ${this.text.number(n)}` : words;
   }
 
-  async #recount() {
-    const counts = await this.connection.get({}, 'counts').catch(() => {});
-    this.#count = counts ? counts[this.page] - this.#held.size : this.#count;
+  /** At most one is under way: a thousand comments to what is not loaded are one question. */
+  async recount() {
+    this.#counting ??= this.connection.get({}, 'counts').catch(() => {});
+    const counts = await this.#counting;
+    this.#counting = undefined;
+    if (counts) this.#count = counts[this.page] - (this.live?.held.size ?? 0);
     this.tidy();
   }
 
-  async #goBack(query = {}) {
-    if (this.older.ariaDisabled) return;
-    // Disabled in earnest it would lose the focus.
-    this.older.ariaDisabled = 'true';
-    const hasFocus = this.older.matches(':focus');
-    try {
-      const { comments, more } = await this.connection.get({ before: this.oldest, ...query });
-      const alone = [...this.entries.values()].filter(({ line, above }) => line.parent && !above);
-      const count = this.#count;
-      this.more = false;
-      for (const line of comments) this.place(line);
-      this.#count = count;
-      this.more = more && comments.length > 0;
-      for (const entry of alone) if (this.entries.has(entry.line.parent)) this.gather(entry);
-      this.older.textContent = this.text('older');
-    } catch {
-      this.older.textContent = this.text('failed');
-    }
-    this.older.ariaDisabled = null;
-    this.tidy();
-    if (hasFocus && this.older.hidden) this.list.focus({ preventScroll: true });
-  }
-
-  async seek() {
+  /** To the comment that the address names. */
+  seek() {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
-    if (!id) return;
-    for (let step = 0; step < STEPS_MAX && this.more && id < this.oldest; step++) await this.#goBack({ limit: STEP_LINES });
-    const entry = this.entries.get(id);
-    for (let up = entry?.above; up; up = up.above) this.fold(up, false);
-    entry?.article.scrollIntoView({ block: 'center' });
-    entry?.article.classList.add('fresh');
+    if (id) this.past('seek', { id });
   }
 
   act(name, entry, label) {
     return button(name, () => this.writer ? this.writer[name](entry) : this.write(true).then((writer) => writer?.[name](entry)), label);
-  }
-
-  // Typing
-  #showTyping(name) {
-    if (name === this.main.name.value.trim() && this.writer?.isTyping) return;
-    const who = name || this.text('someone');
-    clearTimeout(this.typing.get(who));
-    this.typing.set(who, setTimeout(() => {
-      this.typing.delete(who);
-      this.#showWho();
-    }, TYPING_SHOWN));
-    this.#showWho();
-  }
-
-  #showWho() {
-    const who = [...this.typing.keys()];
-    this.who.textContent = who.length ? this.text('typing', { who: who.slice(0, 3).join(', '), n: who.length }) : '';
   }
 }

@@ -1,49 +1,68 @@
 /**
- * What this browser writes to one page: the field at the top, answers, and the outbox of what the server has not confirmed yet.
+ * What this browser writes to one page: the field at the top, answers, who one is, and what the server says to it.
  *
  * Loaded by thread.js once it is connected, so that it is there when the connection no longer is; works on that thread.
  *
  * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
- *   {like, on, key, nonce} | {typing, name?}
+ *   {like, on, key, nonce} | {typing}
  */
 
-import { el, store } from './dom.js';
-import { sentence } from './texts.js';
+import { store } from './dom.js';
+import { learn } from './texts.js';
 import { draft } from './view.js';
 
-/** Times in ms. */
+const TEXTS = {
+  answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
+  examples: 'emphasis,strong,code,a link,a quote,a list', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
+  long: 'This is {bytes} bytes long; at most {max} fit.', missing: 'Write something first.', over: '{n} too many',
+  preview: 'Preview', save: 'Save', sending: 'sending…', sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection',
+  write: 'Write',
+  held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
+};
+learn(TEXTS);
+
+/** ms */
 const TYPING_EVERY = 2_000;
-const TYPING_SHOWN = 4_000;
 
 const random = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, 0)).join('');
 
 export class Writer {
-  /** By nonce: what waits to be a comment, `{item, entry, sent, note}`. */
-  outbox = new Map();
   #Composer;
   #changes;
+  #menu;
   #typed = 0;
+  /** Who one was when one last looked. */
+  #key;
+  #author;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes }) {
+  constructor(thread, { Composer, Changes, Menu, Drafts, Outbox }) {
     this.thread = thread;
+    this.outbox = new Outbox(thread, (request) => this.#send(request));
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
+    this.#menu = new Menu(this, thread);
+    const draftKey = thread.key('draft', thread.page);
+    this.drafts = new Drafts((key) => key === draftKey || key.startsWith(this.kept('')));
     this.main = new Composer(thread, thread.main, {
       typing: () => this.#type(), send: (...said) => this.#post(...said),
-      change: (draft) => store.set(thread.key('draft', thread.page), draft),
+      change: (draft) => this.drafts.set(draftKey, draft),
     });
+    // Before what has been typed since the page came.
+    const recalled = this.drafts.get(draftKey);
+    if (recalled) this.main.value = [recalled, this.main.value].filter(Boolean).join('\n\n');
     this.main.name.addEventListener('input', () => this.#remember({ name: this.main.name.value.trim() }));
     // Set early, since what is recalled may be sent, and answered, at once.
     thread.writer = this;
-    for (const key of store.keys()) {
-      const item = key.startsWith(thread.key('out', '')) ? store.read(key) : {};
-      if (item.page === thread.page && item.content && !this.outbox.has(item.nonce)) this.#enqueue(item);
+    this.outbox.recall();
+    for (const key of this.drafts.keys()) {
       const [verb, id] = key.startsWith(this.kept('')) ? key.split(' ').slice(-2) : [];
       const entry = thread.entries.get(Number(id));
-      if (entry && store.get(key) && (verb === 'reply' || thread.isMine(entry.line))) this[verb](entry, true);
+      if (entry && (verb === 'reply' || thread.isMine(entry.line))) this[verb](entry, true);
     }
-    if (thread.me.key) thread.connection.send({ key: thread.me.key });
+    this.#changes.recall();
+    this.#author = thread.me.author;
+    this.#introduce();
     if (thread.likes) this.showLikes([]);
     this.#show();
   }
@@ -62,6 +81,38 @@ export class Writer {
     return this.thread.me.key;
   }
 
+  // Other tabs
+  /** Something kept has changed in another tab of this browser, or all of it. */
+  heed(key) {
+    const { thread, main } = this;
+    if (key !== null && !key.startsWith(thread.key(''))) return;
+    const { me } = thread;
+    if (!main.name.matches(':focus')) main.name.value = me.name ?? '';
+    if (me.key && me.key !== this.#key) this.#introduce();
+    if (me.author !== this.#author) {
+      for (const entry of thread.entries.values()) {
+        if (entry.line.author && [me.author, this.#author].includes(entry.line.author)) thread.redraw(entry, entry.line);
+      }
+      this.#author = me.author;
+      thread.tidy();
+    }
+    this.#changes.heed(key);
+  }
+
+  /** The server counts all of one's tabs as one reader, and knows who is typing. */
+  #introduce() {
+    this.#key = this.thread.me.key;
+    if (this.#key) this.thread.connection.send({ key: this.#key });
+  }
+
+  leave() {
+    this.drafts.leave();
+  }
+
+  comeBack() {
+    this.drafts.take();
+  }
+
   #show() {
     this.thread.tidy();
     this.thread.showState();
@@ -73,111 +124,64 @@ export class Writer {
     const { page } = this.thread;
     if (name) this.#remember({ name });
     main.name.value = name;
-    const item = { nonce: random(), page, content, name, parent };
-    store.set(this.thread.key('out', item.nonce), JSON.stringify(item));
+    this.outbox.put({ nonce: random(), page, content, name, parent });
     if (!parent) {
       main.value = '';
-      main.input.focus();
+      // On a touch screen the keyboard would hide what has been written.
+      if (matchMedia('(pointer: coarse)').matches) main.input.blur();
+      else main.input.focus();
     }
-    this.#enqueue(item);
     this.#typed = 0;
     this.#show();
-  }
-
-  #enqueue(item) {
-    const entry = this.thread.draw({ ...item, author: this.thread.me.author }, Date.now() * 1000 + this.outbox.size);
-    entry.item.classList.add('waits');
-    const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
-    entry.article.querySelector('.meta').append(' ', waiting.note);
-    this.outbox.set(item.nonce, waiting);
-    this.thread.hang(entry);
-    this.#dispatch(waiting);
-  }
-
-  /** After the list was drawn anew. */
-  hang() {
-    for (const { entry } of this.outbox.values()) {
-      entry.above = undefined;
-      this.thread.hang(entry);
-    }
-  }
-
-  async #dispatch(waiting) {
-    const { content, name, parent, nonce } = waiting.item;
-    const { connection } = this.thread;
-    if (connection.challenge && !waiting.proof) {
-      waiting.proof = import('./proof.js').then(({ prove }) => prove(nonce, content, connection.challenge));
-      this.#mark(waiting, this.thread.text('sending'));
-    }
-    try {
-      const proof = await waiting.proof;
-      if (!waiting.sent && this.outbox.has(nonce)) {
-        waiting.sent = connection.send({ content, name: name || undefined, parent, key: this.#secret(), nonce, proof });
-      }
-    } catch {
-      // The module did not come; there is another try when the state changes.
-      waiting.proof = undefined;
-    }
-    this.#mark(waiting);
-  }
-
-  #mark({ note, sent }, words = this.thread.text(sent ? 'sending' : 'waiting')) {
-    note.textContent = words;
-    note.classList.toggle('warn', !sent);
   }
 
   /** Sends a request of one's own with a nonce, unless there is no connection. */
   request(request) {
     const nonce = random();
-    return this.thread.connection.send({ ...request, key: this.#secret(), nonce }) ? nonce : undefined;
+    return this.#send({ ...request, nonce }) ? nonce : undefined;
+  }
+
+  #send(request) {
+    return this.thread.connection.send({ ...request, key: this.#secret() });
   }
 
   // What comes back
   acknowledge(line) {
-    const waiting = this.outbox.get(line.nonce);
-    if (!waiting) return;
-    if (line.author) this.#remember({ author: line.author });
-    this.#discard(waiting);
+    if (line.deleted) this.#changes.settled(line.id);
+    if (!this.outbox.take(line.nonce)) return;
+    if (line.author) {
+      this.#author = line.author;
+      this.#remember({ author: line.author });
+    }
     this.thread.place(line);
     this.thread.tell('posted', line);
   }
 
-  #discard({ item, entry }) {
-    this.outbox.delete(item.nonce);
-    store.set(this.thread.key('out', item.nonce), '');
-    this.thread.drop(entry);
-    this.thread.showState();
-  }
-
   stateChanged() {
-    const { connection, me } = this.thread;
-    for (const waiting of this.outbox.values()) {
-      waiting.sent &&= connection.isReady;
-      if (connection.isReady) this.#dispatch(waiting);
-      else this.#mark(waiting);
-    }
-    if (me.key) connection.send({ key: me.key });
-    if (!connection.isReady) this.#changes.giveUp();
+    this.outbox.stateChanged();
+    this.#introduce();
+    this.#changes.stateChanged();
   }
 
   /** The text goes back to its field, with the reason; where waiting helps, it waits. */
-  refused({ error, lost, nonce, retry_after: seconds = lost && 2 }) {
+  async refused(notice) {
     const { thread } = this;
-    const words = lost ? thread.text('notLive') : sentence(error);
-    const waiting = this.outbox.get(nonce);
-    if (waiting && seconds) {
-      waiting.sent = false;
-      this.#mark(waiting, words);
-      setTimeout(() => this.outbox.has(nonce) && thread.connection.isReady && this.#dispatch(waiting), seconds * 1000);
-      return;
-    }
-    let composer = this.#changes.refused(nonce) ?? this.main;
-    if (waiting) {
-      this.#discard(waiting);
-      composer = this.#giveBack(waiting.item.content, thread.entries.get(waiting.item.parent));
-    }
+    const { lost, nonce, retry_after: seconds = lost && 2 } = notice;
+    if (seconds && this.#changes.postpone(nonce, seconds)) return;
+    const say = lost ? () => thread.text('notLive') : await this.inWords(notice);
+    if (seconds && this.outbox.postpone(nonce, seconds, say)) return;
+    const words = say(seconds);
+    let composer = this.#changes.refused(nonce, notice.code) ?? this.main;
+    const item = this.outbox.take(nonce);
+    if (item) composer = this.#giveBack(item.content, thread.entries.get(item.parent));
     composer.complain(words);
     thread.tidy();
+  }
+
+  /** What a server refuses, as a function that says it so many seconds before it may be tried again. */
+  async inWords(notice) {
+    const { inWords } = await this.thread.bring('refusal').catch(() => ({}));
+    return inWords ? inWords(this.thread, notice) : () => notice.error;
   }
 
   // Fields
@@ -217,7 +221,7 @@ export class Writer {
     const { thread } = this;
     const kept = this.kept('reply', entry.line.id);
     const close = () => {
-      store.set(kept, '');
+      this.drafts.set(kept, '');
       entry.reply.form.remove();
       thread.touch(entry);
       thread.tidy();
@@ -225,7 +229,7 @@ export class Writer {
     };
     entry.reply ??= this.compose({
       name: this.main.name.value, cancel: close, placeholder: thread.text('answer', { name: thread.nameOf(entry.line) }),
-      typing: () => this.#type(), change: (text) => store.set(kept, text),
+      typing: () => this.#type(), change: (text) => this.drafts.set(kept, text),
       send: (content, name) => {
         entry.reply.value = '';
         thread.fold(entry, false);
@@ -233,11 +237,15 @@ export class Writer {
         close();
       },
     });
-    entry.reply.value ||= store.get(kept) ?? '';
+    entry.reply.value ||= this.drafts.get(kept);
     entry.article.after(entry.reply.form);
     if (!isAgain) entry.reply.input.focus();
     return entry.reply;
   }
+
+  dots = (entry) => this.#menu.toggle(entry);
+
+  hang = () => this.outbox.hang();
 
   // Of change.js
   edit = (...asked) => this.#changes.edit(...asked);
@@ -246,16 +254,16 @@ export class Writer {
   heart = (entry) => this.#changes.heart(entry);
   showLikes = (ids) => this.#changes.showLikes(ids);
   answered = (id) => this.#changes.answered(id);
+  redrawn = (entry) => this.#changes.redrawn(entry);
 
   // Typing
-  get isTyping() {
-    return Date.now() - this.#typed < TYPING_SHOWN;
-  }
-
   #type() {
     const now = Date.now();
     if (now - this.#typed < TYPING_EVERY) return;
     this.#typed = now;
-    this.thread.connection.send({ typing: true, name: this.main.name.value.trim() || undefined });
+    const { connection, page } = this.thread;
+    // So that no tab of this browser shows it.
+    store.set(this.thread.key('typed', page), String(now));
+    connection.send({ typing: true });
   }
 }

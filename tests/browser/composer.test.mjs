@@ -5,14 +5,16 @@ import { test } from 'node:test';
 
 import { live, newPerson, server } from './fixture.mjs';
 import { until } from './harness.mjs';
-import { comment, isConfirmed, isLive, say } from './page.mjs';
+import { choose, comment, isConfirmed, isLive, remove, say } from './page.mjs';
 
 test('a comment is answered, edited and deleted in place, for everyone', async () => {
   const ada = await live();
   const grace = await live();
   await say(ada, 'Who answers?', 'Ada');
   await isConfirmed(grace, 'Who answers?');
-  assert.equal(await comment(grace, 'Who answers?').getByRole('button', { name: 'Edit' }).count(), 0);
+  await comment(grace, 'Who answers?').locator('.dots').click();
+  assert.deepEqual(await grace.getByRole('menuitem').allTextContents(), ['Copy link']);
+  await grace.keyboard.press('Escape');
 
   await comment(grace, 'Who answers?').getByRole('button', { name: 'Reply' }).click();
   await grace.getByPlaceholder('Answer Ada…').fill('I do');
@@ -21,7 +23,7 @@ test('a comment is answered, edited and deleted in place, for everyone', async (
   await isConfirmed(ada, 'I do');
   assert.equal(await ada.locator('.answers .text').textContent(), 'I do');
 
-  await comment(grace, 'I do').getByRole('button', { name: 'Edit' }).click();
+  await choose(comment(grace, 'I do'), 'Edit');
   await grace.locator('.comment textarea').fill('I *certainly* do');
   await grace.getByRole('button', { name: 'Save' }).click();
   for (const page of [ada, grace]) {
@@ -29,18 +31,15 @@ test('a comment is answered, edited and deleted in place, for everyone', async (
     await page.locator('.answers .edited').waitFor();
   }
 
-  await comment(ada, 'Who answers?').getByRole('button', { name: 'Delete' }).click();
-  await ada.getByText('Delete for good?').waitFor();
-  await ada.locator('.actions .delete').first().click();
+  await remove(ada, comment(ada, 'Who answers?'));
   for (const page of [ada, grace]) {
     await page.locator('.gone', { hasText: 'Deleted' }).waitFor();
     assert.equal(await page.getByText('Who answers?').count(), 0);
-    assert.equal(await page.locator('.count').textContent(), '1');
+    await until(async () => await page.locator('.count').textContent() === '1', 'one to be left');
   }
 
   const answer = grace.locator('.comment', { has: grace.locator('em') });
-  await answer.getByRole('button', { name: 'Delete' }).click();
-  await grace.locator('.actions .delete').click();
+  await remove(grace, answer);
   for (const page of [ada, grace]) await page.getByText('No comments yet').waitFor();
   assert.equal(await ada.locator('.comment:visible').count(), 0);
 });
@@ -67,7 +66,7 @@ test('an answer and an edit begun before a reload are there after it, and gone o
   await isConfirmed(ada, 'my own');
   await comment(ada, 'a question').getByRole('button', { name: 'Reply' }).click();
   await ada.locator('.item textarea').fill('half an answer');
-  await comment(ada, 'my own').getByRole('button', { name: 'Edit' }).click();
+  await choose(comment(ada, 'my own'), 'Edit');
   await ada.locator('.comment textarea').fill('my own, changed');
   for (let i = 0; i < 2; i++) {
     await ada.reload();
@@ -83,7 +82,7 @@ test('an answer and an edit begun before a reload are there after it, and gone o
   await ada.locator('.item form').getByRole('button', { name: 'Cancel' }).click();
   await ada.reload();
   await isLive(ada);
-  await comment(ada, 'my own, changed').getByRole('button', { name: 'Edit' }).waitFor();
+  await comment(ada, 'my own, changed').locator('.dots').waitFor();
   assert.equal(await ada.locator('.item textarea').count(), 0);
 });
 
@@ -136,22 +135,30 @@ test('by keyboard alone: write, answer, edit, delete', async () => {
   await press('Control+Enter');
   await isConfirmed(ada, 'one');
   assert.equal(await focused().getAttribute('aria-label'), 'Comment');
+  // Name, help, Send; then of each comment's row one button, and arrows to the others.
   await press('Tab', 'Tab', 'Tab', 'Tab');
+  assert.equal(await focused().getAttribute('aria-label'), 'Like the comment by Anonymous');
+  await press('ArrowRight');
   assert.equal(await focused().textContent(), 'Reply');
   await press('Enter');
   await ada.keyboard.type('two');
   await press('Control+Enter');
   await isConfirmed(ada, 'two');
   assert.equal(await focused().textContent(), 'Reply');
-  await comment(ada, 'two').getByRole('button', { name: 'Edit' }).focus();
+  await comment(ada, 'two').locator('.dots').focus();
+  await press('Enter');
+  assert.equal(await focused().textContent(), 'Edit');
   await press('Enter');
   await ada.keyboard.type('!');
   await press('Control+Enter');
   await comment(ada, 'two!').waitFor();
   assert.equal(await focused().textContent(), 'Reply');
-  await press('Tab', 'Tab', 'Enter');
+  await press('ArrowRight', 'Enter', 'Escape');
+  assert.equal(await focused().textContent(), '⋯');
+  await press('Enter', 'ArrowDown', 'Enter');
   assert.equal(await focused().textContent(), 'Keep');
   await press('Escape');
-  await press('Tab', 'Tab', 'Enter', 'Shift+Tab', 'Enter');
+  await press('ArrowRight', 'Enter', 'ArrowDown', 'Enter', 'Shift+Tab', 'Enter');
+  assert.equal(await focused().textContent(), 'Undo');
   await comment(ada, 'two!').waitFor({ state: 'detached' });
 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { allow, live, replaceServer, serve, server, visit } from './fixture.mjs';
 import { until } from './harness.mjs';
-import { comment, isConfirmed, say } from './page.mjs';
+import { comment, isConfirmed, remove, say } from './page.mjs';
 
 /** A site that shows this, under this policy if there is one. */
 function serveHtml(body, policy) {
@@ -74,8 +74,7 @@ test('a page of ten lines that only reads data.content works', async () => {
   await plain.locator('#text').fill('from the simple page');
   await plain.keyboard.press('Enter');
   await isConfirmed(ada, 'from the simple page');
-  await comment(ada, 'to the simple page').getByRole('button', { name: 'Delete' }).click();
-  await ada.locator('.actions .delete').first().click();
+  await remove(ada, comment(ada, 'to the simple page'));
   await comment(ada, 'to the simple page').waitFor({ state: 'detached' });
   await say(ada, 'last');
   await plain.getByText('last').waitFor();

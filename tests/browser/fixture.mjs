@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 
 import { Server, launch, person } from './harness.mjs';
 import { isLive } from './page.mjs';
+import { knowsThreads, stub } from './threads.mjs';
 
 let browser;
 export let server;
@@ -41,9 +42,10 @@ export async function allow(origin) {
   await server.start();
 }
 
-export async function newPerson(options) {
+export async function newPerson({ isStubbed = true, ...options } = {}) {
   const context = await person(browser, options);
   people.push(context);
+  if (isStubbed && !(await knowsThreads(server))) await stub(context);
   return context;
 }
 

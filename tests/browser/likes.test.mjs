@@ -25,7 +25,7 @@ test('two people like a comment, and both see two hearts, after a reload too', a
   await heart(bob, 'the first').focus();
   await bob.keyboard.press('Enter');
   await liked(ada, 'the first', '2', true);
-  assert.equal(await heart(ada, 'the first').getAttribute('aria-label'), 'Like 2');
+  assert.equal(await heart(ada, 'the first').getAttribute('aria-label'), 'Like the comment by Anonymous 2');
   await ada.reload();
   await liked(ada, 'the first', '2', true);
   await liked(ada, 'the second', '', false);

@@ -14,6 +14,18 @@ export async function say(page, text, name) {
   await page.getByRole('button', { name: 'Send' }).first().click();
 }
 
+/** Deletes for good: asks, says yes, and lets the time for undoing pass. */
+export async function remove(page, article) {
+  await choose(article, 'Delete');
+  await page.locator('.ask .sure').click();
+}
+
 export async function isConfirmed(page, text) {
   await comment(page, text).locator('time').waitFor();
+}
+
+/** Chooses from the menu behind a comment's "⋯". */
+export async function choose(comment, what) {
+  await comment.locator('.dots').click();
+  await comment.page().getByRole('menuitem', { name: what }).click();
 }

@@ -6,7 +6,9 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
+import { dimTexts } from './contrast.mjs';
 import { Server, launch, person, pseudonym, until } from './harness.mjs';
+import { choose } from './page.mjs';
 
 const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
 const MINUTE = 60_000;
@@ -65,12 +67,16 @@ before(async () => {
 });
 after(() => browser.close());
 
+/** A browser in which somebody has written before. */
+function known({ url }, name, origin = url) {
+  const me = JSON.stringify({ key: KEYS[name], author: pseudonym(KEYS[name]), name });
+  return { storageState: { cookies: [], origins: [{ origin, localStorage: [{ name: `sayso ${url} me`, value: me }] }] } };
+}
+
 /** Opens a page as Ada would find it, who has written before. */
 async function open(t, { lines, flags, address, path = '/', state = 'live', prepare = () => {}, ...options } = {}) {
   const server = await Server.start({ lines, flags });
-  const me = JSON.stringify({ key: KEYS.Ada, author: pseudonym(KEYS.Ada), name: 'Ada' });
-  const known = [{ origin: address ?? server.url, localStorage: [{ name: `sayso ${server.url} me`, value: me }] }];
-  const context = await person(browser, { deviceScaleFactor: 2, storageState: { cookies: [], origins: known }, ...options });
+  const context = await person(browser, { deviceScaleFactor: 2, ...known(server, 'Ada', address), ...options });
   t.after(async () => {
     await context.close();
     await server.stop();
@@ -89,40 +95,6 @@ async function shoot(page, name, whole = true) {
   await page.evaluate(() => Promise.all((document.querySelector('sayso-comments').shadowRoot?.getAnimations() ?? [])
     .filter(({ animationName }) => animationName === 'come').map(({ finished }) => finished)));
   await page.screenshot({ path: `${SHOTS}${name}.png`, fullPage: whole, caret: 'hide' });
-}
-
-/** Contrast of every text against what lies behind it (WCAG 2.2, 1.4.3). */
-function dimTexts(page) {
-  return page.evaluate(() => {
-    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const over = (colour, [r, g, b]) => {
-      canvas.fillStyle = `rgb(${r} ${g} ${b})`;
-      canvas.fillRect(0, 0, 1, 1);
-      canvas.fillStyle = colour;
-      canvas.fillRect(0, 0, 1, 1);
-      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    };
-    const light = (rgb) => rgb.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const parent = (node) => node.parentElement ?? node.getRootNode().host;
-    const behind = (node) => node ? over(getComputedStyle(node).backgroundColor, behind(parent(node))) : [255, 255, 255];
-    const root = document.querySelector('sayso-comments').shadowRoot;
-    const dim = [];
-    for (const node of root.querySelectorAll('*')) {
-      const words = [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
-      const placeholder = node.value === '' ? node.placeholder : '';
-      if (!(words || placeholder) || !node.checkVisibility()) continue;
-      const back = behind(node);
-      const style = getComputedStyle(node, placeholder ? '::placeholder' : null);
-      let opacity = 1;
-      for (let up = node; up; up = parent(up)) opacity *= getComputedStyle(up).opacity;
-      const fore = over(style.color, back).map((c, i) => c * opacity + back[i] * (1 - opacity));
-      const [a, b] = [light(fore), light(back)].sort((x, y) => y - x);
-      const ratio = (a + 0.05) / (b + 0.05);
-      if (ratio < 4.5) dim.push(`${node.className} ${(words || placeholder).slice(0, 30)} ${ratio.toFixed(2)}`);
-    }
-    return dim;
-  });
 }
 
 const scrollsSideways = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
@@ -182,17 +154,19 @@ test('without JavaScript the page looks the same', async (t) => {
 });
 
 test('the picture of the README: two people and a pill', async (t) => {
-  const { page, server, context } = await open(t, { lines: talk(), viewport: { width: 760, height: 900 } });
-  const other = await context.newPage();
+  const { page, server } = await open(t, { lines: [...talk(), ...given(LIKES)], viewport: { width: 760, height: 900 } });
+  const grace = await person(browser, known(server, 'Grace'));
+  t.after(() => grace.close());
+  const other = await grace.newPage();
   await other.goto(server.url);
   await other.locator('.state[data-state=live]').waitFor();
+  await other.locator('.look').first().waitFor({ state: 'attached' });
   await page.bringToFront();
   await page.locator('.state', { hasText: 'Live · 2 reading' }).waitFor();
   await server.post({ content: 'It is live while you read this.', name: 'Radia', key: KEYS.Radia });
   await page.getByText('It is live while you read this.').waitFor();
-  await other.locator('.who').first().fill('Grace');
   await other.getByRole('textbox', { name: 'Comment' }).first().pressSequentially('I am typ');
-  await page.getByText('Grace is typing…').waitFor();
+  await page.getByText('is typing…').waitFor();
   await shoot(page, 'readme-light', false);
   await page.emulateMedia({ colorScheme: 'dark' });
   await shoot(page, 'readme-dark', false);
@@ -235,7 +209,7 @@ test('hearts, folded answers and a preview, in German and dark', async (t) => {
 
 test('oldest first, on a phone', async (t) => {
   const { page } = await open(t, { lines: talk(), viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true });
-  await page.getByRole('button', { name: 'Newest first' }).click();
+  await page.getByRole('combobox', { name: 'Order of comments' }).selectOption('Oldest');
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
   await page.waitForTimeout(300);
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
@@ -257,7 +231,7 @@ test('in forced colours everything can be told apart', async (t) => {
 
 test('deleting asks first', async (t) => {
   const { page } = await open(t, { lines: talk() });
-  await page.locator('.delete').first().click();
+  await choose(page.locator('.comment', { has: page.locator('.mark') }).first(), 'Delete');
   await shoot(page, 'deleting', false);
   assert.deepEqual(await dimTexts(page), []);
 });
@@ -279,14 +253,55 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+const ARTICLE = `<article><h1>On keeping a log</h1><p>There is a small pleasure in files that one can read. A log is a list of what has happened,
+  in the order in which it happened, and nobody has to ask a database what it means by that.</p></article>`;
+const LIKES = { 4: 3, 16: 12, 19: 1, 20: 5, 21: 1 };
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const SERIF = 'body { margin: 0; background: #fbf7ef; color: #3b2f25; font: 19px/1.65 Georgia, "DejaVu Serif", serif } main { max-width: 660px; margin: 40px auto; padding: 0 20px }';
+const DARK = 'body { margin: 0; background: #15202b; color: #d7dee6; font: 17px/1.6 "DejaVu Sans", sans-serif } main { max-width: 680px; margin: 40px auto; padding: 0 20px }';
+const PLAIN = 'main { max-width: 680px; margin: 40px auto; padding: 0 20px } body { font: 16px/1.5 system-ui, sans-serif }';
+
+for (const [what, css, options, attributes] of [
+  ['a serif blog', SERIF, { viewport: { width: 800, height: 1_500 } }],
+  ['a dark blog without color-scheme', DARK, { viewport: { width: 800, height: 1_500 } }],
+  ['a serif blog on a phone', SERIF, PHONE],
+  ['a dark blog on a phone', DARK, PHONE],
+  ['oldest first', PLAIN, { viewport: { width: 800, height: 1_500 } }, 'order="oldest"'],
+  ['oldest first on a phone', PLAIN, PHONE, 'order="oldest"'],
+]) {
+  test(`${what}: it looks like a part of the page`, async (t) => {
+    const { page } = await embed(t, { lang: 'en', likes: LIKES, css, attributes, ...options });
+    await page.locator('.like').first().waitFor();
+    await page.locator('sayso-comments').evaluate((node) => document.documentElement.clientWidth < 500 && node.scrollIntoView());
+    assert.equal(await scrollsSideways(page), false);
+    assert.deepEqual(await dimTexts(page), []);
+    await shoot(page, what.replaceAll(' ', '-'), false);
+  });
+}
+
+test('the menu, the help and an answer, on a phone in the dark', async (t) => {
+  const { page } = await embed(t, { lang: 'en', likes: LIKES, css: DARK, ...PHONE });
+  await page.locator('.reply').nth(1).click();
+  await page.locator('.item .aide').click();
+  await page.locator('.aid').waitFor();
+  await page.locator('.item .input').fill('Half an answer');
+  await page.locator('.dots').nth(1).click();
+  await page.getByRole('menuitem').first().waitFor();
+  assert.equal(await scrollsSideways(page), false);
+  assert.deepEqual(await dimTexts(page), []);
+  await shoot(page, 'menu', false);
+});
+
 /** The talk as on another site, in that language, on a server with hearts. */
-async function embed(t, { lang, likes, ...options }) {
+async function embed(t, { lang, likes, css, attributes = '', ...options }) {
   let base;
   const host = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
     response.end(`<!doctype html><html lang="${lang}"${lang === 'ar' ? ' dir="rtl"' : ''}><title>x</title>
-      <meta name="color-scheme" content="light dark"><link rel="stylesheet" href="${base}/embed.css">
-      <script type="module" src="${base}/embed.js"></script><body class="page"><main><sayso-comments page="/"></sayso-comments></main></html>`);
+      <meta name="viewport" content="width=device-width">
+      ${css ? `<style>${css}</style>` : `<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="${base}/embed.css">`}
+      <script type="module" src="${base}/embed.js"></script><body${css ? '' : ' class="page"'}><main>${css ? ARTICLE : ''}
+      <sayso-comments page="/" ${attributes}></sayso-comments></main></html>`);
   });
   await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
   t.after(() => host.close().closeAllConnections());

@@ -142,6 +142,12 @@ fn replies_deeper_than_four_levels_stay_at_the_fourth_and_name_their_parent() {
     assert_eq!(html.matches("<ol class=\"answers\"").count(), DEPTH_MAX);
     assert_eq!(html.matches("class=\"to\"").count(), 40 - 1 - DEPTH_MAX);
     at(&html, "<a class=\"to\" href=\"#sayso-39\">to <bdi>name39</bdi></a>");
+    assert_eq!(
+        html.matches("class=\"near-to\"").count(),
+        DEPTH_MAX - 2,
+        "those that a phone does not indent"
+    );
+    at(&html, "<a class=\"near-to\" href=\"#sayso-4\">to <bdi>name4</bdi></a>");
     assert!(
         (1..40).all(|id| at(&html, &format!("text{id}<")) < at(&html, &format!("text{}<", id + 1)))
     );
@@ -164,7 +170,7 @@ fn what_is_left_out_of_a_thread_has_a_link_and_what_answers_it_stands_below_the_
     let html = whole(&some);
     let gap = at(
         &html,
-        "<li class=\"gap\"><a href=\"/talk/?page=a%20b&amp;thread=1\">14 more answers</a></li>",
+        "<li class=\"gap\"><a href=\"/talk/?page=a%20b&amp;thread=1#sayso-4\">14 more answers</a></li>",
     );
     assert!(at(&html, "text4") < gap && gap < at(&html, "text20"));
     at(&html, "<a class=\"to\" href=\"#sayso-17\">to <bdi>an older comment</bdi></a>");
@@ -195,8 +201,14 @@ fn a_deleted_comment_is_shown_only_above_a_reply() {
     for comment in [&mut parent, &mut between, &mut alone] {
         comment.make_tombstone();
     }
+    parent.edited_at = Some("2026-11-22T06:09:00.001Z".into());
     let html = whole(&view(&[parent.clone(), between.clone(), comment(3, Some(2)), alone.clone()]));
-    assert_eq!(html.matches(">Deleted ").count(), 2, "{html}");
+    assert_eq!(html.matches(">Deleted").count(), 2, "{html}");
+    assert!(
+        at(&html, ">Deleted <a") < at(&html, "22 Nov 2026, 06:09 UTC"),
+        "the time of its deletion"
+    );
+    at(&html, ">Deleted</p>");
     assert!(!html.contains("sayso-4"));
     let html = whole(&view(&[parent, between, alone]));
     at(&html, "No comments yet");
@@ -221,6 +233,10 @@ fn rendered_html_is_inserted_as_it_is_and_plain_text_is_escaped() {
     let plain = Comment { content: "1 < 2\n& so".into(), ..comment(2, None) };
     let html = whole(&view(&[rich, plain]));
     at(&html, "<div class=\"text\" dir=\"auto\"><p>a <em>b</em></p></div>");
+    at(
+        &html,
+        "<article class=\"comment\" aria-label=\"Comment by name1, 22 Nov 2026, 05:08 UTC\">",
+    );
     at(&html, "<div class=\"text plain\" dir=\"auto\">1 &lt; 2\n&amp; so</div>");
 }
 
@@ -256,11 +272,26 @@ fn a_time_is_a_permalink_and_shows_a_date() {
 fn an_avatar_depends_on_the_author_alone() {
     let draw = |author| {
         let mut out = String::new();
-        avatar(&mut out, author);
+        avatar(&mut out, author, "");
         out
     };
     let (one, two) = (draw(Some("q83vEjRWeJCrze8SNFZ4kA")), draw(Some("q83vEjRWeJCrze8SNFZ4kB")));
     assert_eq!(one, draw(Some("q83vEjRWeJCrze8SNFZ4kA")));
     assert_ne!(one, two);
     assert_ne!(one, draw(None));
+}
+
+#[test]
+fn lists_and_quotes_have_their_own_direction_and_code_is_read_from_the_left() {
+    let rich = Comment {
+        html: Some(
+            "<p>a &lt;ul&gt; <code>b</code></p><ol start=\"3\"><li>c</li></ol><pre><code>d</code></pre><blockquote><p>e</p></blockquote>".into(),
+        ),
+        ..comment(1, None)
+    };
+    at(
+        &whole(&view(&[rich])),
+        "<div class=\"text\" dir=\"auto\"><p>a &lt;ul&gt; <code dir=\"ltr\">b</code></p><ol dir=\"auto\" start=\"3\"><li>c</li></ol>\
+         <pre dir=\"ltr\"><code dir=\"ltr\">d</code></pre><blockquote dir=\"auto\"><p>e</p></blockquote></div>",
+    );
 }

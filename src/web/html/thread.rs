@@ -15,6 +15,9 @@ use crate::util::html::Escaped;
 /// The number of levels that replies are indented; deeper replies stay at the last one.
 pub(super) const DEPTH_MAX: usize = 4;
 
+/// Likewise in a narrow window, where `static/embed.css` no longer indents.
+const NARROW_DEPTH_MAX: usize = 2;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -43,8 +46,19 @@ struct Thread<'a> {
     children: Vec<Vec<usize>>,
     /// The parent of each comment, if the view contains it.
     parents: Vec<Option<usize>>,
-    /// Whether a comment is shown elsewhere than directly below its parent.
-    is_detached: Vec<bool>,
+    /// What says whom each comment answers, where the indentation does not.
+    addressed: Vec<Addressed>,
+}
+
+/// Whether a comment names whom it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Addressed {
+    /// It is no answer, or it is indented below its parent.
+    Never,
+    /// It does in a narrow window.
+    Narrow,
+    /// It is shown elsewhere than directly below its parent.
+    Always,
 }
 
 impl<'a> Thread<'a> {
@@ -80,7 +94,7 @@ impl<'a> Thread<'a> {
             roots: Vec::new(),
             children: vec![Vec::new(); comments.len()],
             parents,
-            is_detached: vec![false; comments.len()],
+            addressed: vec![Addressed::Never; comments.len()],
         };
         // For each comment: its depth, and the comment that it is shown below.
         let mut positions: Vec<(usize, Option<usize>)> = Vec::with_capacity(comments.len());
@@ -93,7 +107,13 @@ impl<'a> Thread<'a> {
                 Some(parent) => positions[parent],
             };
             positions.push((depth, above));
-            thread.is_detached[i] = above.is_none() || above != thread.parents[i];
+            thread.addressed[i] = if above.is_none() || above != thread.parents[i] {
+                Addressed::Always
+            } else if depth > NARROW_DEPTH_MAX {
+                Addressed::Narrow
+            } else {
+                Addressed::Never
+            };
             if is_shown {
                 match above {
                     Some(above) => thread.children[above].push(i),
@@ -128,10 +148,14 @@ fn push_item(out: &mut String, thread: &Thread, index: usize) {
         put(
             out,
             format_args!(
-                "<article class=\"comment gone\"><p class=\"meta\">Deleted {}</p></article>",
-                Time(comment)
+                "<article class=\"comment gone\" aria-label=\"Deleted\"><p class=\"meta\">Deleted"
             ),
         );
+        // That of the deletion; nothing tells when a comment was hidden.
+        if let (true, Some(at)) = (comment.deleted, comment.edited_at.as_deref()) {
+            put(out, format_args!(" {}", Time { id: comment.id, at }));
+        }
+        out.push_str("</p></article>");
     }
     let gap = thread.gap(index);
     if !thread.children[index].is_empty() || gap.is_some() {
@@ -185,9 +209,9 @@ fn push_gap(out: &mut String, thread: &Thread, index: usize, gap: &Gap) {
     let View { base, page, thread_after, .. } = thread.view;
     let (base, page, id) = (Escaped(base), query::encode(page), thread.comments[index].id);
     put(out, format_args!("\n<li class=\"gap\"><a href=\"{base}/?page={page}&amp;thread={id}"));
-    if thread_after.is_some() {
-        put(out, format_args!("&amp;after={}", gap.behind));
-    }
+    // With a script, the fragment leads to the same place.
+    let step = if thread_after.is_some() { "&amp;after=" } else { "#sayso-" };
+    put(out, format_args!("{step}{}", gap.behind));
     match gap.count {
         Some(1) => out.push_str("\">1 more answer</a></li>"),
         Some(count) => put(out, format_args!("\">{count} more answers</a></li>")),
@@ -197,32 +221,47 @@ fn push_gap(out: &mut String, thread: &Thread, index: usize, gap: &Gap) {
 
 fn push_article(out: &mut String, thread: &Thread, index: usize) {
     let comment = &thread.comments[index];
-    out.push_str("<article class=\"comment\">");
-    avatar(out, comment.author.as_deref());
+    let name = comment.name.as_deref().unwrap_or_default();
+    let shown_name = Escaped(if name.is_empty() { "Anonymous" } else { name });
+    let at = &comment.created_at;
     put(
         out,
         format_args!(
-            "<p class=\"meta\"><bdi class=\"name\">{}</bdi> {}",
-            Escaped(comment.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("Anonymous")),
-            Time(comment)
+            "<article class=\"comment\" aria-label=\"Comment by {shown_name}, {}\">",
+            Moment(at)
+        ),
+    );
+    avatar(out, comment.author.as_deref(), name);
+    put(
+        out,
+        format_args!(
+            "<p class=\"meta\"><bdi class=\"name\">{shown_name}</bdi> {}",
+            Time { id: comment.id, at }
         ),
     );
     if comment.edited_at.is_some() {
         out.push_str(" <span class=\"edited\">edited</span>");
     }
-    if let (Some(parent), true) = (comment.parent, thread.is_detached[index]) {
+    let class = match thread.addressed[index] {
+        Addressed::Never => None,
+        Addressed::Narrow => Some("near-to"),
+        Addressed::Always => Some("to"),
+    };
+    if let (Some(parent), Some(class)) = (comment.parent, class) {
         let name = thread.parents[index]
             .map(|parent| thread.comments[parent].name.as_deref().unwrap_or("Anonymous"));
         put(
             out,
             format_args!(
-                " <a class=\"to\" href=\"#sayso-{parent}\">to <bdi>{}</bdi></a>",
+                " <a class=\"{class}\" href=\"#sayso-{parent}\">to <bdi>{}</bdi></a>",
                 Escaped(name.unwrap_or("an older comment"))
             ),
         );
     }
     match &comment.html {
-        Some(html) => put(out, format_args!("</p><div class=\"text\" dir=\"auto\">{html}</div>")),
+        Some(html) => {
+            put(out, format_args!("</p><div class=\"text\" dir=\"auto\">{}</div>", Directed(html)));
+        }
         None => {
             put(
                 out,
@@ -247,23 +286,56 @@ fn push_article(out: &mut String, thread: &Thread, index: usize) {
     out.push_str("</div></article>");
 }
 
-/// Displays the time of a comment as a link to the comment.
-struct Time<'a>(&'a Comment);
+/// Displays the HTML of a comment with a direction for each block: lists and quotes by their own first letter, code from the left.
+/// Paragraphs have theirs from `static/embed.css`, since the whole comment goes by its first paragraph.
+struct Directed<'a>(&'a str);
+
+impl fmt::Display for Directed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        // Text has no `<`, since it is escaped.
+        while let Some(at) = rest.find('<') {
+            let name = rest[at + 1..].split(['>', ' ']).next().unwrap_or_default();
+            let end = at + 1 + name.len();
+            f.write_str(&rest[..end])?;
+            f.write_str(match name {
+                "ul" | "ol" | "blockquote" => " dir=\"auto\"",
+                "pre" | "code" => " dir=\"ltr\"",
+                _ => "",
+            })?;
+            rest = &rest[end..];
+        }
+        f.write_str(rest)
+    }
+}
+
+/// Displays a time as a link to the comment.
+struct Time<'a> {
+    id: u64,
+    at: &'a str,
+}
 
 impl fmt::Display for Time<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = &self.0.created_at;
+        let Time { id, at } = self;
         write!(
             f,
-            "<a class=\"when\" href=\"#sayso-{}\"><time datetime=\"{}\">",
-            self.0.id,
-            Escaped(at)
-        )?;
-        match split_time(at) {
-            Some((date, month, year, clock)) => write!(f, "{date} {month} {year}, {clock} UTC")?,
-            None => write!(f, "{}", Escaped(at))?,
+            "<a class=\"when\" href=\"#sayso-{id}\"><time datetime=\"{}\">{}</time></a>",
+            Escaped(at),
+            Moment(at)
+        )
+    }
+}
+
+/// Displays a time in words.
+struct Moment<'a>(&'a str);
+
+impl fmt::Display for Moment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match split_time(self.0) {
+            Some((date, month, year, clock)) => write!(f, "{date} {month} {year}, {clock} UTC"),
+            None => write!(f, "{}", Escaped(self.0)),
         }
-        f.write_str("</time></a>")
     }
 }
 

@@ -258,7 +258,7 @@ fn the_page_shows_whole_threads_and_all_of_them_without_a_script() {
         for part in page.body.split("<a ").skip(1) {
             let (_, rest) = part.split_once("href=\"").unwrap();
             let (target, rest) = rest.split_once('"').unwrap();
-            let target = target.replace("&amp;", "&");
+            let target = target.split('#').next().unwrap().replace("&amp;", "&");
             if target.starts_with("/?") && !visited.contains(&target) && !links.contains(&target) {
                 let (_, text) = rest.split_once('>').unwrap();
                 texts.push(text.split('<').next().unwrap().to_owned());

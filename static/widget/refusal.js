@@ -1,0 +1,55 @@
+/** Why something was not done, in the reader's language, and why nothing at all can be done. Loaded when it is. */
+
+import { el } from './dom.js';
+import { sentence } from './texts.js';
+
+/** What the owner of a site is told whom nobody else can help. Other languages have it with the server's refusals. */
+const NOT_ALLOWED = 'The comments can’t be shown, since {server} does not allow this site to embed them. '
+  + 'If it is yours, start sayso there with: {flag}';
+const ANSWER_WAIT = 20_000;
+
+const tables = new Map();
+
+/** By the server's code, in this language. English is what the server speaks. */
+async function table({ base, text }) {
+  if (text.lang === 'en') return {};
+  const address = `${base}/refusals/${text.lang}.json`;
+  const known = tables.get(address) ?? fetch(address, { signal: AbortSignal.timeout(ANSWER_WAIT) }).then((answer) => answer.json());
+  tables.set(address, known);
+  return known.catch(() => {
+    tables.delete(address);
+    return {};
+  });
+}
+
+/** A function that says it, so many seconds before it may be tried again. */
+export async function inWords(thread, { error, code, retry_after: wait, ...values }) {
+  const known = (await table(thread))[code];
+  const isWhole = known && [...known.matchAll(/\{(\w+)\}/g)].every(([, name]) => name === 'wait' || values[name] !== undefined);
+  // Its last number of seconds is how long to wait.
+  const parts = sentence(error).split(new RegExp(`\\b${wait} s\\b`));
+  const last = parts.pop();
+  return (seconds) => {
+    if (isWhole) return thread.text.fill(known, { ...values, wait: seconds });
+    return wait && parts.length ? `${parts.join(`${wait} s`)}${seconds} s${last}` : sentence(error);
+  };
+}
+
+/** Tells a site's owner where the server does not let it embed comments; a browser says only that something failed. */
+export async function diagnose(thread) {
+  const { base, text, list } = thread;
+  if (new URL(base).origin === location.origin || thread.refusal) return;
+  const ask = (path, options) => fetch(base + path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WAIT), ...options }).catch(() => {});
+  const path = '/api/counts?page=%2F';
+  // Sayso is there, as a file that every site may have shows; it answers; and the answer is kept from this site.
+  if (!(await ask('/demo.css'))?.ok || !await ask(path, { mode: 'no-cors' })) return;
+  const answer = await ask(path);
+  if (answer && answer.status !== 403) return;
+  const { error } = await answer?.json().catch(() => {}) ?? {};
+  if (!Number.isNaN(thread.edge)) return;
+  const flag = /--allow-origin \S+/.exec(error)?.[0] ?? `--allow-origin ${location.origin}`;
+  const [before, after] = text.fill((await table(thread)).origin_not_allowed ?? NOT_ALLOWED, { server: new URL(base).host, flag: '\n' }).split('\n');
+  thread.refusal = el('p', { class: 'error', role: 'alert', dir: 'auto' }, before, el('code', {}, flag), after);
+  list.classList.remove('skeleton');
+  list.before(thread.refusal);
+}

@@ -85,7 +85,7 @@
 //!   lines of the history at one point between two batches.
 //! - A cursor proves itself: a client that has received what is no longer in the log is never told that it has resumed ([`log::runs`]).
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
-//! - No line, log message or metric holds an address, a key or a token.
+//! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the
 //!   sockets → readers end, their senders drop → the hub ends → the shards end.
 //!

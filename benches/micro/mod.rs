@@ -94,6 +94,7 @@ fn batches(c: &mut Criterion) {
             HubCommand::Write(Write {
                 operation: Operation::Post(draft),
                 from,
+                client: None,
                 reply: ReplyTo::Reader(1, None),
             })
         };

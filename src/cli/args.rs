@@ -6,26 +6,31 @@ use std::ffi::OsString;
 
 use crate::error::Error;
 
-/// All flags, and whether each may be repeated.
-const FLAGS: [(&str, bool); 17] = [
-    ("listen", false),
-    ("data", false),
-    ("sync", false),
-    ("base-path", false),
-    ("public-url", false),
-    ("allow-origin", true),
-    ("trust-proxy", true),
-    ("rate", false),
-    ("challenge", false),
-    ("max-connections", false),
-    ("max-per-address", false),
-    ("page-prefix", true),
-    ("max-pages", false),
-    ("hold", false),
-    ("admin-token-file", false),
-    ("title", false),
-    ("log-level", false),
+/// All flags, and how each is given.
+const FLAGS: [(&str, Form); 20] = [
+    ("listen", Form::Once),
+    ("data", Form::Once),
+    ("sync", Form::Once),
+    ("base-path", Form::Once),
+    ("public-url", Form::Once),
+    ("allow-origin", Form::Repeatable),
+    ("trust-proxy", Form::Repeatable),
+    ("rate", Form::Once),
+    ("challenge", Form::Once),
+    ("max-connections", Form::Once),
+    ("max-per-address", Form::Once),
+    ("page-prefix", Form::Repeatable),
+    ("max-pages", Form::Once),
+    ("hold", Form::Once),
+    ("admin-token-file", Form::Once),
+    ("no-page", Form::Switch),
+    ("title", Form::Once),
+    ("metrics", Form::Once),
+    ("log-level", Form::Once),
+    ("log-addresses", Form::Switch),
 ];
+/// What the environment variables of all flags begin with.
+const VARIABLE_PREFIX: &str = "SAYSO_";
 /// Names that other servers use for the same flags.
 const SYNONYMS: [(&str, &str); 6] = [
     ("address", "listen"),
@@ -39,6 +44,17 @@ const SYNONYMS: [(&str, &str); 6] = [
 const SUBCOMMANDS: [&str; 5] = ["serve", "check", "repair", "compact", "doctor"];
 /// The operands of `doctor`: URL and SITE.
 const DOCTOR_OPERANDS_MAX: usize = 2;
+
+/// How a flag is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// With one value.
+    Once,
+    /// With one value each time.
+    Repeatable,
+    /// Without a value.
+    Switch,
+}
 
 /// A command line whose names are known; its values are not parsed yet.
 pub enum ParsedArgs<'e> {
@@ -129,7 +145,7 @@ impl Args<'_> {
     }
 
     fn in_environment(&self, flag: &str) -> Option<Value> {
-        let name = format!("SAYSO_{}", flag.to_ascii_uppercase().replace('-', "_"));
+        let name = variable(flag);
         let text = (self.env)(&name).filter(|text| !text.is_empty())?;
         Some(Value { name, text })
     }
@@ -195,12 +211,16 @@ impl Collector {
     }
 
     fn add_flag(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Error> {
-        let Some((name, repeatable)) = FLAGS.into_iter().find(|(known, _)| *known == name) else {
+        let Some((name, form)) = FLAGS.into_iter().find(|(known, _)| *known == name) else {
             let advice = nearest(name, false).unwrap_or_else(|| "sayso --help to see all".into());
             return Err(usage(format!("unknown flag \"--{name}\"; write {advice}")));
         };
         let value = match parser.optional_value() {
+            Some(_) if form == Form::Switch => {
+                return Err(usage(format!("--{name} takes no value; write --{name}")));
+            }
             Some(value) => value,
+            None if form == Form::Switch => "on".into(),
             None => parser
                 .value()
                 .ok()
@@ -214,12 +234,39 @@ impl Collector {
                 "--{name} has an empty value; give one or leave the flag out"
             )));
         }
-        if !repeatable && self.flags.iter().any(|(given, _)| *given == name) {
+        if form != Form::Repeatable && self.flags.iter().any(|(given, _)| *given == name) {
             return Err(usage(format!("--{name} is given twice; write it once")));
         }
         self.flags.push((name, value));
         Ok(())
     }
+}
+
+/// The environment variable of a flag.
+fn variable(flag: &str) -> String {
+    VARIABLE_PREFIX.to_owned() + &flag.to_ascii_uppercase().replace('-', "_")
+}
+
+/// Says of each variable of the environment that is named like a flag's but is none, with the one that was probably meant.
+pub fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let unknown = names.filter(|name| {
+        name.starts_with(VARIABLE_PREFIX) && !FLAGS.iter().any(|(flag, _)| variable(flag) == *name)
+    });
+    let mut warnings: Vec<String> = unknown
+        .map(|name| {
+            let word = name[VARIABLE_PREFIX.len()..].to_ascii_lowercase().replace('_', "-");
+            let flag = nearest(&word, false);
+            let flag = flag.as_deref().and_then(|flag| flag.strip_prefix("--"));
+            let advice = match flag.filter(|flag| FLAGS.iter().any(|(known, _)| known == flag)) {
+                Some(flag) => format!("write {}", variable(flag)),
+                None => "sayso --help lists the flags, and each has a variable".into(),
+            };
+            format!("{name} is set, but sayso knows no such variable; {advice}")
+        })
+        .collect();
+    warnings.sort_unstable();
+    warnings
 }
 
 /// The flag that was probably meant, with its dashes; with `subcommands`, perhaps a subcommand.

@@ -50,13 +50,17 @@ Flags:
                            what waits for a moderator: nothing, comments with links,
                            the first of each author, everything [none]
   --admin-token-file FILE  its first line lets a moderator in; without it there is none
+  --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
-  --log-level LEVEL        off, error, warn or info, in debug builds debug or trace too [info]
+  --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]
+  --log-level LEVEL        off, error, warn, info, debug or trace [info]
+  --log-addresses          name clients' addresses in the log
   -h, --help               print this
   -V, --version            print the version
 
 Each flag can stand in the environment too, --max-pages as SAYSO_MAX_PAGES and so on,
-repeatable ones separated by commas; an empty variable counts as none. Flags win.
+repeatable ones separated by commas, --no-page as SAYSO_NO_PAGE=on; an empty variable
+counts as none. Flags win.
 ";
 
 /// All settings of the server. [`HELP`] explains each under the same name.
@@ -92,10 +96,16 @@ pub struct Config {
     pub hold: Hold,
     /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether the page and the demo are switched off.
+    pub no_page: bool,
     /// The page's heading, 1 to 200 characters.
     pub title: String,
+    /// Whether everybody may read the metrics, and not only programs on this machine.
+    pub metrics_are_public: bool,
     /// The most verbose level that is logged.
     pub log_level: log::LevelFilter,
+    /// Whether the log names the addresses of clients.
+    pub log_addresses: bool,
 }
 
 impl Default for Config {
@@ -116,8 +126,11 @@ impl Default for Config {
             max_pages: 100_000,
             hold: Hold::None,
             admin_token_file: None,
+            no_page: false,
             title: "Comments".into(),
+            metrics_are_public: false,
             log_level: log::LevelFilter::Info,
+            log_addresses: false,
         }
     }
 }
@@ -141,6 +154,9 @@ impl Config {
         set(&mut config.hold, args, "hold", values::hold)?;
         set(&mut config.title, args, "title", values::title)?;
         set(&mut config.log_level, args, "log-level", values::log_level)?;
+        set(&mut config.no_page, args, "no-page", values::switch)?;
+        set(&mut config.metrics_are_public, args, "metrics", values::metrics)?;
+        set(&mut config.log_addresses, args, "log-addresses", values::switch)?;
         config.admin_token_file = args.value("admin-token-file").map(|value| value.text.into());
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;

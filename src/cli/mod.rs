@@ -3,7 +3,11 @@
 //! Parsing opens no file, binds no port, and reads the environment only through the function it is given.
 #![doc = include_str!("README.md")]
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::error::Error;
 use crate::http::origin;
@@ -87,6 +91,14 @@ pub fn parse(
 /// # Errors
 /// The error that `main` prints.
 pub fn run(subcommand: Subcommand) -> Result<(), Error> {
+    let data = match &subcommand {
+        Subcommand::Serve(config) => Some(&config.data),
+        Subcommand::Check { data } | Subcommand::Repair { data } | Subcommand::Compact { data } => {
+            Some(data)
+        }
+        _ => None,
+    };
+    data.map_or(Ok(()), |data| check_is_folder(data))?;
     match subcommand {
         Subcommand::Serve(config) => serve::run(config),
         Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
@@ -95,6 +107,18 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Check { data } => maintenance::check(&data),
         Subcommand::Repair { data } => maintenance::repair(&data),
         Subcommand::Compact { data } => maintenance::compact(&data),
+    }
+}
+
+/// Accepts a folder, and what is not there yet.
+fn check_is_folder(data: &Path) -> Result<(), Error> {
+    match fs::metadata(data) {
+        Ok(found) if !found.is_dir() => {
+            let folder = "the folder that comments.jsonl is in or will be in";
+            let data = data.display();
+            Err(Error::Other(format!("--data is {data}, which is a file; write {folder}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Knows how the parts are connected, not what they do.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Read, Write},
     net::{IpAddr, TcpListener, TcpStream},
     os::unix::{fs::DirBuilderExt, net::UnixStream},
@@ -25,6 +25,7 @@ use signal_hook::{
 };
 
 use crate::{
+    cli::args::unknown_variables,
     cli::config::{Config, Hold},
     error::Error,
     fanout::subscribers::Subscribers,
@@ -44,6 +45,7 @@ use crate::{
     net::listener::Listener,
     net::resource_limits,
     store::Store,
+    util::activity,
     util::address_space,
     util::logger,
     util::threads,
@@ -91,6 +93,10 @@ type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
+    activity::show_addresses(config.log_addresses);
+    for warning in unknown_variables(env::vars_os().map(|(name, _)| name)) {
+        ::log::warn!("{warning}");
+    }
     if let Err(error) = address_space::run_with_one_arena() {
         ::log::warn!("malloc may use up the limited address space: {error}");
     }
@@ -133,6 +139,8 @@ pub fn run(config: Config) -> Result<(), Error> {
             token,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
+            has_page: !config.no_page,
+            metrics_are_public: config.metrics_are_public,
         },
         hub.clone(),
     ));

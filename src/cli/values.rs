@@ -66,6 +66,20 @@ pub fn hold(text: &str) -> Result<Hold, String> {
     )
 }
 
+/// Parses `local` or `public`, which is `true`.
+pub fn metrics(text: &str) -> Result<bool, String> {
+    choice(text, &[("local", false), ("public", true)])
+}
+
+/// Parses what the environment says of a flag without a value.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "yes" | "true" | "1" => Ok(true),
+        "off" | "no" | "false" | "0" => Ok(false),
+        _ => Err("but must be on or off".into()),
+    }
+}
+
 /// Parses the name of a [`log::LevelFilter`] in lower case.
 pub fn log_level(text: &str) -> Result<log::LevelFilter, String> {
     let levels: Vec<_> = log::LevelFilter::iter()

@@ -10,26 +10,29 @@ use serde::Deserialize;
 use crate::{
     comment::markup,
     comment::rejection::Rejection,
+    comment::shown_text::{has_address, is_blank, is_direction_override, of_html},
     comment::{Author, Body},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
         NONCE_BYTES_MIN, PAGE_BYTES_MAX,
     },
-    util::text::shorten_middle,
+    util::text::{shorten, shorten_middle},
 };
 
 /// How much of the start and of the end of a parser's error message is repeated, in characters.
 const ERROR_END_CHARS: usize = 80;
+/// How much of a page's name is repeated, in characters.
+const PAGE_ECHO_CHARS: usize = 80;
 
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. It is parsed into this struct, never
 /// into a `Value`, so that nested JSON takes no stack. Unknown fields are ignored.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 pub struct ClientMessage {
-    /// The page of a post over HTTP. A WebSocket has its page from the handshake.
+    /// The page of a post over HTTP. A WebSocket has its page from the handshake, and takes no other.
     pub page: Option<String>,
     /// The text of a new or edited comment.
     pub content: Option<String>,
-    /// The display name of the author, or of the person who is typing.
+    /// The display name of the author.
     pub name: Option<String>,
     /// The id of the comment that this one replies to.
     pub parent: Option<u64>,
@@ -66,7 +69,7 @@ pub struct Draft {
     pub nonce: Option<Box<str>>,
     /// The encoded part of the line, by [`Body::encode`].
     pub body: Vec<u8>,
-    /// Whether the text contains a link.
+    /// Whether the text or the name contains a link or an address.
     pub links: bool,
     /// The length of the text in bytes.
     pub length: usize,
@@ -111,8 +114,8 @@ pub enum Action<'m> {
     Like(u64, bool, Author),
     /// Tells whose WebSocket this is.
     Identify(Author),
-    /// Somebody is typing, under this name.
-    Typing(Option<String>),
+    /// Somebody is typing. Under which name that is told is not theirs to say.
+    Typing,
     /// Somebody has stopped typing, which needs no action.
     Nothing,
 }
@@ -138,8 +141,13 @@ impl ClientMessage {
     /// What the message requests on a WebSocket of `page`.
     ///
     /// # Errors
-    /// The first limit that it exceeds, or [`Rejection::Malformed`] if it requests nothing or several things.
+    /// The first limit that it exceeds, [`Rejection::OtherPage`] if it names another page, or [`Rejection::Malformed`] if it requests
+    /// nothing or several things.
     pub fn action<'m>(&'m self, page: &'m str) -> Result<Action<'m>, Rejection> {
+        if let Some(other) = self.page.as_deref().filter(|other| *other != page) {
+            let page = shorten(other, PAGE_ECHO_CHARS);
+            return Err(Rejection::OtherPage(page));
+        }
         // Most messages are posts; `post` does their checks.
         if let ClientMessage { content: Some(_), edit: None, delete: None, like: None, .. } = self {
             return Ok(Action::Post(self.post(page)?));
@@ -162,9 +170,7 @@ impl ClientMessage {
             }
             ClientMessage { delete: Some(id), .. } => Ok(Action::Delete(*id, author)),
             ClientMessage { typing: Some(false), .. } => Ok(Action::Nothing),
-            ClientMessage { typing: Some(true), .. } => {
-                Ok(Action::Typing(parse_name(self.name.as_deref())?))
-            }
+            ClientMessage { typing: Some(true), .. } => Ok(Action::Typing),
             ClientMessage { key: Some(_), .. } => {
                 Ok(Action::Identify(author.expect("every key has an author")))
             }
@@ -229,7 +235,7 @@ impl Post<'_> {
             author: self.author,
             nonce: self.nonce.map(Box::from),
             body,
-            links: text.has_links(),
+            links: text.has_links() || self.name.as_deref().is_some_and(has_address),
             length: text.content.len(),
         }
     }
@@ -239,14 +245,14 @@ impl PlainText {
     /// Trims and checks a text.
     ///
     /// # Errors
-    /// Fails if the text is empty, too long, or has control characters.
+    /// Fails if the text is empty or shows nothing, is too long, or has control characters.
     pub fn of(content: Option<&str>) -> Result<PlainText, Rejection> {
         let mut content = Cow::Borrowed(content.ok_or(Rejection::ContentEmpty)?);
         if content.contains('\r') {
             content = content.replace("\r\n", "\n").replace('\r', "\n").into();
         }
         let content = content.trim();
-        if content.is_empty() {
+        if is_blank(content) {
             return Err(Rejection::ContentEmpty);
         }
         if content.len() > CONTENT_BYTES_MAX {
@@ -264,25 +270,11 @@ impl PlainText {
 }
 
 impl Text {
-    /// Whether the text contains a link or a web address.
+    /// Whether the text contains a link or a web address, as it was written or as it is shown.
     pub fn has_links(&self) -> bool {
-        let text = self.content.as_bytes();
-        let is_address = |(at, byte): (usize, &u8)| match byte {
-            b':' => text[at..].starts_with(b"://") && ends_with(&text[..at], &[b"http", b"https"]),
-            b'.' => ends_with(&text[..at], &[b"www"]),
-            _ => false,
-        };
-        text.iter().enumerate().any(is_address)
-            || self.html.as_deref().is_some_and(|html| html.contains("<a "))
+        let shows_address = |html: &str| html.contains("<a ") || has_address(&of_html(html));
+        has_address(&self.content) || self.html.as_deref().is_some_and(shows_address)
     }
-}
-
-/// Whether `text` ends with one of `ends`, ignoring case.
-fn ends_with(text: &[u8], ends: &[&[u8]]) -> bool {
-    let matches = |end: &&[u8]| {
-        text.len() >= end.len() && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
-    };
-    ends.iter().any(matches)
 }
 
 /// Checks the name of a page.
@@ -324,15 +316,24 @@ fn check_nonce(nonce: Option<&str>) -> Result<Option<&str>, Rejection> {
     Ok(nonce)
 }
 
-/// Trims and checks a display name; an empty one is none.
+/// Trims and checks a display name; an empty one is none. Removes what would turn the direction of the text behind it.
 fn parse_name(name: Option<&str>) -> Result<Option<String>, Rejection> {
-    let name = name.unwrap_or_default().trim();
+    let given = name.unwrap_or_default().trim();
+    if given.is_empty() {
+        return Ok(None);
+    }
+    check_characters("name", given, |_| false)?;
+    let name: String = given.chars().filter(|char| !is_direction_override(*char)).collect();
+    let is_mark = |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{61c}');
+    let name = name.trim_matches(|char: char| char.is_whitespace() || is_mark(char));
+    if is_blank(name) {
+        return Err(Rejection::NameInvisible);
+    }
     let length = name.chars().count();
     if length > NAME_CHARS_MAX {
         return Err(Rejection::NameTooLong(length));
     }
-    check_characters("name", name, |_| false)?;
-    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+    Ok(Some(name.to_owned()))
 }
 
 /// Refuses control characters that are not allowed.

@@ -7,6 +7,7 @@ pub mod markup;
 pub mod proof_of_work;
 pub mod rejection;
 pub mod server_message;
+pub mod shown_text;
 
 use std::fmt;
 

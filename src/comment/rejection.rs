@@ -4,17 +4,17 @@
 
 use std::fmt;
 
-use crate::comment::server_message::ServerMessage;
 use crate::limits::Rate;
 use crate::limits::{
     CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
     NONCE_BYTES_MIN, PAGE_BYTES_MAX,
 };
+use crate::util::error_body::{ErrorBody, Values};
 
 /// The longest nonce that an error repeats, in bytes. It is longer than a valid one, so that the error about its length repeats it too.
 const ECHO_BYTES_MAX: usize = 4 * NONCE_BYTES_MAX;
 
-/// Why a request is refused. A refused request has changed nothing.
+/// Why a request is refused. A refused request has changed nothing. The name of a variant, in snake case, is its code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     /// Not a valid message; the text tells what is wrong.
@@ -43,10 +43,14 @@ pub enum Rejection {
     },
     /// The name is too long: its characters after trimming.
     NameTooLong(usize),
+    /// The name has only characters that show nothing.
+    NameInvisible,
     /// The page is empty or too long: its bytes.
     PageLength(usize),
     /// The page has none of the prefixes of `--page-prefix`.
     PageNotAllowed(String),
+    /// A message over a WebSocket names this page, shortened, which is another than the socket's.
+    OtherPage(String),
     /// As many pages as `--max-pages` allows have comments.
     TooManyPages(u32),
     /// The key is too short or too long: its bytes.
@@ -57,10 +61,14 @@ pub enum Rejection {
     UnknownParent(u64),
     /// The comment does not exist.
     UnknownComment(u64),
-    /// The comment belongs to another author or to none.
+    /// The comment belongs to another author.
     NotAuthor(u64),
-    /// Only a moderator may do this, and the token is missing or wrong.
+    /// The comment was written without a key, so it is nobody's to change.
+    WrittenWithoutKey(u64),
+    /// Only a moderator may do this, and there is no token.
     NotModerator,
+    /// Only a moderator may do this, and the token is wrong.
+    WrongToken,
     /// The comment is on another page than the WebSocket.
     NotOnPage(u64),
     /// The comment still waits for a moderator, so it can't be hidden.
@@ -113,7 +121,9 @@ impl Rejection {
     /// The HTTP status code.
     pub fn status(&self) -> u16 {
         match self {
+            Rejection::WrongToken => 401,
             Rejection::NotAuthor(_)
+            | Rejection::WrittenWithoutKey(_)
             | Rejection::NotModerator
             | Rejection::PageNotAllowed(_)
             | Rejection::ProofMissing(_) => 403,
@@ -147,16 +157,114 @@ impl Rejection {
         }
     }
 
-    /// The kind of error, for programs that act on it.
-    pub fn code(&self) -> Option<&'static str> {
-        matches!(self, Rejection::StaleCursor(_)).then_some("stale_cursor")
+    /// Names the kind of error, for programs and translations.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::Malformed(_) => "malformed",
+            Rejection::BadParameter { .. } => "bad_parameter",
+            Rejection::ContentEmpty => "content_empty",
+            Rejection::ContentTooLong(_) => "content_too_long",
+            Rejection::ControlCharacter { .. } => "control_character",
+            Rejection::NameTooLong(_) => "name_too_long",
+            Rejection::NameInvisible => "name_invisible",
+            Rejection::PageLength(_) => "page_length",
+            Rejection::PageNotAllowed(_) => "page_not_allowed",
+            Rejection::OtherPage(_) => "other_page",
+            Rejection::TooManyPages(_) => "too_many_pages",
+            Rejection::KeyLength(_) => "key_length",
+            Rejection::NonceLength(_) => "nonce_length",
+            Rejection::UnknownParent(_) => "unknown_parent",
+            Rejection::UnknownComment(_) => "unknown_comment",
+            Rejection::NotAuthor(_) => "not_author",
+            Rejection::WrittenWithoutKey(_) => "written_without_key",
+            Rejection::NotModerator => "not_moderator",
+            Rejection::WrongToken => "wrong_token",
+            Rejection::NotOnPage(_) => "not_on_page",
+            Rejection::NotYetPublic(_) => "not_yet_public",
+            Rejection::Hidden(_) => "hidden",
+            Rejection::KeyMissing => "key_missing",
+            Rejection::LikesFull(..) => "likes_full",
+            Rejection::NonceTaken => "nonce_taken",
+            Rejection::StaleCursor(_) => "stale_cursor",
+            Rejection::Deleted(_) => "deleted",
+            Rejection::TooFast { .. } => "too_fast",
+            Rejection::Duplicate(_) => "duplicate",
+            Rejection::HoneypotFilled => "honeypot_filled",
+            Rejection::SubmittedTooSoon(_) => "submitted_too_soon",
+            Rejection::ProofMissing(_) => "proof_missing",
+            Rejection::TooManyFrames(_) => "too_many_frames",
+            Rejection::StorageFull => "storage_full",
+            Rejection::StorageFailed => "storage_failed",
+            Rejection::Stopping => "stopping",
+        }
+    }
+
+    /// What the message states, by name.
+    pub fn values(&self) -> Values {
+        let none = Values::default();
+        match self {
+            Rejection::BadParameter { name, value, allowed } => {
+                none.with("parameter", *name).with("value", &**value).with("allowed", *allowed)
+            }
+            Rejection::ContentTooLong(bytes) => {
+                none.with("bytes", *bytes).with("max", CONTENT_BYTES_MAX)
+            }
+            Rejection::ControlCharacter { field, character, at } => none
+                .with("field", *field)
+                .with("character", &*unicode_name(*character))
+                .with("at", *at),
+            Rejection::NameTooLong(characters) => {
+                none.with("characters", *characters).with("max", NAME_CHARS_MAX)
+            }
+            Rejection::PageLength(bytes) => {
+                none.with("bytes", *bytes).with("min", 1_u32).with("max", PAGE_BYTES_MAX)
+            }
+            Rejection::KeyLength(bytes) => {
+                none.with("bytes", *bytes).with("min", KEY_BYTES_MIN).with("max", KEY_BYTES_MAX)
+            }
+            Rejection::NonceLength(bytes) => {
+                none.with("bytes", *bytes).with("min", NONCE_BYTES_MIN).with("max", NONCE_BYTES_MAX)
+            }
+            Rejection::PageNotAllowed(page) | Rejection::OtherPage(page) => {
+                none.with("page", &**page)
+            }
+            Rejection::TooManyPages(max) | Rejection::TooManyFrames(max) => none.with("max", *max),
+            Rejection::UnknownParent(id)
+            | Rejection::UnknownComment(id)
+            | Rejection::NotAuthor(id)
+            | Rejection::WrittenWithoutKey(id)
+            | Rejection::NotOnPage(id)
+            | Rejection::NotYetPublic(id)
+            | Rejection::Hidden(id)
+            | Rejection::Deleted(id) => none.with("id", *id),
+            Rejection::StaleCursor(since) => none.with("since", *since),
+            Rejection::LikesFull(max, what) => none.with("max", *max).with("of", *what),
+            Rejection::TooFast { rate, what, .. } => {
+                none.with("what", *what).with("max", rate.posts).with("seconds", rate.seconds)
+            }
+            Rejection::Duplicate(seconds) => none.with("seconds", *seconds),
+            Rejection::ProofMissing(bits) => none.with("bits", u32::from(*bits)),
+            Rejection::Malformed(_)
+            | Rejection::ContentEmpty
+            | Rejection::NameInvisible
+            | Rejection::NotModerator
+            | Rejection::WrongToken
+            | Rejection::KeyMissing
+            | Rejection::NonceTaken
+            | Rejection::HoneypotFilled
+            | Rejection::SubmittedTooSoon(_)
+            | Rejection::StorageFull
+            | Rejection::StorageFailed
+            | Rejection::Stopping => none,
+        }
     }
 
     /// Encodes the error as HTTP and WebSocket send it. `nonce` is the client's own; it is left out if it is far too long.
     pub fn to_json(&self, nonce: Option<&str>) -> String {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
-        let (error, retry_after) = (&*self.to_string(), self.retry_after());
-        ServerMessage::Error { error, code: self.code(), retry_after, nonce }.to_json()
+        let (error, values) = (&*self.to_string(), &self.values());
+        let retry_after = self.retry_after();
+        ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json()
     }
 }
 
@@ -169,23 +277,37 @@ impl fmt::Display for Rejection {
             Rejection::BadParameter { name, value, allowed } => {
                 write!(f, "{name} is {value:?}, but must be {allowed}")
             }
-            Rejection::ContentEmpty => write!(f, "content is empty, at least 1 byte is needed"),
+            Rejection::ContentEmpty => {
+                write!(f, "content is empty, at least 1 visible character is needed")
+            }
             Rejection::ContentTooLong(n) => {
                 write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed")
             }
             Rejection::ControlCharacter { field, character, at } => write!(
                 f,
-                "{field} has the control character U+{:04X} at byte {at}, only line breaks and tabs in content are allowed",
-                *character as u32
+                "{field} has the control character {} at byte {at}, only line breaks and tabs in content are allowed",
+                unicode_name(*character)
             ),
             Rejection::NameTooLong(n) => {
                 write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
+            }
+            Rejection::NameInvisible => {
+                write!(
+                    f,
+                    "name shows nothing, at least 1 visible character is needed; leave it out to stay anonymous"
+                )
             }
             Rejection::PageLength(n) => {
                 write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
             }
             Rejection::PageNotAllowed(page) => {
                 write!(f, "page {page:?} may not be commented on here")
+            }
+            Rejection::OtherPage(page) => {
+                write!(
+                    f,
+                    "page {page:?} is not the page of this socket; open another socket for it"
+                )
             }
             Rejection::TooManyPages(n) => {
                 write!(f, "there are {n} pages with comments, no more are allowed")
@@ -206,6 +328,10 @@ impl fmt::Display for Rejection {
             }
             Rejection::UnknownComment(id) => write!(f, "there is no comment {id}"),
             Rejection::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
+            Rejection::WrittenWithoutKey(id) => {
+                write!(f, "comment {id} can't be changed: it was written without a key")
+            }
+            Rejection::WrongToken => write!(f, "wrong token"),
             Rejection::NotModerator => write!(f, "this needs the moderator's token"),
             Rejection::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
             Rejection::NotYetPublic(id) => {
@@ -251,3 +377,8 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+/// A character as the Unicode Standard writes it, such as `U+000B`.
+fn unicode_name(character: char) -> String {
+    format!("U+{:04X}", character as u32)
+}

@@ -1,10 +1,11 @@
-//! The messages that the server sends as JSON, except comments: a comment is sent as its line of the log, which is never encoded again.
+//! The messages that the server sends as JSON, except comments and errors: a comment is sent as its line of the
+//! log, which is never encoded again, an error as its [`ErrorBody`](crate::util::error_body::ErrorBody).
 //!
 //! Pure. The order of the fields is part of the protocol; add new ones at the end.
 
 use serde::{Serialize, Serializer};
 
-/// A message of the WebSocket; HTTP uses those for likes and errors too. Most are sent only to clients of subprotocol `sayso.1`.
+/// A message of the WebSocket; HTTP uses that for likes too. Most are sent only to clients of subprotocol `sayso.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ServerMessage<'a> {
@@ -20,7 +21,7 @@ pub enum ServerMessage<'a> {
     },
     /// `{"typing":"Ada"}`: somebody is typing; at most once a second for each page.
     Typing {
-        /// The name; empty if it is not known.
+        /// The name over that author's comments on the page, or `Someone`.
         typing: &'a str,
     },
     /// `{"likes":{"17":6}}`: the likes that have changed, at most once a second; over HTTP, the result of a like.
@@ -37,20 +38,6 @@ pub enum ServerMessage<'a> {
     Seq {
         /// The sequence number.
         seq: u64,
-    },
-    /// `{"error":"…"}`: why a message was refused; the connection stays open. Over HTTP, the status tells the kind of error.
-    Error {
-        /// The message, with the value and the limit.
-        error: &'a str,
-        /// The kind of error, for programs, if it has a code.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<&'a str>,
-        /// After how many seconds the same may succeed, if waiting helps.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_after: Option<u32>,
-        /// The nonce of the refused message.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        nonce: Option<&'a str>,
     },
 }
 
@@ -97,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_message_has_its_fields_in_the_documented_order() {
-        use ServerMessage::{Error, Likes, Readers, Seq, Typing};
+        use ServerMessage::{Likes, Readers, Seq, Typing};
         let likes = Counts(&[(17, 6), (3, 1)]);
         let hello = Hello {
             log: "9c41f0aa53d7e6b2",
@@ -109,7 +96,6 @@ mod tests {
             likes,
         };
         let short = Hello { resumed: None, challenge: None, likes: Counts(&[]), ..hello.clone() };
-        let (error, nonce) = ("say \"so\"", Some("4f1c"));
         for (message, json) in [
             (
                 ServerMessage::Hello { hello },
@@ -127,14 +113,6 @@ mod tests {
                 r#"{"counts":{"a\"b":1,"\n":2}}"#,
             ),
             (Seq { seq: 19 }, r#"{"seq":19}"#),
-            (
-                Error { error, code: None, retry_after: None, nonce: None },
-                r#"{"error":"say \"so\""}"#,
-            ),
-            (
-                Error { error, code: Some("so"), retry_after: Some(5), nonce },
-                r#"{"error":"say \"so\"","code":"so","retry_after":5,"nonce":"4f1c"}"#,
-            ),
         ] {
             assert_eq!(message.to_json(), json);
         }

@@ -38,6 +38,24 @@ pub struct Subscribers<S> {
 struct Reader {
     follows: Follows,
     author: Option<Author>,
+    /// The name that the author was found to have on the page when its highest `seq` was this.
+    name: Option<Box<(u64, Option<String>)>>,
+}
+
+/// A reader who types, and may be announced now.
+pub struct Typist<'s> {
+    /// The page.
+    pub page: &'s str,
+    /// The author behind the reader, if the reader has shown a key.
+    pub author: Option<Author>,
+    name: Option<&'s (u64, Option<String>)>,
+}
+
+impl<'s> Typist<'s> {
+    /// The name that was found last, or that there is none, if nothing on the page has changed since: its highest `seq` is `seq`.
+    pub fn known_name(&self, seq: u64) -> Option<Option<&'s str>> {
+        self.name.filter(|(at, _)| *at == seq).map(|(_, name)| name.as_deref())
+    }
 }
 
 enum Follows {
@@ -152,7 +170,10 @@ impl<S> Subscribers<S> {
         entry.readers_by_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
         self.dirty_pages.insert(page.into());
-        self.readers.insert(reader, Reader { follows: Follows::Page(page.into()), author: None });
+        self.readers.insert(
+            reader,
+            Reader { follows: Follows::Page(page.into()), author: None, name: None },
+        );
         self.send_command(shard, ShardCommand::Join { reader, sink, greeting, topic, tier });
         readers
     }
@@ -163,7 +184,8 @@ impl<S> Subscribers<S> {
         for page in &pages {
             self.watchers.entry(page.clone()).or_default().insert(reader);
         }
-        self.readers.insert(reader, Reader { follows: Follows::Counts(pages), author: None });
+        self.readers
+            .insert(reader, Reader { follows: Follows::Counts(pages), author: None, name: None });
         let topic = self.new_topic();
         self.send_command(
             self.shard_of(reader),
@@ -206,6 +228,7 @@ impl<S> Subscribers<S> {
         if reader.author.replace(author) == Some(author) {
             return None;
         }
+        reader.name = None;
         match &reader.follows {
             Follows::Page(page) => Some(page),
             Follows::Counts(_) => None,
@@ -263,19 +286,31 @@ impl<S> Subscribers<S> {
         }
     }
 
-    /// Tells the reader's page that somebody is typing, at most once a second.
-    pub fn typing(&mut self, reader: ReaderId, name: Option<&str>) {
-        let Some(Reader { follows: Follows::Page(name_of_page), .. }) = self.readers.get(&reader)
+    /// Returns the reader as somebody who types, or `None` if it follows no page, or if typing was announced there in this second.
+    pub fn typist(&self, reader: ReaderId) -> Option<Typist<'_>> {
+        let Reader { follows: Follows::Page(page), author, name } = self.readers.get(&reader)?
         else {
-            return;
+            return None;
         };
-        let page = self.pages.get_mut(name_of_page).expect("a reader's page is there");
-        if mem::replace(&mut page.typing_announced, true) {
+        let may_announce = !self.pages[page].typing_announced;
+        may_announce.then_some(Typist { page, author: *author, name: name.as_deref() })
+    }
+
+    /// Keeps the name that the author behind a reader has on its page while the page's highest `seq` is `seq`.
+    pub fn remember_name(&mut self, reader: ReaderId, seq: u64, name: Option<String>) {
+        if let Some(reader) = self.readers.get_mut(&reader) {
+            reader.name = Some(Box::new((seq, name)));
+        }
+    }
+
+    /// Tells a page that somebody with this name is typing, at most once a second.
+    pub fn typing(&mut self, page: &str, name: &str) {
+        let Some(entry) = self.pages.get_mut(page) else { return };
+        if mem::replace(&mut entry.typing_announced, true) {
             return;
         }
-        self.dirty_pages.insert(name_of_page.clone());
-        let page = &self.pages[name_of_page];
-        self.broadcast(page, &ServerMessage::Typing { typing: name.unwrap_or_default() });
+        self.dirty_pages.insert(page.into());
+        self.broadcast(&self.pages[page], &ServerMessage::Typing { typing: name });
     }
 
     /// Notes that a page's number of comments has changed.

@@ -9,6 +9,7 @@
 //! `web::backend` replaces a server that has died.
 
 pub mod echo;
+pub mod error_code;
 pub mod forwarded;
 pub mod origin;
 pub mod query;

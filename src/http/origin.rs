@@ -3,6 +3,8 @@
 //! Pure. Browsers send the origin of the page that makes a request (RFC 6454 §6.1, §7). Other programs send none and are allowed.
 //! Our own: it compares what browsers write, letter by letter; a parser of URLs takes far more than that for an origin.
 
+use crate::http::error_code::ErrorCode;
+use crate::http::request::HttpError;
 use crate::util::text::{parse_decimal, shorten};
 
 /// The longest origin that is accepted, in bytes. A DNS name has at most 253.
@@ -63,6 +65,15 @@ impl Origins {
 
     fn contains(&self, origin: &str) -> bool {
         normalize(origin).is_ok_and(|origin| self.0.contains(&origin))
+    }
+}
+
+/// The error with this message for an origin that is not allowed; its value `origin` is what `--allow-origin` would take.
+pub fn refused(origin: Option<&str>, message: String) -> HttpError {
+    let error = HttpError::of(ErrorCode::OriginNotAllowed, message);
+    match origin.map(normalize) {
+        Some(Ok(origin)) => error.with("origin", &*origin),
+        _ => error,
     }
 }
 

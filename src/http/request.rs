@@ -2,13 +2,17 @@
 //!
 //! Pure. Knows no socket, no clock and no route. `httparse` finds the parts; what it is lenient about is checked before.
 
+use crate::http::error_code::ErrorCode;
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::util::text::{QUOTE_CHARS_MAX, is_decimal, quote, shorten};
+use crate::util::error_body::{Value, Values};
+use crate::util::text::{QUOTE_CHARS_MAX, is_decimal, parse_decimal, quote, shorten};
 
 /// The longest head including its empty line, in bytes. Browsers send less than 2 KiB, or 8 KiB with many cookies.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Headers of a request. Browsers behind two proxies send about 40.
 pub const HEADERS_MAX: usize = 64;
+/// `Retry-After` of 429 and 503, in seconds: what is full now has room again within moments.
+const RETRY_SECONDS: u32 = 2;
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 
@@ -23,19 +27,42 @@ const SINGLE_HEADERS: [&str; 6] = [
     "sec-websocket-version",
 ];
 
-/// Why a request is refused: an HTTP status, and a message with the value and the limit.
+/// Why a request is refused: an HTTP status, a code, and a message with the value and the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpError {
     /// The status code (RFC 9110 §15, RFC 6585).
     pub status: u16,
     /// Lower case, no full stop.
     pub message: String,
+    /// Names the kind of error; see [`ErrorCode`].
+    pub code: &'static str,
+    /// What the message states, for programs.
+    pub values: Values,
+    /// After how many seconds the same may succeed, if waiting helps.
+    pub retry_after: Option<u32>,
 }
 
 impl HttpError {
-    /// An error with this status and message.
+    /// An error with this status and message, and the code that belongs to the status.
     pub fn new(status: u16, message: impl Into<String>) -> HttpError {
-        HttpError { status, message: message.into() }
+        HttpError {
+            status,
+            message: message.into(),
+            code: ErrorCode::of(status).name(),
+            values: Values::default(),
+            retry_after: matches!(status, 429 | 503).then_some(RETRY_SECONDS),
+        }
+    }
+
+    /// An error with this code, its status, and this message.
+    pub fn of(code: ErrorCode, message: impl Into<String>) -> HttpError {
+        HttpError { code: code.name(), ..HttpError::new(code.status(), message) }
+    }
+
+    /// Adds a value that the message states.
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> HttpError {
+        self.values = self.values.with(name, value);
+        self
     }
 }
 
@@ -197,7 +224,7 @@ fn find_end(bytes: &[u8], scanned: &mut usize) -> Result<Option<usize>, HttpErro
     if window.len() == HEAD_BYTES_MAX {
         let message =
             format!("the head is longer than {HEAD_BYTES_MAX} bytes, no more are allowed");
-        return Err(HttpError::new(431, message));
+        return Err(HttpError::new(431, message).with("max", HEAD_BYTES_MAX));
     }
     Ok(None)
 }
@@ -325,7 +352,8 @@ fn content_length(head: &RequestHead) -> Result<usize, HttpError> {
                 "the body is {} bytes, at most {BODY_BYTES_MAX} are allowed",
                 shorten(value, QUOTE_CHARS_MAX)
             );
-            Err(HttpError::new(413, message))
+            let bytes = parse_decimal(value).unwrap_or(u64::MAX);
+            Err(HttpError::new(413, message).with("bytes", bytes).with("max", BODY_BYTES_MAX))
         }
     }
 }
@@ -338,7 +366,7 @@ fn explain(error: httparse::Error, bytes: &[u8]) -> HttpError {
         httparse::Error::TooManyHeaders => {
             let message =
                 format!("the head has more than {HEADERS_MAX} headers, no more are allowed");
-            return HttpError::new(431, message);
+            return HttpError::new(431, message).with("max", HEADERS_MAX);
         }
         httparse::Error::Version => {
             format!(

@@ -5,14 +5,11 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use serde::Serialize;
-
 use crate::http::request::{HttpError, RequestHead, Version};
+use crate::util::error_body::ErrorBody;
 
 /// The longest response of the private server including its head, in bytes. A history ends early, with `more`, far below it.
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
-/// `Retry-After` of 429 and 503, in seconds: what is full now has room again within moments.
-pub const RETRY_SECONDS: u32 = 2;
 /// Headers of a response: twice what tiny_http and a page send.
 const HEADERS_MAX: usize = 32;
 /// Headers that are not forwarded: written anew for each connection, or of no use to clients.
@@ -35,6 +32,8 @@ pub struct Response {
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// The whole body; empty for 204 and 304.
     pub body: Vec<u8>,
+    /// The code of an error, for the log. Nothing of it is sent.
+    pub code: Option<&'static str>,
 }
 
 /// The head of a response whose body may not be complete yet.
@@ -105,14 +104,14 @@ impl ResponseHead {
             bytes.truncate(body_start + length);
         }
         bytes.drain(..body_start);
-        Response { status, headers, body: bytes }
+        Response { status, headers, body: bytes, code: None }
     }
 }
 
 impl Response {
     /// A response with a body of this media type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
-        Response { status, headers: Vec::new(), body: body.into() }
+        Response { status, headers: Vec::new(), body: body.into(), code: None }
             .with("Content-Type", content_type)
     }
 
@@ -121,27 +120,30 @@ impl Response {
         Response::new(status, "application/json", body).with("Cache-Control", "no-cache")
     }
 
-    /// An error as `{"error":"…"}`, which caches must not store.
-    pub fn error(status: u16, message: &str) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'a str,
-        }
-        let body = serde_json::to_vec(&Body { error: message });
-        Response::json(status, body.expect("a string can be encoded"))
-            .with("Cache-Control", "no-store")
+    /// An error with the code that belongs to its status.
+    pub fn error(status: u16, message: impl Into<String>) -> Response {
+        Response::from_error(&HttpError::new(status, message))
     }
 
-    /// An error that `net` or the exchange with the private server found, with the headers that `web` would add.
+    /// An error as JSON, which caches must not store, with the headers that `web` would add.
     pub fn from_error(error: &HttpError) -> Response {
-        let retry_after = matches!(error.status, 429 | 503).then_some(RETRY_SECONDS);
-        let response = Response::error(error.status, &error.message)
+        let HttpError { status, message, code, values, retry_after } = error;
+        let body =
+            ErrorBody { error: message, code, values, retry_after: *retry_after, nonce: None };
+        let response = Response::json(*status, body.to_json())
+            .with_code(code)
+            .with("Cache-Control", "no-store")
             .with("X-Content-Type-Options", "nosniff")
-            .with_retry_after(retry_after);
+            .with_retry_after(*retry_after);
         if error.status != 426 {
             return response;
         }
         response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+    }
+
+    /// Says which error this is, for the log.
+    pub fn with_code(self, code: &'static str) -> Response {
+        Response { code: Some(code), ..self }
     }
 
     /// Sets a header; replaces one of the same name.
@@ -211,6 +213,7 @@ fn reason(status: u16) -> &'static str {
         304 => "Not Modified",
         308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -324,7 +327,16 @@ mod tests {
             text(400).starts_with("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n")
         );
         assert!(text(400).contains("\r\nCache-Control: no-store\r\n"));
-        assert!(text(400).ends_with("\r\n\r\n{\"error\":\"say \\\"so\\\"\"}"), "{}", text(400));
+        assert!(
+            text(400).ends_with("\r\n\r\n{\"error\":\"say \\\"so\\\"\",\"code\":\"bad_request\"}"),
+            "{}",
+            text(400)
+        );
+        assert!(
+            text(503).ends_with(",\"code\":\"unavailable\",\"retry_after\":2}"),
+            "{}",
+            text(503)
+        );
         assert!(!text(400).contains("Retry-After"));
         assert!(text(503).contains("\r\nRetry-After: 2\r\n") && text(429).contains("Retry-After"));
     }

@@ -117,7 +117,8 @@ impl<T: Transport> HttpStream<T> {
             let timeout = self.remaining(deadline);
             self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), HEAD_DEADLINE.as_secs());
-                error.close(|| format!("only {n} bytes of the head arrived within {seconds} s"))
+                let message = || format!("only {n} bytes of the head arrived within {seconds} s");
+                error.close(seconds, message)
             })?;
         }
     }
@@ -139,7 +140,7 @@ impl<T: Transport> HttpStream<T> {
             let timeout = self.remaining(deadline);
             self.read(timeout).map_err(|error| {
                 let (n, seconds) = (self.input.len(), BODY_DEADLINE.as_secs());
-                error.close(|| {
+                error.close(seconds, || {
                     format!("only {n} of {length} bytes of the body arrived within {seconds} s")
                 })
             })?;
@@ -277,10 +278,12 @@ impl ReadError {
         }
     }
 
-    /// Turns a timeout into a 408 with this message.
-    fn close(self, message: impl FnOnce() -> String) -> Closed {
+    /// Turns a timeout after so many seconds into a 408 with this message.
+    fn close(self, seconds: u64, message: impl FnOnce() -> String) -> Closed {
         match self {
-            ReadError::TimedOut => Closed::Refused(HttpError::new(408, message())),
+            ReadError::TimedOut => {
+                Closed::Refused(HttpError::new(408, message()).with("seconds", seconds))
+            }
             ReadError::Gone => Closed::Gone,
         }
     }

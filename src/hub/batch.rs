@@ -1,6 +1,8 @@
 //! A batch: takes commands, makes what they write durable with one write and one sync, and then tells everybody.
 
-use std::{borrow::Cow, mem, ops::Range, sync::atomic::Ordering::Relaxed, time::SystemTime};
+use std::{
+    borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed, time::SystemTime,
+};
 
 use super::{Hub, likes::Liked};
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
         rules::Hold,
     },
     store::{history::redacted, index::Entry, visibility::Visibility},
+    util::activity,
 };
 
 /// Bytes of lines after which a batch is written: what is sent of it still fits a socket's buffer.
@@ -27,8 +30,8 @@ pub(super) struct Batch<S> {
     pub(super) liked: Vec<(Box<str>, u64)>,
     /// The lines' bytes one after another, each from `{` to `}`.
     pub(super) bytes: Vec<u8>,
-    /// In the order of the writes, each with the number of lines before it.
-    replies: Vec<(usize, ReplyTo, Result<Outcome, Rejection>)>,
+    /// In the order of the writes.
+    replies: Vec<Pending>,
     /// How many of the lines are published.
     published: usize,
     /// Served after the commit.
@@ -46,6 +49,15 @@ impl<S> Default for Batch<S> {
             queries: Vec::new(),
         }
     }
+}
+
+/// A write that is answered after the commit.
+struct Pending {
+    /// The number of lines up to and with its own.
+    lines_before: usize,
+    reply: ReplyTo,
+    outcome: Result<Outcome, Rejection>,
+    client: Option<IpAddr>,
 }
 
 /// The outcome of a valid write.
@@ -138,7 +150,7 @@ impl<S> Hub<S> {
     }
 
     fn stage_write(&mut self, write: Write) {
-        let Write { operation, from, reply } = write;
+        let Write { operation, from, client, reply } = write;
         let lines_before = self.batch.lines.len();
         let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.moderator);
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
@@ -158,7 +170,8 @@ impl<S> Hub<S> {
         {
             staged.reader = Some(*reader);
         }
-        self.batch.replies.push((self.batch.lines.len(), reply, outcome));
+        let lines_before = self.batch.lines.len();
+        self.batch.replies.push(Pending { lines_before, reply, outcome, client });
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
@@ -202,12 +215,13 @@ impl<S> Hub<S> {
                 Some(self.storage_fault(error))
             }
         };
-        for (lines_before, reply, outcome) in mem::take(&mut self.batch.replies) {
+        for Pending { lines_before, reply, outcome, client } in mem::take(&mut self.batch.replies) {
             // An error or a known line must reach its reader between the right lines, so the lines before it are published first.
             let is_beside_lines = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
             if is_beside_lines && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
                 self.publish_up_to(lines_before);
             }
+            self.log_outcome(&outcome, &reply, fault.as_ref(), client);
             match (outcome, &fault) {
                 (Ok(outcome), None) => self.acknowledge(reply, outcome),
                 (Ok(Outcome::Liked(liked)), Some(_)) if self.is_as_asked(&liked) => {
@@ -293,6 +307,25 @@ impl<S> Hub<S> {
         readers.extend(reader.filter(|reader| !readers.contains(reader)));
         for reader in readers {
             self.subscribers.send_to(reader, &self.batch.bytes[range.clone()]);
+        }
+    }
+
+    /// Says what a moderator must look at, and why a socket's message was refused; `web` says it of requests.
+    fn log_outcome(
+        &self,
+        outcome: &Result<Outcome, Rejection>,
+        reply: &ReplyTo,
+        fault: Option<&Rejection>,
+        client: Option<IpAddr>,
+    ) {
+        match (outcome, fault) {
+            (Ok(Outcome::Staged(number, WriteKind::Held)), None) => {
+                activity::held(self.batch.lines[*number].id, client);
+            }
+            (Err(rejection), _) if matches!(reply, ReplyTo::Reader(..)) => {
+                activity::refused(rejection.code(), client);
+            }
+            _ => {}
         }
     }
 

@@ -2,9 +2,12 @@
 //!
 //! Does not know how a command came in, nor how its answer goes back.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use crossbeam_channel::Sender;
@@ -37,6 +40,8 @@ pub struct Write {
     pub operation: Operation,
     /// The client whose rate limit is charged, beside the author's.
     pub from: ClientKey,
+    /// Its whole address, for the log.
+    pub client: Option<IpAddr>,
     /// Who is told the outcome.
     pub reply: ReplyTo,
 }
@@ -83,7 +88,7 @@ pub enum Query<S> {
     /// A reader has shown its author's key.
     Identify(ReaderId, Author, ClientKey),
     /// A reader is writing.
-    Typing(ReaderId, Option<String>),
+    Typing(ReaderId),
     /// Reads a part of a page's history, over HTTP.
     ReadHistory(ReadHistory),
     /// Counts the comments of each page.

@@ -15,6 +15,7 @@ pub mod rate_limit;
 mod reads;
 pub mod rules;
 mod storage_watch;
+mod typing;
 mod whole_threads;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
         rate_limit::{DuplicateFilter, KEYS_RATE, REFUSED_RATE, RateLimiter},
         rules::Rules,
         storage_watch::StorageWatch,
+        typing::SearchBudget,
     },
     log::{CommitError, Log, runs::Runs},
     store::{index::Index, likes::Likes},
@@ -76,6 +78,7 @@ pub struct Hub<S> {
     compaction: Compaction,
     storage_watch: StorageWatch,
     line_cache: LineCache,
+    search_budget: SearchBudget,
 }
 
 impl<S> Hub<S> {
@@ -116,6 +119,7 @@ impl<S> Hub<S> {
             compaction: Compaction::default(),
             storage_watch: StorageWatch::default(),
             line_cache: LineCache::default(),
+            search_budget: SearchBudget::default(),
         };
         hub.publish_stats();
         hub

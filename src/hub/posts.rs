@@ -106,10 +106,10 @@ impl<S> Hub<S> {
         let author = comment.author.as_deref().and_then(Author::parse);
         let is_author = by.author.is_some() && by.author == author;
         if !is_author && !by.moderator {
-            return Err(if item.visibility.is_shared() {
-                Rejection::NotAuthor(id)
-            } else {
-                Rejection::UnknownComment(id)
+            return Err(match author {
+                _ if !item.visibility.is_shared() => Rejection::UnknownComment(id),
+                Some(_) => Rejection::NotAuthor(id),
+                None => Rejection::WrittenWithoutKey(id),
             });
         }
         if page.is_some_and(|page| *page != *comment.page) {

@@ -30,7 +30,7 @@ impl<S> Hub<S> {
             Query::Join(join) => self.join(join),
             Query::Leave(reader) => self.subscribers.leave(reader),
             Query::Identify(reader, author, from) => self.identify(reader, author, from),
-            Query::Typing(reader, name) => self.subscribers.typing(reader, name.as_deref()),
+            Query::Typing(reader) => self.announce_typing(reader),
             Query::ReadHistory(read) => self.read(read),
             Query::Count(pages, answer) => {
                 let counts = pages.into_iter().map(|page| (self.index.count(&page), page));

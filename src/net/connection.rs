@@ -10,12 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::http::echo;
+use crate::http::error_code::ErrorCode;
 use crate::http::forwarded::{self, ClientKey, Network, TrustedProxies};
 use crate::http::request::{HttpError, RequestHead, Version};
 use crate::http::response::Response;
 use crate::http::stream::{Closed, HttpStream, Transport};
 use crate::net::connection_limits::{ConnectionLimits, Permit};
 use crate::net::socket::{Socket, prepare};
+use crate::util::activity;
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// The path of the WebSocket below the base path; a trailing slash is optional.
@@ -208,6 +210,7 @@ impl Connections {
         let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
         if let Err(reason) = self.serve_requests(&connection, &mut http) {
             if let Closed::Refused(error) = &reason {
+                activity::refused(error.code, Some(connection.peer.ip()));
                 log::debug!("conn-{}: {} {}", connection.number, error.status, error.message);
             }
             http.close(&reason);
@@ -238,7 +241,12 @@ impl Connections {
                     false => self.handler.handle(&head, &body, client.address),
                 })
             };
-            let response = result.unwrap_or_else(|error| Response::from_error(&error));
+            let response = result.unwrap_or_else(|error| {
+                if error.code != ErrorCode::OriginNotAllowed.name() {
+                    activity::refused(error.code, Some(client.address));
+                }
+                Response::from_error(&error)
+            });
             http.respond(&head, &response, !self.is_closed())?;
         }
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::http::error_code::ErrorCode;
 use crate::http::forwarded::ClientKey;
 use crate::http::request::HttpError;
 
@@ -46,7 +47,8 @@ impl ConnectionLimits {
         let mut in_use = self.lock();
         if in_use.all >= self.max {
             let message = format!("{} connections are open, no more are allowed", in_use.all);
-            return Err(HttpError::new(503, message));
+            let error = HttpError::of(ErrorCode::TooManyConnections, message);
+            return Err(error.with("max", in_use.all));
         }
         in_use.all += 1;
         Ok(Permit { limits: self.clone(), address: None })
@@ -65,7 +67,7 @@ impl ConnectionLimits {
         if count >= self.max_per_address {
             let message =
                 format!("{count} connections from your address are open, no more are allowed");
-            return Err(HttpError::new(429, message));
+            return Err(HttpError::new(429, message).with("max", count));
         }
         in_use.per_address.insert(address, count + 1);
         Ok(Permit { limits: self.clone(), address: Some(address) })
@@ -107,7 +109,9 @@ mod tests {
         let limits = ConnectionLimits::new(2, 9);
         let (first, _second) = (limits.acquire().unwrap(), limits.acquire().unwrap());
         let error = limits.acquire().unwrap_err();
-        assert_eq!(error, HttpError::new(503, "2 connections are open, no more are allowed"));
+        let message = "2 connections are open, no more are allowed";
+        let expected = HttpError::of(ErrorCode::TooManyConnections, message).with("max", 2_u32);
+        assert_eq!(error, expected);
         drop(first);
         assert!(limits.acquire().is_ok());
     }
@@ -118,7 +122,7 @@ mod tests {
         let permits = [0; 2].map(|_| limits.acquire_for(key("2001:db8::1")).unwrap());
         let error = limits.acquire_for(key("2001:db8::2")).unwrap_err();
         let message = "2 connections from your address are open, no more are allowed";
-        assert_eq!(error, HttpError::new(429, message));
+        assert_eq!(error, HttpError::new(429, message).with("max", 2_u32));
         assert!(limits.acquire_for(key("2001:db8:0:1::1")).is_ok());
         drop(permits);
         assert!(limits.lock().per_address.is_empty());

@@ -290,7 +290,7 @@ mod tests {
         drop(stream);
         let mut text = String::new();
         client.read_to_string(&mut text).unwrap();
-        assert!(text.ends_with("{\"error\":\"full\"}"), "{text}");
+        assert!(text.contains("\r\n\r\n{\"error\":\"full\",") && text.ends_with('}'), "{text}");
     }
 
     #[test]

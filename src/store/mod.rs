@@ -24,6 +24,7 @@ use crate::{
     store::likes::{KIND, Likes},
     store::record::LineSummary,
     store::visibility::Visibility,
+    util::text::counted,
 };
 
 /// An opened log and what was read from it.
@@ -87,7 +88,8 @@ impl Store {
         index.finish_loading();
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
-        ::log::info!("{} comments on {} pages", index.comment_count(), index.page_count());
+        let comments = counted(index.comment_count(), "comment");
+        ::log::info!("{comments} on {}", counted(index.page_count(), "page"));
         let approved = approved(&index, &decisions);
         let newest = newest.1.map(|location| log.read(location)).transpose();
         let newest = newest.map_err(Error::io("read", &path))?;

@@ -1,7 +1,9 @@
 //! Small helpers that any folder may use. They know nothing of comments, HTTP or the log.
 
+pub mod activity;
 pub mod address_space;
 pub mod clock;
+pub mod error_body;
 pub mod html;
 pub mod logger;
 pub mod text;

@@ -30,6 +30,11 @@ pub fn quote(text: &str) -> String {
     format!("{:?}", shorten(text, QUOTE_CHARS_MAX))
 }
 
+/// `1 comment`, `2 comments`: a number of things whose plural ends in s.
+pub fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 /// Whether `text` is one or more ASCII digits.
 pub fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -54,6 +59,12 @@ mod tests {
         assert_eq!(shorten_middle("éabcé", 2), "éa…cé");
         assert_eq!(quote("a\n\""), r#""a\n\"""#);
         assert_eq!(quote(&"a".repeat(QUOTE_CHARS_MAX + 1)).chars().count(), QUOTE_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn only_one_thing_is_no_plural() {
+        let counts = [0, 1, 2].map(|count| counted(count, "page"));
+        assert_eq!(counts, ["0 pages", "1 page", "2 pages"]);
     }
 
     #[test]

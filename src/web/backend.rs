@@ -270,7 +270,7 @@ fn parse(request: &mut Request) -> Option<message::Request> {
 }
 
 fn respond(request: Request, response: Response) {
-    let Response { status, headers, body } = response;
+    let Response { status, headers, body, .. } = response;
     let mut headers: Vec<Header> = headers
         .iter()
         .filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value.as_bytes()).ok())

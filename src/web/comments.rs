@@ -9,13 +9,14 @@ use super::{
     request::{VALUE_ECHO_CHARS, check_method, not_found},
 };
 use crate::{
-    comment::Status,
     comment::draft::{ClientMessage, PlainText, author},
     comment::rejection::Rejection,
+    comment::{Author, Status},
     http::response::Response,
-    hub::command::{Actor, Change, Operation, Target},
+    hub::command::{Actor, Change, Operation, Target, WriteKind},
+    util::activity,
     util::text::{parse_decimal, shorten},
-    web::message::Request,
+    web::message::{Request, rejected},
 };
 
 impl Router {
@@ -32,23 +33,62 @@ impl Router {
             "DELETE" => None,
             _ => Some(self.json_message(request)?),
         };
-        let key = message.as_ref().and_then(|message| message.key.as_deref());
-        let key = if moderator { key } else { request.bearer_token().or(key) };
-        let by = Actor { author: author(key)?, moderator };
+        let nonce = message.as_ref().and_then(|message| message.nonce.clone());
+        let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
+        // A token of any length: what is no moderator's is refused as another author's key.
+        let bearer = request.bearer_token().filter(|_| !moderator);
+        let author = match (bearer, message.as_ref().and_then(|message| message.key.as_deref())) {
+            (Some(bearer), _) => Some(Author::from_key(bearer)),
+            (None, key) => author(key).map_err(refuse)?,
+        };
         let change = match &message {
             None => Change::Delete,
             Some(message) => parse_change(message, || {
                 if moderator {
                     return Ok(());
                 }
-                self.hub.stats.gate.check_edit(request.client_key(), by.author)
-            })?,
+                self.hub.stats.gate.check_edit(request.client_key(), author)
+            })
+            .map_err(refuse)?,
         };
-        let operation = Operation::Change { target, change, by };
-        Ok(self.write(operation, request.client_key(), |outcome| match outcome {
-            Ok(done) => Response::json(200, done.line),
-            Err(rejection) => rejection.into(),
+        if matches!(change, Change::Status(_)) && !moderator {
+            return Err(refuse(self.not_moderator(request)));
+        }
+        let done = match &change {
+            Change::Status(Status::Public) => "published",
+            Change::Status(_) => "hidden",
+            Change::Text(_) => "edited",
+            Change::Delete => "deleted",
+        };
+        let (id, client) = (target.id, request.client);
+        let is_token_wrong = bearer.is_some() && self.token.is_some();
+        let operation = Operation::Change { target, change, by: Actor { author, moderator } };
+        Ok(self.write(operation, request, move |outcome| {
+            match &outcome {
+                Ok(written) if moderator && written.what == WriteKind::Changed => {
+                    activity::moderated(done, id, client);
+                }
+                Err(Rejection::NotAuthor(_) | Rejection::WrittenWithoutKey(_))
+                    if is_token_wrong =>
+                {
+                    activity::wrong_token(client);
+                }
+                _ => {}
+            }
+            match outcome {
+                Ok(written) => Response::json(200, written.line),
+                Err(rejection) => rejected(&rejection, nonce.as_deref()),
+            }
         }))
+    }
+
+    /// Why a request that needs a moderator's token is refused.
+    fn not_moderator(&self, request: &Request) -> Rejection {
+        if self.token.is_none() || request.bearer_token().is_none() {
+            return Rejection::NotModerator;
+        }
+        activity::wrong_token(request.client);
+        Rejection::WrongToken
     }
 }
 

@@ -24,7 +24,7 @@ impl Router {
                 "page is given {} times, 1 to {COUNTED_PAGES_MAX} are allowed",
                 pages.len()
             );
-            return Err(Response::error(400, &message));
+            return Err(Response::error(400, message));
         }
         pages.iter().try_for_each(|page| check_page(page))?;
         let pages = distinct(pages);

@@ -39,7 +39,7 @@ pub(super) fn parse(
     body: &[u8],
     now: Option<SystemTime>,
 ) -> Result<(ClientMessage, Result<(), Rejection>), Response> {
-    let malformed = |message: String| Response::error(400, &message);
+    let malformed = |message: String| Response::error(400, message);
     let text = str::from_utf8(body).map_err(|_| malformed("the form is not UTF-8".into()))?;
     let form = Query::parse(text).map_err(malformed)?;
     let field = |name| form.get(name).map(str::to_owned);

@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use serde::Serialize;
 
 use super::{Router, bodies::to_json};
-use crate::http::response::Response;
+use crate::{
+    http::error_code::ErrorCode, http::request::HttpError, http::response::Response,
+    web::message::Request,
+};
 
 /// `{"status":"ok"}`, with reasons for a failure or warnings.
 #[derive(Serialize)]
@@ -33,7 +36,13 @@ impl Router {
         Response::json(status, to_json(&health)).with("Cache-Control", "no-store")
     }
 
-    pub(super) fn metrics(&self) -> Response {
+    /// The metrics, for programs on this machine unless they are public.
+    pub(super) fn metrics(&self, request: &Request) -> Result<Response, Response> {
+        let is_local = request.client.is_some_and(|client| client.to_canonical().is_loopback());
+        if !is_local && !self.metrics_are_public {
+            let message = "the metrics are for programs on sayso's own machine; --metrics public shows them to everybody";
+            return Err(Response::from_error(&HttpError::of(ErrorCode::MetricsNotPublic, message)));
+        }
         let stats = &self.hub.stats;
         let rows = [
             (
@@ -63,6 +72,7 @@ impl Router {
                 format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
             })
             .collect();
-        Response::new(200, "text/plain; version=0.0.4", text).with("Cache-Control", "no-store")
+        let response = Response::new(200, "text/plain; version=0.0.4", text);
+        Ok(response.with("Cache-Control", "no-store"))
     }
 }

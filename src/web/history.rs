@@ -12,6 +12,7 @@ use super::{
 use crate::{
     comment::rejection::Rejection,
     http::query::Query,
+    http::request::HttpError,
     http::response::Response,
     hub::command::{Cursor, Edge, Query as HubQuery, Range, ReadHistory},
     limits::{HISTORY_LINES_MAX, THREADS_MAX},
@@ -92,7 +93,7 @@ fn parse_range(query: &Query) -> Result<(Range, usize), Response> {
     ] {
         let mut given = group.iter().filter(|name| query.get(name).is_some());
         if let (Some(one), Some(other)) = (given.next(), given.next()) {
-            return Err(Response::error(400, &format!("{one} and {other} can't be used together")));
+            return Err(Response::error(400, format!("{one} and {other} can't be used together")));
         }
     }
     let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
@@ -114,6 +115,6 @@ fn parse_range(query: &Query) -> Result<(Range, usize), Response> {
 /// The error response if comments can't be read from the log.
 pub(super) fn unreadable(error: &io::Error) -> Response {
     log::error!("can't read comments: {error}");
-    Response::error(503, "comments can't be read now, try again")
-        .with_retry_after(Some(UNREADABLE_RETRY_SECONDS))
+    let error = HttpError::new(503, "comments can't be read now, try again");
+    Response::from_error(&HttpError { retry_after: Some(UNREADABLE_RETRY_SECONDS), ..error })
 }

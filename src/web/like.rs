@@ -21,9 +21,11 @@ impl Router {
         check_method(request, &["POST"])?;
         self.check_origin(request)?;
         let message = self.json_message(request)?;
-        let (on, author) = message.like()?;
+        let like = message.like();
+        let (on, author) =
+            like.map_err(|rejection| rejected(&rejection, message.nonce.as_deref()))?;
         let operation = Operation::Like { target, on, author };
-        Ok(self.write(operation, request.client_key(), move |outcome| match outcome {
+        Ok(self.write(operation, request, move |outcome| match outcome {
             Ok(done) => Response::json(200, done.line),
             Err(rejection) => rejected(&rejection, message.nonce.as_deref()),
         }))

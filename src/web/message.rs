@@ -113,9 +113,12 @@ impl ResponseExt for Response {
 
 /// The JSON error of a rejection, with `Retry-After` if waiting helps. `nonce` is the client's own, if it sent one.
 pub fn rejected(rejection: &Rejection, nonce: Option<&str>) -> Response {
-    Response::json(rejection.status(), rejection.to_json(nonce))
+    let response = Response::json(rejection.status(), rejection.to_json(nonce))
+        .with_code(rejection.code())
         .with("Cache-Control", "no-store")
-        .with_retry_after(rejection.retry_after())
+        .with_retry_after(rejection.retry_after());
+    // RFC 9110 §15.5.2
+    if response.status == 401 { response.with("WWW-Authenticate", "Bearer") } else { response }
 }
 
 /// For `?` in routes: the error without a nonce.

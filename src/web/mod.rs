@@ -35,11 +35,11 @@ use request::{check_method, not_found};
 
 use crate::{
     comment::rejection::Rejection,
-    http::forwarded::ClientKey,
+    http::error_code::ErrorCode,
     http::origin::{self, Origins},
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
-    util::logger,
+    util::{activity, logger},
     web::message::Request,
 };
 
@@ -77,6 +77,10 @@ pub struct Options {
     pub challenge: Option<u8>,
     /// Whether `--rate` limits how fast a client may post.
     pub is_limited: bool,
+    /// Whether the page and the demo are served.
+    pub has_page: bool,
+    /// Whether everybody may read the metrics, and not only programs on this machine.
+    pub metrics_are_public: bool,
 }
 
 /// All routes and their shared state.
@@ -88,6 +92,8 @@ pub struct Router {
     token: Option<String>,
     challenge: Option<u8>,
     is_limited: bool,
+    has_page: bool,
+    metrics_are_public: bool,
     /// Rendered pages by name; few enough to search one by one.
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
@@ -104,6 +110,8 @@ impl Router {
             token: options.token,
             challenge: options.challenge,
             is_limited: options.is_limited,
+            has_page: options.has_page,
+            metrics_are_public: options.metrics_are_public,
             rendered: Mutex::default(),
             previews: Previews::default(),
         }
@@ -129,6 +137,13 @@ impl Router {
 
     /// Adds the headers that every response has.
     fn add_common_headers(&self, response: Response, request: &Request) -> Response {
+        // What is not there, bots ask for all the time; a refused origin has a warning of its own.
+        let is_noise =
+            [ErrorCode::NotFound, ErrorCode::MethodNotAllowed, ErrorCode::OriginNotAllowed]
+                .map(ErrorCode::name);
+        if let Some(code) = response.code.filter(|code| !is_noise.contains(code)) {
+            activity::refused(code, request.client);
+        }
         let host = request.header("host").unwrap_or_default();
         let response = response
             .with("X-Content-Type-Options", "nosniff")
@@ -155,6 +170,11 @@ impl Router {
             let mark = if request.query.is_empty() { "" } else { "?" };
             let location = format!("{}/{mark}{}", self.base, request.query);
             return Err(Response::new(308, "text/plain", "").with("Location", location));
+        }
+        if !self.has_page && matches!(path, "/" | "/demo" | assets::DEMO | assets::WALL) {
+            let message =
+                "there is no page here, only comments for other pages to embed (--no-page)";
+            return Err(Response::error(404, message));
         }
         let file = if path == "/demo" { assets::DEMO } else { path };
         if let Some(asset) = assets::find(file) {
@@ -183,7 +203,7 @@ impl Router {
             "/healthz" | "/metrics" => {
                 check_method(request, &["GET", "HEAD"])?;
                 let is_health = path == "/healthz";
-                Ok(Reply::Ready(if is_health { self.health() } else { self.metrics() }))
+                Ok(Reply::Ready(if is_health { self.health() } else { self.metrics(request)? }))
             }
             "/ws/comments/" | "/ws/comments" => Err(Response::error(
                 400,
@@ -202,9 +222,12 @@ impl Router {
     fn preflight(&self, request: &Request) -> Response {
         let origin = request.header("origin");
         if !self.origins.allows(origin, request.header("host").unwrap_or_default()) {
-            return Response::error(403, &origin::refusal(origin.unwrap_or_default()));
+            return Response::from_error(&origin::refused(
+                origin,
+                origin::refusal(origin.unwrap_or_default()),
+            ));
         }
-        Response { status: 204, headers: Vec::new(), body: Vec::new() }
+        Response { status: 204, headers: Vec::new(), body: Vec::new(), code: None }
             .with("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
             .with("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match")
             .with("Access-Control-Max-Age", PREFLIGHT_SECONDS)
@@ -216,7 +239,7 @@ impl Router {
             let answer = Box::new(move |outcome: Result<(u64, u64), String>| {
                 respond(Box::new(move || match outcome {
                     Ok((before, now)) => Response::json(200, to_json(&Compacted { before, now })),
-                    Err(message) => Response::error(503, &message),
+                    Err(message) => Response::error(503, message),
                 }));
             });
             let _ = hub.query(HubQuery::Compact(answer));
@@ -227,15 +250,15 @@ impl Router {
     fn write(
         &self,
         operation: Operation,
-        from: ClientKey,
+        request: &Request,
         build: impl FnOnce(Result<Written, Rejection>) -> Response + Send + 'static,
     ) -> Reply {
-        let hub = self.hub.clone();
+        let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client);
         Reply::Deferred(Box::new(move |respond| {
             let reply = ReplyTo::Callback(Box::new(move |outcome| {
                 respond(Box::new(move || build(outcome)));
             }));
-            let _ = hub.write(Write { operation, from, reply });
+            let _ = hub.write(Write { operation, from, client, reply });
         }))
     }
 
@@ -244,10 +267,11 @@ impl Router {
         let (origin, fetch_site) = (request.header("origin"), request.header("sec-fetch-site"));
         let host = request.header("host").unwrap_or_default();
         let Err(message) = self.origins.check(origin, fetch_site, host) else { return Ok(()) };
+        let error = origin::refused(origin, message);
         if logger::allow_client_warning() {
-            log::warn!("a request was refused: {message}");
+            log::warn!("a request was refused: {}", error.message);
         }
-        Err(Response::error(403, &message))
+        Err(Response::from_error(&error))
     }
 
     /// Whether the request has the moderator's token. Compares digests, so that the time taken reveals nothing about the token.

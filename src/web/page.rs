@@ -198,6 +198,7 @@ impl Router {
                 let refused = Some((&message, &*rejection.to_string()));
                 match read.map(|history| self.render(&page, None, &history, refused)) {
                     Ok(Ok(rendered)) => plain_page(rejection.status(), &rendered)
+                        .with_code(rejection.code())
                         .with("Cache-Control", "no-store")
                         .with_retry_after(rejection.retry_after()),
                     Ok(Err(error)) => unreadable(&error),

@@ -9,6 +9,7 @@ use crate::{
     comment::draft::ClientMessage,
     comment::proof_of_work,
     comment::rejection::Rejection,
+    http::request::HttpError,
     http::response::Response,
     hub::command::{Callback, ReplyTo, Write, WriteKind, Written},
     web::message::{Request, rejected},
@@ -18,19 +19,26 @@ impl Router {
     pub(super) fn post(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         self.check_origin(request)?;
         let is_form = request.content_type() == "application/x-www-form-urlencoded";
+        if is_form && request.body.trim_ascii_start().starts_with(b"{") {
+            let message = "the body is JSON, but its content type is that of a form; send Content-Type: application/json";
+            let error = HttpError::new(415, message).with("allowed", "application/json");
+            return Err(Response::from_error(&error));
+        }
         let (message, form_check) = match is_form {
             true => form::parse(&request.body, self.is_limited.then(SystemTime::now))?,
             false => (self.json_message(request)?, Ok(())),
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let (router, from) = (self.clone(), request.client_key());
+        let (router, from, client) = (self.clone(), request.client_key(), request.client);
         // The cheap checks first: rendering takes longer than all of them.
         let operation = message.post(&page).and_then(|post| {
             form_check?;
             proof_of_work::check(self.challenge, &message)?;
             self.hub.stats.gate.post(post, from)
         });
+        // Without a page there is none to show the outcome on.
+        let is_form = is_form && self.has_page;
         Ok(Reply::Deferred(Box::new(move |respond| {
             let hub = router.hub.clone();
             let finish: Callback<Result<Written, Rejection>> =
@@ -46,7 +54,8 @@ impl Router {
                 });
             match operation {
                 Ok(operation) => {
-                    drop(hub.write(Write { operation, from, reply: ReplyTo::Callback(finish) }))
+                    let reply = ReplyTo::Callback(finish);
+                    drop(hub.write(Write { operation, from, client, reply }))
                 }
                 Err(rejection) => finish(Err(rejection)),
             }
@@ -56,7 +65,9 @@ impl Router {
     /// Parses a JSON body. A bearer token that is not the moderator's is the author's key.
     pub(super) fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
         check_json(request)?;
-        let mut message = ClientMessage::parse(&request.body)?;
+        let mut message = ClientMessage::parse(&request.body).map_err(|rejection| {
+            rejected(&rejection, ClientMessage::nonce_in(&request.body).as_deref())
+        })?;
         if message.key.is_none() && !self.is_moderator(request) {
             message.key = request.bearer_token().map(str::to_owned);
         }

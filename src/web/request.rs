@@ -6,6 +6,7 @@ use crate::{
     comment::draft::check_page,
     comment::rejection::Rejection,
     http::query::Query,
+    http::request::HttpError,
     http::response::Response,
     util::text::{parse_decimal, shorten},
     web::message::Request,
@@ -20,7 +21,7 @@ pub(super) const VALUE_ECHO_CHARS: usize = 40;
 
 pub(super) fn not_found(request: &Request) -> Response {
     let path = shorten(&request.path, PATH_ECHO_CHARS);
-    Response::error(404, &format!("there is nothing at {path}"))
+    Response::error(404, format!("there is nothing at {path}"))
 }
 
 pub(super) fn check_method(request: &Request, methods: &[&str]) -> Result<(), Response> {
@@ -29,8 +30,8 @@ pub(super) fn check_method(request: &Request, methods: &[&str]) -> Result<(), Re
     }
     let list = methods.join(", ");
     let method = shorten(&request.method, METHOD_ECHO_CHARS);
-    Err(Response::error(405, &format!("method {method} is not allowed; use {list}"))
-        .with("Allow", list))
+    let error = HttpError::new(405, format!("method {method} is not allowed; use {list}"));
+    Err(Response::from_error(&error.with("allowed", &*list)).with("Allow", list))
 }
 
 pub(super) fn check_json(request: &Request) -> Result<(), Response> {
@@ -38,13 +39,15 @@ pub(super) fn check_json(request: &Request) -> Result<(), Response> {
     if content_type == "application/json" {
         return Ok(());
     }
-    let message =
-        format!("content type {content_type:?} is not understood here; send application/json");
-    Err(Response::error(415, &message))
+    let message = match &*content_type {
+        "" => "the content type is missing; send Content-Type: application/json".into(),
+        _ => format!("content type {content_type:?} is not understood here; send application/json"),
+    };
+    Err(Response::from_error(&HttpError::new(415, message).with("allowed", "application/json")))
 }
 
 pub(super) fn parse_query(request: &Request) -> Result<Query, Response> {
-    Query::parse(&request.query).map_err(|message| Response::error(400, &message))
+    Query::parse(&request.query).map_err(|message| Response::error(400, message))
 }
 
 /// The parameter `page`, `/` by default.

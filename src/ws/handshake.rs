@@ -56,7 +56,11 @@ pub(super) fn response(accept: &str, tier: Tier) -> String {
 
 /// What the address asks to follow.
 pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, HttpError> {
-    let bad = |reject: Rejection| HttpError::new(reject.status(), reject.to_string());
+    let bad = |reject: Rejection| HttpError {
+        code: reject.code(),
+        values: reject.values(),
+        ..HttpError::new(reject.status(), reject.to_string())
+    };
     let query = Query::parse(query).map_err(|why| HttpError::new(400, why))?;
     let counted: Vec<String> = query.all("count").map(str::to_owned).collect();
     if !counted.is_empty() {

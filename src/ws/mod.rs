@@ -65,11 +65,14 @@ pub fn upgrade(
     let accept = handshake::accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
     if !context.origins.allows(head.get("origin"), host) {
-        let message = origin::refusal(head.get("origin").unwrap_or_default());
+        let error = origin::refused(
+            head.get("origin"),
+            origin::refusal(head.get("origin").unwrap_or_default()),
+        );
         if logger::allow_client_warning() {
-            log::warn!("a WebSocket was refused: {message}");
+            log::warn!("a WebSocket was refused: {}", error.message);
         }
-        return Err(HttpError::new(403, message));
+        return Err(error);
     }
     let tier = handshake::tier(head);
     let subscription = handshake::subscription(head.query(), tier)?;
@@ -78,14 +81,8 @@ pub fn upgrade(
         Subscription::Counts(_) => None,
     };
     let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-    let session = Session {
-        context: context.clone(),
-        shard,
-        number,
-        socket,
-        page,
-        from: ClientKey::of(client),
-    };
+    let from = ClientKey::of(client);
+    let session = Session { context: context.clone(), shard, number, socket, page, from, client };
     session.open(handshake::response(&accept, tier), subscription, tier, buffered, permit);
     Ok(())
 }
@@ -99,6 +96,8 @@ struct Session {
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
     from: ClientKey,
+    /// For the log.
+    client: IpAddr,
 }
 
 impl Session {

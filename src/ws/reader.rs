@@ -24,6 +24,7 @@ use crate::{
     },
     hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
     limits::MESSAGE_BYTES_MAX,
+    util::activity,
 };
 
 /// How long a connection that is closing is read on, so that its last frames arrive.
@@ -75,6 +76,7 @@ impl Session {
         };
         limits.count(done.as_ref().err());
         if let Err(reject) = done {
+            activity::refused(reject.code(), Some(self.client));
             self.send_to(&reject.to_json(nonce.as_deref()));
         }
         limits.allow_more()
@@ -117,13 +119,12 @@ impl Session {
             Action::Identify(author) => {
                 return self.context.hub.query(Query::Identify(self.number, author, self.from));
             }
-            Action::Typing(name) => {
-                return self.context.hub.query(Query::Typing(self.number, name));
-            }
+            Action::Typing => return self.context.hub.query(Query::Typing(self.number)),
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());
-        self.context.hub.write(Write { operation, from: self.from, reply })
+        let (from, client) = (self.from, Some(self.client));
+        self.context.hub.write(Write { operation, from, client, reply })
     }
 
     fn send_to(&self, message: &str) {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 52] = [
+const ROWS: [(&str, &str, &str, &str); 53] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -62,6 +62,12 @@ const ROWS: [(&str, &str, &str, &str); 52] = [
     ("all outboxes together", "fanout/outbox.rs OUTBOXES_BYTES_MAX", "bytes", "close 1013"),
     ("time to take the close frame", "fanout/mod.rs CLOSE_TIMEOUT", "s", "closed"),
     ("likes of a comment", "store/likes.rs LIKES_A_COMMENT_MAX", "likes", "409"),
+    (
+        "comments searched for the name of who types",
+        "hub/typing.rs NAME_SEARCHED_MAX",
+        "comments",
+        "`Someone`",
+    ),
     ("likes in all", "store/likes.rs LIKES_MAX", "likes", "409"),
     ("likes for each post that `--rate` allows", "hub/likes.rs LIKES_PER_POST", "likes", "429"),
     ("previews of one address", "web/preview.rs PREVIEWS_MAX", "a minute", "429"),

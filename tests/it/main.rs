@@ -1,8 +1,10 @@
 //! The real program, talked to in bytes. A module for each subject; names are claims.
 
+mod activity;
 mod assets;
 mod cli;
 mod clock;
+mod codes;
 mod compaction;
 mod crash;
 mod doctor;

@@ -141,6 +141,12 @@ fn every_file_says_what_it_is_and_stays_short() {
 }
 
 #[test]
+fn a_release_can_log_every_level() {
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(!manifest.contains("max_level_"), "a feature of log would leave levels out");
+}
+
+#[test]
 fn the_default_build_stays_within_its_budget_of_crates() {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["tree", "--offline", "--locked", "-e", "normal", "--prefix", "none"])

@@ -97,10 +97,37 @@ fn a_missing_or_empty_value_is_an_error() {
 
 #[test]
 fn a_flag_can_be_given_once_unless_it_is_repeatable() {
-    for (name, repeatable) in FLAGS {
-        assert_eq!(parse(&format!("--{name} x --{name}=x")).is_ok(), repeatable, "{name}");
+    for (name, form) in FLAGS.into_iter().filter(|(_, form)| *form != Form::Switch) {
+        let is_repeatable = form == Form::Repeatable;
+        assert_eq!(parse(&format!("--{name} x --{name}=x")).is_ok(), is_repeatable, "{name}");
     }
     assert!(error("--data x --data y").contains("--data is given twice"));
+}
+
+#[test]
+fn a_switch_takes_no_value_and_is_given_once() {
+    assert!(parse("--no-page --title x").is_ok());
+    assert!(error("--no-page=yes").contains("--no-page takes no value; write --no-page"));
+    assert!(error("--no-page yes").contains("unexpected argument \"yes\""));
+    assert!(error("--no-page --no-page").contains("--no-page is given twice"));
+}
+
+#[test]
+fn a_variable_that_is_none_of_a_flag_is_told_with_the_one_that_was_meant() {
+    let told = |names: &[&str]| unknown_variables(names.iter().map(OsString::from));
+    let all = FLAGS.map(|(name, _)| variable(name));
+    assert_eq!(told(&all.each_ref().map(|name| &**name)), [""; 0]);
+    assert_eq!(told(&["PATH", "sayso_rate", "SAYSOX"]), [""; 0]);
+    for (name, advice) in [
+        ("SAYSO_MAX_PAGE", "write SAYSO_MAX_PAGES"),
+        ("SAYSO_PORT", "write SAYSO_LISTEN"),
+        ("SAYSO_ADMIN_TOKEN", "write SAYSO_ADMIN_TOKEN_FILE"),
+        ("SAYSO_HELP", "sayso --help lists"),
+        ("SAYSO_", "sayso --help lists"),
+    ] {
+        let [warning] = &told(&[name])[..] else { panic!("{name}") };
+        assert!(warning.starts_with(name) && warning.contains(advice), "{warning}");
+    }
 }
 
 #[test]

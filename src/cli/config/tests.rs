@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 17] = [
+const ALL_FLAGS: [(&str, &str); 18] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -44,8 +44,11 @@ const ALL_FLAGS: [(&str, &str); 17] = [
     ("hold", "links"),
     ("admin-token-file", "/srv/token"),
     ("title", "Wall"),
+    ("metrics", "public"),
     ("log-level", "debug"),
 ];
+/// Every flag without a value.
+const ALL_SWITCHES: [&str; 2] = ["no-page", "log-addresses"];
 
 fn config_of_all_flags() -> Config {
     Config {
@@ -64,8 +67,11 @@ fn config_of_all_flags() -> Config {
         max_pages: 7,
         hold: Hold::Links,
         admin_token_file: Some("/srv/token".into()),
+        no_page: true,
         title: "Wall".into(),
+        metrics_are_public: true,
         log_level: log::LevelFilter::Debug,
+        log_addresses: true,
     }
 }
 
@@ -79,19 +85,22 @@ fn without_flags_the_config_is_the_documented_default() {
 
 #[test]
 fn every_flag_is_read_from_the_command_line() {
-    let line: Vec<String> =
-        ALL_FLAGS.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+    let switches = || ALL_SWITCHES.iter().map(|name| format!("--{name}"));
+    let flags = ALL_FLAGS.iter().map(|(name, value)| format!("--{name} {value}"));
+    let line: Vec<String> = switches().chain(flags).collect();
     assert_eq!(config(&line.join(" "), &[]), config_of_all_flags());
-    let line: Vec<String> =
-        ALL_FLAGS.iter().map(|(name, value)| format!("--{name}={value}")).collect();
+    let flags = ALL_FLAGS.iter().map(|(name, value)| format!("--{name}={value}"));
+    let line: Vec<String> = flags.chain(switches()).collect();
     assert_eq!(config(&line.join(" "), &[]), config_of_all_flags());
 }
 
 #[test]
 fn every_flag_is_read_from_the_environment() {
+    let switches = ALL_SWITCHES.iter().zip(["on", "1"]).map(|(name, value)| (*name, value));
     let env: Vec<(String, &str)> = ALL_FLAGS
-        .iter()
-        .map(|(name, value)| (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), *value))
+        .into_iter()
+        .chain(switches)
+        .map(|(name, value)| (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), value))
         .collect();
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     assert_eq!(config("", &env), config_of_all_flags());
@@ -106,7 +115,7 @@ fn a_wrong_value_is_reported_with_its_flag_or_variable() {
 
 #[test]
 fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
-    for (name, _) in ALL_FLAGS {
+    for name in ALL_FLAGS.map(|(name, _)| name).into_iter().chain(ALL_SWITCHES) {
         assert!(HELP.contains(&format!("\n  --{name} ")), "{name}");
     }
     for default in

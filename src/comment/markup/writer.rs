@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use crate::comment::shown_text::is_blank;
 use crate::limits::{HTML_BYTES_MAX, HTML_DEPTH_MAX};
 use crate::util::html::Escaped;
 
@@ -29,7 +30,7 @@ pub struct Writer {
     out: String,
     /// The text that a reader sees, with a line feed for each line break and paragraph.
     shown: String,
-    /// The length of [`Self::shown`] up to the end of the last text that is not only white space.
+    /// The length of [`Self::shown`] up to the end of the last text that shows something.
     visible_end: usize,
     /// Whether the HTML has more than paragraphs and line breaks.
     is_rich: bool,
@@ -108,7 +109,7 @@ impl Writer {
         }
         self.escaped(text);
         self.shown.push_str(text);
-        if !text.trim().is_empty() {
+        if !is_blank(text) {
             self.visible_end = self.shown.len();
         }
     }
@@ -123,7 +124,7 @@ impl Writer {
         self.shown.len()
     }
 
-    /// Whether any text but white space was written since `position`.
+    /// Whether any text that shows something was written since `position`.
     pub fn has_text_since(&self, position: usize) -> bool {
         self.visible_end > position
     }

@@ -66,6 +66,7 @@ fn the_last_header_is_accepted_and_one_more_is_431() {
     assert_eq!(
         error,
         HttpError::new(431, "the head has more than 64 headers, no more are allowed")
+            .with("max", 64_u32)
     );
 }
 

@@ -163,7 +163,7 @@ fn a_head_has_ten_seconds_in_all_however_many_parts_it_has() {
     let mut slow = Script { stays_silent: true, ..drip(11) };
     let (_, closed) = echo(&mut slow);
     let message = "only 10 bytes of the head arrived within 10 s";
-    assert_eq!(closed, Closed::Refused(HttpError::new(408, message)));
+    assert_eq!(closed, Closed::Refused(HttpError::new(408, message).with("seconds", 10_u32)));
     assert!(String::from_utf8_lossy(&slow.written).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     let quarter = GET.len().div_ceil(4);
     let (written, _) = echo(&mut Script::of(GET.as_bytes().chunks(quarter), 2 * SECOND));
@@ -204,7 +204,10 @@ fn a_body_has_ten_seconds_in_all() {
     let mut script = Script { stays_silent: true, ..Script::of([head], MOMENT) };
     script.incoming.extend(body[..3].bytes().map(|byte| (4 * SECOND, vec![byte])));
     let message = "only 2 of 4 bytes of the body arrived within 10 s";
-    assert_eq!(echo(&mut script).1, Closed::Refused(HttpError::new(408, message)));
+    assert_eq!(
+        echo(&mut script).1,
+        Closed::Refused(HttpError::new(408, message).with("seconds", 10_u32))
+    );
     let mut script = Script::of([head], MOMENT);
     script.incoming.extend(body.bytes().map(|byte| (2 * SECOND, vec![byte])));
     assert_eq!(responses(&echo(&mut script).0), ["POST /b body"]);

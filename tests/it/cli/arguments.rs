@@ -48,6 +48,9 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--admin-token-file",
         "--title",
         "--log-level",
+        "--no-page",
+        "--metrics",
+        "--log-addresses",
     ] {
         assert!(sayso::cli::config::HELP.contains(flag), "{flag}");
     }
@@ -93,6 +96,8 @@ fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
         (&["--max-pages", "0"], &["--max-pages", "0"]),
         (&["--page-prefix", ""], &["--page-prefix"]),
         (&["--hold", "some"], &["--hold", "some", "none", "links", "new", "all"]),
+        (&["--metrics", "all"], &["--metrics", "all", "local", "public"]),
+        (&["--no-page=off"], &["--no-page", "no value"]),
         (&["--log-level", "loud"], &["--log-level", "loud", "info"]),
         (&["--data", "a", "--data", "b"], &["--data"]),
         (&["check", "--rate", "off"], &["--rate"]),

@@ -161,3 +161,14 @@ fn ipv6_and_every_address_are_listened_on() {
     assert_eq!(get(&server, "/").status, 200);
     assert!(server.stop().success());
 }
+
+#[test]
+fn a_file_in_place_of_the_data_folder_is_named_as_that() {
+    let folder = Folder::new();
+    let file = folder.join(LOG);
+    std::fs::write(&file, "").unwrap();
+    for arguments in [&["--listen", "127.0.0.1:0"][..], &["check"], &["repair"], &["compact"]] {
+        let arguments = [arguments, &["--data", &file]].concat();
+        fails(&arguments, &[], 1, &["--data", &file, "is a file", "folder"]);
+    }
+}

@@ -5,6 +5,7 @@
 use sayso::{
     comment::draft::{Action, ClientMessage, Draft, Text},
     comment::rejection::Rejection,
+    comment::shown_text::{is_blank, is_direction_override},
     comment::{Author, Comment, LineParts, Status},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, LINE_BYTES_MAX, MESSAGE_BYTES_MAX,
@@ -91,8 +92,18 @@ fn may_be_key(key: &str) -> bool {
 }
 
 fn may_be_name(name: &str) -> bool {
-    let name = name.trim();
-    name.chars().count() <= NAME_CHARS_MAX && !has_control(name)
+    let shown = shown_name(name);
+    let is_empty = name.trim().is_empty();
+    !has_control(name.trim())
+        && (is_empty || !is_blank(&shown))
+        && shown.chars().count() <= NAME_CHARS_MAX
+}
+
+/// The name without what would turn the direction of the text behind it.
+fn shown_name(name: &str) -> String {
+    let name: String = name.trim().chars().filter(|char| !is_direction_override(*char)).collect();
+    let is_mark = |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{61c}');
+    name.trim_matches(|char: char| char.is_whitespace() || is_mark(char)).to_owned()
 }
 
 /// The text as it is kept.
@@ -104,6 +115,7 @@ fn may_be_content(content: &str) -> bool {
     let kept = kept(content);
     let content = kept.trim();
     (1..=CONTENT_BYTES_MAX).contains(&content.len())
+        && !is_blank(content)
         && !content.chars().any(|char| char.is_control() && char != '\n' && char != '\t')
 }
 
@@ -141,7 +153,7 @@ fn check_reject(reject: &Rejection, nonce: Option<&str>) {
 
 fn check_draft(message: &ClientMessage, page: &str, draft: &Draft) {
     let content = kept(message.content.as_deref().unwrap_or_default());
-    let name = message.name.as_deref().unwrap_or_default().trim();
+    let name = shown_name(message.name.as_deref().unwrap_or_default());
     let author = message.key.as_deref().map(from_key);
     assert_eq!((&*draft.page, draft.parent, draft.author), (page, message.parent, author));
     assert_eq!(draft.nonce.as_deref(), message.nonce.as_deref());
@@ -160,7 +172,7 @@ fn check_draft(message: &ClientMessage, page: &str, draft: &Draft) {
             id,
             page: page.to_owned(),
             parent: message.parent,
-            name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            name: Some(name.clone()).filter(|name| !name.is_empty()),
             author: author.map(|author| author.to_string()),
             content: content.trim().to_owned(),
             html: html.clone(),

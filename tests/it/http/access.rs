@@ -253,6 +253,62 @@ fn pages_whose_comments_are_all_deleted_leave_their_room_to_others() {
 }
 
 #[test]
+fn metrics_are_for_this_machine_unless_they_are_public() {
+    let forwarded = |address: &str| format!("X-Forwarded-For: {address}\r\n");
+    let server = Server::start(&[]);
+    for (address, status) in [
+        ("127.0.0.1", 200),
+        ("::1", 200),
+        ("192.0.2.1", 403),
+        ("10.0.0.1", 403),
+        ("2001:db8::1", 403),
+    ] {
+        let response = request(&server, "GET", "/metrics", &forwarded(address), "");
+        assert_eq!(response.status, status, "{address}: {response:?}");
+        if status == 403 {
+            says(&response, 403, &["--metrics public"]);
+            assert_eq!(response.json()["code"], "metrics_not_public");
+        }
+        let health = request(&server, "GET", "/healthz", &forwarded(address), "");
+        assert_eq!(health.status, 200);
+    }
+    assert_eq!(get(&server, "/metrics").status, 200);
+    let server = Server::start(&["--metrics", "public"]);
+    let response = request(&server, "GET", "/metrics", &forwarded("192.0.2.1"), "");
+    assert_eq!(response.status, 200);
+}
+
+#[test]
+fn without_the_page_everything_else_goes_on() {
+    let server = Server::start(&["--no-page"]);
+    for target in ["/", "/?page=a", "/?view=wall", "/wall.html", "/demo", "/demo.html"] {
+        says(&get(&server, target), 404, &["--no-page"]);
+    }
+    assert_eq!(get(&server, "/embed.js").status, 200);
+    assert_eq!(post(&server, &json!({"content": "x"})).status, 201);
+    // A form gets what a program gets, since there is no page to go back to.
+    assert_eq!(request(&server, "POST", "/api/comments", FORM, "content=y").status, 201);
+    says(&request(&server, "POST", "/api/comments", FORM, "content="), 400, &["content"]);
+    assert_eq!(get(&server, "/api/comments").json()["comments"].as_array().unwrap().len(), 2);
+    let mut client = Client::open(&server, "/ws/comments/?last=1", "").unwrap();
+    assert_eq!(client.line()["content"], "y");
+}
+
+#[test]
+fn json_with_another_content_type_or_none_is_refused_as_that() {
+    let server = Server::start(&[]);
+    for (headers, part) in [
+        ("", "content type is missing"),
+        (FORM, "the body is JSON"),
+        ("Content-Type: text/plain\r\n", "text/plain"),
+    ] {
+        let response = request(&server, "POST", "/api/comments", headers, " {\"content\":\"x\"}");
+        says(&response, 415, &[part, "application/json"]);
+    }
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 0}));
+}
+
+#[test]
 fn a_change_from_another_site_that_does_not_say_which_is_refused() {
     let server = Server::start(&["--allow-origin", "https://blog.example"]);
     let change = |method: &str, target: &str, headers: &str| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{refused, refused_upgrade, says, works};
 use crate::support::{
-    client::{KEY, encoded, post},
+    client::{KEY, bearer, encoded, get, post, request},
     frames::{Client, FIN, SUBPROTOCOL, TEXT, frame},
     server::Server,
 };
@@ -52,7 +52,81 @@ fn names_have_64_characters_and_not_65() {
     }
     refused(&mut client, json!({"content": "x", "name": "n".repeat(65)}), &["name", "65", "64"]);
     refused(&mut client, json!({"content": "x", "name": "ß".repeat(65)}), &["name", "65", "64"]);
-    refused(&mut client, json!({"typing": true, "name": "n".repeat(65)}), &["name", "65", "64"]);
+}
+
+#[test]
+fn what_shows_nothing_is_refused_as_a_text_and_as_a_name() {
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
+    for nothing in [
+        "\u{200b}\u{2060}\u{feff}",
+        "\u{3164}\u{115f}",
+        "\u{2800}",
+        "\u{fe0f}\u{e0041}",
+        "\u{202e}\u{2066}",
+    ] {
+        refused(&mut client, json!({ "content": nothing }), &["content", "visible"]);
+        refused(&mut client, json!({"content": "x", "name": nothing}), &["name", "visible"]);
+    }
+    // References to what shows nothing stay as they were written.
+    client.send(&json!({"content": "&#8203;&#x2800;"}));
+    assert!(client.line().get("html").is_none());
+    for shown in ["-", "\u{2764}\u{fe0f}", "\u{200b}.", "```", "1."] {
+        client.send(&json!({"content": shown, "name": "Ada"}));
+        assert_eq!(client.line()["content"], shown);
+    }
+}
+
+#[test]
+fn a_name_never_turns_the_direction_of_what_stands_behind_it() {
+    let server = Server::start(&[]);
+    let mut client = Client::plain(&server);
+    for (given, kept) in [
+        ("Ada\u{202e}moc.live", "Adamoc.live"),
+        ("\u{2066}Ada\u{2069}", "Ada"),
+        ("\u{200f}Ada \u{200e}", "Ada"),
+        ("A\u{200f}da", "A\u{200f}da"),
+        ("\u{202b}\u{5d0}\u{202c}", "\u{5d0}"),
+    ] {
+        client.send(&json!({"content": "x", "name": given}));
+        assert_eq!(client.line()["name"], kept, "{}", given.escape_unicode());
+    }
+}
+
+#[test]
+fn a_message_that_names_another_page_is_refused_and_posted_nowhere() {
+    let server = Server::start(&[]);
+    let mut client = Client::open(&server, "/ws/comments/?page=own", "").unwrap();
+    for message in [
+        json!({"content": "astray", "page": "other"}),
+        json!({"content": "astray", "page": ""}),
+        json!({"typing": true, "page": "/"}),
+        json!({"key": KEY, "page": "other"}),
+    ] {
+        refused(&mut client, message, &["page", "socket"]);
+    }
+    client.send(&json!({"content": "arrived", "page": "own"}));
+    assert_eq!(client.line()["content"], "arrived");
+    let counts = get(&server, "/api/counts?page=own&page=other&page=/").json();
+    assert_eq!(counts, json!({"own": 5, "other": 0, "/": 0}));
+}
+
+#[test]
+fn a_comment_without_a_key_says_why_nobody_can_change_it() {
+    let server = Server::start(&[]);
+    let id = post(&server, &json!({"content": "nobody's"})).json()["id"].clone();
+    let sentence = format!("comment {id} can't be changed: it was written without a key");
+    let mut client = Client::plain(&server);
+    for message in [json!({"edit": id, "content": "y", "key": KEY}), json!({ "delete": id })] {
+        client.send(&message);
+        let error = client.line();
+        assert_eq!(
+            (&error["error"], &error["code"]),
+            (&json!(sentence), &json!("written_without_key"))
+        );
+    }
+    let response = request(&server, "DELETE", &format!("/api/comments/{id}"), &bearer(KEY), "");
+    assert_eq!((response.status, response.error()), (403, sentence));
 }
 
 #[test]

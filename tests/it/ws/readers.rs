@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::support::{
-    client::{KEY, bearer, post, request},
+    client::{KEY, OTHER_KEY, TOKEN, bearer, post, request},
     frames::Client,
     server::Server,
 };
@@ -49,7 +49,7 @@ fn typing_is_told_at_most_once_a_second() {
     while told == 0 || seen != "done" {
         let message = reader.json();
         if message.get("typing").is_some() {
-            assert_eq!(message, json!({"typing": "Ada"}));
+            assert_eq!(message, json!({"typing": "Someone"}));
             told += 1;
         }
         if message.get("content").is_some() {
@@ -65,6 +65,53 @@ fn typing_is_told_at_most_once_a_second() {
     elsewhere.send(&json!({"content": "only this"}));
     let next = elsewhere.json();
     assert_eq!(next["content"], "only this", "other pages don't hear it: {next}");
+}
+
+#[test]
+fn who_is_shown_as_typing_is_the_author_and_never_a_claimed_name() {
+    let server = Server::builder().moderator(TOKEN).flags(&["--hold", "all"]).start();
+    let post_as = |page: &str, key: &str, name: &str, status: &str| {
+        let message = json!({"content": "x", "page": page, "key": key, "name": name});
+        let id = post(&server, &message).json()["id"].clone();
+        for status in status.split(' ').filter(|status| !status.is_empty()) {
+            let body = json!({ "status": status }).to_string();
+            let path = format!("/api/comments/{id}");
+            let response = request(&server, "PATCH", &path, &bearer(TOKEN), &body);
+            assert_eq!(response.status, 200, "{response:?}");
+        }
+    };
+    post_as("held", KEY, "Ada", "");
+    post_as("public", KEY, "Ada", "public");
+    post_as("public", OTHER_KEY, "Mallory", "public");
+    post_as("renamed", KEY, "Ada", "public");
+    post_as("renamed", KEY, "Countess", "public");
+    post_as("renamed", KEY, "Held", "");
+    post_as("hidden", KEY, "Ada", "public hidden");
+    post_as("others", OTHER_KEY, "Mallory", "public");
+    // On each page the first announcement comes at once.
+    for (page, key, shown) in [
+        ("empty", None, "Someone"),
+        ("empty-bound", Some(KEY), "Someone"),
+        ("held", Some(KEY), "Someone"),
+        ("public", Some(KEY), "Ada"),
+        ("renamed", Some(KEY), "Countess"),
+        ("hidden", Some(KEY), "Someone"),
+        ("others", Some(KEY), "Someone"),
+    ] {
+        let mut reader = Client::full(&server, &format!("page={page}"));
+        let mut typist = Client::open(&server, &format!("/ws/comments/?page={page}"), "").unwrap();
+        if let Some(key) = key {
+            typist.send(&json!({ "key": key }));
+        }
+        typist.send(&json!({"typing": true, "name": "Mallory"}));
+        let told = loop {
+            let message = reader.json();
+            if message.get("typing").is_some() {
+                break message;
+            }
+        };
+        assert_eq!(told, json!({ "typing": shown }), "{page}");
+    }
 }
 
 #[test]

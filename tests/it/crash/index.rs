@@ -170,7 +170,7 @@ fn item(known: &Known) -> CommentRef {
 #[test]
 fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
     const PAGES: [&str; 5] = ["/", "a", "b", "c", "never"];
-    const SIGHTS: [Visibility; 6] = [
+    const VISIBILITIES: [Visibility; 6] = [
         Visibility::Public,
         Visibility::Public,
         Visibility::Hidden,
@@ -208,7 +208,7 @@ fn a_batch_that_is_taken_back_leaves_the_index_as_it_was() {
                     id,
                     seq,
                     place,
-                    visibility: SIGHTS[chance.below(SIGHTS.len())],
+                    visibility: VISIBILITIES[chance.below(VISIBILITIES.len())],
                     page,
                     parent,
                     nonce,

@@ -2,9 +2,9 @@
 //!
 //! The bytes are a small script: first what is written, batch by batch, then what is done to the file.
 
+mod check_line;
 mod checks;
 mod damage;
-mod judge;
 mod script;
 
 use std::{
@@ -90,7 +90,7 @@ impl Opened {
         for line in &self.lines {
             let record = LineSummary::parse(line).expect("it was taken");
             if record.kind.is_empty() {
-                let open = Trailer::of(line).expect("it is sealed").open;
+                let open = Trailer::of(line).expect("it has a trailer").open;
                 newest.insert(record.id, [open, b"}"].concat());
             }
         }

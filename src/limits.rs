@@ -29,6 +29,12 @@ pub const SEQ_MAX: u64 = 1 << 62;
 
 /// Comments in one history, over HTTP and for `last`.
 pub const HISTORY_LINES_MAX: usize = 200;
+/// Threads of one history, and comments beyond which it begins no further thread.
+pub const THREADS_MAX: usize = 50;
+/// Answers of a longer thread that come first in a history of threads.
+pub const FIRST_ANSWERS: usize = 3;
+/// Answers of a longer thread that come last in a history of threads.
+pub const NEWEST_ANSWERS: usize = 7;
 /// Lines of a resume on the socket; a longer gap is caught up over HTTP.
 pub const RESUME_LINES_MAX: usize = 1_000;
 /// Bytes of a history or a resume on the socket.

@@ -236,7 +236,7 @@ impl Rejection {
             | Rejection::NotOnPage(id)
             | Rejection::NotYetPublic(id)
             | Rejection::Hidden(id)
-            | Rejection::Deleted(id) => none.with("id", *id),
+            | Rejection::Deleted(id) => none.with("comment", *id),
             Rejection::StaleCursor(since) => none.with("since", *since),
             Rejection::LikesFull(max, what) => none.with("max", *max).with("of", *what),
             Rejection::TooFast { rate, what, .. } => {

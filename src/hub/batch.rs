@@ -79,7 +79,11 @@ pub(super) struct EncodedLine<'a> {
     /// The comment's visibility until now; `None` for a new comment.
     pub(super) before: Option<Visibility>,
     pub(super) author: Option<Author>,
+    /// What a new comment answers.
+    pub(super) parent: Option<u64>,
     pub(super) nonce: Option<&'a str>,
+    /// Whether a moderator changes what somebody else wrote.
+    pub(super) is_moderation: bool,
 }
 
 /// A line of the batch.
@@ -95,6 +99,8 @@ struct StagedLine {
     before: Option<Visibility>,
     /// Whose comment it is.
     author: Option<Author>,
+    /// Whether a moderator changes what somebody else wrote.
+    is_moderation: bool,
     /// The reader that asked for it.
     reader: Option<ReaderId>,
 }
@@ -170,10 +176,11 @@ impl<S> Hub<S> {
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
-        let EncodedLine { id, seq, page, visibility, before, author, nonce } = encoded;
+        let EncodedLine { id, seq, page, visibility, before, author, parent, nonce, is_moderation } =
+            encoded;
         let range = start..self.batch.bytes.len();
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
-        self.index.put(Entry { id, seq, location, visibility, page, nonce });
+        self.index.put(Entry { id, seq, location, visibility, page, parent, nonce });
         self.batch.lines.push(StagedLine {
             id,
             page: page.into(),
@@ -182,6 +189,7 @@ impl<S> Hub<S> {
             visibility,
             before,
             author,
+            is_moderation,
             reader: None,
         });
         self.batch.lines.len() - 1
@@ -252,8 +260,9 @@ impl<S> Hub<S> {
 
     /// Updates what depends on a line besides the index: cache, counts, likes, trusted authors.
     fn note_line(&mut self, number: usize) {
-        let StagedLine { id, page, range, visibility, before, author, offset, .. } =
-            &self.batch.lines[number];
+        let StagedLine {
+            id, page, range, visibility, before, author, offset, is_moderation, ..
+        } = &self.batch.lines[number];
         self.line_cache.push(*offset, &self.batch.bytes[range.clone()]);
         let (is_public, was_public) =
             (*visibility == Visibility::Public, *before == Some(Visibility::Public));
@@ -263,8 +272,14 @@ impl<S> Hub<S> {
         if is_public != was_public {
             self.subscribers.recount(page);
         }
-        if is_public && self.rules.hold == Hold::New {
-            self.approved.extend(*author);
+        if self.rules.hold == Hold::New
+            && let Some(author) = author
+        {
+            if is_public && !was_public {
+                self.approved.insert(*author);
+            } else if !is_public && *is_moderation {
+                self.approved.remove(author);
+            }
         }
     }
 

@@ -245,6 +245,26 @@ pub enum Range {
     Before(Option<u64>),
     /// Lines behind what the client has received already.
     Since(Cursor),
+    /// At most so many threads, the oldest and newest answers of each. Beyond `limit` comments, no further thread is begun.
+    Threads(Edge, usize),
+    /// One thread, its answers by rising id.
+    Thread {
+        /// Any comment in it.
+        id: u64,
+        /// The answers behind this id.
+        after: u64,
+        /// Whether its first comment is included even if `after` is behind it.
+        with_first: bool,
+    },
+}
+
+/// Where threads are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// The newest threads, or the newest of those whose first comment is before this id.
+    Before(Option<u64>),
+    /// The oldest threads whose first comment is behind this id.
+    After(u64),
 }
 
 /// What anybody may read without asking the hub.

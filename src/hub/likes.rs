@@ -20,6 +20,10 @@ use crate::{
 /// Hearts that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
 const LIKES_PER_POST: u32 = 6;
 
+/// Among how many of a page's newest liked comments those are looked for that everyone sees: a hidden one keeps its hearts. A history
+/// has the hearts of all that it shows in any case.
+const LIKED_SEARCHED_MAX: usize = 2 * LIKED_COMMENTS_MAX;
+
 /// A heart that was given or taken back, or was so already.
 pub(super) struct Liked {
     key: Key,
@@ -132,8 +136,8 @@ impl<S> Hub<S> {
         let seen = |id: &u64| {
             self.index.find(*id).is_some_and(|item| item.visibility == Visibility::Public)
         };
-        let newest = self.likes.newest(number).filter(|(id, _)| seen(id));
-        newest.take(LIKED_COMMENTS_MAX).collect()
+        let newest = self.likes.newest(number).take(LIKED_SEARCHED_MAX);
+        newest.filter(|(id, _)| seen(id)).take(LIKED_COMMENTS_MAX).collect()
     }
 
     /// After the commit: notes which comments' hearts are to be told within a second.

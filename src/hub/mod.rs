@@ -16,6 +16,7 @@ mod reads;
 pub mod rules;
 mod storage_watch;
 mod typing;
+mod whole_threads;
 
 use std::{
     collections::HashSet,
@@ -65,7 +66,7 @@ pub struct Hub<S> {
     key_limiter: RateLimiter,
     duplicates: Option<DuplicateFilter>,
     rules: Rules,
-    /// Authors of a comment that everyone sees; only kept for `--hold new`.
+    /// Authors of whom a comment was approved and none hidden or deleted by a moderator since; only kept for `--hold new`.
     approved: HashSet<Author>,
     stats: Arc<Stats>,
     batch: Batch<S>,

@@ -20,6 +20,9 @@ use crate::{
     store::visibility::Visibility,
 };
 
+/// Pages of all kinds for each page of `--max-pages` that has a comment which is not deleted.
+const PAGES_PER_LIVE_PAGE_MAX: u32 = 10;
+
 impl<S> Hub<S> {
     pub(super) fn post(&mut self, draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
         if self.stopping {
@@ -62,7 +65,17 @@ impl<S> Hub<S> {
         let author = draft.author;
         let at = self.stage(
             start,
-            EncodedLine { id: seq, seq, page, visibility, before: None, author, nonce },
+            EncodedLine {
+                id: seq,
+                seq,
+                page,
+                visibility,
+                before: None,
+                author,
+                parent: draft.parent,
+                nonce,
+                is_moderation: false,
+            },
         );
         let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
         Ok(Outcome::Staged(at, what))
@@ -129,8 +142,12 @@ impl<S> Hub<S> {
         comment.encode(&mut self.batch.bytes);
         let visibility = Visibility::of(comment.status, comment.deleted);
         let (seq, page, before) = (comment.seq, &*comment.page, Some(item.visibility));
-        let at = self
-            .stage(start, EncodedLine { id, seq, page, visibility, before, author, nonce: None });
+        let is_moderation = by.is_moderator() && !is_author;
+        let (parent, nonce) = (None, None);
+        let at = self.stage(
+            start,
+            EncodedLine { id, seq, page, visibility, before, author, parent, nonce, is_moderation },
+        );
         Ok(Outcome::Staged(at, WriteKind::Changed))
     }
 
@@ -152,8 +169,14 @@ impl<S> Hub<S> {
         if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
             return Err(Rejection::PageNotAllowed(page.into()));
         }
-        if self.index.page_count() >= self.rules.max_pages as usize && !self.index.has_page(page) {
-            return Err(Rejection::TooManyPages(self.rules.max_pages));
+        let max = self.rules.max_pages;
+        let all_max = max.saturating_mul(PAGES_PER_LIVE_PAGE_MAX);
+        if self.index.live_page_count() >= max as usize && !self.index.has_live_page(page) {
+            return Err(Rejection::TooManyPages(max));
+        }
+        // A page whose comments are all deleted still takes memory: its nonces stay known.
+        if self.index.page_count() >= all_max as usize && !self.index.has_page(page) {
+            return Err(Rejection::TooManyPages(all_max));
         }
         Ok(())
     }

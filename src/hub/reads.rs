@@ -1,6 +1,6 @@
 //! Queries, served after the batch so that nobody sees what is not on disk. Changes nothing but who is subscribed.
 
-use super::Hub;
+use super::{Hub, whole_threads};
 use crate::{
     comment::rejection::Rejection,
     comment::server_message::{Counts, ServerMessage},
@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Bytes of the lines in an HTTP response; with the rest of it, it stays below the upstream's 1 MiB.
-const ANSWER_BYTES_MAX: usize = 900 * 1024;
-/// How many comments back an author's own pending ones are looked for when a socket shows its key.
+pub(super) const ANSWER_BYTES_MAX: usize = 900 * 1024;
+/// Among how many of the page's pending comments an author's own are looked for when a socket shows its key.
 const OWN_PENDING_SEARCHED_MAX: usize = 1_000;
 /// How many pending ones are read: the hub does it itself, and posts wait meanwhile.
 const OWN_PENDING_MAX: usize = 50;
@@ -78,17 +78,18 @@ impl<S> Hub<S> {
         match from {
             StartAt::Live => (Vec::new(), None),
             StartAt::Last(count) => {
-                let newest =
-                    self.index.newest(page, None).filter(|item| item.visibility.is_shared());
+                let newest = self.index.newest(page, None);
                 let (mut items, _) =
                     bounded(newest, (*count).min(HISTORY_LINES_MAX), RESUME_BYTES_MAX);
                 items.reverse();
                 (items, None)
             }
             StartAt::Since(cursor) if self.is_good(cursor) => {
-                let newer =
-                    self.index.since(page, cursor.since).filter(|item| item.visibility.is_shared());
-                match bounded(newer, RESUME_LINES_MAX, RESUME_BYTES_MAX) {
+                match bounded(
+                    self.index.since(page, cursor.since),
+                    RESUME_LINES_MAX,
+                    RESUME_BYTES_MAX,
+                ) {
                     (items, false) => (items, Some(true)),
                     (_, true) => (Vec::new(), Some(false)),
                 }
@@ -113,7 +114,7 @@ impl<S> Hub<S> {
             return self.subscribers.send_to(reader, rejection.to_json(None).as_bytes());
         }
         let Some(page) = self.subscribers.bind(reader, author) else { return };
-        let searched = self.index.newest(page, None).take(OWN_PENDING_SEARCHED_MAX);
+        let searched = self.index.pending(page).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
@@ -129,7 +130,6 @@ impl<S> Hub<S> {
 
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, part, limit, moderator, answer } = read;
-        let seen = |item: &CommentRef| moderator || item.visibility.is_shared();
         // Without a mark, a client that polls is told what there is, wherever it stands.
         if let Range::Since(cursor) = &part
             && cursor.mark.is_some()
@@ -140,19 +140,37 @@ impl<S> Hub<S> {
         }
         // A client that catches up wants to know what has changed, and a heart changes no line.
         let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
+        let index = &self.index;
+        let mut answers = Vec::new();
         let (items, more) = match part {
             Range::Before(before) => {
-                let (mut items, more) =
-                    bounded(self.index.newest(&page, before).filter(seen), limit, ANSWER_BYTES_MAX);
+                let (mut items, more) = match moderator {
+                    true => {
+                        bounded(index.newest_with_pending(&page, before), limit, ANSWER_BYTES_MAX)
+                    }
+                    false => bounded(index.newest(&page, before), limit, ANSWER_BYTES_MAX),
+                };
                 items.reverse();
                 (items, more)
             }
-            Range::Since(cursor) => {
-                let newer = self.index.since(&page, cursor.since).filter(seen);
-                bounded(newer, limit, ANSWER_BYTES_MAX)
+            Range::Since(Cursor { since, .. }) if moderator => {
+                bounded(index.since_with_pending(&page, since), limit, ANSWER_BYTES_MAX)
+            }
+            Range::Since(Cursor { since, .. }) => {
+                bounded(index.since(&page, since), limit, ANSWER_BYTES_MAX)
+            }
+            Range::Threads(edge, count) => {
+                whole_threads::select(index, &page, edge, count, limit, &mut answers)
+            }
+            Range::Thread { id, after, with_first } => {
+                let thread = index.thread_of(&page, id);
+                thread.map_or((Vec::new(), false), |thread| {
+                    whole_threads::select_one(thread, after, with_first, limit, &mut answers)
+                })
             }
         };
         let mut history = self.history(&page, items, more, moderator);
+        history.answers = answers;
         if let Some(likes) = newest {
             history.likes = likes;
         }
@@ -167,6 +185,7 @@ impl<S> Hub<S> {
             count: self.index.count(page),
             recent: items.iter().map(|item| self.line_cache.get(item.location.offset)).collect(),
             likes: self.likes_of(&items),
+            answers: Vec::new(),
             items,
             more,
             file: self.log.reader(),
@@ -176,7 +195,7 @@ impl<S> Hub<S> {
 }
 
 /// As many items as fit into `count` and `bytes`, at least one, and whether there are more.
-fn bounded(
+pub(super) fn bounded(
     items: impl Iterator<Item = CommentRef>,
     count: usize,
     bytes: usize,

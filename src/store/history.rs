@@ -29,6 +29,8 @@ pub struct History {
     /// Comment ids and their numbers of likes, where there are any: those of the items or, for a new reader and for one that
     /// catches up, those of the page's newest liked comments.
     pub likes: Vec<(u64, u64)>,
+    /// Ids of the first comments of threads and how many answers each has, of those threads that have more than `items` holds.
+    pub answers: Vec<(u64, u64)>,
     /// Whether more lines were found than `items` holds: older ones, or newer ones if the reader asked with `since`.
     pub more: bool,
     /// The log. The handle stays valid while the log is compacted.

@@ -11,7 +11,7 @@ pub mod record;
 pub mod repair;
 pub mod visibility;
 
-use std::{path::Path, time::SystemTime};
+use std::{collections::HashSet, path::Path, time::SystemTime};
 
 use crate::{
     comment::{Author, Comment},
@@ -35,8 +35,8 @@ pub struct Store {
     pub index: Index,
     /// Who likes which comment.
     pub likes: Likes,
-    /// Authors of public comments, in any order and with repetitions; empty unless asked for.
-    pub approved: Vec<Author>,
+    /// The authors that `--hold new` trusts, as far as present lines tell; empty unless asked for.
+    pub approved: HashSet<Author>,
     /// `created_at` of the newest comment; empty if there is none.
     pub last_created_at: String,
 }
@@ -52,7 +52,7 @@ impl Store {
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
-        let mut approved = Vec::new();
+        let mut decisions = Vec::new();
         let mut newest = (0, None);
         let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
             let summary = LineSummary::parse(line)?;
@@ -61,8 +61,8 @@ impl Store {
                 if entry.id >= newest.0 {
                     newest = (entry.id, Some(location));
                 }
-                if with_authors && entry.visibility == Visibility::Public {
-                    approved.extend(Author::parse(&summary.author));
+                if with_authors && let Some(author) = Author::parse(&summary.author) {
+                    decisions.push((entry.id, entry.seq, author));
                 }
             }
             if summary.kind == KIND
@@ -90,6 +90,7 @@ impl Store {
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         let comments = counted(index.comment_count(), "comment");
         ::log::info!("{comments} on {}", counted(index.page_count(), "page"));
+        let approved = approved(&index, &decisions);
         let newest = newest.1.map(|location| log.read(location)).transpose();
         let newest = newest.map_err(Error::io("read", &path))?;
         let newest = newest.and_then(|line| Comment::parse(&line).ok());
@@ -113,6 +114,21 @@ fn check_rescued(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// The authors whose comment was approved or hidden last, and approved: of `id`, `seq` and author of lines by rising `seq`, those
+/// that are present count. Who deleted a comment, a moderator or its author, no line tells, so tombstones don't count.
+fn approved(index: &Index, lines: &[(u64, u64, Author)]) -> HashSet<Author> {
+    let mut approved = HashSet::new();
+    for &(id, seq, author) in lines {
+        let present = index.find(id).filter(|comment| comment.seq == seq);
+        match present.map(|comment| comment.visibility) {
+            Some(Visibility::Public) => approved.insert(author),
+            Some(Visibility::Hidden) => approved.remove(&author),
+            _ => false,
+        };
+    }
+    approved
+}
+
 /// Returns what the index needs to know of a comment's line, or `None` if the line is of another kind.
 fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'s>> {
     summary.kind.is_empty().then(|| Entry {
@@ -121,6 +137,7 @@ fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'
         location,
         visibility: Visibility::of(summary.status, summary.deleted),
         page: &summary.page,
+        parent: summary.parent,
         nonce: Some(&*summary.nonce).filter(|nonce| !nonce.is_empty()),
     })
 }

@@ -20,6 +20,8 @@ pub struct LineSummary<'a> {
     pub id: u64,
     /// The page; empty if absent.
     pub page: Cow<'a, str>,
+    /// `id` of the comment that this one answers.
+    pub parent: Option<u64>,
     /// Pseudonym of the author; empty if absent.
     pub author: Cow<'a, str>,
     /// The client's own mark for the post; empty if absent.
@@ -41,6 +43,7 @@ impl From<Comment> for LineSummary<'_> {
             seq: line.seq,
             id: line.id,
             page: Cow::Owned(line.page),
+            parent: line.parent,
             author: text(line.author),
             nonce: text(line.nonce),
             deleted: line.deleted,
@@ -106,7 +109,7 @@ impl<'a> FastParser<'a> {
         self.literal(b",\"page\":\"")?;
         summary.page = self.text()?;
         if self.has(b",\"parent\":") {
-            self.number()?;
+            summary.parent = Some(self.number()?);
         }
         if self.has(b",\"name\":\"") {
             self.skip_text()?;

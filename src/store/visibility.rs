@@ -32,6 +32,11 @@ impl Visibility {
         }
     }
 
+    /// Whether everyone sees the comment itself.
+    pub fn is_public(self) -> bool {
+        self == Visibility::Public
+    }
+
     /// Whether only a tombstone is left.
     pub fn is_deleted(self) -> bool {
         matches!(self, Visibility::Deleted | Visibility::PendingDeleted)

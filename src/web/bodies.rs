@@ -30,6 +30,12 @@ struct HistoryTail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<u8>,
     more: bool,
+    #[serde(skip_serializing_if = "is_empty")]
+    answers: Counts<'a, u64>,
+}
+
+fn is_empty(counts: &Counts<'_, u64>) -> bool {
+    counts.0.is_empty()
 }
 
 /// Encodes a body.
@@ -37,8 +43,8 @@ pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names, texts and numbers can be encoded")
 }
 
-/// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"likes":{…},"more":…}`. Inserts the lines as they are in the log: they are JSON that was
-/// checked when the log was opened, and serde would parse each of them again.
+/// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"likes":{…},"more":…}`, and `"answers":{…}` of threads that are not whole. Inserts
+/// the lines as they are in the log: they are JSON that was checked when the log was opened, and serde would parse each of them again.
 pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
     let mut out =
         to_json(&HistoryHead { log: &history.log, mark: &history.mark, seq: history.seq });
@@ -51,7 +57,8 @@ pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Resu
         }
         out.extend_from_slice(line);
     })?;
-    let tail = HistoryTail { likes: Counts(&history.likes), challenge, more: history.more };
+    let (likes, answers) = (Counts(&history.likes), Counts(&history.answers));
+    let tail = HistoryTail { likes, challenge, more: history.more, answers };
     out.extend_from_slice(b"],");
     out.extend_from_slice(&to_json(&tail)[1..]);
     Ok(out)

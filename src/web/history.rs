@@ -14,8 +14,8 @@ use crate::{
     http::query::Query,
     http::request::HttpError,
     http::response::Response,
-    hub::command::{Cursor, Query as HubQuery, Range, ReadHistory},
-    limits::HISTORY_LINES_MAX,
+    hub::command::{Cursor, Edge, Query as HubQuery, Range, ReadHistory},
+    limits::{HISTORY_LINES_MAX, THREADS_MAX},
     store::history::History,
     web::message::{Request, ResponseExt, weak_tag},
 };
@@ -27,22 +27,7 @@ impl Router {
     pub(super) fn history(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let query = parse_query(request)?;
         let page = page_parameter(&query)?;
-        let limit = number_parameter(
-            &query,
-            "limit",
-            "a number from 1 to 200",
-            1,
-            HISTORY_LINES_MAX as u64,
-        )?;
-        let before = number_parameter(&query, "before", "a comment's id", 0, u64::MAX)?;
-        let since = number_parameter(&query, "since", "a sequence number", 0, u64::MAX)?;
-        let range = match (before, since) {
-            (Some(_), Some(_)) => {
-                return Err(Response::error(400, "before and since can't be used together"));
-            }
-            (_, Some(since)) => Range::Since(cursor(&query, since)),
-            (before, None) => Range::Before(before),
-        };
+        let (range, limit) = parse_range(&query)?;
         let moderator = match self.moderator(request) {
             None => false,
             Some(Ok(_)) => true,
@@ -52,7 +37,6 @@ impl Router {
                 too_many => return Err(too_many.into()),
             },
         };
-        let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
         let (request, challenge) = (request.clone(), self.challenge);
         Ok(self.read_history(page, range, limit, moderator, move |history| {
             match history_json(&history, challenge) {
@@ -98,6 +82,42 @@ fn cursor(query: &Query, since: u64) -> Cursor {
     let mark = query.get("mark").map(str::to_owned);
     let log = query.get("log").filter(|_| mark.is_some()).map(str::to_owned);
     Cursor { since, log, mark }
+}
+
+/// The part of a history that a query asks for, and how many comments at most.
+fn parse_range(query: &Query) -> Result<(Range, usize), Response> {
+    let id = |name| number_parameter(query, name, "a comment's id", 0, u64::MAX);
+    let up_to = |name, max: usize, allowed| number_parameter(query, name, allowed, 1, max as u64);
+    let limit = up_to("limit", HISTORY_LINES_MAX, "a number from 1 to 200")?;
+    let threads = up_to("threads", THREADS_MAX, "a number from 1 to 50")?;
+    let since = number_parameter(query, "since", "a sequence number", 0, u64::MAX)?;
+    let (before, after, thread) = (id("before")?, id("after")?, id("thread")?);
+    // Of each line, at most one is given.
+    for group in [
+        &["threads", "thread", "since"][..],
+        &["threads", "limit"],
+        &["thread", "before"],
+        &["since", "before", "after"],
+    ] {
+        let mut given = group.iter().filter(|name| query.get(name).is_some());
+        if let (Some(one), Some(other)) = (given.next(), given.next()) {
+            return Err(Response::error(400, format!("{one} and {other} can't be used together")));
+        }
+    }
+    let limit = limit.map_or(PAGE_COMMENTS, |limit| limit as usize);
+    let range = match (threads, thread, since) {
+        (Some(count), ..) => {
+            let edge = after.map_or(Edge::Before(before), Edge::After);
+            Range::Threads(edge, count as usize)
+        }
+        (_, Some(id), _) => Range::Thread { id, after: after.unwrap_or(0), with_first: false },
+        (.., Some(since)) => Range::Since(cursor(query, since)),
+        _ if after.is_some() => {
+            return Err(Response::error(400, "after can be used with threads or thread only"));
+        }
+        _ => Range::Before(before),
+    };
+    Ok((range, limit))
 }
 
 /// The error response if comments can't be read from the log.

@@ -41,11 +41,16 @@ pub struct View<'a> {
     pub seq: u64,
     /// How many visible comments the page has, whether they are in this view or not.
     pub count: u64,
-    /// The comments of this view, oldest first, including tombstones.
+    /// The comments of this view, oldest thread first, including tombstones. In a thread its first comment comes first, then the
+    /// others by rising id.
     pub comments: &'a [Comment],
+    /// The ids of the first comments of threads that have more answers than this view, and how many they have.
+    pub answers: &'a [(u64, u64)],
+    /// In a view of one thread, the id behind which the answers begin.
+    pub thread_after: Option<u64>,
     /// The number of likes by comment id, without those that have none.
     pub likes: &'a [(u64, u64)],
-    /// Whether the page has older comments.
+    /// Whether the page has older comments or, in a view of one thread, the thread has newer ones.
     pub more: bool,
     /// The error message of a refused post.
     pub note: Option<&'a str>,
@@ -71,7 +76,7 @@ pub fn render(view: &View) -> Rendered {
     open_document(&mut head, view);
     let mut tail = String::with_capacity(1_024 + view.comments.len() * 1_024);
     close_form(&mut tail, view);
-    push_thread(&mut tail, view.comments, view.likes);
+    push_thread(&mut tail, view);
     close_document(&mut tail, view);
     Rendered { head, tail }
 }
@@ -132,13 +137,18 @@ fn close_form(out: &mut String, view: &View) {
 
 fn close_document(out: &mut String, view: &View) {
     let base = Escaped(view.base);
-    let oldest = view.comments.iter().map(|comment| comment.id).min();
-    if let (true, Some(oldest)) = (view.more, oldest) {
+    let page = query::encode(view.page);
+    let firsts = view.comments.iter().filter(|comment| comment.parent.is_none());
+    if view.thread_after.is_some() {
+        put(
+            out,
+            format_args!("\n<a class=\"older\" href=\"{base}/?page={page}\">All comments</a>"),
+        );
+    } else if let (true, Some(oldest)) = (view.more, firsts.map(|comment| comment.id).min()) {
         put(
             out,
             format_args!(
-                "\n<a class=\"older\" href=\"{base}/?page={}&amp;before={oldest}\">Older comments</a>",
-                query::encode(view.page)
+                "\n<a class=\"older\" href=\"{base}/?page={page}&amp;before={oldest}\">Older comments</a>"
             ),
         );
     }

@@ -21,7 +21,8 @@ use crate::{
     comment::rejection::Rejection,
     http::query::encode,
     http::response::Response,
-    hub::command::{Callback, Command, Query as HubQuery, Range, ReadHistory},
+    hub::command::{Callback, Command, Edge, Query as HubQuery, Range, ReadHistory},
+    limits::THREADS_MAX,
     store::history::History,
     web::assets,
     web::gzip::Template,
@@ -63,16 +64,23 @@ impl Router {
             return Ok(Reply::Ready(self.asset(&wall, request)));
         }
         let page = page_parameter(&query)?;
-        let before = number_parameter(&query, "before", "a comment's id", 0, u64::MAX)?;
+        let id = |name| number_parameter(&query, name, "a comment's id", 0, u64::MAX);
+        let (before, after, thread) = (id("before")?, id("after")?, id("thread")?);
+        let part = match thread {
+            Some(id) => Range::Thread { id, after: after.unwrap_or(0), with_first: true },
+            None => Range::Threads(Edge::Before(before), THREADS_MAX),
+        };
+        let is_newest = before.is_none() && thread.is_none();
         let log_seq = self.hub.stats.seq.load(Relaxed);
-        let cached = before.is_none().then(|| self.find_cached(&page)).flatten();
+        let cached = is_newest.then(|| self.find_cached(&page)).flatten();
         if let Some(cached) = cached.filter(|cached| cached.checked_seq == log_seq) {
             return Ok(Reply::Ready(cached.respond(request)));
         }
         let (router, request) = (self.clone(), request.clone());
-        let (name, range) = (page.clone(), Range::Before(before));
-        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| {
-            match router.render_cached(&page, &history, log_seq, before.is_none()) {
+        let name = page.clone();
+        let thread = thread.map(|_| after.unwrap_or(0));
+        Ok(self.read_history(name, part, PAGE_COMMENTS, false, move |history| {
+            match router.render_cached(&page, thread, &history, log_seq, is_newest) {
                 Ok(cached) => cached.respond(&request),
                 Err(error) => unreadable(&error),
             }
@@ -85,9 +93,11 @@ impl Router {
     }
 
     /// Renders a history, or reuses the cached rendering if the page has not changed. Caches only the newest comments of a page.
+    /// `thread`: see [`View::thread_after`].
     fn render_cached(
         &self,
         page: &str,
+        thread: Option<u64>,
         history: &History,
         checked_seq: u64,
         is_newest: bool,
@@ -98,7 +108,7 @@ impl Router {
         let rendering = match unchanged {
             Some(cached) => cached.rendering.clone(),
             None => {
-                let plain = self.render(page, history, None)?;
+                let plain = self.render(page, thread, history, None)?;
                 let crc = crc32c_append(crc32c(plain.head.as_bytes()), plain.tail.as_bytes());
                 let etag = format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq);
                 Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
@@ -128,6 +138,7 @@ impl Router {
     fn render(
         &self,
         page: &str,
+        thread: Option<u64>,
         history: &History,
         refused: Option<(&ClientMessage, &str)>,
     ) -> io::Result<Rendered> {
@@ -145,6 +156,8 @@ impl Router {
                 count: history.count,
                 comments: &comments,
                 likes: &history.likes,
+                answers: &history.answers,
+                thread_after: thread,
                 more,
                 note: refused.map(|(_, note)| note),
                 name: refused.and_then(|(message, _)| message.name.as_deref()).unwrap_or_default(),
@@ -155,8 +168,16 @@ impl Router {
             if rendered.head.len() + rendered.tail.len() <= PAGE_BYTES_MAX || comments.is_empty() {
                 return Ok(rendered);
             }
-            // All texts are very long: show fewer, and the others behind "Older comments".
-            comments.drain(..comments.len().div_ceil(2));
+            // All texts are very long: show fewer, and the others behind a link.
+            let half = comments.len().div_ceil(2);
+            if thread.is_some() {
+                comments.truncate(comments.len() - half);
+            } else {
+                let begins = |comment: &Comment| comment.parent.is_none();
+                let rest = comments[half..].iter().position(begins).map(|at| half + at);
+                let last = comments.iter().rposition(begins).filter(|&at| at > 0);
+                comments.drain(..rest.or(last).unwrap_or(half));
+            }
             more = true;
         }
     }
@@ -175,7 +196,7 @@ impl Router {
         let answer = Box::new(move |read: Result<History, Rejection>| {
             respond(Box::new(move || {
                 let refused = Some((&message, &*rejection.to_string()));
-                match read.map(|history| self.render(&page, &history, refused)) {
+                match read.map(|history| self.render(&page, None, &history, refused)) {
                     Ok(Ok(rendered)) => plain_page(rejection.status(), &rendered)
                         .with_code(rejection.code())
                         .with("Cache-Control", "no-store")
@@ -185,7 +206,8 @@ impl Router {
                 }
             }));
         });
-        let (part, limit, moderator) = (Range::Before(None), PAGE_COMMENTS, false);
+        let part = Range::Threads(Edge::Before(None), THREADS_MAX);
+        let (limit, moderator) = (PAGE_COMMENTS, false);
         let read = ReadHistory { page: name, part, limit, moderator, answer };
         let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
     }

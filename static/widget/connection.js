@@ -83,7 +83,7 @@ export class Connection {
     try {
       const { post } = await import('./post.js');
       const said = await post(this.#base, this.#page, request);
-      if (said.id) this.#on.line(said);
+      if (said.seq) this.#on.line(said);
       else this.#on.notice(said);
     } catch {
       this.#on.notice({ lost: true, nonce: request.nonce });
@@ -190,7 +190,7 @@ export class Connection {
       this.challenge = message.hello.challenge;
       this.#enter('live');
       this.#on.notice(message.hello);
-    } else if (message.id) {
+    } else if (message.id && message.seq) {
       if (this.#late) this.#late.push(message);
       else this.#receive(message);
     } else if (message.seq) {

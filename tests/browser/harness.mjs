@@ -123,13 +123,13 @@ export const pseudonym = (key) => createHash('sha256').update(`sayso author\0${k
 /** A log as the documentation describes it, written by something that is not sayso. */
 function writeLog(folder, lines) {
   let crc = 0;
-  const sealed = (line) => {
+  const withTrailer = (line) => {
     const open = JSON.stringify(line).slice(0, -1);
     crc = crc32c(Buffer.from(open), crc);
     return `${open},"crc":"${crc.toString(16).padStart(8, '0')}"}\n`;
   };
   const header = { sayso: 1, log: '9c41f0aa53d7e6b2', created_at: lines[0].created_at, next: 1 };
-  writeFileSync(join(folder, 'comments.jsonl'), [header, ...lines].map(sealed).join(''));
+  writeFileSync(join(folder, 'comments.jsonl'), [header, ...lines].map(withTrailer).join(''));
 }
 
 /** CRC-32C (Castagnoli), going on from the checksum of what came before. */

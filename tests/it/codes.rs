@@ -250,7 +250,13 @@ fn an_error_over_http_has_its_code_and_values_behind_the_message() {
             json!({"code": "malformed", "nonce": "4f1c"}),
         ),
         ("POST", "/api/comments", JSON, "[", json!({"code": "malformed"})),
-        ("DELETE", "/api/comments/7", &stranger, "", json!({"code": "unknown_comment", "id": 7})),
+        (
+            "DELETE",
+            "/api/comments/7",
+            &stranger,
+            "",
+            json!({"code": "unknown_comment", "comment": 7}),
+        ),
     ] {
         let response = request(&server, method, target, headers, body);
         assert_eq!(details(&response), expected, "{method} {target}: {response:?}");

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 57] = [
+const ROWS: [(&str, &str, &str, &str); 61] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -31,10 +31,24 @@ const ROWS: [(&str, &str, &str, &str); 57] = [
     ("requests handled at once", "http/upstream.rs EXCHANGES_MAX", "requests", "waits, then 503"),
     ("time to make a response", "http/upstream.rs EXCHANGE_DEADLINE", "s", "503"),
     ("comments of one history", "limits.rs HISTORY_LINES_MAX", "lines", "400"),
+    ("threads of one history", "limits.rs THREADS_MAX", "threads", "400, or the next history"),
+    (
+        "answers of a longer thread that a history of threads has, oldest",
+        "limits.rs FIRST_ANSWERS",
+        "answers",
+        "`answers`, `thread=`",
+    ),
+    ("the same, newest", "limits.rs NEWEST_ANSWERS", "answers", "`answers`, `thread=`"),
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
     ("starts whose cursors are known", "log/runs.rs RUNS_MAX", "starts", "`resumed:false`, 409"),
     ("pages counted by one socket", "limits.rs COUNTED_PAGES_MAX", "pages", "400"),
+    (
+        "pages with nothing but deleted comments too, for each of `--max-pages`",
+        "hub/posts.rs PAGES_PER_LIVE_PAGE_MAX",
+        "pages",
+        "503",
+    ),
     ("messages other than posts", "ws/reader.rs FRAMES_A_SECOND_MAX", "a second", "an error"),
     (
         "messages in a row that are malformed, too fast or without proof",

@@ -299,21 +299,21 @@ impl Moment {
     }
 
     /// Everything that the log's name may stand for if the machine stops now.
-    pub fn crashes(&self, care: Care, chance: &mut Chance, visit: &mut dyn FnMut(Vec<u8>)) {
+    pub fn crashes(&self, care: Care, chance: &mut Chance, each: &mut dyn FnMut(Vec<u8>)) {
         for file in &self.logs {
             let images = &file.images;
-            visit(images[0].clone());
+            each(images[0].clone());
             let first = if care.only_last { images.len().saturating_sub(2) } else { 0 };
             for pair in images[first..].windows(2) {
                 let (before, after) = (&pair[0], &pair[1]);
                 if after.len() > before.len() {
-                    tear(before.len(), after, care.page, visit);
+                    tear(before.len(), after, care.page, each);
                 }
-                visit(after.clone());
+                each(after.clone());
             }
         }
         if self.under_way() > 0 {
-            self.mixtures(care, chance, visit);
+            self.mixtures(care, chance, each);
         }
     }
 
@@ -323,37 +323,37 @@ impl Moment {
     }
 
     /// Those of [`Moment::crashes`] in which pages of different times lie side by side.
-    pub fn mixtures(&self, care: Care, chance: &mut Chance, visit: &mut dyn FnMut(Vec<u8>)) {
+    pub fn mixtures(&self, care: Care, chance: &mut Chance, each: &mut dyn FnMut(Vec<u8>)) {
         for file in &self.logs {
             for _ in 0..care.mixtures {
-                visit(mix(&file.images, care.page, chance));
+                each(mix(&file.images, care.page, chance));
             }
         }
     }
 }
 
 /// A write of what `after` has behind `from`, on its way to the medium.
-fn tear(from: usize, after: &[u8], page: usize, visit: &mut dyn FnMut(Vec<u8>)) {
+fn tear(from: usize, after: &[u8], page: usize, each: &mut dyn FnMut(Vec<u8>)) {
     for end in from..after.len() {
-        visit(after[..end].to_vec());
+        each(after[..end].to_vec());
     }
     // The length is there, and nothing else.
     let nothing = [&after[..from], &vec![0; after.len() - from]].concat();
-    visit(nothing);
+    each(nothing);
     let pages: Vec<usize> = (from / page * page..after.len()).step_by(page).collect();
     for (number, &start) in pages.iter().enumerate() {
         let (start, end) = (start.max(from), (start + page).min(after.len()));
         let mut torn = after.to_vec();
         torn[start..end].fill(0);
-        visit(torn.clone());
+        each(torn.clone());
         // The same, with only some of the later pages there.
         for &later in &pages[number + 1..] {
-            visit(torn[..(later + page).min(after.len())].to_vec());
+            each(torn[..(later + page).min(after.len())].to_vec());
         }
         // Only this page is there, and what lies before it is missing.
         let mut alone = after[..end].to_vec();
         alone[from..start].fill(0);
-        visit(alone);
+        each(alone);
     }
 }
 

@@ -51,9 +51,9 @@ fn fifty_clients_see_a_thousand_comments_once_and_in_order_while_others_come_and
                 scope.spawn(move || read_in_order(&mut client, 0, total))
             })
             .collect();
-        for visitor in 0..10 {
+        for reader in 0..10 {
             let (server, log) = (server.clone(), log.clone());
-            scope.spawn(move || visit(&server, &log, total, visitor));
+            scope.spawn(move || read_and_resume(&server, &log, total, reader));
         }
         for author in 0..AUTHORS {
             let mut client = Client::plain(&server);
@@ -78,8 +78,8 @@ fn fifty_clients_see_a_thousand_comments_once_and_in_order_while_others_come_and
     });
 }
 
-/// Connects, reads a little, leaves, resumes: together its visits must be the whole, once and in order.
-fn visit(server: &Server, log: &str, total: usize, seed: usize) {
+/// Connects, reads a little, leaves, resumes: together its connections must be the whole, once and in order.
+fn read_and_resume(server: &Server, log: &str, total: usize, seed: usize) {
     let (mut cursor, mut seen, mut round) = (0, 0, seed);
     while seen < total {
         let mut client = Client::full(server, &format!("since={cursor}&log={log}"));

@@ -18,6 +18,8 @@ fn view<'a>(comments: &'a [Comment]) -> View<'a> {
         count: comments.len() as u64,
         comments,
         likes: &[],
+        answers: &[],
+        thread_after: None,
         more: false,
         note: None,
         name: "",
@@ -155,6 +157,32 @@ fn replies_deeper_than_four_levels_stay_at_the_fourth_and_name_their_parent() {
 fn a_reply_to_a_comment_outside_the_view_is_shown_at_the_top_level_with_a_link() {
     let html = whole(&view(&[comment(9, Some(2))]));
     at(&html, "<a class=\"to\" href=\"#sayso-2\">to <bdi>an older comment</bdi></a>");
+}
+
+#[test]
+fn what_is_left_out_of_a_thread_has_a_link_and_what_answers_it_stands_below_the_first_comment() {
+    let mut comments = vec![comment(1, None)];
+    comments.extend([2, 3, 4].map(|id| comment(id, Some(1))));
+    // Its parent, 17, is left out.
+    comments.extend([comment(20, Some(17)), comment(21, Some(1)), comment(30, None)]);
+    let answers = [(1, 19)];
+    let some = View { page: "a b", base: "/talk", answers: &answers, ..view(&comments) };
+    let html = whole(&some);
+    let gap = at(
+        &html,
+        "<li class=\"gap\"><a href=\"/talk/?page=a%20b&amp;thread=1#sayso-4\">14 more answers</a></li>",
+    );
+    assert!(at(&html, "text4") < gap && gap < at(&html, "text20"));
+    at(&html, "<a class=\"to\" href=\"#sayso-17\">to <bdi>an older comment</bdi></a>");
+    assert_eq!(html.matches("<ol class=\"answers\"").count(), 1, "{html}");
+    // A view of the thread alone, which goes on.
+    let some = View { comments: &comments[..6], ..some };
+    let html = whole(&View { thread_after: Some(0), more: true, ..some });
+    let gap = at(&html, "&amp;thread=1&amp;after=21\">14 more answers</a></li>");
+    assert!(at(&html, "text21") < gap);
+    at(&html, "<a class=\"older\" href=\"/talk/?page=a%20b\">All comments</a>");
+    let html = whole(&View { thread_after: Some(9), more: true, ..some });
+    at(&html, "&amp;thread=1&amp;after=21\">More answers</a></li>");
 }
 
 #[test]

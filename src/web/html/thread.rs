@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::avatar::avatar;
-use super::put;
+use super::{View, put};
 use crate::comment::{Comment, Status};
+use crate::http::query;
+use crate::limits::FIRST_ANSWERS;
 use crate::util::html::Escaped;
 
 /// The number of levels that replies are indented; deeper replies stay at the last one.
@@ -20,8 +22,8 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Appends the comments, newest thread first.
-pub(super) fn push_thread(out: &mut String, comments: &[Comment], likes: &[(u64, u64)]) {
-    let thread = Thread::new(comments, likes);
+pub(super) fn push_thread(out: &mut String, view: &View) {
+    let thread = Thread::new(view);
     if thread.roots.is_empty() {
         out.push_str("<p class=\"empty\">No comments yet. Say the first word.</p>");
         return;
@@ -35,6 +37,7 @@ pub(super) fn push_thread(out: &mut String, comments: &[Comment], likes: &[(u64,
 
 /// Which comment is shown below which. Comments are named by their index.
 struct Thread<'a> {
+    view: &'a View<'a>,
     comments: &'a [Comment],
     likes: &'a [(u64, u64)],
     /// The comments at the top level, oldest first.
@@ -59,7 +62,8 @@ enum Addressed {
 }
 
 impl<'a> Thread<'a> {
-    fn new(comments: &'a [Comment], likes: &'a [(u64, u64)]) -> Thread<'a> {
+    fn new(view: &'a View) -> Thread<'a> {
+        let (comments, likes) = (view.comments, view.likes);
         let indices: HashMap<u64, usize> =
             comments.iter().enumerate().map(|(i, comment)| (comment.id, i)).collect();
         // A parent must be an earlier comment. Therefore there are no cycles, whatever the log contains.
@@ -68,9 +72,23 @@ impl<'a> Thread<'a> {
             .enumerate()
             .map(|(i, comment)| indices.get(&comment.parent?).copied().filter(|&parent| parent < i))
             .collect();
-        let is_shown = find_shown(comments, &parents);
+        let mut first = None;
+        // An answer whose parent is not in the view stands below the first comment of its thread.
+        let above: Vec<Option<usize>> = comments
+            .iter()
+            .enumerate()
+            .map(|(i, comment)| {
+                if comment.parent.is_none() {
+                    first = Some(i);
+                    return None;
+                }
+                parents[i].or(first)
+            })
+            .collect();
+        let is_shown = find_shown(comments, &above);
 
         let mut thread = Thread {
+            view,
             comments,
             likes,
             roots: Vec::new(),
@@ -81,7 +99,7 @@ impl<'a> Thread<'a> {
         // For each comment: its depth, and the comment that it is shown below.
         let mut positions: Vec<(usize, Option<usize>)> = Vec::with_capacity(comments.len());
         for (i, &is_shown) in is_shown.iter().enumerate() {
-            let (depth, above) = match thread.parents[i] {
+            let (depth, above) = match above[i] {
                 None => (0, None),
                 Some(parent) if positions[parent].0 < DEPTH_MAX => {
                     (positions[parent].0 + 1, Some(parent))
@@ -139,14 +157,66 @@ fn push_item(out: &mut String, thread: &Thread, index: usize) {
         }
         out.push_str("</p></article>");
     }
-    if !thread.children[index].is_empty() {
+    let gap = thread.gap(index);
+    if !thread.children[index].is_empty() || gap.is_some() {
         out.push_str("<ol class=\"answers\" role=\"list\">");
-        for &child in &thread.children[index] {
-            push_item(out, thread, child);
+        let gap_behind = gap.as_ref().map_or(u64::MAX, |gap| gap.behind);
+        let is_before_gap = |&&child: &&usize| thread.comments[child].id <= gap_behind;
+        let children = &thread.children[index];
+        let before = children.iter().take_while(is_before_gap).count();
+        children[..before].iter().for_each(|&child| push_item(out, thread, child));
+        if let Some(gap) = gap {
+            push_gap(out, thread, index, &gap);
         }
+        children[before..].iter().for_each(|&child| push_item(out, thread, child));
         out.push_str("</ol>");
     }
     out.push_str("</li>");
+}
+
+/// Answers of a thread that the view does not have.
+struct Gap {
+    /// The id of the last answer before them.
+    behind: u64,
+    /// How many they are, if that is known.
+    count: Option<u64>,
+}
+
+impl Thread<'_> {
+    /// What is left out of the thread that this comment begins.
+    fn gap(&self, index: usize) -> Option<Gap> {
+        let (first, answers) = self.comments[index..].split_first()?;
+        let count = answers.iter().take_while(|answer| answer.parent.is_some()).count();
+        let answers = &answers[..count];
+        let total =
+            self.view.answers.iter().find(|(id, _)| *id == first.id).map(|(_, total)| *total);
+        let left_out = total.map(|total| total.saturating_sub(count as u64)).filter(|n| *n > 0);
+        match self.view.thread_after {
+            Some(after) if self.view.more && first.parent.is_none() => {
+                let behind = answers.last().map_or(after, |last| last.id);
+                Some(Gap { behind, count: left_out.filter(|_| after == 0) })
+            }
+            None => {
+                let behind = answers.get(FIRST_ANSWERS - 1)?.id;
+                left_out.map(|count| Gap { behind, count: Some(count) })
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+fn push_gap(out: &mut String, thread: &Thread, index: usize, gap: &Gap) {
+    let View { base, page, thread_after, .. } = thread.view;
+    let (base, page, id) = (Escaped(base), query::encode(page), thread.comments[index].id);
+    put(out, format_args!("\n<li class=\"gap\"><a href=\"{base}/?page={page}&amp;thread={id}"));
+    // With a script, the fragment leads to the same place.
+    let step = if thread_after.is_some() { "&amp;after=" } else { "#sayso-" };
+    put(out, format_args!("{step}{}", gap.behind));
+    match gap.count {
+        Some(1) => out.push_str("\">1 more answer</a></li>"),
+        Some(count) => put(out, format_args!("\">{count} more answers</a></li>")),
+        None => out.push_str("\">More answers</a></li>"),
+    }
 }
 
 fn push_article(out: &mut String, thread: &Thread, index: usize) {

@@ -38,7 +38,7 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     let mut lines = Vec::new();
     let each = |line: &[u8], place: Location| {
         let seq = parsed(line)?;
-        let open = Trailer::of(line).expect("the scan has seen the seal").open;
+        let open = Trailer::of(line).expect("the scan has checked the trailer").open;
         assert_eq!(open.len(), place.len as usize, "a line lies where it is said to");
         lines.push([open, b"}"].concat());
         Ok(seq)

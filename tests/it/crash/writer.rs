@@ -269,6 +269,7 @@ fn entry(comment: &Comment, location: Location) -> Entry<'_> {
         location,
         visibility: Visibility::of(comment.status, comment.deleted),
         page: &comment.page,
+        parent: comment.parent,
         nonce: comment.nonce.as_deref(),
     }
 }

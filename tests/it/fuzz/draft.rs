@@ -208,7 +208,7 @@ fn check_html(content: &str, html: Option<&str>, links: bool) {
     assert!(links || !(lower.contains("http://") || lower.contains("https://")), "{content:?}");
 }
 
-/// A line without its `}`: short enough, one line, read back alike by everyone who reads it, sealed or not.
+/// A line without its `}`: short enough, one line, read back alike by everyone who reads it, with a trailer or without.
 fn check_line(open: &[u8]) -> Comment {
     assert!(open.len() < LINE_BYTES_MAX, "{} bytes", open.len());
     assert!(!open.iter().any(|byte| *byte < 0x20 || *byte == 0x7f), "a control character");
@@ -219,13 +219,13 @@ fn check_line(open: &[u8]) -> Comment {
     // Quotes in a text are escaped, so a comma and two quotes around a name are its own.
     let text = std::str::from_utf8(&line).expect("a line is UTF-8");
     assert!(names >= 4 && text.starts_with("{\"seq\":"));
-    let mut sealed = open.to_vec();
-    append_trailer(&mut sealed, 0, true, 7);
-    sealed.pop();
-    let taken_apart = Trailer::of(&sealed).expect("it was sealed");
+    let mut with_trailer = open.to_vec();
+    append_trailer(&mut with_trailer, 0, true, 7);
+    with_trailer.pop();
+    let taken_apart = Trailer::of(&with_trailer).expect("it has a trailer");
     assert!(taken_apart.verify(7) && taken_apart.more && taken_apart.open == open);
     assert_eq!(
-        LineSummary::parse(&sealed).expect("it is a record"),
+        LineSummary::parse(&with_trailer).expect("it is a record"),
         LineSummary::from(comment.clone())
     );
     if comment.kind.is_none() {

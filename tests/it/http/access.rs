@@ -229,6 +229,30 @@ fn only_pages_with_an_allowed_prefix_and_only_so_many_are_commented_on() {
 }
 
 #[test]
+fn pages_whose_comments_are_all_deleted_leave_their_room_to_others() {
+    let server = Server::start(&["--max-pages", "2", "--rate", "off"]);
+    let on = |page: &str| post(&server, &json!({"content": "x", "page": page, "key": KEY}));
+    let delete = |comment: Response| {
+        let target = format!("/api/comments/{}", comment.json()["id"]);
+        assert_eq!(request(&server, "DELETE", &target, &bearer(KEY), "").status, 200);
+    };
+    let (first, second) = (on("first"), on("second"));
+    assert_eq!((first.status, second.status), (201, 201));
+    says(&on("third"), 503, &["2 pages"]);
+    delete(first);
+    let third = on("third");
+    assert_eq!(third.status, 201, "{third:?}");
+    says(&on("first"), 503, &["2 pages"]);
+    delete(third);
+    // There are nonces to remember of deleted comments, so that all pages together are limited too.
+    for n in 4..=20 {
+        delete(on(&format!("page {n}")));
+    }
+    says(&on("one more"), 503, &["20 pages"]);
+    assert_eq!(on("first").status, 201, "a page that is known");
+}
+
+#[test]
 fn metrics_are_for_this_machine_unless_they_are_public() {
     let forwarded = |address: &str| format!("X-Forwarded-For: {address}\r\n");
     let server = Server::start(&[]);

@@ -7,6 +7,7 @@ mod form;
 mod history;
 mod requests;
 mod responses;
+mod threads;
 
 use crate::support::client::{Response, check_sentence};
 

@@ -252,3 +252,51 @@ fn a_moderators_change_of_two_things_is_done_whole_or_refused() {
     let done = response.status == 200 && response.json()["content"] == "second";
     assert!(done || response.status == 400, "half of it is dropped in silence: {response:?}");
 }
+
+#[test]
+fn a_newcomer_who_was_let_in_is_held_again_once_a_moderator_hides_or_deletes_something() {
+    let (mut server, admin) = moderated("new");
+    let say = |server: &Server, n: u32| {
+        let response = post(server, &json!({"content": format!("words {n}"), "key": KEY}));
+        (response.status, response.json()["id"].clone())
+    };
+    let delete = |server: &Server, id: &Value, headers: &str| {
+        let response = request(server, "DELETE", &format!("/api/comments/{id}"), headers, "");
+        assert_eq!(response.status, 200, "{response:?}");
+    };
+    let (status, first) = say(&server, 1);
+    assert_eq!(status, 202);
+    assert_eq!(moderate(&server, &admin, &first, "public").status, 200);
+    let (status, second) = say(&server, 2);
+    assert_eq!(status, 201);
+    // What its author edits or deletes says nothing against it.
+    let (_, regretted) = say(&server, 3);
+    delete(&server, &regretted, &bearer(KEY));
+    let edit = json!({"content": "better words"}).to_string();
+    let edited =
+        request(&server, "PATCH", &format!("/api/comments/{second}"), &bearer(KEY), &edit).json();
+    assert_eq!((&edited["content"], edited.get("status")), (&json!("better words"), None));
+    assert_eq!(say(&server, 4).0, 201);
+
+    assert_eq!(moderate(&server, &admin, &second, "hidden").status, 200);
+    let (status, fifth) = say(&server, 5);
+    assert_eq!(status, 202, "one was hidden");
+    server.restart();
+    assert_eq!(say(&server, 6).0, 202, "one was hidden before the start");
+    server.compact();
+    server.restart();
+    assert_eq!(say(&server, 7).0, 202, "a compacted log tells it too");
+
+    assert_eq!(moderate(&server, &admin, &fifth, "public").status, 200);
+    let (status, eighth) = say(&server, 8);
+    assert_eq!(status, 201, "one was approved since");
+    server.restart();
+    let (status, _) = say(&server, 9);
+    assert_eq!(status, 201, "one was approved since, before the start");
+    delete(&server, &eighth, &admin);
+    let (status, tenth) = say(&server, 10);
+    assert_eq!(status, 202, "one was deleted");
+    delete(&server, &tenth, &admin);
+    assert_eq!(moderate(&server, &admin, &second, "public").status, 200);
+    assert_eq!(say(&server, 11).0, 201, "one is shown again");
+}

@@ -14,7 +14,7 @@ use sayso::{
 
 use super::{
     Opened,
-    judge::{judge, lines, stated},
+    check_line::{check_line, lines, stated},
     open,
 };
 use crate::model::Machine;
@@ -28,10 +28,10 @@ pub(super) fn check_refusal(error: &Error, machine: &Machine, bytes: &[u8], orig
             assert!(!why.is_empty() && error.to_string().contains(&line.to_string()));
             let mut lines = lines(bytes);
             let (header, _) = lines.next().expect("a damaged log has a header");
-            let (mut seq, mut crc) = (0, stated(header).expect("it is sealed").1);
+            let (mut seq, mut crc) = (0, stated(header).expect("it has a trailer").1);
             for number in 2..*line {
                 let (good, ended) = lines.next().expect("there is a line");
-                let judged = judge(good, crc, seq).filter(|_| ended);
+                let judged = check_line(good, crc, seq).filter(|_| ended);
                 (seq, crc) = judged.unwrap_or_else(|| panic!("line {number} is bad: {error}"));
             }
             let (bad, ended) = lines.next().expect("what is bad is there");
@@ -47,7 +47,7 @@ pub(super) fn check_refusal(error: &Error, machine: &Machine, bytes: &[u8], orig
 
 /// No good line is called bad.
 fn check_bad(line: &[u8], ended: bool, seq: u64, crc: u32) {
-    if let Some((own, _)) = judge(line, crc, seq).filter(|_| ended) {
+    if let Some((own, _)) = check_line(line, crc, seq).filter(|_| ended) {
         assert!(line.len() > LINE_BYTES_MAX || LineSummary::parse(line).is_err(), "{own} is good");
     }
 }
@@ -72,10 +72,10 @@ pub(super) fn check_opened(opened: &Opened, machine: &Machine, bytes: &[u8], ori
     // Every line that was kept checks out, and each was heard of once, in order.
     let mut good = lines(kept);
     let (header, _) = good.next().expect("a log has a header");
-    let (mut seq, mut crc) = (0, stated(header).expect("it is sealed").1);
+    let (mut seq, mut crc) = (0, stated(header).expect("it has a trailer").1);
     let mut heard = opened.lines.iter();
     for (line, ended) in good {
-        (seq, crc) = judge(line, crc, seq).filter(|_| ended).expect("what is kept is good");
+        (seq, crc) = check_line(line, crc, seq).filter(|_| ended).expect("what is kept is good");
         assert_eq!(heard.next().map(|line| &**line), Some(line));
     }
     assert!(opened.log.next_seq() > seq && opened.log.crc() == crc);
@@ -125,8 +125,8 @@ pub(super) fn check_again(opened: Opened, machine: &Machine) {
 
 fn problems(disk: &dyn Storage) -> usize {
     let length = disk.length().expect("the medium is well");
-    let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
-    let surveyed = survey(disk.reader(), length, judge, &mut |_| {});
+    let check_line = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
+    let surveyed = survey(disk.reader(), length, check_line, &mut |_| {});
     surveyed.expect("its format is known").problems.len()
 }
 

@@ -3,7 +3,7 @@
 use sayso::limits::LINE_BYTES_MAX;
 
 use super::{
-    judge::{SEAL_BYTES, crc32c, stated},
+    check_line::{CRC_BYTES, crc32c, stated},
     script::Script,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn mistreat(bytes: &mut Vec<u8>, script: &mut Script, one_long_line: 
             let at = if deed == 10 { bytes.len() } else { line_span(bytes, script).start };
             insert(bytes, at, &copy);
         }
-        12 | 13 => reseal(bytes, script),
+        12 | 13 => rewrite_crc(bytes, script),
         // Seldom, as it takes long.
         14 if *one_long_line && script.byte() < 64 => {
             *one_long_line = false;
@@ -84,13 +84,13 @@ fn overwrite(bytes: &mut [u8], at: usize, new: &[u8]) {
 }
 
 /// Gives every line from one on the checksum that belongs there: then only what the lines say can be wrong.
-fn reseal(bytes: &mut [u8], script: &mut Script) {
+fn rewrite_crc(bytes: &mut [u8], script: &mut Script) {
     let from = line_span(bytes, script).start;
     let mut crc = before(&bytes[..from]);
     let mut rest = &mut bytes[from..];
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, later) = rest.split_at_mut(end + 1);
-        let Some(covered) = end.checked_sub(SEAL_BYTES) else { return };
+        let Some(covered) = end.checked_sub(CRC_BYTES) else { return };
         crc = crc32c(crc, &line[..covered]);
         line[covered..end].copy_from_slice(format!(",\"crc\":\"{crc:08x}\"}}").as_bytes());
         rest = later;
@@ -100,5 +100,6 @@ fn reseal(bytes: &mut [u8], script: &mut Script) {
 /// The checksum that the last line states, or that of none.
 fn before(bytes: &[u8]) -> u32 {
     let line = bytes.strip_suffix(b"\n").unwrap_or_default();
-    stated(line.rsplit(|byte| *byte == b'\n').next().unwrap_or_default()).map_or(0, |seal| seal.1)
+    stated(line.rsplit(|byte| *byte == b'\n').next().unwrap_or_default())
+        .map_or(0, |crc_field| crc_field.1)
 }

@@ -2,9 +2,9 @@
 //!
 //! The bytes are a small script: first what is written, batch by batch, then what is done to the file.
 
+mod check_line;
 mod checks;
 mod damage;
-mod judge;
 mod script;
 
 use std::{
@@ -90,7 +90,7 @@ impl Opened {
         for line in &self.lines {
             let record = LineSummary::parse(line).expect("it was taken");
             if record.kind.is_empty() {
-                let open = Trailer::of(line).expect("it is sealed").open;
+                let open = Trailer::of(line).expect("it has a trailer").open;
                 newest.insert(record.id, [open, b"}"].concat());
             }
         }
@@ -116,8 +116,8 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
         if record.kind.is_empty() {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
             let visibility = Visibility::of(record.status, record.deleted);
-            let (id, seq, page) = (record.id, record.seq, &*record.page);
-            index.load(Entry { id, seq, location: place, visibility, page, nonce });
+            let (id, seq, page, parent) = (record.id, record.seq, &*record.page, record.parent);
+            index.load(Entry { id, seq, location: place, visibility, page, parent, nonce });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }

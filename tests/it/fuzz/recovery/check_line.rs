@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-pub(super) const SEAL_BYTES: usize = ",\"crc\":\"00000000\"}".len();
+pub(super) const CRC_BYTES: usize = ",\"crc\":\"00000000\"}".len();
 
 /// What a line's checksum covers, and the checksum.
 pub(super) fn stated(line: &[u8]) -> Option<(&[u8], u32)> {
-    let (covered, seal) = line.split_at_checked(line.len().checked_sub(SEAL_BYTES)?)?;
-    let digits = seal.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}")?;
-    let is_seal = digits.iter().all(|digit| b"0123456789abcdef".contains(digit));
+    let (covered, crc_field) = line.split_at_checked(line.len().checked_sub(CRC_BYTES)?)?;
+    let digits = crc_field.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}")?;
+    let is_crc = digits.iter().all(|digit| b"0123456789abcdef".contains(digit));
     let crc = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    (is_seal && covered.first() == Some(&b'{')).then_some((covered, crc))
+    (is_crc && covered.first() == Some(&b'{')).then_some((covered, crc))
 }
 
 /// RFC 3720 §12.1: what each byte does to the checksum, worked out a bit at a time.
@@ -41,7 +41,7 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
 }
 
 /// The line's `seq` and checksum, where it is good behind one with these.
-pub(super) fn judge(line: &[u8], crc: u32, seq: u64) -> Option<(u64, u32)> {
+pub(super) fn check_line(line: &[u8], crc: u32, seq: u64) -> Option<(u64, u32)> {
     let (covered, stated) = stated(line).filter(|(covered, crc_)| crc32c(crc, covered) == *crc_)?;
     assert!(covered.len() < line.len());
     // Whether its text is UTF-8 is asked when somebody reads it.

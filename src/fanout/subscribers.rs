@@ -223,7 +223,7 @@ impl<S> Subscribers<S> {
 
     /// Records the author behind a reader. Returns the page that it follows, or `None` if the author was known already or the reader
     /// follows counts.
-    pub fn bind(&mut self, reader: ReaderId, author: Author) -> Option<&str> {
+    pub fn identify(&mut self, reader: ReaderId, author: Author) -> Option<&str> {
         let reader = self.readers.get_mut(&reader)?;
         if reader.author.replace(author) == Some(author) {
             return None;

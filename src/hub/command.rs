@@ -68,13 +68,13 @@ pub enum Operation {
         /// Who asks for it.
         by: Actor,
     },
-    /// Gives a heart (`on`) or takes it back.
+    /// Gives a like (`on`) or takes it back.
     Like {
         /// The comment.
         target: Target,
-        /// Whether the heart is given.
+        /// Whether the like is given.
         on: bool,
-        /// Whose heart it is.
+        /// Whose like it is.
         author: Author,
     },
 }
@@ -148,7 +148,7 @@ pub type Callback<T> = Box<dyn FnOnce(T) + Send>;
 /// The outcome of a write that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// The comment's present line from `{` to `}`, or the number of its hearts.
+    /// The comment's present line from `{` to `}`, or the number of its likes.
     pub line: Vec<u8>,
     /// How that line came to be.
     pub what: WriteKind,
@@ -229,7 +229,7 @@ pub struct ReadHistory {
     /// The page.
     pub page: String,
     /// The part of it.
-    pub part: Range,
+    pub range: HistoryRange,
     /// Comments at most.
     pub limit: usize,
     /// Whether comments that wait for a moderator are included.
@@ -240,7 +240,7 @@ pub struct ReadHistory {
 
 /// The part of a history that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Range {
+pub enum HistoryRange {
     /// The newest comments, or the newest of those before this id.
     Before(Option<u64>),
     /// Lines behind what the client has received already.

@@ -1,6 +1,6 @@
-//! Hearts: decides whether one may be given or taken back, stages its line, and counts them for readers.
+//! Likes: decides whether one may be given or taken back, stages its line, and counts them for readers.
 //!
-//! Like a comment, a heart is published only once its line is on disk.
+//! Like a comment, a like is published only once its line is on disk.
 
 use super::{Hub, batch::Outcome};
 use crate::{
@@ -17,21 +17,21 @@ use crate::{
     store::visibility::Visibility,
 };
 
-/// Hearts that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
+/// Likes that may be given or taken back for each comment that may be posted: one is a tap for its reader and a line of 90 bytes.
 const LIKES_PER_POST: u32 = 6;
 
-/// Among how many of a page's newest liked comments those are looked for that everyone sees: a hidden one keeps its hearts. A history
-/// has the hearts of all that it shows in any case.
+/// How many of a page's newest liked comments are looked at for those that are public: a hidden one keeps its likes. A history
+/// has the likes of all that it shows in any case.
 const LIKED_SEARCHED_MAX: usize = 2 * LIKED_COMMENTS_MAX;
 
-/// A heart that was given or taken back, or was so already.
+/// A like that was given or taken back, or was so already.
 pub(super) struct Liked {
     key: Key,
     author: Author,
     on: bool,
 }
 
-/// The rate limiter of hearts, beside that of posts.
+/// The rate limiter of likes, beside that of posts.
 pub(super) fn limiter(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
     posts.map(|limiter| {
         let Rate { posts, seconds } = limiter.rate();
@@ -39,7 +39,7 @@ pub(super) fn limiter(posts: Option<&RateLimiter>) -> Option<RateLimiter> {
     })
 }
 
-/// A comment's number of hearts as everyone may see it: 0 unless the comment is public.
+/// A comment's number of likes as everyone may see it: 0 unless the comment is public.
 pub(super) fn public_count(index: &Index, likes: &Likes, id: u64) -> u64 {
     let is_public = index.find(id).is_some_and(|item| item.visibility == Visibility::Public);
     let page = index.page_of(id).filter(|_| is_public);
@@ -109,7 +109,7 @@ impl<S> Hub<S> {
         Ok(comment.page.into())
     }
 
-    /// Whether the heart is as was asked for, whatever became of the batch.
+    /// Whether the like is as was asked for, whatever became of the batch.
     pub(super) fn is_as_asked(&self, liked: &Liked) -> bool {
         self.likes.has(liked.key, liked.author) == liked.on
     }
@@ -123,14 +123,14 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Ids and hearts of those of these comments that have any.
+    /// Ids and likes of those of these comments that have any.
     pub(super) fn likes_of(&self, items: &[CommentRef]) -> Vec<(u64, u64)> {
         let counts =
             items.iter().map(|item| (item.id, public_count(&self.index, &self.likes, item.id)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Ids and hearts of the page's newest comments that have any.
+    /// Ids and likes of the page's newest comments that have any.
     pub(super) fn likes_on(&self, page: &str) -> Vec<(u64, u64)> {
         let Some(number) = self.index.page_number_of(page) else { return Vec::new() };
         let seen = |id: &u64| {
@@ -140,7 +140,7 @@ impl<S> Hub<S> {
         newest.filter(|(id, _)| seen(id)).take(LIKED_COMMENTS_MAX).collect()
     }
 
-    /// After the commit: notes which comments' hearts are to be told within a second.
+    /// After the commit: notes which comments' likes are to be told within a second.
     pub(super) fn note_likes(&mut self) {
         for (page, id) in self.batch.liked.drain(..) {
             self.subscribers.liked(&page, id);

@@ -7,7 +7,7 @@ use crate::{
     comment::{Author, Comment},
     fanout::ReaderId,
     http::forwarded::ClientKey,
-    hub::command::{Cursor, Join, Joined, Query, Range, ReadHistory, StartAt, Subscription},
+    hub::command::{Cursor, HistoryRange, Join, Joined, Query, ReadHistory, StartAt, Subscription},
     hub::rate_limit::BucketKey,
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
@@ -113,7 +113,7 @@ impl<S> Hub<S> {
             let rejection = Rejection::TooFast { wait, rate: limiter.rate(), what: "keys" };
             return self.subscribers.send_to(reader, rejection.to_json(None).as_bytes());
         }
-        let Some(page) = self.subscribers.bind(reader, author) else { return };
+        let Some(page) = self.subscribers.identify(reader, author) else { return };
         let searched = self.index.pending(page).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
@@ -129,21 +129,21 @@ impl<S> Hub<S> {
     }
 
     fn read(&mut self, read: ReadHistory) {
-        let ReadHistory { page, part, limit, moderator, answer } = read;
+        let ReadHistory { page, range, limit, moderator, answer } = read;
         // Without a mark, a client that polls is told what there is, wherever it stands.
-        if let Range::Since(cursor) = &part
+        if let HistoryRange::Since(cursor) = &range
             && cursor.mark.is_some()
             && !self.is_good(cursor)
         {
             answer(Err(Rejection::StaleCursor(cursor.since)));
             return;
         }
-        // A client that catches up wants to know what has changed, and a heart changes no line.
-        let newest = matches!(part, Range::Since(_)).then(|| self.likes_on(&page));
+        // A client that catches up wants to know what has changed, and a like changes no line.
+        let newest = matches!(range, HistoryRange::Since(_)).then(|| self.likes_on(&page));
         let index = &self.index;
         let mut answers = Vec::new();
-        let (items, more) = match part {
-            Range::Before(before) => {
+        let (items, more) = match range {
+            HistoryRange::Before(before) => {
                 let (mut items, more) = match moderator {
                     true => {
                         bounded(index.newest_with_pending(&page, before), limit, ANSWER_BYTES_MAX)
@@ -153,16 +153,16 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, more)
             }
-            Range::Since(Cursor { since, .. }) if moderator => {
+            HistoryRange::Since(Cursor { since, .. }) if moderator => {
                 bounded(index.since_with_pending(&page, since), limit, ANSWER_BYTES_MAX)
             }
-            Range::Since(Cursor { since, .. }) => {
+            HistoryRange::Since(Cursor { since, .. }) => {
                 bounded(index.since(&page, since), limit, ANSWER_BYTES_MAX)
             }
-            Range::Threads(edge, count) => {
+            HistoryRange::Threads(edge, count) => {
                 whole_threads::select(index, &page, edge, count, limit, &mut answers)
             }
-            Range::Thread { id, after, with_first } => {
+            HistoryRange::Thread { id, after, with_first } => {
                 let thread = index.thread_of(&page, id);
                 thread.map_or((Vec::new(), false), |thread| {
                     whole_threads::select_one(thread, after, with_first, limit, &mut answers)

@@ -14,7 +14,7 @@ use crate::{
     http::query::Query,
     http::request::HttpError,
     http::response::Response,
-    hub::command::{Cursor, Edge, Query as HubQuery, Range, ReadHistory},
+    hub::command::{Cursor, Edge, HistoryRange, Query as HubQuery, ReadHistory},
     limits::{HISTORY_LINES_MAX, THREADS_MAX},
     store::history::History,
     web::message::{Request, ResponseExt, weak_tag},
@@ -53,7 +53,7 @@ impl Router {
     pub(super) fn read_history(
         &self,
         page: String,
-        part: Range,
+        range: HistoryRange,
         limit: usize,
         moderator: bool,
         build: impl FnOnce(History) -> Response + Send + 'static,
@@ -68,7 +68,7 @@ impl Router {
             });
             let _ = hub.query(HubQuery::ReadHistory(ReadHistory {
                 page,
-                part,
+                range,
                 limit,
                 moderator,
                 answer,
@@ -85,7 +85,7 @@ fn cursor(query: &Query, since: u64) -> Cursor {
 }
 
 /// The part of a history that a query asks for, and how many comments at most.
-fn parse_range(query: &Query) -> Result<(Range, usize), Response> {
+fn parse_range(query: &Query) -> Result<(HistoryRange, usize), Response> {
     let id = |name| number_parameter(query, name, "a comment's id", 0, u64::MAX);
     let up_to = |name, max: usize, allowed| number_parameter(query, name, allowed, 1, max as u64);
     let limit = up_to("limit", HISTORY_LINES_MAX, "a number from 1 to 200")?;
@@ -108,14 +108,16 @@ fn parse_range(query: &Query) -> Result<(Range, usize), Response> {
     let range = match (threads, thread, since) {
         (Some(count), ..) => {
             let edge = after.map_or(Edge::Before(before), Edge::After);
-            Range::Threads(edge, count as usize)
+            HistoryRange::Threads(edge, count as usize)
         }
-        (_, Some(id), _) => Range::Thread { id, after: after.unwrap_or(0), with_first: false },
-        (.., Some(since)) => Range::Since(cursor(query, since)),
+        (_, Some(id), _) => {
+            HistoryRange::Thread { id, after: after.unwrap_or(0), with_first: false }
+        }
+        (.., Some(since)) => HistoryRange::Since(cursor(query, since)),
         _ if after.is_some() => {
             return Err(Response::error(400, "after can be used with threads or thread only"));
         }
-        _ => Range::Before(before),
+        _ => HistoryRange::Before(before),
     };
     Ok((range, limit))
 }

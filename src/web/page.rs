@@ -21,7 +21,7 @@ use crate::{
     comment::rejection::Rejection,
     http::query::encode,
     http::response::Response,
-    hub::command::{Callback, Command, Edge, Query as HubQuery, Range, ReadHistory},
+    hub::command::{Callback, Command, Edge, HistoryRange, Query as HubQuery, ReadHistory},
     limits::THREADS_MAX,
     store::history::History,
     web::assets,
@@ -66,9 +66,9 @@ impl Router {
         let page = page_parameter(&query)?;
         let id = |name| number_parameter(&query, name, "a comment's id", 0, u64::MAX);
         let (before, after, thread) = (id("before")?, id("after")?, id("thread")?);
-        let part = match thread {
-            Some(id) => Range::Thread { id, after: after.unwrap_or(0), with_first: true },
-            None => Range::Threads(Edge::Before(before), THREADS_MAX),
+        let range = match thread {
+            Some(id) => HistoryRange::Thread { id, after: after.unwrap_or(0), with_first: true },
+            None => HistoryRange::Threads(Edge::Before(before), THREADS_MAX),
         };
         let is_newest = before.is_none() && thread.is_none();
         let log_seq = self.hub.stats.seq.load(Relaxed);
@@ -79,7 +79,7 @@ impl Router {
         let (router, request) = (self.clone(), request.clone());
         let name = page.clone();
         let thread = thread.map(|_| after.unwrap_or(0));
-        Ok(self.read_history(name, part, PAGE_COMMENTS, false, move |history| {
+        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| {
             match router.render_cached(&page, thread, &history, log_seq, is_newest) {
                 Ok(cached) => cached.respond(&request),
                 Err(error) => unreadable(&error),
@@ -206,9 +206,9 @@ impl Router {
                 }
             }));
         });
-        let part = Range::Threads(Edge::Before(None), THREADS_MAX);
+        let range = HistoryRange::Threads(Edge::Before(None), THREADS_MAX);
         let (limit, moderator) = (PAGE_COMMENTS, false);
-        let read = ReadHistory { page: name, part, limit, moderator, answer };
+        let read = ReadHistory { page: name, range, limit, moderator, answer };
         let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
     }
 }

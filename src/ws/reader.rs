@@ -27,8 +27,8 @@ use crate::{
     util::activity,
 };
 
-/// How long a connection that is closing is read on, so that its last frames arrive.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a closing connection is still read, so that the peer's last frames arrive.
+const READ_ON_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of the read buffer. tungstenite would take 128 KiB for each connection; most comments fit in this, larger ones grow it.
 const READ_BUFFER_BYTES: usize = 512;
 /// Messages in a row that are malformed, too fast, or without their proof of work, before the connection is closed.
@@ -136,7 +136,7 @@ impl Session {
     /// Asks the shard to end the connection and reads on until the peer has ended it too.
     pub(super) fn finish(&self, close: Option<CloseCode>) {
         self.send_to_shard(ShardCommand::Leave { reader: self.number, close });
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let deadline = Instant::now() + READ_ON_TIMEOUT;
         let mut unread = [0; 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

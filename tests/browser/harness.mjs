@@ -34,7 +34,9 @@ export class Server {
   async start() {
     const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
     const [program, ...args] = [...this.under, this.binary, ...flags];
-    this.process = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    // SAYSO_BIN is for this file; sayso would warn of a variable that it does not know.
+    const { SAYSO_BIN: _, ...env } = process.env;
+    this.process = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const address = new Promise((resolve, reject) => {
       createInterface({ input: this.process.stdout }).once('line', (line) => {

@@ -61,7 +61,7 @@
 //!
 //! | thread (named) | how many | owns | ends when |
 //! |---|---|---|---|
-//! | `main` | 1 | nothing; opens everything, waits for a signal, closes everything | a signal |
+//! | `main` | 1 | nothing; opens everything, waits for a signal, looks at `--block-file`, closes everything | a signal |
 //! | `listener` | 1 | the listening socket | shutdown |
 //! | `conn-N` | one per connection | the read side of its socket; an HTTP connection keeps its thread, a WebSocket gets a fresh one after the handshake | the peer goes, a deadline passes, shutdown |
 //! | `web` | 1 | the private server: starts it, and again if it dies | shutdown |
@@ -78,7 +78,8 @@
 //! # Invariants
 //!
 //! - A comment is pushed, and its author told, only after its line is on disk (with `--sync always`).
-//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A comment passes no mutex on its way.
+//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A comment passes no mutex on its way;
+//!   with `--block-file` its reading thread takes a read lock to copy a pointer ([`hub::screen`]).
 //! - Every channel is bounded by a named constant. The hub and the shards never wait for anybody who waits for them: a reply goes
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 20] = [
+const FLAGS: [(&str, Form); 22] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -22,6 +22,8 @@ const FLAGS: [(&str, Form); 20] = [
     ("page-prefix", Form::Repeatable),
     ("max-pages", Form::Once),
     ("hold", Form::Once),
+    ("block-file", Form::Once),
+    ("max-links", Form::Once),
     ("admin-token-file", Form::Once),
     ("no-page", Form::Switch),
     ("title", Form::Once),

@@ -17,12 +17,14 @@ pub const HELP: &str = "\
 sayso: live comments for any page, from one tiny binary
 
 Usage: sayso [serve] [FLAGS]
-       sayso check|repair|compact [--data DIR]
+       sayso check [--data DIR] [--block-file FILE]
+       sayso repair|compact [--data DIR]
        sayso doctor URL [SITE]
 
 Commands:
   serve    serve the page, the API and the WebSocket (what happens without a command)
-  check    report what is wrong with the stored comments, change nothing
+  check    report what is wrong with the stored comments, change nothing; with
+           --block-file, name the comments that it would hold
   repair   make a repaired copy of damaged comments, keep the original
   compact  rewrite the stored comments without what is edited away or deleted
   doctor   ask the server at URL from outside, say what is wrong with the proxy in
@@ -49,6 +51,9 @@ Flags:
   --hold none|links|new|all
                            what waits for a moderator: nothing, comments with links,
                            the first of each author, everything [none]
+  --block-file FILE        words, phrases and /expressions/, one a line; what has one waits
+                           for a moderator; read again when it changes [none]
+  --max-links N|off        a comment with more links waits for a moderator [off]
   --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
@@ -94,6 +99,10 @@ pub struct Config {
     pub max_pages: u32,
     /// Which comments wait for a moderator. Anything but [`Hold::None`] requires `admin_token_file`.
     pub hold: Hold,
+    /// The list of words, phrases and expressions that make a comment wait. Requires `admin_token_file`.
+    pub block_file: Option<PathBuf>,
+    /// How many links a comment may have without waiting; `None` means any number. Requires `admin_token_file`.
+    pub max_links: Option<u32>,
     /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
     /// Whether the page and the demo are switched off.
@@ -125,6 +134,8 @@ impl Default for Config {
             page_prefix: Vec::new(),
             max_pages: 100_000,
             hold: Hold::None,
+            block_file: None,
+            max_links: None,
             admin_token_file: None,
             no_page: false,
             title: "Comments".into(),
@@ -152,11 +163,13 @@ impl Config {
         set(&mut config.max_per_address, args, "max-per-address", values::connections)?;
         set(&mut config.max_pages, args, "max-pages", values::pages)?;
         set(&mut config.hold, args, "hold", values::hold)?;
+        set(&mut config.max_links, args, "max-links", values::max_links)?;
         set(&mut config.title, args, "title", values::title)?;
         set(&mut config.log_level, args, "log-level", values::log_level)?;
         set(&mut config.no_page, args, "no-page", values::switch)?;
         set(&mut config.metrics_are_public, args, "metrics", values::metrics)?;
         set(&mut config.log_addresses, args, "log-addresses", values::switch)?;
+        config.block_file = block_file(args);
         config.admin_token_file = args.value("admin-token-file").map(|value| value.text.into());
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
@@ -177,6 +190,11 @@ impl Config {
 /// The data folder, which every subcommand but `doctor` needs.
 pub(super) fn data(args: &Args) -> PathBuf {
     args.value("data").map_or(Config::default().data, |value| value.text.into())
+}
+
+/// The block list, which `check` takes too.
+pub(super) fn block_file(args: &Args) -> Option<PathBuf> {
+    args.value("block-file").map(|value| value.text.into())
 }
 
 /// Overwrites `field` if the flag or its environment variable is given.
@@ -203,13 +221,17 @@ fn parse_all<T>(
 /// Checks that values which are valid one by one do not contradict each other.
 fn check_consistency(config: &Config) -> Result<(), Error> {
     let base_path = &config.base_path;
-    let why = match &config.public_url {
-        _ if config.hold != Hold::None && config.admin_token_file.is_none() => {
-            "--hold keeps comments back until a moderator approves them, and only --admin-token-file lets one in; \
+    let holds = [
+        ("--hold", config.hold != Hold::None),
+        ("--block-file", config.block_file.is_some()),
+        ("--max-links", config.max_links.is_some()),
+    ];
+    let why = match (&config.public_url, holds.iter().find(|(_, is_given)| *is_given)) {
+        (_, Some((flag, _))) if config.admin_token_file.is_none() => format!(
+            "{flag} keeps comments back until a moderator approves them, and only --admin-token-file lets one in; \
              add --admin-token-file FILE"
-                .into()
-        }
-        Some(url) if !url.ends_with(base_path.as_str()) => format!(
+        ),
+        (Some(url), _) if !url.ends_with(base_path.as_str()) => format!(
             "--public-url {url} does not end with --base-path {base_path}; write --public-url {url}{base_path}"
         ),
         _ => return Ok(()),

@@ -3,6 +3,7 @@
 //! Prints its findings on stdout. Serves no requests.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read, Write},
     os::unix::net::UnixStream,
@@ -12,8 +13,11 @@ use std::{
 };
 
 use crate::{
+    cli::block_file,
     cli::config::SyncMode,
     cli::stdout,
+    comment::Comment,
+    comment::block_list::BlockList,
     error::Error,
     log::scan::{Header, ScanError},
     log::storage::{DirLock, FileStorage, Storage},
@@ -23,6 +27,7 @@ use crate::{
     store::compact::CompactionJob,
     store::record::LineSummary,
     store::repair::Repair,
+    util::text::counted,
     web::COMPACT_PATH,
     web::backend,
 };
@@ -32,11 +37,14 @@ const SCANS_MAX: usize = 3;
 /// The pause between two scans; no write takes that long.
 const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Reports the problems of the log in `data` and changes nothing. Works while a server writes to the log.
+/// Reports the problems of the log in `data`, and with a block list the comments that it would hold. Changes nothing, and works while a
+/// server writes to the log.
 ///
 /// # Errors
-/// [`Error::Other`] with the number of problems if there are any; [`Error::Io`] if the log can't be read.
-pub fn check(data: &Path) -> Result<(), Error> {
+/// [`Error::Other`] with the number of problems if there are any; [`Error::Io`] if the log can't be read. Those of
+/// [`block_file::read`].
+pub fn check(data: &Path, block_file: Option<&Path>) -> Result<(), Error> {
+    let list = block_file.map(block_file::read).transpose()?;
     let path = data.join(FILE_NAME);
     let storage = FileStorage::open_read_only(&path)?;
     let (mut lines, mut problems) = examine(&storage, &path)?;
@@ -51,6 +59,9 @@ pub fn check(data: &Path) -> Result<(), Error> {
     }
     for Problem { line, why } in &problems {
         stdout::line(format_args!("line {line}: {why}"))?;
+    }
+    if let Some(list) = list {
+        report_blocked(&storage, &path, &list)?;
     }
     if problems.is_empty() {
         stdout::line(format_args!("{}: {lines} lines, no problems", path.display()))?;
@@ -161,6 +172,31 @@ fn ask_server(data: &Path) -> Result<(), Error> {
         data.join(FILE_NAME).display()
     ))?;
     Ok(())
+}
+
+/// Says which of the stored comments a block list would hold, by rising id. A comment is judged by its newest line; those that wait or are
+/// hidden already are named too.
+fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Result<(), Error> {
+    let length = storage.length().map_err(Error::io("read", path))?;
+    let mut blocked: BTreeMap<u64, (String, &str)> = BTreeMap::new();
+    let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
+    let survey = survey(storage.reader(), length, judge, &mut |finding| {
+        let Finding::Line(line, ..) = finding else { return };
+        let Some(comment) = Comment::parse(line).ok().filter(|comment| comment.kind.is_none())
+        else {
+            return;
+        };
+        let Comment { id, page, content, html, name, .. } = comment;
+        match list.find(&content, html.as_deref(), name.as_deref()) {
+            Some(entry) => blocked.insert(id, (page, entry)),
+            None => blocked.remove(&id),
+        };
+    });
+    survey.map_err(scan_error(path))?;
+    for (id, (page, entry)) in &blocked {
+        stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
+    }
+    stdout::line(format_args!("{} would be held", counted(blocked.len(), "comment")))
 }
 
 /// Counts the proven lines behind the header, and returns what is wrong with the others.

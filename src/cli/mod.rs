@@ -16,6 +16,7 @@ use self::args::{Args, ParsedArgs};
 use self::config::{Config, HELP};
 
 pub mod args;
+pub mod block_file;
 pub mod config;
 pub mod doctor;
 pub mod maintenance;
@@ -35,6 +36,8 @@ pub enum Subcommand {
     Check {
         /// The data folder.
         data: PathBuf,
+        /// The block list whose matches among the stored comments are named.
+        block_file: Option<PathBuf>,
     },
     /// Make a repaired copy of the log in a folder.
     Repair {
@@ -76,12 +79,14 @@ pub fn parse(
         ParsedArgs::Subcommand("doctor", args) => return parse_doctor(&args),
         ParsedArgs::Subcommand(name, args) => (name, args),
     };
-    if let Some(flag) = args.flags().find(|flag| *flag != "data") {
-        return Err(Error::Usage(format!("sayso {name} does not take --{flag}, only --data")));
+    let taken: &[&str] = if name == "check" { &["data", "block-file"] } else { &["data"] };
+    if let Some(flag) = args.flags().find(|flag| !taken.contains(flag)) {
+        let taken = taken.join(" and --");
+        return Err(Error::Usage(format!("sayso {name} does not take --{flag}, only --{taken}")));
     }
     let data = config::data(&args);
     Ok(match name {
-        "check" => Subcommand::Check { data },
+        "check" => Subcommand::Check { data, block_file: config::block_file(&args) },
         "repair" => Subcommand::Repair { data },
         _ => Subcommand::Compact { data },
     })
@@ -94,9 +99,9 @@ pub fn parse(
 pub fn run(subcommand: Subcommand) -> Result<(), Error> {
     let data = match &subcommand {
         Subcommand::Serve(config) => Some(&config.data),
-        Subcommand::Check { data } | Subcommand::Repair { data } | Subcommand::Compact { data } => {
-            Some(data)
-        }
+        Subcommand::Check { data, .. }
+        | Subcommand::Repair { data }
+        | Subcommand::Compact { data } => Some(data),
         _ => None,
     };
     data.map_or(Ok(()), |data| check_is_folder(data))?;
@@ -105,7 +110,7 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
         Subcommand::Help => stdout::line(format_args!("{}", HELP.trim_end())),
         Subcommand::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
-        Subcommand::Check { data } => maintenance::check(&data),
+        Subcommand::Check { data, block_file } => maintenance::check(&data, block_file.as_deref()),
         Subcommand::Repair { data } => maintenance::repair(&data),
         Subcommand::Compact { data } => maintenance::compact(&data),
     }

@@ -26,6 +26,7 @@ use signal_hook::{
 
 use crate::{
     cli::args::unknown_variables,
+    cli::block_file::{BlockFile, LOOK_INTERVAL},
     cli::config::{Config, Hold},
     cli::token_file,
     error::Error,
@@ -39,7 +40,7 @@ use crate::{
     },
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
     hub::rate_limit::RateLimiter,
-    hub::{Hub, rules::Rules},
+    hub::{Hub, rules::Rules, screen::Screen},
     log::runs::Runs,
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
@@ -115,6 +116,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let Some((path, moderators)) = config.admin_token_file.clone().zip(moderators.clone()) {
         on_hangup.push(Box::new(token_file::read_again(path, moderators)));
     }
+    let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
     let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
@@ -124,7 +126,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone())?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -167,7 +169,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let mut stdout = std::io::stdout();
     // A closed stdout is no reason to stop.
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    signals.wait(on_hangup);
+    signals.wait(on_hangup, block_file, &hub.stats.screen);
     ::log::info!("stopping");
     start_stop_deadline();
     listener.shutdown();
@@ -185,6 +187,15 @@ fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     created.map_err(Error::io("create", data))?;
     DirLock::take(data)
+}
+
+/// Reads the block list, if there is one.
+fn open_block_file(path: Option<&Path>) -> Result<(Option<BlockFile>, Screen), Error> {
+    let screen = Screen::default();
+    let Some(path) = path else { return Ok((None, screen)) };
+    let (file, list) = BlockFile::open(path)?;
+    screen.set_block_list(list);
+    Ok((Some(file), screen))
 }
 
 fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
@@ -205,14 +216,16 @@ fn start_hub(
     store: Store,
     runs: Runs,
     shards: Vec<ShardSenders>,
+    screen: Screen,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
-    let stats = Arc::new(Stats::default());
+    let stats = Arc::new(Stats { screen, ..Stats::default() });
     let rate_limiter = config.rate.map(RateLimiter::new);
     let subscribers = Subscribers::new(shards);
     let stored = (store.index, store.likes);
     let rules = Rules {
         hold: config.hold,
+        max_links: config.max_links,
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };
@@ -254,16 +267,23 @@ impl Signals {
         Ok(Signals { bytes, stop })
     }
 
-    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send too, is none.
-    fn wait(mut self, mut on_hangup: OnHangup) {
+    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send too, is none. Meanwhile looks at the
+    /// block list's file, if there is one.
+    fn wait(mut self, mut on_hangup: OnHangup, mut block_file: Option<BlockFile>, screen: &Screen) {
+        let interval = block_file.is_some().then_some(LOOK_INTERVAL);
+        self.bytes.set_read_timeout(interval).expect("a socket takes a timeout above zero");
         loop {
             match self.bytes.read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    block_file.iter_mut().for_each(|file| file.look(screen));
+                }
                 Ok(1) if !self.stop.load(Ordering::Relaxed) => {
-                    if on_hangup.is_empty() {
+                    if on_hangup.is_empty() && block_file.is_none() {
                         ::log::info!("SIGHUP is ignored: there is nothing to read again");
                     }
                     on_hangup.iter_mut().for_each(|read_again| read_again());
+                    block_file.iter_mut().for_each(|file| file.reload(screen));
                 }
                 _ => return,
             }

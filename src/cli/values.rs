@@ -15,6 +15,8 @@ use crate::{
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
 const PAGES_MAX: u32 = 10_000_000;
+/// More do not fit into a comment.
+const LINKS_MAX: u32 = 10_000;
 const RATE_POSTS_MAX: u32 = 1_000_000;
 const RATE_SECONDS_MAX: u32 = 86_400;
 const TITLE_CHARS_MAX: usize = 200;
@@ -64,6 +66,17 @@ pub fn hold(text: &str) -> Result<Hold, String> {
         text,
         &[("none", Hold::None), ("links", Hold::Links), ("new", Hold::New), ("all", Hold::All)],
     )
+}
+
+/// Parses `off`, or how many links a comment may have, which may be none.
+pub fn max_links(text: &str) -> Result<Option<u32>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let links = parse_decimal(text).filter(|links| *links <= LINKS_MAX);
+    links
+        .map(Some)
+        .ok_or_else(|| format!("but must be off, or a number of links from 0 to {LINKS_MAX}"))
 }
 
 /// Parses `local` or `public`, which is `true`.

@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::{
+    comment::block_list::BlockList,
+    comment::hold_reason::HoldReason,
     comment::markup,
     comment::rejection::Rejection,
-    comment::shown_text::{has_address, is_blank, is_direction_override, of_html},
+    comment::shown_text::{count_addresses, count_links, is_blank, is_direction_override},
     comment::{Author, Body},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
@@ -69,8 +71,10 @@ pub struct Draft {
     pub nonce: Option<Box<str>>,
     /// The encoded part of the line, by [`Body::encode`].
     pub body: Vec<u8>,
-    /// Whether the text or the name contains a link or an address.
-    pub links: bool,
+    /// How many links and addresses the text and the name have.
+    pub links: usize,
+    /// Why the comment must wait, as far as its text and name tell without the hub's rules.
+    pub held_for: Option<HoldReason>,
     /// The length of the text in bytes.
     pub length: usize,
 }
@@ -217,7 +221,14 @@ impl Post<'_> {
 
     /// Renders and encodes the comment.
     pub fn render(self) -> Draft {
+        self.render_with(None)
+    }
+
+    /// The same, and looks it through for what `block_list` has.
+    pub fn render_with(self, block_list: Option<&BlockList>) -> Draft {
         let text = self.text.render();
+        let name = self.name.as_deref();
+        let held_for = block_list.and_then(|list| text.blocked_by(list, name));
         let pseudonym = self.author.map(|author| author.to_string());
         let mut body = Vec::with_capacity(text.content.len() + 128);
         Body {
@@ -235,7 +246,8 @@ impl Post<'_> {
             author: self.author,
             nonce: self.nonce.map(Box::from),
             body,
-            links: text.has_links() || self.name.as_deref().is_some_and(has_address),
+            links: text.count_links() + name.map_or(0, count_addresses),
+            held_for,
             length: text.content.len(),
         }
     }
@@ -270,10 +282,15 @@ impl PlainText {
 }
 
 impl Text {
-    /// Whether the text contains a link or a web address, as it was written or as it is shown.
-    pub fn has_links(&self) -> bool {
-        let shows_address = |html: &str| html.contains("<a ") || has_address(&of_html(html));
-        has_address(&self.content) || self.html.as_deref().is_some_and(shows_address)
+    /// How many links and web addresses the text has, as it was written or as it is shown, whichever has more.
+    pub fn count_links(&self) -> usize {
+        count_addresses(&self.content).max(self.html.as_deref().map_or(0, count_links))
+    }
+
+    /// What of a list the text or the name has.
+    pub fn blocked_by(&self, list: &BlockList, name: Option<&str>) -> Option<HoldReason> {
+        let line = list.find(&self.content, self.html.as_deref(), name)?;
+        Some(HoldReason::Word(line.into()))
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Pure: knows no clock, thread or file. The caller provides `seq` and the time.
 
+pub mod block_list;
 pub mod draft;
+pub mod folding;
+pub mod hold_reason;
 pub mod markup;
 pub mod proof_of_work;
 pub mod rejection;

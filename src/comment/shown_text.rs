@@ -58,25 +58,48 @@ pub fn of_html(html: &str) -> String {
     }
 }
 
-/// Whether a reader sees a web address: with `http`, `https` or `www`, or a host name that ends as most do or has a path. Looks through
-/// invisible characters.
+/// Whether a reader sees a web address.
 pub fn has_address(text: &str) -> bool {
+    count_addresses(text) > 0
+}
+
+/// How many web addresses a reader sees: with `http`, `https` or `www`, or a host name that ends as most do or has a path. Looks through
+/// invisible characters. Of what is written together, each `http` counts.
+pub fn count_addresses(text: &str) -> usize {
     if text.is_ascii() {
-        return has_plain_address(text.as_bytes());
+        return count_plain_addresses(text.as_bytes());
     }
     let seen = text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char));
     let seen: String =
         seen.map(|char| if OTHER_FULL_STOPS.contains(&char) { '.' } else { char }).collect();
-    has_plain_address(seen.as_bytes())
+    count_plain_addresses(seen.as_bytes())
 }
 
-fn has_plain_address(text: &[u8]) -> bool {
-    let is_address = |(at, byte): (usize, &u8)| match byte {
-        b':' => text[at..].starts_with(b"://") && ends_with(&text[..at], &[b"http", b"https"]),
-        b'.' => ends_with(&text[..at], &[b"www"]) || is_host(&text[..at], &text[at + 1..]),
-        _ => false,
-    };
-    text.iter().enumerate().any(is_address)
+/// How many links rendered HTML shows: those that it has, and addresses elsewhere in its text.
+pub fn count_links(html: &str) -> usize {
+    let links = html.split("<a ").skip(1).map(|rest| rest.split("</a>").next().unwrap_or(rest));
+    let unseen = links.filter(|link| {
+        link.split_once('>').is_some_and(|(_, label)| !has_address(&of_html(label)))
+    });
+    // Of links without a space between them, the addresses may look like one.
+    (count_addresses(&of_html(html)) + unseen.count()).max(html.matches("<a ").count())
+}
+
+fn count_plain_addresses(text: &[u8]) -> usize {
+    let (mut count, mut is_inside) = (0, false);
+    for (at, byte) in text.iter().enumerate() {
+        let begins = match byte {
+            b':' => text[at..].starts_with(b"://") && ends_with(&text[..at], &[b"http", b"https"]),
+            b'.' if !is_inside => {
+                ends_with(&text[..at], &[b"www"]) || is_host(&text[..at], &text[at + 1..])
+            }
+            _ => false,
+        };
+        count += usize::from(begins);
+        is_inside =
+            begins || (is_inside && (is_label_byte(*byte) || b"._~:/?#@!$&+=%".contains(byte)));
+    }
+    count
 }
 
 /// Whether the text before and behind a full stop is that of a host name.
@@ -165,6 +188,36 @@ mod tests {
             "x.",
         ] {
             assert!(!has_address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_counted_one_by_one() {
+        for (text, count) in [
+            ("none.at all", 0),
+            ("http://www.example.com/a.b/index.html?x=y.com#z", 1),
+            ("www.example.com.", 1),
+            ("me@example.org", 1),
+            ("http://a.com http://b.com", 2),
+            ("http://a.comhttps://b.com", 2),
+            ("a.com,b.com;(c.com)", 3),
+            ("a.com\nb.com", 2),
+            ("[a.com](http://b.com)", 2),
+            ("a.c\u{ad}om b.com", 2),
+        ] {
+            assert_eq!(count_addresses(text), count, "{text}");
+        }
+        for (html, count) in [
+            ("<p>none</p>", 0),
+            ("<p><a href=\"http://a.com\">one</a></p>", 1),
+            ("<p><a href=\"http://a.com\">a.com</a></p>", 1),
+            ("<a href=\"x\">a.com</a><a href=\"y\">b.com</a>", 2),
+            (
+                "<p><a href=\"http://a.com\">x</a> exam<strong>ple</strong>.com <a href=\"b\">b.com</a></p>",
+                3,
+            ),
+        ] {
+            assert_eq!(count_links(html), count, "{html}");
         }
     }
 

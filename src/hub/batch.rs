@@ -6,7 +6,7 @@ use std::{
 
 use super::{Hub, likes::Liked};
 use crate::{
-    comment::{Author, rejection::Rejection},
+    comment::{Author, hold_reason::HoldReason, rejection::Rejection},
     fanout::{ReaderId, subscribers::Published},
     hub::{
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
@@ -84,6 +84,8 @@ pub(super) struct EncodedLine<'a> {
     pub(super) nonce: Option<&'a str>,
     /// Whether a moderator changes what somebody else wrote.
     pub(super) is_moderation: bool,
+    /// Why it waits for a moderator from now on.
+    pub(super) held_for: Option<HoldReason>,
 }
 
 /// A line of the batch.
@@ -103,6 +105,8 @@ struct StagedLine {
     is_moderation: bool,
     /// The reader that asked for it.
     reader: Option<ReaderId>,
+    /// Why it waits for a moderator from now on.
+    held_for: Option<HoldReason>,
 }
 
 /// Whether a write has made work and changed nothing. What is too fast was charged before, and a fault is not the client's.
@@ -176,8 +180,18 @@ impl<S> Hub<S> {
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
-        let EncodedLine { id, seq, page, visibility, before, author, parent, nonce, is_moderation } =
-            encoded;
+        let EncodedLine {
+            id,
+            seq,
+            page,
+            visibility,
+            before,
+            author,
+            parent,
+            nonce,
+            is_moderation,
+            held_for,
+        } = encoded;
         let range = start..self.batch.bytes.len();
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
         self.index.put(Entry { id, seq, location, visibility, page, parent, nonce });
@@ -191,6 +205,7 @@ impl<S> Hub<S> {
             author,
             is_moderation,
             reader: None,
+            held_for,
         });
         self.batch.lines.len() - 1
     }
@@ -319,8 +334,11 @@ impl<S> Hub<S> {
         client: Option<IpAddr>,
     ) {
         match (outcome, fault) {
-            (Ok(Outcome::Staged(number, WriteKind::Held)), None) => {
-                activity::held(self.batch.lines[*number].id, client);
+            (Ok(Outcome::Staged(number, _)), None) => {
+                let StagedLine { id, held_for, .. } = &self.batch.lines[*number];
+                if let Some(reason) = held_for {
+                    activity::held(*id, reason.name(), client);
+                }
             }
             (Err(rejection), _) if matches!(reply, ReplyTo::Reader(..)) => {
                 activity::refused(rejection.code(), client);

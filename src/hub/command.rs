@@ -14,11 +14,13 @@ use crossbeam_channel::Sender;
 
 use crate::{
     comment::draft::{Draft, Text},
+    comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
     comment::{Author, Status},
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
     hub::gate::Gate,
+    hub::screen::Screen,
     store::history::History,
 };
 
@@ -110,8 +112,8 @@ pub struct Target {
 /// What becomes of a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It gets another text.
-    Text(Text),
+    /// It gets another text. If an author's text must wait, this is why, as far as the text tells without the hub's rules.
+    Text(Text, Option<HoldReason>),
     /// It is shown to others, or hidden from them; for moderators only.
     Status(Status),
     /// It becomes a tombstone.
@@ -282,6 +284,8 @@ pub struct Stats {
     pub readers: AtomicU64,
     /// Who posts too fast.
     pub gate: Gate,
+    /// What comments are looked through for.
+    pub screen: Screen,
 }
 
 /// The way to the hub, held by everyone who asks it.

@@ -18,6 +18,7 @@ use crate::{
     http::forwarded::ClientKey,
     hub::command::Operation,
     hub::rate_limit::{BucketKey, REFUSED_RATE},
+    hub::screen::Screen,
     limits::Rate,
 };
 
@@ -76,16 +77,21 @@ impl Gate {
         }
     }
 
-    /// Renders a post if the hub may accept it; of one that is too fast, only its nonce is looked up, since a client may repeat a post
+    /// Renders a post and looks it through if the hub may accept it; of one that is too fast, only its nonce is looked up, since a client may repeat a post
     /// whose answer was lost.
     ///
     /// # Errors
     /// [`Rejection::TooFast`] without a nonce, or if the address has had too many writes that changed nothing.
-    pub fn post(&self, post: Post<'_>, from: ClientKey) -> Result<Operation, Rejection> {
+    pub fn post(
+        &self,
+        post: Post<'_>,
+        from: ClientKey,
+        screen: &Screen,
+    ) -> Result<Operation, Rejection> {
         let now = self.started.elapsed();
         self.check_refused(from, now)?;
         let Err(otherwise) = self.check_posts(from, post.author, now) else {
-            return Ok(Operation::Post(post.render()));
+            return Ok(Operation::Post(post.render_with(screen.block_list().as_deref())));
         };
         match post.nonce() {
             Some(nonce) => {

@@ -14,6 +14,7 @@ mod posts;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
+pub mod screen;
 mod storage_watch;
 mod typing;
 mod whole_threads;

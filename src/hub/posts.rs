@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     comment::draft::{Draft, Text},
+    comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
+    comment::shown_text::count_addresses,
     comment::{Author, Comment, LineParts, Status},
     http::forwarded::ClientKey,
     hub::command::{Actor, Change, Target, WriteKind},
@@ -24,7 +26,7 @@ use crate::{
 const PAGES_PER_LIVE_PAGE_MAX: u32 = 10;
 
 impl<S> Hub<S> {
-    pub(super) fn post(&mut self, draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
+    pub(super) fn post(&mut self, mut draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
         if self.stopping {
             return Err(Rejection::Stopping);
         }
@@ -42,11 +44,9 @@ impl<S> Hub<S> {
         }
         self.charge(from, draft.author)?;
         self.check_is_new(from, &draft)?;
-        let status = if self.needs_moderation(draft.links, draft.author) {
-            Status::Pending
-        } else {
-            Status::Public
-        };
+        let held_for = draft.held_for.take();
+        let held_for = self.needs_moderation(held_for, || draft.links, draft.author);
+        let status = if held_for.is_some() { Status::Pending } else { Status::Public };
         let seq = self.log.next_seq();
         let start = self.batch.bytes.len();
         LineParts {
@@ -75,6 +75,7 @@ impl<S> Hub<S> {
                 parent: draft.parent,
                 nonce,
                 is_moderation: false,
+                held_for,
             },
         );
         let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
@@ -115,14 +116,15 @@ impl<S> Hub<S> {
         if page.is_some_and(|page| *page != *comment.page) {
             return Err(Rejection::NotOnPage(id));
         }
+        let mut held_for = None;
         match change {
             Change::Delete => {
                 comment.make_tombstone();
                 comment.edited_at = Some(self.now.clone());
             }
-            Change::Text(text) => {
+            Change::Text(text, reason) => {
                 self.charge(from, by.author)?;
-                self.edit(&mut comment, text, &by);
+                held_for = self.edit(&mut comment, text, reason, &by);
             }
             Change::Status(_) if !by.is_moderator() => return Err(Rejection::NotModerator),
             Change::Status(status) if status == comment.status => {
@@ -146,22 +148,47 @@ impl<S> Hub<S> {
         let (parent, nonce) = (None, None);
         let at = self.stage(
             start,
-            EncodedLine { id, seq, page, visibility, before, author, parent, nonce, is_moderation },
+            EncodedLine {
+                id,
+                seq,
+                page,
+                visibility,
+                before,
+                author,
+                parent,
+                nonce,
+                is_moderation,
+                held_for,
+            },
         );
         Ok(Outcome::Staged(at, WriteKind::Changed))
     }
 
-    fn edit(&self, comment: &mut Comment, text: Text, by: &Actor) {
+    /// Gives a comment another text, and says why that hides it.
+    fn edit(
+        &self,
+        comment: &mut Comment,
+        text: Text,
+        reason: Option<HoldReason>,
+        by: &Actor,
+    ) -> Option<HoldReason> {
+        let mut held_for = None;
         // An edit must not publish what would have been held as a new comment.
-        if !by.is_moderator()
-            && comment.status == Status::Public
-            && self.needs_moderation(text.has_links(), by.author)
-        {
+        if !by.is_moderator() && comment.status == Status::Public {
+            held_for = self.needs_moderation(reason, || text.count_links(), by.author);
+            // `--hold links` does not ask again about a name that a moderator has let pass.
+            let in_name = comment.name.as_deref().map_or(0, count_addresses);
+            if held_for.is_none() && self.has_too_many_links(|| text.count_links() + in_name) {
+                held_for = Some(HoldReason::Links);
+            }
+        }
+        if held_for.is_some() {
             comment.status = Status::Hidden;
         }
         comment.content = text.content;
         comment.html = text.html;
         comment.edited_at = Some(self.now.clone());
+        held_for
     }
 
     fn check_page(&self, page: &str) -> Result<(), Rejection> {
@@ -223,13 +250,24 @@ impl<S> Hub<S> {
         if is_new { Ok(()) } else { Err(Rejection::Duplicate(DUPLICATE_WINDOW.as_secs())) }
     }
 
-    fn needs_moderation(&self, links: bool, author: Option<Author>) -> bool {
-        match self.rules.hold {
-            Hold::None => false,
-            Hold::Links => links,
-            Hold::New => !author.is_some_and(|author| self.approved.contains(&author)),
-            Hold::All => true,
-        }
+    /// Why a comment must wait. `reason` is what its text alone tells.
+    fn needs_moderation(
+        &self,
+        reason: Option<HoldReason>,
+        links: impl Fn() -> usize,
+        author: Option<Author>,
+    ) -> Option<HoldReason> {
+        let is_known = || author.is_some_and(|author| self.approved.contains(&author));
+        reason.or_else(|| match self.rules.hold {
+            Hold::All => Some(HoldReason::All),
+            Hold::New if !is_known() => Some(HoldReason::New),
+            Hold::Links if links() > 0 => Some(HoldReason::Links),
+            _ => self.has_too_many_links(links).then_some(HoldReason::Links),
+        })
+    }
+
+    fn has_too_many_links(&self, links: impl FnOnce() -> usize) -> bool {
+        self.rules.max_links.is_some_and(|max| links() > max as usize)
     }
 
     /// The present line of the comment that was posted with this nonce, as `author` may see it. A nonce is as public as its

@@ -18,6 +18,8 @@ pub enum Hold {
 pub struct Rules {
     /// See `--hold`.
     pub hold: Hold,
+    /// See `--max-links`; `None` means no limit.
+    pub max_links: Option<u32>,
     /// See `--page-prefix`.
     pub page_prefix: Vec<String>,
     /// See `--max-pages`.

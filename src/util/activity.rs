@@ -58,9 +58,9 @@ pub fn wrong_token(client: Option<IpAddr>) {
     say("a wrong token", Level::Warn, client, || "refused a wrong token".into());
 }
 
-/// A comment waits for a moderator.
-pub fn held(id: u64, client: Option<IpAddr>) {
-    say("held", Level::Info, client, || format!("comment {id} waits for a moderator"));
+/// A comment waits for a moderator; why, in a word.
+pub fn held(id: u64, reason: &'static str, client: Option<IpAddr>) {
+    say("held", Level::Info, client, || format!("comment {id} waits for a moderator ({reason})"));
 }
 
 /// The moderator with this name has done something, such as "deleted", to a comment.

@@ -15,7 +15,7 @@ use crate::{
     comment::rejection::Rejection,
     comment::{Author, Status},
     http::response::Response,
-    hub::command::{Actor, Change, Operation, Target, WriteKind},
+    hub::command::{Actor, Change, Operation, Stats, Target, WriteKind},
     util::activity,
     util::text::{parse_decimal, shorten},
     web::message::{Request, rejected},
@@ -49,9 +49,16 @@ impl Router {
         };
         let change = match &message {
             None => Ok(Change::Delete),
-            Some(message) => parse_change(message, || match moderator {
-                Some(_) => Ok(()),
-                None => self.hub.stats.gate.check_edit(request.client_key(), author),
+            Some(message) => parse_change(message, |text| {
+                // A moderator's text needs no look by another.
+                if moderator.is_some() {
+                    return Ok(Change::Text(text.render(), None));
+                }
+                let Stats { gate, screen, .. } = &*self.hub.stats;
+                gate.check_edit(request.client_key(), author)?;
+                let text = text.render();
+                let held_for = screen.check_edit(&text);
+                Ok(Change::Text(text, held_for))
             }),
         };
         let (id, client) = (target.id, request.client);
@@ -66,7 +73,7 @@ impl Router {
         let done = match &change {
             Change::Status(Status::Public) => "published",
             Change::Status(_) => "hid",
-            Change::Text(_) => "edited",
+            Change::Text(..) => "edited",
             Change::Delete => "deleted",
         };
         let name = moderator.clone();
@@ -120,10 +127,10 @@ pub(super) fn target(id: &str, request: &Request) -> Result<Target, Response> {
     }
 }
 
-/// What a request asks for. `may_edit` is called before a text is rendered, which takes longer than all checks.
+/// What a request asks for. `edit` checks whether a text may be changed before it renders it, which takes longer than all checks.
 fn parse_change(
     message: &ClientMessage,
-    may_edit: impl FnOnce() -> Result<(), Rejection>,
+    edit: impl FnOnce(PlainText) -> Result<Change, Rejection>,
 ) -> Result<Change, Rejection> {
     match message.status.as_deref() {
         Some(_) if message.content.is_some() => {
@@ -135,10 +142,6 @@ fn parse_change(
             let value = shorten(other, VALUE_ECHO_CHARS);
             Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
         }
-        None => {
-            let text = PlainText::of(message.content.as_deref())?;
-            may_edit()?;
-            Ok(Change::Text(text.render()))
-        }
+        None => edit(PlainText::of(message.content.as_deref())?),
     }
 }

@@ -35,7 +35,7 @@ impl Router {
         let operation = message.post(&page).and_then(|post| {
             form_check?;
             proof_of_work::check(self.challenge, &message)?;
-            self.hub.stats.gate.post(post, from)
+            self.hub.stats.gate.post(post, from, &self.hub.stats.screen)
         });
         // Without a page there is none to show the outcome on.
         let is_form = is_form && self.has_page;

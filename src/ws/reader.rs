@@ -22,7 +22,7 @@ use crate::{
         ShardCommand,
         frame::{self, CloseCode},
     },
-    hub::command::{Actor, Change, Operation, Query, ReplyTo, Target, Write},
+    hub::command::{Actor, Change, Operation, Query, ReplyTo, Stats, Target, Write},
     limits::MESSAGE_BYTES_MAX,
     util::activity,
 };
@@ -95,7 +95,7 @@ impl Session {
         if !matches!(action, Action::Post(_)) && !limits.allows_frame() {
             return Err(Rejection::TooManyFrames(FRAMES_A_SECOND_MAX));
         }
-        let gate = &self.context.hub.stats.gate;
+        let Stats { gate, screen, .. } = &*self.context.hub.stats;
         let target = |id| Target { id, page: self.page.clone() };
         let change = |id, change, author| Operation::Change {
             target: target(id),
@@ -106,13 +106,15 @@ impl Session {
             // Rendering takes longer than all checks, so it comes last.
             Action::Post(post) => {
                 proof_of_work::check(self.context.challenge, message)?;
-                let operation = gate.post(post, self.from)?;
+                let operation = gate.post(post, self.from, screen)?;
                 limits.is_too_fast = matches!(operation, Operation::Repeat { .. });
                 operation
             }
             Action::Edit(id, text, author) => {
                 gate.check_edit(self.from, author)?;
-                change(id, Change::Text(text.render()), author)
+                let text = text.render();
+                let held_for = screen.check_edit(&text);
+                change(id, Change::Text(text, held_for), author)
             }
             Action::Delete(id, author) => change(id, Change::Delete, author),
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },

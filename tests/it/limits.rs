@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 61] = [
+const ROWS: [(&str, &str, &str, &str); 67] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -136,6 +136,32 @@ const ROWS: [(&str, &str, &str, &str); 61] = [
         "bits",
         "wrong usage",
     ),
+    (
+        "length of a `--block-file`",
+        "comment/block_list.rs BLOCK_FILE_BYTES_MAX",
+        "bytes",
+        "wrong usage",
+    ),
+    ("phrases in it", "comment/block_list.rs BLOCK_PHRASES_MAX", "phrases", "wrong usage"),
+    (
+        "words of one of them",
+        "comment/block_list.rs BLOCK_PHRASE_WORDS_MAX",
+        "words",
+        "wrong usage",
+    ),
+    (
+        "expressions in it",
+        "comment/block_list.rs BLOCK_EXPRESSIONS_MAX",
+        "expressions",
+        "wrong usage",
+    ),
+    (
+        "one of them, compiled",
+        "comment/block_list.rs BLOCK_EXPRESSION_BYTES_MAX",
+        "bytes",
+        "wrong usage",
+    ),
+    ("links that `--max-links` may allow", "cli/values.rs LINKS_MAX", "links", "wrong usage"),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
     ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
     (

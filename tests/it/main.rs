@@ -2,6 +2,7 @@
 
 mod activity;
 mod assets;
+mod block_list;
 mod cli;
 mod clock;
 mod codes;

@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 18] = [
+const ALL_FLAGS: [(&str, &str); 20] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -42,6 +42,8 @@ const ALL_FLAGS: [(&str, &str); 18] = [
     ("page-prefix", "blog.example/"),
     ("max-pages", "7"),
     ("hold", "links"),
+    ("block-file", "/srv/words"),
+    ("max-links", "3"),
     ("admin-token-file", "/srv/token"),
     ("title", "Wall"),
     ("metrics", "public"),
@@ -66,6 +68,8 @@ fn config_of_all_flags() -> Config {
         page_prefix: vec!["blog.example/".into()],
         max_pages: 7,
         hold: Hold::Links,
+        block_file: Some("/srv/words".into()),
+        max_links: Some(3),
         admin_token_file: Some("/srv/token".into()),
         no_page: true,
         title: "Wall".into(),
@@ -129,7 +133,12 @@ fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
 #[test]
 fn maintenance_subcommands_take_a_folder_and_nothing_else() {
     let data = || PathBuf::from("x");
-    assert_eq!(parse_with_env("check --data x", &[]).unwrap(), Subcommand::Check { data: data() });
+    let check = |data: &str| Subcommand::Check { data: data.into(), block_file: None };
+    assert_eq!(parse_with_env("check --data x", &[]).unwrap(), check("x"));
+    assert_eq!(
+        parse_with_env("check --data x --block-file w", &[]).unwrap(),
+        Subcommand::Check { data: data(), block_file: Some("w".into()) }
+    );
     assert_eq!(
         parse_with_env("repair --data x", &[]).unwrap(),
         Subcommand::Repair { data: data() }
@@ -139,11 +148,15 @@ fn maintenance_subcommands_take_a_folder_and_nothing_else() {
         Subcommand::Compact { data: data() }
     );
     let env = [("SAYSO_DATA", "x"), ("SAYSO_LISTEN", "not even an address")];
-    assert_eq!(parse_with_env("check", &env).unwrap(), Subcommand::Check { data: data() });
-    assert_eq!(parse_with_env("check", &[]).unwrap(), Subcommand::Check { data: "./data".into() });
+    assert_eq!(parse_with_env("check", &env).unwrap(), check("x"));
+    assert_eq!(parse_with_env("check", &[]).unwrap(), check("./data"));
     assert_eq!(
         error("check --listen 127.0.0.1:1"),
-        "sayso check does not take --listen, only --data"
+        "sayso check does not take --listen, only --data and --block-file"
+    );
+    assert_eq!(
+        error("repair --block-file w"),
+        "sayso repair does not take --block-file, only --data"
     );
 }
 
@@ -196,7 +209,12 @@ fn hold_without_a_moderator_is_refused() {
         assert!(error(&format!("--hold {hold}")).contains("add --admin-token-file"), "{hold}");
         assert!(parse_with_env(&format!("--hold {hold} --admin-token-file t"), &[]).is_ok());
     }
-    assert!(parse_with_env("--hold none", &[]).is_ok());
+    assert!(parse_with_env("--hold none --max-links off", &[]).is_ok());
+    for flag in ["--block-file", "--max-links"] {
+        let said = error(&format!("{flag} 0"));
+        assert!(said.starts_with(flag) && said.contains("add --admin-token-file"), "{said}");
+        assert!(parse_with_env(&format!("{flag} 0 --admin-token-file t"), &[]).is_ok());
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--page-prefix",
         "--max-pages",
         "--hold",
+        "--block-file",
+        "--max-links",
         "--admin-token-file",
         "--title",
         "--log-level",
@@ -96,6 +98,8 @@ fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
         (&["--max-pages", "0"], &["--max-pages", "0"]),
         (&["--page-prefix", ""], &["--page-prefix"]),
         (&["--hold", "some"], &["--hold", "some", "none", "links", "new", "all"]),
+        (&["--max-links", "-1"], &["--max-links", "-1", "off", "10000"]),
+        (&["--max-links", "10001"], &["--max-links", "10001", "10000"]),
         (&["--metrics", "all"], &["--metrics", "all", "local", "public"]),
         (&["--no-page=off"], &["--no-page", "no value"]),
         (&["--log-level", "loud"], &["--log-level", "loud", "info"]),
@@ -141,6 +145,7 @@ fn the_environment_is_taken_as_flags_are_and_flags_win() {
         ("SAYSO_MAX_PER_ADDRESS", "0"),
         ("SAYSO_MAX_PAGES", "-5"),
         ("SAYSO_HOLD", "some"),
+        ("SAYSO_MAX_LINKS", "many"),
         ("SAYSO_LOG_LEVEL", "loud"),
     ] {
         fails(&[], &[(name, value)], 2, &[name, value.rsplit(',').next().unwrap()]);

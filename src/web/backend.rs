@@ -31,7 +31,7 @@ use crate::{
     http::upstream::CLIENT_HEADER,
     limits::MESSAGE_BYTES_MAX,
     util::{clock::is_representable, threads},
-    web::message,
+    web::request,
     web::{BuildResponse, Reply, Router},
 };
 
@@ -243,7 +243,7 @@ fn serve(router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>
 }
 
 /// Returns `None` if `http::upstream` has disconnected; then nobody waits for a response.
-fn parse(request: &mut Request) -> Option<message::Request> {
+fn parse(request: &mut Request) -> Option<request::Request> {
     let mut body = Vec::new();
     let limit = MESSAGE_BYTES_MAX as u64 + 1;
     io::Read::read_to_end(&mut io::Read::take(request.as_reader(), limit), &mut body).ok()?;
@@ -259,7 +259,7 @@ fn parse(request: &mut Request) -> Option<message::Request> {
         .find(|(name, _)| name.eq_ignore_ascii_case(CLIENT_HEADER))
         .and_then(|(_, value)| value.parse().ok());
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
-    Some(message::Request {
+    Some(request::Request {
         method: request.method().to_string(),
         path: path.to_owned(),
         query: query.to_owned(),

@@ -7,8 +7,8 @@ use std::{net::IpAddr, sync::Arc};
 use super::{
     Reply, Router,
     moderators::{NotModerator, too_many},
+    parameters::{VALUE_ECHO_CHARS, check_method, not_found},
     posts::parse_json,
-    request::{VALUE_ECHO_CHARS, check_method, not_found},
 };
 use crate::{
     comment::draft::{ClientMessage, PlainText, author},
@@ -18,7 +18,7 @@ use crate::{
     hub::command::{Actor, Change, Operation, Stats, Target, WriteKind},
     util::activity,
     util::text::{parse_decimal, shorten},
-    web::message::{Request, rejected},
+    web::request::{Request, rejected},
 };
 
 impl Router {

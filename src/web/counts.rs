@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Reply, Router, bodies::to_json, request::parse_query};
+use super::{Reply, Router, bodies::to_json, parameters::parse_query};
 use crate::{
     comment::draft::check_page,
     comment::server_message::Counts,
@@ -12,7 +12,7 @@ use crate::{
     http::response::Response,
     hub::command::Query as HubQuery,
     limits::COUNTED_PAGES_MAX,
-    web::message::{Request, ResponseExt, weak_tag},
+    web::request::{Request, ResponseExt, weak_tag},
 };
 
 impl Router {

@@ -6,7 +6,7 @@ use super::{Router, page::PAGE_POLICY};
 use crate::{
     http::response::Response,
     web::assets::Asset,
-    web::message::{Request, ResponseExt, strong_tag},
+    web::request::{Request, ResponseExt, strong_tag},
 };
 
 impl Router {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Router, bodies::to_json};
 use crate::{
     http::error_code::ErrorCode, http::request::HttpError, http::response::Response,
-    web::message::Request,
+    web::request::Request,
 };
 
 /// `{"status":"ok"}`, with reasons for a failure or warnings.

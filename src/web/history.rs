@@ -7,7 +7,7 @@ use std::{io, sync::Arc};
 use super::{
     PAGE_COMMENTS, Reply, Router,
     bodies::history_json,
-    request::{number_parameter, page_parameter, parse_query},
+    parameters::{number_parameter, page_parameter, parse_query},
 };
 use crate::{
     comment::rejection::Rejection,
@@ -17,7 +17,7 @@ use crate::{
     hub::command::{Cursor, Edge, HistoryRange, Query as HubQuery, ReadHistory},
     limits::{HISTORY_LINES_MAX, THREADS_MAX},
     store::history::History,
-    web::message::{Request, ResponseExt, weak_tag},
+    web::request::{Request, ResponseExt, weak_tag},
 };
 
 /// `Retry-After` if the log can't be read, in seconds.

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::{Reply, Router, comments::target, request::check_method};
+use super::{Reply, Router, comments::target, parameters::check_method};
 use crate::{
     http::response::Response,
     hub::command::Operation,
-    web::message::{Request, rejected},
+    web::request::{Request, rejected},
 };
 
 impl Router {

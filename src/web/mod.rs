@@ -15,12 +15,12 @@ mod health;
 mod history;
 pub mod html;
 mod like;
-pub mod message;
 pub mod moderators;
 mod page;
+mod parameters;
 mod posts;
 mod preview;
-mod request;
+pub mod request;
 
 use std::{
     net::TcpStream,
@@ -30,8 +30,8 @@ use std::{
 use bodies::{Compacted, to_json};
 use moderators::{Moderators, NotModerator};
 use page::CachedPage;
+use parameters::{check_method, not_found};
 use preview::Previews;
-use request::{check_method, not_found};
 
 use crate::{
     comment::rejection::Rejection,
@@ -40,7 +40,7 @@ use crate::{
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     util::{activity, logger},
-    web::message::Request,
+    web::request::Request,
 };
 
 /// The path at which `sayso compact` reaches a running server, on its private socket only.

@@ -13,7 +13,7 @@ use crc32c::{crc32c, crc32c_append};
 use super::{
     BuildResponse, PAGE_COMMENTS, Reply, Router, form,
     history::unreadable,
-    request::{number_parameter, page_parameter, parse_query},
+    parameters::{number_parameter, page_parameter, parse_query},
 };
 use crate::{
     comment::Comment,
@@ -27,7 +27,7 @@ use crate::{
     web::assets,
     web::gzip::Template,
     web::html::{Rendered, View, render},
-    web::message::Request,
+    web::request::Request,
 };
 
 /// The longest rendered page, in bytes. With its headers it stays below [`RESPONSE_BYTES_MAX`](crate::http::response::RESPONSE_BYTES_MAX).

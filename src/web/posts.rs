@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Reply, Router, form, page::redirect_to_page, request::check_json};
+use super::{Reply, Router, form, page::redirect_to_page, parameters::check_json};
 use crate::{
     comment::draft::ClientMessage,
     comment::proof_of_work,
@@ -12,7 +12,7 @@ use crate::{
     http::request::HttpError,
     http::response::Response,
     hub::command::{Callback, ReplyTo, Write, WriteKind, Written},
-    web::message::{Request, rejected},
+    web::request::{Request, rejected},
 };
 
 impl Router {

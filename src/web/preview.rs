@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     Reply, Router,
     bodies::to_json,
-    request::{check_json, check_method},
+    parameters::{check_json, check_method},
 };
 use crate::{
     comment::draft::{ClientMessage, PlainText, Text},
@@ -22,7 +22,7 @@ use crate::{
     hub::rate_limit::{BucketKey, RateLimiter},
     limits::Rate,
     util::html::Escaped,
-    web::message::Request,
+    web::request::Request,
 };
 
 /// How many previews one address may request in [`PREVIEW_SECONDS`], whatever `--rate` is: more than a person looks at, and at most a

@@ -1,76 +1,219 @@
-//! Checks and parameters that several routes share: method, content type, page and numbers.
+//! Requests as the routes see them (RFC 9110), and what a response takes from its request.
 //!
-//! Every function returns the error response itself. Knows no route.
+//! Knows no path and no server.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crc32c::crc32c;
 
 use crate::{
-    comment::draft::check_page,
-    comment::rejection::Rejection,
-    http::query::Query,
-    http::request::HttpError,
-    http::response::Response,
-    util::text::{parse_decimal, shorten},
-    web::message::Request,
+    comment::rejection::Rejection, http::forwarded::ClientKey, http::response::Response,
+    web::gzip::gzip,
 };
 
-/// How much of a path is repeated in an error message, in characters.
-const PATH_ECHO_CHARS: usize = 80;
-/// How much of a method is repeated in an error message, in characters.
-const METHOD_ECHO_CHARS: usize = 20;
-/// How much of a parameter's value is repeated in an error message, in characters.
-pub(super) const VALUE_ECHO_CHARS: usize = 40;
+/// The shortest body that is compressed, in bytes: a shorter one fits into one packet anyway.
+pub const GZIP_BYTES_MIN: usize = 1_024;
 
-pub(super) fn not_found(request: &Request) -> Response {
-    let path = shorten(&request.path, PATH_ECHO_CHARS);
-    Response::error(404, format!("there is nothing at {path}"))
+/// A request that `http` has checked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// The query without `?`; empty if there is none.
+    pub query: String,
+    /// The headers, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// The client's address; `None` for a request that came over the private socket directly, from the owner of the data folder.
+    pub client: Option<IpAddr>,
 }
 
-pub(super) fn check_method(request: &Request, methods: &[&str]) -> Result<(), Response> {
-    if methods.contains(&request.method.as_str()) {
-        return Ok(());
+impl Request {
+    /// The value of the first header with this name, which must be in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
     }
-    let list = methods.join(", ");
-    let method = shorten(&request.method, METHOD_ECHO_CHARS);
-    let error = HttpError::new(405, format!("method {method} is not allowed; use {list}"));
-    Err(Response::from_error(&error.with("allowed", &*list)).with("Allow", list))
-}
 
-pub(super) fn check_json(request: &Request) -> Result<(), Response> {
-    let content_type = request.content_type();
-    if content_type == "application/json" {
-        return Ok(());
-    }
-    let message = match &*content_type {
-        "" => "the content type is missing; send Content-Type: application/json".into(),
-        _ => format!("content type {content_type:?} is not understood here; send application/json"),
-    };
-    Err(Response::from_error(&HttpError::new(415, message).with("allowed", "application/json")))
-}
-
-pub(super) fn parse_query(request: &Request) -> Result<Query, Response> {
-    Query::parse(&request.query).map_err(|message| Response::error(400, message))
-}
-
-/// The parameter `page`, `/` by default.
-pub(super) fn page_parameter(query: &Query) -> Result<String, Response> {
-    let page = query.get("page").unwrap_or("/");
-    check_page(page)?;
-    Ok(page.to_owned())
-}
-
-/// A number from `min` to `max`, if the query has this parameter. `allowed` describes it in the error message.
-pub(super) fn number_parameter(
-    query: &Query,
-    name: &'static str,
-    allowed: &'static str,
-    min: u64,
-    max: u64,
-) -> Result<Option<u64>, Response> {
-    let Some(text) = query.get(name) else { return Ok(None) };
-    match parse_decimal(text) {
-        Some(number) if (min..=max).contains(&number) => Ok(Some(number)),
-        _ => {
-            let value = shorten(text, VALUE_ECHO_CHARS);
-            Err(Rejection::BadParameter { name, value, allowed }.into())
+    /// Whether the client accepts gzip, by name or through `*`, with a weight above 0 (RFC 9110 §12.5.3).
+    pub fn accepts_gzip(&self) -> bool {
+        let mut accepts_any = false;
+        let lists = self.headers.iter().filter(|(name, _)| name == "accept-encoding");
+        for item in lists.flat_map(|(_, list)| list.split(',')) {
+            let (coding, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let weight = parameters.trim().strip_prefix(['q', 'Q']).unwrap_or_default();
+            let weight = weight.trim_start().trim_start_matches('=').trim();
+            let is_accepted =
+                !weight.starts_with('0') || weight.contains(|c| matches!(c, '1'..='9'));
+            match coding.trim() {
+                coding if coding.eq_ignore_ascii_case("gzip") => return is_accepted,
+                "*" => accepts_any = is_accepted,
+                _ => {}
+            }
         }
+        accepts_any
+    }
+
+    /// The client that rate limits count this request for.
+    pub fn client_key(&self) -> ClientKey {
+        ClientKey::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    }
+
+    /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
+    pub fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The media type of the body, without parameters, in lower case.
+    pub fn content_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Whether `If-None-Match` names `etag`, by weak comparison (RFC 9110 §13.1.2).
+    pub fn matches_etag(&self, etag: &str) -> bool {
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let wanted = opaque(etag);
+        self.header("if-none-match").is_some_and(|tags| {
+            tags.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+        })
+    }
+}
+
+/// What a response takes from its request.
+pub trait ResponseExt {
+    /// Sets `ETag`. Turns the response into 304 if the client has this version already.
+    fn with_etag(self, etag: &str, request: &Request) -> Self;
+
+    /// Compresses the body if the client accepts gzip and the body has at least [`GZIP_BYTES_MIN`] bytes.
+    fn compressed(self, request: &Request) -> Self;
+}
+
+impl ResponseExt for Response {
+    fn with_etag(self, etag: &str, request: &Request) -> Response {
+        let mut response = self.with("ETag", etag);
+        if request.matches_etag(etag) {
+            (response.status, response.body) = (304, Vec::new());
+        }
+        response
+    }
+
+    fn compressed(self, request: &Request) -> Response {
+        if self.body.len() < GZIP_BYTES_MIN || !request.accepts_gzip() {
+            return self;
+        }
+        let mut response = self.with("Content-Encoding", "gzip");
+        response.body = gzip(&response.body);
+        response
+    }
+}
+
+/// The JSON error of a rejection, with `Retry-After` if waiting helps. `nonce` is the client's own, if it sent one.
+pub fn rejected(rejection: &Rejection, nonce: Option<&str>) -> Response {
+    let response = Response::json(rejection.status(), rejection.to_json(nonce))
+        .with_code(rejection.code())
+        .with("Cache-Control", "no-store")
+        .with_retry_after(rejection.retry_after());
+    // RFC 9110 §15.5.2
+    if response.status == 401 { response.with("WWW-Authenticate", "Bearer") } else { response }
+}
+
+/// For `?` in routes: the error without a nonce.
+impl From<Rejection> for Response {
+    fn from(rejection: Rejection) -> Response {
+        rejected(&rejection, None)
+    }
+}
+
+/// The strong entity tag of these bytes (RFC 9110 §8.8.3).
+pub fn strong_tag(bytes: &[u8]) -> String {
+    format!("\"{:08x}-{:x}\"", crc32c(bytes), bytes.len())
+}
+
+/// The weak entity tag of these bytes, for content that may also be sent compressed.
+pub fn weak_tag(bytes: &[u8]) -> String {
+    format!("W/{}", strong_tag(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &str)]) -> Request {
+        let headers =
+            headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        Request {
+            method: "GET".into(),
+            path: "/".into(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            client: None,
+        }
+    }
+
+    #[test]
+    fn an_etag_is_compared_weakly_and_in_lists() {
+        for (given, matches) in [
+            ("W/\"a\"", true),
+            ("\"a\"", true),
+            ("\"b\", W/\"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+        ] {
+            let response = Response::json(200, "x")
+                .with_etag("W/\"a\"", &request(&[("if-none-match", given)]));
+            let outcome = (response.status == 304, response.body.is_empty());
+            assert_eq!(outcome, (matches, matches), "{given}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_accepted_by_name_or_wildcard_unless_its_weight_is_zero() {
+        for (given, accepts) in [
+            ("gzip", true),
+            ("gzip, deflate, br, zstd", true),
+            ("br;q=1.0, GZip;q=0.001", true),
+            ("deflate, *", true),
+            ("*;q=0, gzip", true),
+            ("gzip;q=0", false),
+            ("gzip ; q=0.000", false),
+            ("gzip;q=0, *", false),
+            ("*;q=0", false),
+            ("identity", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(request(&[("accept-encoding", given)]).accepts_gzip(), accepts, "{given}");
+        }
+        assert!(request(&[("accept-encoding", "br"), ("accept-encoding", "gzip")]).accepts_gzip());
+        assert!(!request(&[]).accepts_gzip());
+    }
+
+    #[test]
+    fn a_long_body_is_compressed_if_the_client_accepts_gzip() {
+        let response = |length: usize, accepted| {
+            let request = request(&[("accept-encoding", accepted)]);
+            Response::json(200, vec![b'a'; length]).compressed(&request)
+        };
+        let min = GZIP_BYTES_MIN;
+        assert_eq!(response(min - 1, "gzip").body.len(), min - 1);
+        assert_eq!(response(min, "br").body.len(), min);
+        let compressed = response(min, "gzip");
+        assert_eq!(compressed.header("Content-Encoding"), Some("gzip"));
+        assert_eq!(crate::web::gzip::gunzip(&compressed.body).unwrap(), vec![b'a'; min]);
+    }
+
+    #[test]
+    fn a_bearer_token_and_a_media_type_are_read_in_any_case() {
+        let request = request(&[
+            ("authorization", "bearer  abc"),
+            ("content-type", "Application/JSON; charset=utf-8"),
+        ]);
+        let found = (request.bearer_token(), &*request.content_type());
+        assert_eq!(found, (Some("abc"), "application/json"));
     }
 }

@@ -283,3 +283,42 @@ fn the_cheap_checks_come_first_and_everywhere_in_the_same_order() {
         assert!(error["error"].as_str().unwrap().starts_with(sentence), "{error}");
     }
 }
+
+#[test]
+fn an_address_in_any_script_style_or_direction_waits_with_hold_links_and_no_plain_text_does() {
+    let server = Server::builder().moderator(TOKEN).flags(&["--hold", "links"]).start();
+    let said = |content: &str| post(&server, &json!({ "content": content })).status;
+    for address in [
+        "пример.рф/купить",
+        "evil.москва",
+        "例え.みんな",
+        "xn--e1afmkfd.xn--p1ai/x",
+        "1.2.3.4/x",
+        "1.2.3.4:8080/x",
+        "evil.ｃｏｍ",
+        "ｈｔｔｐ://evil",
+        "https：//evil",
+        "evil︒com",
+        "ⓔⓥⓘⓛ.ⓒⓞⓜ",
+        "evil.cοm",
+        "\u{202e}moc.live",
+        "//evil/x",
+        "magnet:?xt=urn:btih:1",
+        "user@evil.travel",
+        "evil.agency",
+    ] {
+        assert_eq!(said(address), 202, "{address}");
+    }
+    for text in [
+        "e.g. this",
+        "file.md and main.rs",
+        "3.14",
+        "v1.2.3",
+        "Node.js",
+        "the end.Next sentence",
+        "Конец.Потом начало",
+        "你好。再见",
+    ] {
+        assert_eq!(said(text), 201, "{text}");
+    }
+}

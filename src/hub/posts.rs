@@ -122,6 +122,11 @@ impl<S> Hub<S> {
                 comment.make_tombstone();
                 comment.edited_at = Some(self.now.clone());
             }
+            Change::Text(text, _)
+                if text.content == comment.content && text.html == comment.html =>
+            {
+                return Ok(self.known(item, line));
+            }
             Change::Text(text, reason) => {
                 self.charge(from, by.author)?;
                 held_for = self.edit(&mut comment, text, reason, &by);

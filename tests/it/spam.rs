@@ -190,7 +190,13 @@ fn writes_that_change_nothing_have_a_rate_of_their_own_even_without_rate() {
     let server = Server::start(&[]);
     let first = json!({"content": "mine", "key": KEY, "nonce": NONCE});
     assert_eq!(post(&server, &first).status, 201);
-    let writes: [Write; 5] = [
+    assert_eq!(post(&server, &json!({"content": "liked", "key": KEY})).status, 201);
+    let (same, on) = (json!({"content": " liked\n", "key": KEY}), json!({"on": true, "key": KEY}));
+    assert_eq!(request(&server, "POST", "/api/comments/2/like", JSON, &on.to_string()).status, 200);
+    let log = server.log_text();
+    let writes: [Write; 7] = [
+        Box::new(|from| request(&server, "PATCH", "/api/comments/2", from, &same.to_string())),
+        Box::new(|from| request(&server, "POST", "/api/comments/2/like", from, &on.to_string())),
         Box::new(|from| request(&server, "POST", "/api/comments", from, &first.to_string())),
         Box::new(|from| request(&server, "DELETE", "/api/comments/1", from, "")),
         Box::new(|from| request(&server, "PATCH", "/api/comments/1", from, "{\"content\":\"x\"}")),
@@ -205,6 +211,10 @@ fn writes_that_change_nothing_have_a_rate_of_their_own_even_without_rate() {
         assert!(before >= REFUSED_MAX, "write {number} was refused after {before}");
         let other = write(&format!("{JSON}X-Forwarded-For: 198.51.100.{number}\r\n"));
         assert_ne!(other.status, 429, "another address has its own: {other:?}");
+        if number < 2 {
+            assert_eq!(other.status, 200, "{other:?}");
+            assert_eq!(server.log_text(), log, "write {number} has written a line");
+        }
     }
     let allowed = post(&server, &json!({"content": "from here nothing was refused"}));
     assert_eq!(allowed.status, 201, "{allowed:?}");

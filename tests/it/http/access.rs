@@ -248,7 +248,7 @@ fn pages_whose_comments_are_all_deleted_leave_their_room_to_others() {
     for n in 4..=20 {
         delete(on(&format!("page {n}")));
     }
-    says(&on("one more"), 503, &["20 pages"]);
+    says(&on("one more"), 503, &["20 pages with comments, deleted ones included"]);
     assert_eq!(on("first").status, 201, "a page that is known");
 }
 

@@ -175,7 +175,7 @@ fn a_log_that_is_mostly_stale_is_compacted_by_itself() {
     let start = std::time::Instant::now();
     let mut longest = 0;
     loop {
-        edit(&server, 1, &"y".repeat(8_000));
+        edit(&server, 1, &format!("{longest:0>8000}"));
         let length = fs::metadata(server.log()).unwrap().len();
         if length < longest {
             break;

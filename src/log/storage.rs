@@ -41,6 +41,14 @@ pub trait Storage: Send {
     /// Fails if the file can't be measured.
     fn length(&self) -> io::Result<u64>;
 
+    /// Returns the length of the file, and whether any name leads to it: one system call, for use before each write.
+    ///
+    /// # Errors
+    /// Fails if the file can't be measured.
+    fn length_and_link(&self) -> io::Result<(u64, bool)> {
+        Ok((self.length()?, true))
+    }
+
     /// Returns what is wrong if the log's name no longer leads to this file: it was removed, moved or replaced. `None`: it does, or
     /// the operating system does not say.
     fn misplaced(&self) -> Option<&'static str>;
@@ -206,6 +214,11 @@ impl Drop for FileStorage {
 impl Storage for FileStorage {
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    fn length_and_link(&self) -> io::Result<(u64, bool)> {
+        let own = self.file.metadata()?;
+        Ok((own.len(), own.nlink() > 0))
     }
 
     fn misplaced(&self) -> Option<&'static str> {

@@ -75,6 +75,46 @@ fn serves_readers_only(server: &Server, before: &[Value]) {
 }
 
 #[test]
+fn a_stop_notices_a_log_that_was_moved_away_after_the_last_look_and_rescues_what_was_acknowledged_since()
+ {
+    for replaces in [false, true] {
+        let mut server = Server::builder().shell("").start();
+        posted(&server, "before");
+        fs::rename(server.log(), server.data().join("elsewhere.jsonl")).unwrap();
+        if replaces {
+            server.write_log("another file");
+        }
+        // Still acknowledged, unless the server has just looked by itself.
+        let status = post(&server, &json!({"content": "after"})).status;
+        assert!(status == 201 || status == 503, "{status}");
+        let bytes = fs::read(server.data().join("elsewhere.jsonl")).unwrap();
+        assert_eq!(server.stop().code(), Some(1));
+        rescued(&server, &bytes);
+        let said = server.stderr();
+        let sentence = "sayso: comments.jsonl was changed while sayso used it: ";
+        assert!(said.lines().last().unwrap().starts_with(sentence), "{said}");
+        assert!(said.contains("what the log still held is saved in "), "{said}");
+    }
+}
+
+#[test]
+fn a_post_after_the_log_was_removed_or_replaced_is_refused_at_once() {
+    for replaces in [false, true] {
+        let (mut server, bytes) = three();
+        if replaces {
+            let other = server.data().join("other.jsonl");
+            fs::write(&other, "").unwrap();
+            fs::rename(other, server.log()).unwrap();
+        } else {
+            fs::remove_file(server.log()).unwrap();
+        }
+        assert_eq!(post(&server, &json!({"content": "lost"})).status, 503);
+        assert_eq!(server.stop().code(), Some(1));
+        rescued(&server, &bytes);
+    }
+}
+
+#[test]
 fn a_removed_log_is_noticed_and_rescued_and_a_restart_says_how_to_put_it_back() {
     let (mut server, bytes) = three();
     let before = history_since(&server, "/", 0);
@@ -83,7 +123,7 @@ fn a_removed_log_is_noticed_and_rescued_and_a_restart_says_how_to_put_it_back() 
     assert!(why.contains("comments.jsonl") && why.contains("removed"), "{why}");
     serves_readers_only(&server, &before);
     let copy = rescued(&server, &bytes);
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert!(!server.log().exists());
     // Starting again is what anybody tries first. It must not begin an empty log.
     let refused = server.run_second();
@@ -118,7 +158,7 @@ fn a_log_in_whose_place_another_file_is_put_is_rescued_and_that_file_is_left_alo
     assert!(why.contains("another file is in its place"), "{why}");
     serves_readers_only(&server, &before);
     let copy = rescued(&server, &bytes);
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert_eq!(server.log_bytes(), foreign, "nothing was written to it or put in its place");
     server.restart();
     assert_eq!(history_since(&server, "/", 0)[0]["content"], "from elsewhere");
@@ -146,7 +186,7 @@ fn a_truncated_log_takes_no_post_from_then_on() {
         if end > 0 {
             rescued(&server, &bytes[..end]);
         }
-        assert!(server.stop().success());
+        assert_eq!(server.stop().code(), Some(1));
         assert_eq!(server.log_bytes(), &bytes[..end], "nothing was written behind the end");
         server.restart();
         assert_eq!(get(&server, "/healthz").status, 200, "a restart believes the file again");
@@ -160,7 +200,7 @@ fn a_log_that_another_program_appends_to_is_not_written_over() {
     file.write_all(b"a line of somebody else\n").unwrap();
     assert_eq!(post(&server, &json!({"content": "lost"})).status, 503);
     assert!(failed(&server).contains("lengthened"));
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert_eq!(server.log_bytes(), [&bytes[..], b"a line of somebody else\n"].concat());
     assert!(rescued(&server, &server.log_bytes()).exists());
 }

@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("README.md")]
 
+pub mod ends;
 mod lines;
 pub mod runs;
 pub mod scan;

@@ -256,3 +256,67 @@ fn a_link_that_is_made_to_lead_elsewhere_is_noticed() {
     std::os::unix::fs::symlink("../elsewhere/other.jsonl", server.log()).unwrap();
     assert!(failed(&server).contains("another file is in its place"));
 }
+
+/// Runs the shell command that stands behind `before` in what sayso has said.
+fn run_named(said: &str, before: &str) {
+    let (_, command) = said.split_once(before).unwrap_or_else(|| panic!("{said}"));
+    let command = command.split(';').next().unwrap();
+    let moved = output(Command::new("sh").args(["-c", command]), TIMEOUT);
+    assert!(moved.status.success(), "{moved:?}");
+}
+
+fn refused(server: &Server) -> String {
+    let refused = server.run_second();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn a_start_is_refused_while_a_rescued_copy_goes_on_where_the_log_ends_or_cannot_be_compared() {
+    let (mut server, bytes) = three();
+    assert!(server.stop().success());
+    let ends: Vec<usize> = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect();
+    let backup = &bytes[..ends[2]];
+    let copy = server.data().join("comments.jsonl.rescued-2026-11-27T05-00-00.000Z");
+    let unreadable = [b"rubbish", &bytes[..]].concat();
+    for (rescued, why) in [(&bytes, "up to seq 4, but"), (&unreadable, "can't be compared")] {
+        server.write_log(backup);
+        fs::write(&copy, rescued).unwrap();
+        let said = refused(&server);
+        assert!(said.contains(why) && server.log_bytes() == backup, "{said}");
+        run_named(&said, "to go on with the log as it is: ");
+        server.restart();
+        assert_eq!(history_since(&server, "/", 0).len(), 2);
+        assert!(server.stop().success());
+    }
+    server.write_log(backup);
+    fs::write(&copy, &bytes).unwrap();
+    run_named(&refused(&server), "to go on with that copy: ");
+    server.restart();
+    assert_eq!(server.log_bytes(), bytes);
+    assert_eq!(history_since(&server, "/", 0).len(), 3);
+}
+
+#[test]
+fn a_rescued_copy_that_holds_nothing_newer_or_is_of_another_log_is_named_once_at_each_start() {
+    let mut server = Server::builder().shell("").start();
+    posted(&server, "first");
+    assert!(server.stop().success());
+    let copy = server.data().join("comments.jsonl.rescued-2026-11-27T05-00-00.000Z");
+    let (_other, foreign) = three();
+    for rescued in [server.log_bytes(), foreign, Vec::new()] {
+        fs::write(&copy, rescued).unwrap();
+        let before = server.stderr().len();
+        server.restart();
+        assert_eq!(history_since(&server, "/", 0).len(), 1);
+        assert!(server.stop().success());
+        let said = server.stderr().split_off(before);
+        assert_eq!(said.matches(copy.to_str().unwrap()).count(), 1, "{said}");
+    }
+}

@@ -46,10 +46,10 @@ impl Store {
     /// Opens the log in the folder `data`, which must exist and be locked. With `with_authors`, `approved` is filled.
     ///
     /// # Errors
-    /// As [`Log::open`], and [`Error::Other`] if comments lie beside the log that are not in it.
+    /// As [`Log::open`], and [`Error::Other`] if comments lie beside the log that are not in it, or if it has lost all that it held.
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
-        startup::check(&path)?;
+        startup::check(data, &path)?;
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();

@@ -320,3 +320,37 @@ fn a_rescued_copy_that_holds_nothing_newer_or_is_of_another_log_is_named_once_at
         assert_eq!(said.matches(copy.to_str().unwrap()).count(), 1, "{said}");
     }
 }
+
+#[test]
+fn a_log_that_ends_within_its_header_is_refused_if_it_was_begun_before() {
+    let (mut server, bytes) = three();
+    assert!(server.stop().success());
+    // The header was whole, says the first start.
+    server.write_log(&bytes[..50]);
+    assert!(refused(&server).contains("ends within its first line, after 50 bytes"));
+    server.write_log(&bytes);
+    server.restart();
+    assert!(server.stop().success());
+    let header = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    for length in [0, 1, 50, header] {
+        server.write_log(&bytes[..length]);
+        let said = refused(&server);
+        assert!(said.contains("held lines up to seq 4; put a backup in its place"), "{said}");
+        assert_eq!(server.log_bytes(), &bytes[..length], "nothing was changed");
+    }
+    run_named(&refused(&server), "without those comments: ");
+    server.restart();
+    assert_eq!(history_since(&server, "/", 0), [Value::Null; 0]);
+}
+
+#[test]
+fn an_empty_file_and_a_header_cut_short_by_the_very_first_start_become_a_log() {
+    for bytes in ["", "{\"sayso\":1,\"log\":\"9c41"] {
+        let mut server = Server::builder().stopped();
+        fs::create_dir_all(server.data()).unwrap();
+        server.write_log(bytes);
+        server.restart();
+        posted(&server, "first");
+        server.check();
+    }
+}

@@ -51,8 +51,8 @@ pub enum Rejection {
     PageNotAllowed(String),
     /// A message over a WebSocket names this page, shortened, which is another than the socket's.
     OtherPage(String),
-    /// As many pages as `--max-pages` allows have comments.
-    TooManyPages(u32),
+    /// As many pages as `--max-pages` allows have comments, or so many that deleted ones are counted too (`true`).
+    TooManyPages(u32, bool),
     /// The key is too short or too long: its bytes.
     KeyLength(usize),
     /// The nonce is too short or too long: its bytes.
@@ -142,7 +142,7 @@ impl Rejection {
             Rejection::StorageFull
             | Rejection::StorageFailed
             | Rejection::Stopping
-            | Rejection::TooManyPages(_) => 503,
+            | Rejection::TooManyPages(..) => 503,
             _ => 400,
         }
     }
@@ -170,7 +170,7 @@ impl Rejection {
             Rejection::PageLength(_) => "page_length",
             Rejection::PageNotAllowed(_) => "page_not_allowed",
             Rejection::OtherPage(_) => "other_page",
-            Rejection::TooManyPages(_) => "too_many_pages",
+            Rejection::TooManyPages(..) => "too_many_pages",
             Rejection::KeyLength(_) => "key_length",
             Rejection::NonceLength(_) => "nonce_length",
             Rejection::UnknownParent(_) => "unknown_parent",
@@ -228,7 +228,9 @@ impl Rejection {
             Rejection::PageNotAllowed(page) | Rejection::OtherPage(page) => {
                 none.with("page", &**page)
             }
-            Rejection::TooManyPages(max) | Rejection::TooManyFrames(max) => none.with("max", *max),
+            Rejection::TooManyPages(max, _) | Rejection::TooManyFrames(max) => {
+                none.with("max", *max)
+            }
             Rejection::UnknownParent(id)
             | Rejection::UnknownComment(id)
             | Rejection::NotAuthor(id)
@@ -309,8 +311,9 @@ impl fmt::Display for Rejection {
                     "page {page:?} is not the page of this socket; open another socket for it"
                 )
             }
-            Rejection::TooManyPages(n) => {
-                write!(f, "there are {n} pages with comments, no more are allowed")
+            Rejection::TooManyPages(n, with_deleted) => {
+                let counted = if *with_deleted { ", deleted ones included" } else { "" };
+                write!(f, "there are {n} pages with comments{counted}, no more are allowed")
             }
             Rejection::KeyLength(n) => {
                 write!(f, "key is {n} bytes, {KEY_BYTES_MIN} to {KEY_BYTES_MAX} are allowed")

@@ -2,16 +2,36 @@
 //!
 //! Pure. Decides nothing: `draft` refuses what is blank, and the hub may hold what has an address.
 
-/// Ends of host names that count as an address without `http` or `www` before them. A comment that is held in vain costs a
-/// moderator a moment, so the list has what is common in spam and leaves out what also ends the names of files (`.md`, `.rs`, `.sh`).
-const TOP_LEVEL_DOMAINS: [&str; 44] = [
-    "app", "au", "bet", "biz", "blog", "br", "ca", "casino", "cc", "ch", "click", "club", "cn",
-    "co", "com", "de", "dev", "edu", "eu", "fr", "gov", "icu", "info", "io", "jp", "kr", "link",
-    "ly", "me", "net", "nl", "online", "org", "pl", "ru", "shop", "site", "store", "top", "tv",
-    "uk", "vip", "ws", "xyz",
+use crate::comment::folding::fold;
+
+/// Ends of host names that count as an address without `http` or `www` before them, folded. A comment that is held in vain costs a
+/// moderator a moment, so the list has what is common in spam and leaves out what also ends the names of files (`.md`, `.rs`, `.sh`),
+/// words that often begin a sentence (`.in`, `.is`, `.it`), and what is common in code (`.name`, `.page`).
+#[rustfmt::skip]
+const TOP_LEVEL_DOMAINS: [&str; 147] = [
+    "agency", "ai", "app", "asia", "au", "bet", "bid", "biz", "blog", "br", "ca", "cam", "casino", "cash", "cc", "center", "cfd", "ch",
+    "chat", "click", "cloud", "club", "cn", "co", "com", "company", "cyou", "cz", "dating", "de", "deals", "dev", "digital", "dk", "edu",
+    "es", "eu", "exchange", "expert", "fi", "finance", "fm", "fr", "fun", "fyi", "gg", "gift", "global", "gov", "gr", "guru", "hk", "hu",
+    "icu", "ie", "il", "info", "ink", "io", "ir", "jp", "kr", "kz", "lat", "life", "link", "live", "loan", "loans", "lol", "lt", "ltd",
+    "lv", "ly", "marketing", "me", "mobi", "money", "monster", "mx", "net", "news", "nl", "nz", "online", "org", "pharmacy", "ph", "pics",
+    "pl", "poker", "porn", "press", "pro", "promo", "pt", "pw", "quest", "rent", "reviews", "ro", "rocks", "ru", "sale", "sbs", "se",
+    "sex", "sexy", "sg", "shop", "site", "sk", "skin", "social", "solutions", "space", "store", "su", "tech", "tips", "tk", "today", "top",
+    "trade", "trading", "travel", "tv", "tw", "ua", "uk", "vip", "vn", "website", "wiki", "win", "ws", "wtf", "xxx", "xyz", "za",
+    "рф", "рус", "москва", "укр", "бел", "срб", "みんな",
 ];
-/// What a host name in another script may have instead of a full stop (UTS #46), and U+2024, which looks like one.
-const OTHER_FULL_STOPS: [char; 4] = ['\u{3002}', '\u{ff0e}', '\u{ff61}', '\u{2024}'];
+/// Schemes of addresses with a host.
+const SCHEMES: [&[u8]; 5] = [b"http", b"https", b"ftp", b"ipfs", b"tg"];
+/// Schemes of addresses that have no `//`.
+const SCHEMES_WITHOUT_HOST: [&[u8]; 2] = [b"magnet", b"mailto"];
+/// A full stop that may also end a sentence, in a text that [`seen`] has returned. Behind it, only a known end makes a host name.
+const SENTENCE_STOP: u8 = 1;
+/// Letters of other alphabets that look like those of the ends of host names.
+#[rustfmt::skip]
+const LOOK_ALIKES: [(char, &str); 23] = [
+    ('a', "аαɑ"), ('b', "вβ"), ('c', "сϲ"), ('d', "ԁ"), ('e', "еε"), ('f', "ϝ"), ('g', "ɡ"), ('h', "һнհ"), ('i', "іιıɩ"), ('j', "јϳ"),
+    ('k', "кκ"), ('l', "ӏⅼ"), ('m', "мⅿ"), ('n', "ոη"), ('o', "оοօσ"), ('p', "рρ"), ('r', "гᴦ"), ('s', "ѕꜱ"), ('t', "тτ"), ('u', "υսц"),
+    ('v', "νѵ"), ('w', "ԝω"), ('x', "хχ"),
+];
 /// Elements of rendered comments that do not begin a new line.
 const INLINE_ELEMENTS: [&str; 5] = ["em", "strong", "del", "code", "a"];
 
@@ -63,16 +83,69 @@ pub fn has_address(text: &str) -> bool {
     count_addresses(text) > 0
 }
 
-/// How many web addresses a reader sees: with `http`, `https` or `www`, or a host name that ends as most do or has a path. Looks through
-/// invisible characters. Of what is written together, each `http` counts.
+/// How many web addresses a reader sees: with a scheme or `www`, or a host name that ends as most do, has a path, or ends in another
+/// script; numeric addresses with a port or a path, and addresses of mail. Looks through invisible characters and styles of letters.
+/// Of what is written together, each scheme counts.
 pub fn count_addresses(text: &str) -> usize {
     if text.is_ascii() {
         return count_plain_addresses(text.as_bytes());
     }
-    let seen = text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char));
-    let seen: String =
-        seen.map(|char| if OTHER_FULL_STOPS.contains(&char) { '.' } else { char }).collect();
-    count_plain_addresses(seen.as_bytes())
+    let seen = seen(text);
+    let count = count_plain_addresses(seen.as_bytes());
+    if !text.contains(['\u{202d}', '\u{202e}']) {
+        return count;
+    }
+    // The text, or a part of it, is shown in the other direction.
+    let reversed: String = seen.chars().rev().collect();
+    let is_joined = |three: &[u8]| {
+        is_label_byte(three[0])
+            && matches!(three[1], b'.' | SENTENCE_STOP)
+            && is_label_byte(three[2])
+    };
+    let has_stop_in_word = seen.as_bytes().windows(3).any(is_joined);
+    count.max(count_plain_addresses(reversed.as_bytes())).max(usize::from(has_stop_in_word))
+}
+
+/// A text as a reader sees it, folded, with a space for other scripts' punctuation and [`SENTENCE_STOP`] for full stops that may end a
+/// sentence.
+fn seen(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut chars =
+        text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char)).peekable();
+    // The last two characters.
+    let mut before = (' ', ' ');
+    while let Some(char) = chars.next() {
+        let plain = match char {
+            '.' => match chars.peek() {
+                Some(next) if !next.is_ascii() && is_end_of_sentence(before, *next) => '\u{3002}',
+                _ => '.',
+            },
+            // Full stops that a host name may have instead of a plain one (UTS #46).
+            '\u{3002}' | '\u{ff0e}' | '\u{ff61}' | '\u{fe12}' => '\u{3002}',
+            '\u{2024}' | '\u{fe52}' => '.',
+            '\u{2044}' | '\u{2215}' => '/',
+            '\u{2236}' | '\u{a789}' | '\u{fe13}' | '\u{fe55}' => ':',
+            '\u{fe6b}' => '@',
+            '\u{a1}'..='\u{a9}'
+            | '\u{ab}'..='\u{b1}'
+            | '\u{b4}'
+            | '\u{b6}'..='\u{b8}'
+            | '\u{bb}'..='\u{bf}' => ' ',
+            '\u{2010}'..='\u{205e}' | '\u{2190}'..='\u{23ff}' | '\u{2500}'..='\u{27bf}' => ' ',
+            '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' | '\u{1f200}'..='\u{1faff}' => ' ',
+            char => char,
+        };
+        shown.push(plain);
+        before = (before.1, char);
+    }
+    fold(&shown).replace('\u{3002}', "\u{1}")
+}
+
+/// Whether a full stop between these two characters and a letter of another script likely ends a sentence or an abbreviation of one letter.
+fn is_end_of_sentence(before: (char, char), next: char) -> bool {
+    let is_one_letter =
+        !before.0.is_alphanumeric() && before.1.to_lowercase().ne(before.1.to_uppercase());
+    is_one_letter || next.is_uppercase()
 }
 
 /// How many links rendered HTML shows: those that it has, and addresses elsewhere in its text.
@@ -86,24 +159,46 @@ pub fn count_links(html: &str) -> usize {
 }
 
 fn count_plain_addresses(text: &[u8]) -> usize {
-    let (mut count, mut is_inside) = (0, false);
+    let (mut count, mut is_inside, mut is_mail) = (0, false, false);
     for (at, byte) in text.iter().enumerate() {
+        let (before, behind) = (&text[..at], &text[at + 1..]);
         let begins = match byte {
-            b':' => text[at..].starts_with(b"://") && ends_with(&text[..at], &[b"http", b"https"]),
-            b'.' if !is_inside => {
-                ends_with(&text[..at], &[b"www"]) || is_host(&text[..at], &text[at + 1..])
+            b':' => is_scheme(before, behind),
+            b'/' if !is_inside => is_host_without_scheme(before, behind),
+            b'.' | &SENTENCE_STOP if !is_inside => {
+                ends_with(before, &[b"www"]) || is_host(before, *byte, behind, is_mail)
             }
             _ => false,
         };
         count += usize::from(begins);
         is_inside =
             begins || (is_inside && (is_label_byte(*byte) || b"._~:/?#@!$&+=%".contains(byte)));
+        is_mail = match byte {
+            b'@' => before.last().is_some_and(|byte| is_label_byte(*byte)),
+            _ => is_mail && (is_label_byte(*byte) || *byte == b'.'),
+        };
     }
     count
 }
 
-/// Whether the text before and behind a full stop is that of a host name.
-fn is_host(before: &[u8], behind: &[u8]) -> bool {
+/// Whether a colon between these ends a scheme with an address behind it.
+fn is_scheme(before: &[u8], behind: &[u8]) -> bool {
+    (behind.starts_with(b"//") && ends_with(before, &SCHEMES))
+        || (ends_with(before, &SCHEMES_WITHOUT_HOST)
+            && behind.first().is_some_and(|byte| *byte == b'?' || is_label_byte(*byte)))
+}
+
+/// Whether a slash begins `//host/path`, which browsers take for an address with the page's own scheme.
+fn is_host_without_scheme(before: &[u8], behind: &[u8]) -> bool {
+    let is_first =
+        !before.last().is_some_and(|byte| is_label_byte(*byte) || b":/._".contains(byte));
+    let Some(host) = behind.strip_prefix(b"/").filter(|_| is_first) else { return false };
+    let length = host.iter().take_while(|byte| is_label_byte(**byte)).count();
+    length > 0 && host.get(length) == Some(&b'/')
+}
+
+/// Whether the text before and behind a full stop is that of a host name. `is_mail`: the name stands behind `user@`.
+fn is_host(before: &[u8], stop: u8, behind: &[u8], is_mail: bool) -> bool {
     if !before.last().is_some_and(|byte| is_label_byte(*byte) && *byte != b'-') {
         return false;
     }
@@ -113,9 +208,63 @@ fn is_host(before: &[u8], behind: &[u8]) -> bool {
     if matches!(rest, [b'.', next, ..] if is_label_byte(*next)) {
         return false;
     }
-    let is_known = TOP_LEVEL_DOMAINS.iter().any(|name| label.eq_ignore_ascii_case(name.as_bytes()));
     let is_word = length >= 2 && label.iter().all(u8::is_ascii_alphabetic);
-    is_known || (is_word && rest.first() == Some(&b'/'))
+    let has_path = rest.first() == Some(&b'/');
+    is_known_end(label)
+        || (is_word && (has_path || is_mail))
+        || (stop == b'.' && (is_foreign_word(label) || is_numeric(before, label, rest)))
+}
+
+/// Whether a label, or what of it looks like ASCII up to a letter of another script, is a known end of host names.
+fn is_known_end(label: &[u8]) -> bool {
+    let is_known = |label: &[u8]| {
+        TOP_LEVEL_DOMAINS.iter().any(|name| label.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if label.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--") {
+        return true;
+    }
+    if label.is_ascii() || is_known(label) {
+        return is_known(label);
+    }
+    let text = std::str::from_utf8(label).unwrap_or_default();
+    let look = text.chars().map_while(|char| match char {
+        _ if char.is_ascii() => Some(char),
+        _ => LOOK_ALIKES.iter().find(|(_, like)| like.contains(char)).map(|(char, _)| *char),
+    });
+    // No known end is longer.
+    is_known(look.take(20).collect::<String>().as_bytes())
+}
+
+/// Whether a label begins with at least two letters of another script.
+fn is_foreign_word(label: &[u8]) -> bool {
+    if label.first().is_none_or(u8::is_ascii) {
+        return false;
+    }
+    let mut chars = std::str::from_utf8(label).unwrap_or_default().chars();
+    chars.next().is_some_and(char::is_alphabetic)
+        && chars.next().is_some_and(|char| !char.is_ascii())
+}
+
+/// Whether `before.label` is four numbers with a port or a path behind them.
+fn is_numeric(before: &[u8], label: &[u8], rest: &[u8]) -> bool {
+    let is_number =
+        |part: &[u8]| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let has_more = match rest {
+        [b'/', ..] => true,
+        [b':', next, ..] => next.is_ascii_digit(),
+        _ => false,
+    };
+    if !has_more || !is_number(label) {
+        return false;
+    }
+    // Three numbers of three digits, two full stops between them, and what is before.
+    let near = &before[before.len().saturating_sub(12)..];
+    let start = near.iter().rposition(|byte| !byte.is_ascii_digit() && *byte != b'.');
+    if start.is_some_and(|at| is_label_byte(near[at])) {
+        return false;
+    }
+    let near = &near[start.map_or(0, |at| at + 1)..];
+    near.split(|byte| *byte == b'.').count() == 3 && near.split(|byte| *byte == b'.').all(is_number)
 }
 
 fn is_label_byte(byte: u8) -> bool {
@@ -171,6 +320,30 @@ mod tests {
             "exam\u{200b}ple\u{ad}.c\u{2060}om",
             "example。com",
             "пример.com",
+            "пример.рф/купить",
+            "evil.москва",
+            "evil.Москва",
+            "例え.みんな",
+            "xn--e1afmkfd.xn--p1ai/x",
+            "1.2.3.4/x",
+            "see 1.2.3.4:8080/x",
+            "evil.ｃｏｍ",
+            "ｈｔｔｐ://evil",
+            "https：//evil",
+            "evil︒com",
+            "ⓔⓥⓘⓛ.ⓒⓞⓜ",
+            "𝐞𝐯𝐢𝐥.𝐜𝐨𝐦",
+            "evil.cℴm",
+            "evil.cοm",
+            "evil.СОМ",
+            "\u{202e}moc.live",
+            "\u{202e}x/live//:ptth",
+            "//evil/x",
+            "magnet:?xt=urn:btih:1",
+            "user@evil.travel",
+            "user@evil.example",
+            "ftp://x",
+            "我的网站evil.com，很好",
         ] {
             assert!(has_address(address), "{address}");
         }
@@ -186,6 +359,17 @@ mod tests {
             ".com",
             "http:/x",
             "x.",
+            "file.md, 3.14, v1.2.3, v1.2.3.4/5, Node.js",
+            "the end.Next sentence",
+            "и т.д. и т.п., т.е.это, 3.5млн",
+            "Конец.Потом начало",
+            "你好。再见。是/否",
+            "Node.jsで main.rsを",
+            "Node.js—это",
+            "C'est fini…Oui",
+            "// a comment, either//or",
+            "note: this, 10:30, @user.name",
+            "да...нет",
         ] {
             assert!(!has_address(text), "{text}");
         }

@@ -23,6 +23,8 @@ pub enum CloseCode {
     Invalid,
     /// 1008: the peer sent too many malformed messages or pings.
     Policy,
+    /// 1008, too: the peer did not finish a message in time.
+    Late,
     /// 1009: the peer sent a message over the limit.
     TooBig,
     /// 1013: the peer reads too slowly; it may reconnect and resume.
@@ -38,6 +40,7 @@ impl CloseCode {
             CloseCode::Unsupported => (1003, "only text is understood"),
             CloseCode::Invalid => (1007, "text is not UTF-8"),
             CloseCode::Policy => (1008, "too many malformed messages or pings"),
+            CloseCode::Late => (1008, "a message took more than 30 s"),
             CloseCode::TooBig => (1009, "messages have at most 65536 bytes"),
             CloseCode::TryAgain => (1013, "too slow, resume later"),
         }
@@ -116,6 +119,7 @@ mod tests {
             CloseCode::Away,
             CloseCode::Protocol,
             CloseCode::Invalid,
+            CloseCode::Late,
             CloseCode::TooBig,
             CloseCode::TryAgain,
         ] {

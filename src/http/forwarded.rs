@@ -144,6 +144,15 @@ pub fn client<'h>(
     client
 }
 
+/// Whether these `X-Forwarded-For` values name nothing but loopback addresses, so that a request from this machine was not passed on by
+/// a proxy for somebody else. An entry that is no address may stand for anybody.
+pub fn names_only_loopback<'h>(mut forwarded: impl Iterator<Item = &'h str>) -> bool {
+    let is_loopback = |entry: &str| parse_entry(entry).is_some_and(|address| address.is_loopback());
+    forwarded.all(|value| {
+        value.split(',').map(str::trim).all(|entry| entry.is_empty() || is_loopback(entry))
+    })
+}
+
 /// The key that limits count clients by: an IPv4 address, or the /64 of an IPv6 address. A household or a rented server
 /// usually gets a whole /64, so its 2^64 addresses are one client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -352,6 +361,17 @@ mod tests {
                 forwarded("10.0.0.9"),
                 "{junk}"
             );
+        }
+    }
+
+    #[test]
+    fn only_readable_loopback_addresses_are_of_this_machine() {
+        let is_local = |values: &[&str]| names_only_loopback(values.iter().copied());
+        for local in [&[][..], &["", " , "], &["127.0.0.1, [::1]:80", "::ffff:127.0.0.9"]] {
+            assert!(is_local(local), "{local:?}");
+        }
+        for other in [&["unknown"][..], &["127.0.0.1", "_x"], &["192.0.2.1, ::1"], &["\u{e9}"]] {
+            assert!(!is_local(other), "{other:?}");
         }
     }
 

@@ -36,7 +36,7 @@ impl Origins {
         }
     }
 
-    /// Checks whether a request may change something: its origin must be allowed, and where it has none, the browser must not say
+    /// Checks whether a request may change something or open a WebSocket: its origin must be allowed, and where it has none, the browser must not say
     /// (`Sec-Fetch-Site`, W3C Fetch Metadata) that it comes from another site.
     ///
     /// # Errors

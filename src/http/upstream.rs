@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::http::forwarded::names_only_loopback;
 use crate::http::request::{HttpError, RequestHead};
 use crate::http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead};
 use crate::util::address_space::{self, RESERVE_BYTES};
@@ -22,6 +23,8 @@ pub const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The header that passes the client's address on. It is not forwarded from clients, so they can't forge it.
 pub const CLIENT_HEADER: &str = "X-Sayso-Client";
+/// The header that says that a request comes from a program on this machine. It is not forwarded from clients either.
+pub const LOCAL_HEADER: &str = "X-Sayso-Local";
 /// The headers that `web` reads. Length and client are written anew; headers of the connection are not forwarded.
 const FORWARDED_HEADERS: [&str; 11] = [
     "Host",
@@ -186,6 +189,9 @@ fn build_request(head: &RequestHead, body: &[u8], client: IpAddr) -> Vec<u8> {
     line(&[method, " ", head.target(), " HTTP/1.1"]);
     line(&["Connection: close"]);
     line(&[CLIENT_HEADER, ": ", &client.to_string()]);
+    if client.to_canonical().is_loopback() && names_only_loopback(head.get_all("x-forwarded-for")) {
+        line(&[LOCAL_HEADER, ": yes"]);
+    }
     for (name, value) in head.headers() {
         if let Some(name) = FORWARDED_HEADERS.iter().find(|known| known.eq_ignore_ascii_case(name))
         {

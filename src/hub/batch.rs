@@ -112,7 +112,9 @@ struct StagedLine {
 /// Whether a write has made work and changed nothing. What is too fast was charged before, and a fault is not the client's.
 fn is_unproductive(outcome: &Result<Outcome, Rejection>) -> bool {
     match outcome {
-        Ok(outcome) => matches!(outcome, Outcome::Known { .. }),
+        Ok(Outcome::Known { .. }) => true,
+        Ok(Outcome::Liked(liked)) => liked.was_so,
+        Ok(Outcome::Staged(..)) => false,
         Err(Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping) => false,
         Err(Rejection::StorageFull | Rejection::StorageFailed) => false,
         Err(_) => true,

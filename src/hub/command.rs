@@ -163,7 +163,7 @@ pub enum WriteKind {
     Posted,
     /// A new comment that waits for a moderator.
     Held,
-    /// Nothing new: the nonce was known, or the comment was deleted already.
+    /// Nothing new: the nonce was known, or the comment was as asked for already.
     Known,
     /// A known comment has a new line.
     Changed,

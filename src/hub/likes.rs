@@ -29,6 +29,8 @@ pub(super) struct Liked {
     key: Key,
     author: Author,
     on: bool,
+    /// Whether it was so before.
+    pub(super) was_so: bool,
 }
 
 /// The rate limiter of likes, beside that of posts.
@@ -74,8 +76,9 @@ impl<S> Hub<S> {
             _ => return Err(Rejection::Deleted(id)),
         }
         let key = (number, id);
-        let liked = Outcome::Liked(Liked { key, author, on });
-        if self.likes.has(key, author) == on {
+        let was_so = self.likes.has(key, author) == on;
+        let liked = Outcome::Liked(Liked { key, author, on, was_so });
+        if was_so {
             return Ok(liked);
         }
         if on {

@@ -122,6 +122,11 @@ impl<S> Hub<S> {
                 comment.make_tombstone();
                 comment.edited_at = Some(self.now.clone());
             }
+            Change::Text(text, _)
+                if text.content == comment.content && text.html == comment.html =>
+            {
+                return Ok(self.known(item, line));
+            }
             Change::Text(text, reason) => {
                 self.charge(from, by.author)?;
                 held_for = self.edit(&mut comment, text, reason, &by);
@@ -199,11 +204,11 @@ impl<S> Hub<S> {
         let max = self.rules.max_pages;
         let all_max = max.saturating_mul(PAGES_PER_LIVE_PAGE_MAX);
         if self.index.live_page_count() >= max as usize && !self.index.has_live_page(page) {
-            return Err(Rejection::TooManyPages(max));
+            return Err(Rejection::TooManyPages(max, false));
         }
         // A page whose comments are all deleted still takes memory: its nonces stay known.
         if self.index.page_count() >= all_max as usize && !self.index.has_page(page) {
-            return Err(Rejection::TooManyPages(all_max));
+            return Err(Rejection::TooManyPages(all_max, true));
         }
         Ok(())
     }

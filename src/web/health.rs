@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Router, bodies::to_json};
 use crate::{
     http::error_code::ErrorCode, http::request::HttpError, http::response::Response,
-    web::request::Request,
+    http::upstream::LOCAL_HEADER, web::request::Request,
 };
 
 /// `{"status":"ok"}`, with reasons for a failure or warnings.
@@ -38,7 +38,7 @@ impl Router {
 
     /// The metrics, for programs on this machine unless they are public.
     pub(super) fn metrics(&self, request: &Request) -> Result<Response, Response> {
-        let is_local = request.client.is_some_and(|client| client.to_canonical().is_loopback());
+        let is_local = request.header(&LOCAL_HEADER.to_ascii_lowercase()).is_some();
         if !is_local && !self.metrics_are_public {
             let message = "the metrics are for programs on sayso's own machine; --metrics public shows them to everybody";
             return Err(Response::from_error(&HttpError::of(ErrorCode::MetricsNotPublic, message)));

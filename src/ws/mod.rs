@@ -64,11 +64,9 @@ pub fn upgrade(
 ) -> Result<(), HttpError> {
     let accept = handshake::accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
-    if !context.origins.allows(head.get("origin"), host) {
-        let error = origin::refused(
-            head.get("origin"),
-            origin::refusal(head.get("origin").unwrap_or_default()),
-        );
+    let origin = head.get("origin");
+    if let Err(why) = context.origins.check(origin, head.get("sec-fetch-site"), host) {
+        let error = origin::refused(origin, why);
         if logger::allow_client_warning() {
             log::warn!("a WebSocket was refused: {}", error.message);
         }

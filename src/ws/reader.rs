@@ -59,7 +59,7 @@ impl Session {
                     break Some(CloseCode::Policy);
                 }
                 Ok(_) => {}
-                Err(_) if socket.get_ref().is_late() => break Some(CloseCode::Policy),
+                Err(_) if socket.get_ref().is_late() => break Some(CloseCode::Late),
                 Err(error) => break close_code(&error),
             }
         };

@@ -36,7 +36,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::PageLength(513),
         Rejection::PageNotAllowed("/a".into()),
         Rejection::OtherPage("/b".into()),
-        Rejection::TooManyPages(100_000),
+        Rejection::TooManyPages(100_000, false),
         Rejection::KeyLength(15),
         Rejection::NonceLength(65),
         Rejection::UnknownParent(17),

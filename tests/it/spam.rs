@@ -190,7 +190,13 @@ fn writes_that_change_nothing_have_a_rate_of_their_own_even_without_rate() {
     let server = Server::start(&[]);
     let first = json!({"content": "mine", "key": KEY, "nonce": NONCE});
     assert_eq!(post(&server, &first).status, 201);
-    let writes: [Write; 5] = [
+    assert_eq!(post(&server, &json!({"content": "liked", "key": KEY})).status, 201);
+    let (same, on) = (json!({"content": " liked\n", "key": KEY}), json!({"on": true, "key": KEY}));
+    assert_eq!(request(&server, "POST", "/api/comments/2/like", JSON, &on.to_string()).status, 200);
+    let log = server.log_text();
+    let writes: [Write; 7] = [
+        Box::new(|from| request(&server, "PATCH", "/api/comments/2", from, &same.to_string())),
+        Box::new(|from| request(&server, "POST", "/api/comments/2/like", from, &on.to_string())),
         Box::new(|from| request(&server, "POST", "/api/comments", from, &first.to_string())),
         Box::new(|from| request(&server, "DELETE", "/api/comments/1", from, "")),
         Box::new(|from| request(&server, "PATCH", "/api/comments/1", from, "{\"content\":\"x\"}")),
@@ -205,6 +211,10 @@ fn writes_that_change_nothing_have_a_rate_of_their_own_even_without_rate() {
         assert!(before >= REFUSED_MAX, "write {number} was refused after {before}");
         let other = write(&format!("{JSON}X-Forwarded-For: 198.51.100.{number}\r\n"));
         assert_ne!(other.status, 429, "another address has its own: {other:?}");
+        if number < 2 {
+            assert_eq!(other.status, 200, "{other:?}");
+            assert_eq!(server.log_text(), log, "write {number} has written a line");
+        }
     }
     let allowed = post(&server, &json!({"content": "from here nothing was refused"}));
     assert_eq!(allowed.status, 201, "{allowed:?}");
@@ -281,5 +291,44 @@ fn the_cheap_checks_come_first_and_everywhere_in_the_same_order() {
         client.send(&message);
         let error = client.line();
         assert!(error["error"].as_str().unwrap().starts_with(sentence), "{error}");
+    }
+}
+
+#[test]
+fn an_address_in_any_script_style_or_direction_waits_with_hold_links_and_no_plain_text_does() {
+    let server = Server::builder().moderator(TOKEN).flags(&["--hold", "links"]).start();
+    let said = |content: &str| post(&server, &json!({ "content": content })).status;
+    for address in [
+        "пример.рф/купить",
+        "evil.москва",
+        "例え.みんな",
+        "xn--e1afmkfd.xn--p1ai/x",
+        "1.2.3.4/x",
+        "1.2.3.4:8080/x",
+        "evil.ｃｏｍ",
+        "ｈｔｔｐ://evil",
+        "https：//evil",
+        "evil︒com",
+        "ⓔⓥⓘⓛ.ⓒⓞⓜ",
+        "evil.cοm",
+        "\u{202e}moc.live",
+        "//evil/x",
+        "magnet:?xt=urn:btih:1",
+        "user@evil.travel",
+        "evil.agency",
+    ] {
+        assert_eq!(said(address), 202, "{address}");
+    }
+    for text in [
+        "e.g. this",
+        "file.md and main.rs",
+        "3.14",
+        "v1.2.3",
+        "Node.js",
+        "the end.Next sentence",
+        "Конец.Потом начало",
+        "你好。再见",
+    ] {
+        assert_eq!(said(text), 201, "{text}");
     }
 }

@@ -194,7 +194,8 @@ fn an_unfinished_message_ends_with_1008_after_30_s_however_many_pings_come_in_be
             Err(error) => panic!("no close frame: {error}"),
         }
     }
-    assert_eq!(u16::from(ended.unwrap().code), 1008);
+    let ended = ended.unwrap();
+    assert_eq!((u16::from(ended.code), &*ended.reason), (1008, "a message took more than 30 s"));
     assert!(start.elapsed() >= Duration::from_secs(30), "only the deadline ends it");
     drop(client);
     calm.returns(&server);

@@ -248,7 +248,7 @@ fn pages_whose_comments_are_all_deleted_leave_their_room_to_others() {
     for n in 4..=20 {
         delete(on(&format!("page {n}")));
     }
-    says(&on("one more"), 503, &["20 pages"]);
+    says(&on("one more"), 503, &["20 pages with comments, deleted ones included"]);
     assert_eq!(on("first").status, 201, "a page that is known");
 }
 
@@ -262,6 +262,12 @@ fn metrics_are_for_this_machine_unless_they_are_public() {
         ("192.0.2.1", 403),
         ("10.0.0.1", 403),
         ("2001:db8::1", 403),
+        ("127.0.0.1, ::1", 200),
+        ("unknown", 403),
+        ("_hidden", 403),
+        ("192.0.2.1, unknown", 403),
+        ("unknown, 127.0.0.1", 403),
+        ("unknown\r\nX-Sayso-Local: yes", 403),
     ] {
         let response = request(&server, "GET", "/metrics", &forwarded(address), "");
         assert_eq!(response.status, status, "{address}: {response:?}");

@@ -149,3 +149,18 @@ fn frames_sent_together_with_the_handshake_are_not_lost() {
         assert_eq!(reader.line()["content"], format!("eager {n}"));
     }
 }
+
+#[test]
+fn a_handshake_from_another_site_that_does_not_say_which_is_refused() {
+    let server = Server::start(&["--allow-origin", "https://blog.example"]);
+    let cross = "Sec-Fetch-Site: cross-site\r\n";
+    let response = handshake(&server, "", cross);
+    assert_eq!(response.status, 403, "{response:?}");
+    assert_eq!(response.json()["code"], "origin_not_allowed");
+    says(&response.json(), &["another site", "--allow-origin"]);
+    let own = format!("{cross}Origin: http://{}\r\n", server.address);
+    let allowed = format!("{cross}Origin: https://blog.example\r\n");
+    for headers in ["", "Sec-Fetch-Site: same-origin\r\n", &own, &allowed] {
+        assert_eq!(handshake(&server, "", headers).status, 101, "{headers}");
+    }
+}

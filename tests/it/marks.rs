@@ -169,8 +169,8 @@ fn compaction_keeps_cursors_good() {
     }
     let cursor = Cursor::of(&hello(&server));
     // The line that the cursor names goes, and so does the last one of the log.
-    for _ in 0..2 {
-        let body = json!({"content": "c4, edited"}).to_string();
+    for content in ["c4, edited", "c4, edited again"] {
+        let body = json!({ "content": content }).to_string();
         request(&server, "PATCH", "/api/comments/4", &bearer(KEY), &body);
     }
     request(&server, "DELETE", "/api/comments/1", &bearer(KEY), "");

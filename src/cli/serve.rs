@@ -60,6 +60,8 @@ use crate::{
 
 /// The longest time that stopping takes, whatever hangs. systemd would wait 90 s, but a person at a terminal would not.
 const STOP_DEADLINE: Duration = Duration::from_millis(4_500);
+/// How often it is looked whether a lost log is saved, once the deadline has passed.
+const RESCUE_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// One shard per two cores: one thread sends faster than most networks take it. A shard on every core would make batches shorter, so that
 /// each send carries less, and leave no core to the readers, the hub and the kernel's part of sending.
 const CORES_PER_SHARD: usize = 2;
@@ -171,7 +173,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
     signals.wait(on_hangup, block_file, &hub.stats.screen);
     ::log::info!("stopping");
-    start_stop_deadline();
+    let stats = hub.stats.clone();
+    start_stop_deadline(stats.clone());
     listener.shutdown();
     let _ = hub.query(Query::Stop);
     drop(hub);
@@ -179,7 +182,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     backend::remove_socket(&config.data);
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
-    Ok(())
+    // Whoever starts sayso again must first put the right file in place.
+    match stats.failed.get().filter(|_| stats.is_lost.load(Ordering::Relaxed)) {
+        Some(why) => Err(Error::Other(why.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Creates the data folder if it is missing, and locks it.
@@ -291,10 +298,17 @@ impl Signals {
     }
 }
 
-/// Ends the process after [`STOP_DEADLINE`], even if something hangs.
-fn start_stop_deadline() {
-    let started = threads::start("deadline", || {
+/// Ends the process after [`STOP_DEADLINE`], even if something hangs. What a lost log still holds is saved first, however long that takes.
+fn start_stop_deadline(stats: Arc<Stats>) {
+    let started = threads::start("deadline", move || {
         thread::sleep(STOP_DEADLINE);
+        while stats.is_rescuing.load(Ordering::Relaxed) {
+            thread::sleep(RESCUE_LOOK_INTERVAL);
+        }
+        if stats.is_lost.load(Ordering::Relaxed) {
+            ::log::warn!("stopping took too long, exiting now");
+            process::exit(1);
+        }
         ::log::warn!("stopping took too long, exiting now; every acknowledged comment is on disk");
         process::exit(0);
     });

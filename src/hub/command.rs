@@ -278,6 +278,10 @@ pub struct Stats {
     pub full: AtomicBool,
     /// Why storage can't be trusted any more.
     pub failed: OnceLock<String>,
+    /// Whether storage has failed because the log was removed, replaced or changed by somebody else.
+    pub is_lost: AtomicBool,
+    /// Whether what a lost log still holds is being saved, so that the process must not end yet.
+    pub is_rescuing: AtomicBool,
     /// Comments, deleted ones included.
     pub comments: AtomicU64,
     /// Sockets that follow something.

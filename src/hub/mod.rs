@@ -148,7 +148,8 @@ impl<S> Hub<S> {
             select! {
                 recv(inbox) -> first => match first {
                     Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
-                    Err(_) => return,
+                    // The file may be the last trace of a log that was removed, and is gone once it is closed.
+                    Err(_) => return self.watch_storage(),
                 },
                 recv(compacted) -> outcome => self.finish_compaction(outcome.ok()),
                 default(next.saturating_duration_since(Instant::now())) => {}

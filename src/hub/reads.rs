@@ -39,6 +39,8 @@ impl<S> Hub<S> {
             Query::Compact(callback) => self.compact(callback),
             Query::Stop => {
                 self.stopping = true;
+                // Now and after the last batch, since nobody can be sure that all who send commands end in time.
+                self.watch_storage();
                 self.subscribers.close_all();
             }
         }

@@ -1,9 +1,10 @@
 //! Notices that the log was removed, replaced or truncated under the running server, and saves what it still holds.
 //!
-//! Looks every few seconds, and before a compaction puts its file in the log's place; a length that is wrong is noticed before each write,
-//! too. From then on posts are refused and readers are served, until sayso is restarted.
+//! Looks every few seconds, before a compaction puts its file in the log's place, and when sayso stops; a length that is wrong and a file
+//! without a name are noticed before each write, too. From then on posts are refused and readers are served, until sayso is restarted.
 
 use std::{
+    sync::atomic::Ordering::Relaxed,
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
@@ -47,24 +48,37 @@ impl<S> Hub<S> {
             return;
         }
         let rescue = self.log.rescue(SystemTime::now());
-        let work = move || match rescue() {
-            Ok(Some(copy)) => log::error!(
-                "what the log still held is saved in {}; comments are refused until sayso is restarted: stop it, put the file that you want to go on \
-                 with in the log's place, this copy for example, and start it again",
-                copy.display()
-            ),
-            Ok(None) => log::error!(
-                "the log's file is empty, so there is nothing to save; comments are refused until sayso is restarted: stop it, put a backup in the \
-                 log's place, and start it again"
-            ),
-            Err(error) => log::error!(
-                "what the log still holds can't be saved: {error}; before you stop sayso, copy it from /proc/{}/fd",
-                std::process::id()
-            ),
+        let refused = if self.stopping {
+            "sayso is stopping"
+        } else {
+            "comments are refused until sayso is restarted: stop it"
+        };
+        let stats = self.stats.clone();
+        stats.is_lost.store(true, Relaxed);
+        stats.is_rescuing.store(true, Relaxed);
+        let work = move || {
+            match rescue() {
+                Ok(Some(copy)) => log::error!(
+                    "what the log still held is saved in {}; {refused}, put the file that you want to go on with in the log's place, this copy for \
+                     example, and start it again",
+                    copy.display()
+                ),
+                Ok(None) => log::error!(
+                    "the log's file is empty, so there is nothing to save; {refused}, put a backup in the log's place, and start it again"
+                ),
+                Err(error) => log::error!(
+                    "what the log still holds can't be saved: {error}; before you stop sayso, copy it from /proc/{}/fd",
+                    std::process::id()
+                ),
+            }
+            stats.is_rescuing.store(false, Relaxed);
         };
         match threads::start("rescue", work) {
             Ok(thread) => self.storage_watch.rescue = Some(Rescue(Some(thread))),
-            Err(error) => log::error!("can't start thread rescue: {error}"),
+            Err(error) => {
+                self.stats.is_rescuing.store(false, Relaxed);
+                log::error!("can't start thread rescue: {error}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("README.md")]
 
+pub mod ends;
 mod lines;
 pub mod runs;
 pub mod scan;
@@ -295,16 +296,20 @@ impl Log {
     pub fn check_file(&mut self) -> Result<(), CommitError> {
         match self.storage.misplaced() {
             Some(why) => Err(self.lose(why.into())),
-            None => self.check_length(),
+            None => self.check_open_file(),
         }
     }
 
-    fn check_length(&mut self) -> Result<(), CommitError> {
+    /// Checks what the open file itself shows, without a look at the log's name.
+    fn check_open_file(&mut self) -> Result<(), CommitError> {
         let end = self.end;
-        match self.storage.length() {
-            Ok(length) if length != end => {
+        match self.storage.length_and_link() {
+            Ok((length, _)) if length != end => {
                 let how = if length < end { "truncated" } else { "lengthened" };
                 Err(self.lose(format!("it was {how} from {end} to {length} bytes")))
+            }
+            Ok((_, false)) => {
+                Err(self.lose("it was removed, or another file was put in its place".into()))
             }
             _ => Ok(()),
         }
@@ -331,8 +336,8 @@ impl Log {
     }
 
     fn write(&mut self) -> Result<(), CommitError> {
-        // Writing behind the end of a truncated file would fill it up with zeros.
-        self.check_length()?;
+        // Writing behind the end of a truncated file would fill it up with zeros, and what a file without a name gets is lost.
+        self.check_open_file()?;
         if let Err(error) = self.storage.append(self.staged.bytes(), self.end) {
             // Synced, so that what the disk already has of this batch can't get mixed up with the next write.
             let truncated = self.storage.truncate(self.end).and_then(|()| self.storage.sync());

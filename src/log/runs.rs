@@ -88,6 +88,20 @@ impl Runs {
     }
 }
 
+/// Returns the highest first `seq` of a run that the file in the folder `data` names, of whatever log and however damaged the file is.
+/// `None`: it names none. A run is written only once its log has a header.
+pub fn highest_first(data: &Path) -> Option<u64> {
+    let mut text = Vec::new();
+    File::open(data.join(FILE_NAME)).ok()?.take(FILE_BYTES_MAX).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let firsts = text.lines().filter_map(|line| {
+        let (mark, rest) = line.split_once(' ')?;
+        parse_mark(mark)?;
+        rest.split_once(' ')?.0.parse().ok()
+    });
+    firsts.max()
+}
+
 fn random_mark() -> io::Result<u64> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::from)?;

@@ -41,6 +41,14 @@ pub trait Storage: Send {
     /// Fails if the file can't be measured.
     fn length(&self) -> io::Result<u64>;
 
+    /// Returns the length of the file, and whether any name leads to it: one system call, for use before each write.
+    ///
+    /// # Errors
+    /// Fails if the file can't be measured.
+    fn length_and_link(&self) -> io::Result<(u64, bool)> {
+        Ok((self.length()?, true))
+    }
+
     /// Returns what is wrong if the log's name no longer leads to this file: it was removed, moved or replaced. `None`: it does, or
     /// the operating system does not say.
     fn misplaced(&self) -> Option<&'static str>;
@@ -208,6 +216,11 @@ impl Storage for FileStorage {
         Ok(self.file.metadata()?.len())
     }
 
+    fn length_and_link(&self) -> io::Result<(u64, bool)> {
+        let own = self.file.metadata()?;
+        Ok((own.len(), own.nlink() > 0))
+    }
+
     fn misplaced(&self) -> Option<&'static str> {
         let own = self.file.metadata().ok()?;
         match std::fs::metadata(&self.name) {
@@ -295,15 +308,18 @@ pub fn without_links(name: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("symbolic links lead in a circle"))
 }
 
-/// Returns the newest of the files beside `path` that are called like it, with `reason` and a time appended.
-pub fn newest_beside(path: &Path, reason: &str) -> Option<PathBuf> {
-    let name = format!("{}{reason}-", path.file_name()?.to_str()?);
+/// Returns the files beside `path` that are called like it, with `reason` and a time appended, the newest first.
+pub fn newest_first_beside(path: &Path, reason: &str) -> Vec<PathBuf> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+    let name = format!("{name}{reason}-");
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_one = |path: &PathBuf| {
         path.file_name().and_then(|own| own.to_str()).is_some_and(|own| own.starts_with(&name))
     };
-    files.filter(is_one).max()
+    let mut found: Vec<PathBuf> = files.filter(is_one).collect();
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found
 }
 
 /// Syncs the folder of `path`: a file's name is durable only after that.

@@ -56,6 +56,13 @@ pub struct Gap<'g> {
     pub pieces: &'g [Piece],
 }
 
+impl Gap<'_> {
+    /// Whether these are the file's last bytes and no line feed is among them. Recovery cuts them off as a torn tail, whatever they are.
+    pub fn is_torn_tail(&self) -> bool {
+        self.before.is_none() && !self.pieces.iter().any(Piece::has_line_feed)
+    }
+}
+
 /// What a survey found.
 pub struct Survey {
     /// The header, if it is proven.

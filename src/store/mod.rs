@@ -9,6 +9,7 @@ pub mod likes;
 pub mod nonces;
 pub mod record;
 pub mod repair;
+mod startup;
 pub mod visibility;
 
 use std::{collections::HashSet, path::Path, time::SystemTime};
@@ -18,8 +19,8 @@ use crate::{
     error::Error,
     log::SyncMode,
     log::scan::Location,
-    log::storage::{self, FileStorage, without_links},
-    log::{FILE_NAME, Log, RESCUED},
+    log::storage::FileStorage,
+    log::{FILE_NAME, Log},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
     store::record::LineSummary,
@@ -45,10 +46,10 @@ impl Store {
     /// Opens the log in the folder `data`, which must exist and be locked. With `with_authors`, `approved` is filled.
     ///
     /// # Errors
-    /// As [`Log::open`].
+    /// As [`Log::open`], and [`Error::Other`] if comments lie beside the log that are not in it, or if it has lost all that it held.
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
-        check_rescued(&path)?;
+        startup::check(data, &path)?;
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
@@ -96,21 +97,6 @@ impl Store {
         let newest = newest.and_then(|line| Comment::parse(&line).ok());
         let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
         Ok(Store { log, index, likes, approved, last_created_at })
-    }
-}
-
-/// Refuses to begin a new log where one was lost while sayso ran and what it held lies beside it.
-fn check_rescued(path: &Path) -> Result<(), Error> {
-    let file = without_links(path).map_err(Error::io("open", path))?;
-    if file.exists() {
-        return Ok(());
-    }
-    match storage::newest_beside(&file, RESCUED) {
-        Some(rescued) => Err(Error::Other(format!(
-            "{} is missing, and what it held is saved beside it; put it back with: mv {rescued:?} {file:?}; to begin anew, move that copy elsewhere",
-            file.display()
-        ))),
-        None => Ok(()),
     }
 }
 

@@ -241,6 +241,9 @@ impl State {
         damaged: &[&Piece],
         saved: &[(Comment, &Piece)],
     ) {
+        if gap.is_torn_tail() {
+            return;
+        }
         let mut concerns = Vec::new();
         if let Some(end) = gap.before {
             // Above `next` every seq has its line, and below it every comment has only one.

@@ -75,6 +75,46 @@ fn serves_readers_only(server: &Server, before: &[Value]) {
 }
 
 #[test]
+fn a_stop_notices_a_log_that_was_moved_away_after_the_last_look_and_rescues_what_was_acknowledged_since()
+ {
+    for replaces in [false, true] {
+        let mut server = Server::builder().shell("").start();
+        posted(&server, "before");
+        fs::rename(server.log(), server.data().join("elsewhere.jsonl")).unwrap();
+        if replaces {
+            server.write_log("another file");
+        }
+        // Still acknowledged, unless the server has just looked by itself.
+        let status = post(&server, &json!({"content": "after"})).status;
+        assert!(status == 201 || status == 503, "{status}");
+        let bytes = fs::read(server.data().join("elsewhere.jsonl")).unwrap();
+        assert_eq!(server.stop().code(), Some(1));
+        rescued(&server, &bytes);
+        let said = server.stderr();
+        let sentence = "sayso: comments.jsonl was changed while sayso used it: ";
+        assert!(said.lines().last().unwrap().starts_with(sentence), "{said}");
+        assert!(said.contains("what the log still held is saved in "), "{said}");
+    }
+}
+
+#[test]
+fn a_post_after_the_log_was_removed_or_replaced_is_refused_at_once() {
+    for replaces in [false, true] {
+        let (mut server, bytes) = three();
+        if replaces {
+            let other = server.data().join("other.jsonl");
+            fs::write(&other, "").unwrap();
+            fs::rename(other, server.log()).unwrap();
+        } else {
+            fs::remove_file(server.log()).unwrap();
+        }
+        assert_eq!(post(&server, &json!({"content": "lost"})).status, 503);
+        assert_eq!(server.stop().code(), Some(1));
+        rescued(&server, &bytes);
+    }
+}
+
+#[test]
 fn a_removed_log_is_noticed_and_rescued_and_a_restart_says_how_to_put_it_back() {
     let (mut server, bytes) = three();
     let before = history_since(&server, "/", 0);
@@ -83,7 +123,7 @@ fn a_removed_log_is_noticed_and_rescued_and_a_restart_says_how_to_put_it_back() 
     assert!(why.contains("comments.jsonl") && why.contains("removed"), "{why}");
     serves_readers_only(&server, &before);
     let copy = rescued(&server, &bytes);
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert!(!server.log().exists());
     // Starting again is what anybody tries first. It must not begin an empty log.
     let refused = server.run_second();
@@ -118,7 +158,7 @@ fn a_log_in_whose_place_another_file_is_put_is_rescued_and_that_file_is_left_alo
     assert!(why.contains("another file is in its place"), "{why}");
     serves_readers_only(&server, &before);
     let copy = rescued(&server, &bytes);
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert_eq!(server.log_bytes(), foreign, "nothing was written to it or put in its place");
     server.restart();
     assert_eq!(history_since(&server, "/", 0)[0]["content"], "from elsewhere");
@@ -146,7 +186,7 @@ fn a_truncated_log_takes_no_post_from_then_on() {
         if end > 0 {
             rescued(&server, &bytes[..end]);
         }
-        assert!(server.stop().success());
+        assert_eq!(server.stop().code(), Some(1));
         assert_eq!(server.log_bytes(), &bytes[..end], "nothing was written behind the end");
         server.restart();
         assert_eq!(get(&server, "/healthz").status, 200, "a restart believes the file again");
@@ -160,7 +200,7 @@ fn a_log_that_another_program_appends_to_is_not_written_over() {
     file.write_all(b"a line of somebody else\n").unwrap();
     assert_eq!(post(&server, &json!({"content": "lost"})).status, 503);
     assert!(failed(&server).contains("lengthened"));
-    assert!(server.stop().success());
+    assert_eq!(server.stop().code(), Some(1));
     assert_eq!(server.log_bytes(), [&bytes[..], b"a line of somebody else\n"].concat());
     assert!(rescued(&server, &server.log_bytes()).exists());
 }
@@ -215,4 +255,102 @@ fn a_link_that_is_made_to_lead_elsewhere_is_noticed() {
     fs::remove_file(server.log()).unwrap();
     std::os::unix::fs::symlink("../elsewhere/other.jsonl", server.log()).unwrap();
     assert!(failed(&server).contains("another file is in its place"));
+}
+
+/// Runs the shell command that stands behind `before` in what sayso has said.
+fn run_named(said: &str, before: &str) {
+    let (_, command) = said.split_once(before).unwrap_or_else(|| panic!("{said}"));
+    let command = command.split(';').next().unwrap();
+    let moved = output(Command::new("sh").args(["-c", command]), TIMEOUT);
+    assert!(moved.status.success(), "{moved:?}");
+}
+
+fn refused(server: &Server) -> String {
+    let refused = server.run_second();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn a_start_is_refused_while_a_rescued_copy_goes_on_where_the_log_ends_or_cannot_be_compared() {
+    let (mut server, bytes) = three();
+    assert!(server.stop().success());
+    let ends: Vec<usize> = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect();
+    let backup = &bytes[..ends[2]];
+    let copy = server.data().join("comments.jsonl.rescued-2026-11-27T05-00-00.000Z");
+    let unreadable = [b"rubbish", &bytes[..]].concat();
+    for (rescued, why) in [(&bytes, "up to seq 4, but"), (&unreadable, "can't be compared")] {
+        server.write_log(backup);
+        fs::write(&copy, rescued).unwrap();
+        let said = refused(&server);
+        assert!(said.contains(why) && server.log_bytes() == backup, "{said}");
+        run_named(&said, "to go on with the log as it is: ");
+        server.restart();
+        assert_eq!(history_since(&server, "/", 0).len(), 2);
+        assert!(server.stop().success());
+    }
+    server.write_log(backup);
+    fs::write(&copy, &bytes).unwrap();
+    run_named(&refused(&server), "to go on with that copy: ");
+    server.restart();
+    assert_eq!(server.log_bytes(), bytes);
+    assert_eq!(history_since(&server, "/", 0).len(), 3);
+}
+
+#[test]
+fn a_rescued_copy_that_holds_nothing_newer_or_is_of_another_log_is_named_once_at_each_start() {
+    let mut server = Server::builder().shell("").start();
+    posted(&server, "first");
+    assert!(server.stop().success());
+    let copy = server.data().join("comments.jsonl.rescued-2026-11-27T05-00-00.000Z");
+    let (_other, foreign) = three();
+    for rescued in [server.log_bytes(), foreign, Vec::new()] {
+        fs::write(&copy, rescued).unwrap();
+        let before = server.stderr().len();
+        server.restart();
+        assert_eq!(history_since(&server, "/", 0).len(), 1);
+        assert!(server.stop().success());
+        let said = server.stderr().split_off(before);
+        assert_eq!(said.matches(copy.to_str().unwrap()).count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_log_that_ends_within_its_header_is_refused_if_it_was_begun_before() {
+    let (mut server, bytes) = three();
+    assert!(server.stop().success());
+    // The header was whole, says the first start.
+    server.write_log(&bytes[..50]);
+    assert!(refused(&server).contains("ends within its first line, after 50 bytes"));
+    server.write_log(&bytes);
+    server.restart();
+    assert!(server.stop().success());
+    let header = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    for length in [0, 1, 50, header] {
+        server.write_log(&bytes[..length]);
+        let said = refused(&server);
+        assert!(said.contains("held lines up to seq 4; put a backup in its place"), "{said}");
+        assert_eq!(server.log_bytes(), &bytes[..length], "nothing was changed");
+    }
+    run_named(&refused(&server), "without those comments: ");
+    server.restart();
+    assert_eq!(history_since(&server, "/", 0), [Value::Null; 0]);
+}
+
+#[test]
+fn an_empty_file_and_a_header_cut_short_by_the_very_first_start_become_a_log() {
+    for bytes in ["", "{\"sayso\":1,\"log\":\"9c41"] {
+        let mut server = Server::builder().stopped();
+        fs::create_dir_all(server.data()).unwrap();
+        server.write_log(bytes);
+        server.restart();
+        posted(&server, "first");
+        server.check();
+    }
 }

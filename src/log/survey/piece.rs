@@ -115,6 +115,11 @@ impl Piece {
         self.is_ended
     }
 
+    /// Whether a line feed follows, or stands where two lines were taken for one.
+    pub(super) fn has_line_feed(&self) -> bool {
+        self.is_ended || self.bytes.contains(&b'\n')
+    }
+
     /// The checksum that its end states.
     pub(super) fn stated(&self) -> Option<u32> {
         let (_, trailer) = self.bytes.split_at(self.bytes.len().checked_sub(CRC_BYTES)?);

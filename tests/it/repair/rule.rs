@@ -107,6 +107,21 @@ fn a_write_that_was_cut_short_hides_nothing() {
 }
 
 #[test]
+fn zeros_or_text_behind_the_last_line_hide_nothing_unless_a_line_feed_follows() {
+    let log = three(true).bytes;
+    for tail in [&[0; 1][..], &[0; 4096], b"\0\0{\"seq\":5,\"id\":1", b"{\"seq\":5\0\0", b"rubbish"]
+    {
+        let repaired = repair(&[&log, tail].concat());
+        assert_eq!(repaired.hidden, [0; 0], "{tail:?}");
+        assert!(repaired.problems.iter().all(|line| *line == 6), "{tail:?}");
+        assert_eq!(repaired.comments.len(), 3);
+        assert!(repaired.comments[&2].deleted);
+    }
+    // A line feed ends a line that may have been acknowledged.
+    assert_eq!(repair(&[&log[..], b"\0\0\0\n"].concat()).hidden, [1, 4]);
+}
+
+#[test]
 fn a_hidden_comment_leaves_a_note_that_a_repair_has_hidden_it() {
     let repaired = repair(&damaged(&three(true).bytes, 4, "deleted\":t"));
     let note = repaired.others.last().unwrap();

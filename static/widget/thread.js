@@ -164,11 +164,11 @@ export class Thread extends Tree {
     this.take(history);
     if (this.island?.log === history.log) this.take(this.island);
     this.island = null;
-    // What has come live since this history was read.
-    if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq) this.place(line);
+    this.#count = history.comments.filter(isShown).length;
+    // What has come live since this history was read, and one's own that are held, which are in no history.
+    if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq || line.status === 'pending') this.place(line);
     this.writer?.hang();
-    if (this.more || this.gaps.size) this.recount();
-    else this.#count = history.comments.filter(isShown).length;
+    if (this.isPartial) this.recount();
     this.writer?.rescue(before);
     this.#isLoaded(history);
     this.tidy();

@@ -54,9 +54,12 @@ export class Changes {
     this.#asked.delete(nonce);
     const [id] = [...this.#going].find(([, going]) => going.nonce === nonce && nonce) ?? [];
     if (!id) return composer;
+    const entry = this.#thread.entries.get(id);
+    // Somebody else was quicker, or it was done and the answer lost; of a held comment nothing is left.
+    const isDone = ['deleted', 'unknown_comment'].includes(code);
+    if (isDone && entry) this.#thread.place({ ...entry.line, seq: entry.line.seq + 0.5, deleted: true });
     this.settled(id);
-    // Somebody else was quicker.
-    return { complain: (words) => code === 'deleted' || this.#warn(this.#thread.entries.get(id), words) };
+    return { complain: (words) => isDone || this.#warn(entry, words) };
   }
 
   /** Whether what was not done is a deletion, which then goes again after so many seconds. */

@@ -20,15 +20,15 @@ const HANDS = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
 
 /** The next page of threads. */
 export async function goBack(thread) {
-  const { older, connection, rising } = thread;
+  const { older, connection, rising, edge } = thread;
   if (older.ariaDisabled) return;
   // Disabled in earnest it would lose the focus.
   older.ariaDisabled = 'true';
   const hasFocus = older.matches(':focus');
   try {
-    const page = await connection.get({ ...thread.query, [rising ? 'after' : 'before']: thread.edge });
-    // It may have been turned meanwhile.
-    if (rising !== thread.rising) return;
+    const page = await connection.get({ ...thread.query, [rising ? 'after' : 'before']: edge });
+    // It may have been turned or loaded anew meanwhile; then this page doesn't join what is there.
+    if (rising !== thread.rising || edge !== thread.edge) return;
     thread.advance(page);
     thread.take(page);
     if (thread.order.value === 'liked') arrange(thread);

@@ -97,8 +97,9 @@ function fill(thread, root, { comments, more }) {
 export async function findPlace(thread, line) {
   await new Promise((resolve) => setTimeout(resolve, Math.random() * LOOK_UP_WITHIN));
   if (![...thread.gaps].some(({ gap }) => line.parent > gap.after && line.parent < gap.before)) return;
-  const { comments: [first] } = await thread.connection.get({ thread: line.id, limit: 1 });
-  if (thread.entries.has(first.id)) thread.place(line, true, first.id);
+  // Nobody has asked for it, and it may be gone again: then it stays among what is left out.
+  const [first] = (await thread.connection.get({ thread: line.id, limit: 1 }).catch(() => {}))?.comments ?? [];
+  if (thread.entries.has(first?.id)) thread.place(line, true, first.id);
   thread.tidy();
 }
 
@@ -120,6 +121,8 @@ export async function seek(thread, { id, coming }) {
 const ask = (thread, id, after) => thread.connection.get({ thread: id, limit: ANSWERS, ...after && { after } });
 
 async function takeThread(thread, id, page) {
+  // It may be gone since it was found.
+  if (!page.comments.length) return;
   const root = page.comments[0].id;
   for (let step = 0; page.more && step < STEPS_MAX; step++) {
     const { comments, more } = await ask(thread, id, page.comments.at(-1).id);

@@ -104,12 +104,12 @@ export class Thread extends Tree {
     return this.writer;
   }
 
-  /** Does what history.js can. */
+  /** Does what history.js can; the button that asked for it says if that fails. */
   async past(verb, ...asked) {
     try {
       await (await this.bring('history'))[verb](this, ...asked);
     } catch {
-      this.older.textContent = this.text('failed');
+      (asked[0]?.gap?.item.firstChild ?? this.older).textContent = this.text('failed');
     }
   }
 

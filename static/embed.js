@@ -138,7 +138,7 @@ class SaysoComments extends HTMLElement {
     // An open socket keeps the page out of the back/forward cache.
     addEventListener('pagehide', () => (connection.stop(), this.#thread.writer?.leave()), { signal });
     addEventListener('pageshow', (event) => event.persisted && (connection.start(), this.#thread.writer?.comeBack()), { signal });
-    addEventListener('storage', ({ key }) => this.#thread.writer?.heed(key), { signal });
+    addEventListener('storage', ({ key }) => this.#thread.writer?.storageChanged(key), { signal });
     addEventListener('hashchange', () => this.#thread.seek(), { signal });
     this.#follow(this, root, signal);
     drawn.add(this.#thread);

@@ -130,7 +130,7 @@ async function takeThread(thread, id, page) {
     page.more = more && comments.length > 0;
   }
   if (Number.isNaN(thread.edge)) {
-    thread.island = page;
+    thread.permalinkThread = page;
     thread.list.classList.add('skeleton');
     takeOver(thread);
   }

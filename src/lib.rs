@@ -78,8 +78,8 @@
 //! # Invariants
 //!
 //! - A comment is pushed, and its author told, only after its line is on disk (with `--sync always`).
-//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A comment passes no mutex on its way;
-//!   with `--block-file` its reading thread takes a read lock to copy a pointer ([`hub::screen`]).
+//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A public comment passes no
+//!   mutex on its way; its reading thread takes a read lock to copy a pointer ([`hub::screen`]).
 //! - Every channel is bounded by a named constant. The hub and the shards never wait for anybody who waits for them: a reply goes
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the

@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     error::Error,
+    util::text::counted,
     web::moderators::{self, Moderator, Moderators},
 };
 
@@ -52,10 +53,9 @@ pub fn read(path: &Path) -> Result<Vec<Moderator>, Error> {
 pub fn read_again(path: PathBuf, moderators: Arc<Moderators>) -> impl FnMut() {
     move || match read(&path) {
         Ok(list) => {
-            let count = list.len();
-            let noun = if count == 1 { "moderator" } else { "moderators" };
+            let count = counted(list.len(), "moderator");
             moderators.replace(list);
-            ::log::info!("read {} again: {count} {noun}", path.display());
+            ::log::info!("read {} again: {count}", path.display());
         }
         Err(error) => ::log::error!("{error}; the moderators stay as they were"),
     }

@@ -292,7 +292,7 @@ impl<S> Hub<S> {
         {
             if is_public && !was_public {
                 self.approved.insert(*author);
-            } else if !is_public && *is_moderation {
+            } else if !is_public && *is_moderation && *before != Some(*visibility) {
                 self.approved.remove(author);
             }
         }

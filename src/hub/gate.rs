@@ -2,7 +2,8 @@
 //! markup takes milliseconds, looking here takes nanoseconds and no lock.
 //!
 //! Knows no comment. The hub's [`RateLimiter`](super::rate_limit::RateLimiter) decides; this is its shadow, of the buckets that were
-//! empty lately. It may forget one, which costs a rendering, since the hub then refuses the post.
+//! empty lately. It may forget one, which costs a rendering, since the hub then refuses the post. It never refuses for long what the
+//! hub would accept: tokens are only taken here from the bucket of posts, which the hub publishes after each post.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -26,6 +27,8 @@ use crate::{
 const SLOTS: usize = 4_096;
 /// The bits of a slot that say when its bucket has a token again, in milliseconds: 34 years. The others tell keys apart.
 const TIME_BITS: u32 = 40;
+/// Those bits.
+const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
 /// Which of a key's buckets is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,9 +114,12 @@ impl Gate {
         self.check_posts(from, author, now)
     }
 
+    /// Only looks: the hub charges this bucket for writes that changed nothing, and this one may well change something.
     fn check_refused(&self, from: ClientKey, now: Duration) -> Result<(), Rejection> {
-        self.take(Bucket::Refused, BucketKey::Address(from), REFUSED_RATE, now)
-            .map_err(|wait| Rejection::too_many_refused(wait, REFUSED_RATE))
+        match self.wait(Bucket::Refused, BucketKey::Address(from), now) {
+            0 => Ok(()),
+            wait => Err(Rejection::too_many_refused(wait, REFUSED_RATE)),
+        }
     }
 
     /// Each token is given to one caller only, so that of many who ask at once no more are rendered than may be accepted.
@@ -131,22 +137,34 @@ impl Gate {
             .map_err(|wait| Rejection::TooFast { wait, rate, what: "comments" })
     }
 
-    /// Takes a token as the hub will (GCRA), where the bucket is known; the hub corrects that with its next word.
-    fn take(&self, bucket: Bucket, key: BucketKey, rate: Rate, now: Duration) -> Result<(), u32> {
+    /// Seconds until a bucket has a token; 0 if it has one or is not known here.
+    fn wait(&self, bucket: Bucket, key: BucketKey, now: Duration) -> u32 {
         let (slot, tag) = self.slot(bucket, key);
         let present = slot.load(Relaxed);
         if present >> TIME_BITS != tag {
-            return Ok(());
+            return 0;
         }
-        let (free_at, now) = (present & ((1 << TIME_BITS) - 1), milliseconds(now));
-        if free_at > now {
-            return Err((free_at - now).div_ceil(1_000) as u32);
-        }
-        let window = u64::from(rate.seconds) * 1_000;
+        (present & TIME_MASK).saturating_sub(milliseconds(now)).div_ceil(1_000) as u32
+    }
+
+    /// Takes a token as the hub will (GCRA), where the bucket is known; the hub publishes what it has really charged.
+    fn take(&self, bucket: Bucket, key: BucketKey, rate: Rate, now: Duration) -> Result<(), u32> {
+        let (slot, tag) = self.slot(bucket, key);
+        let (window, now) = (u64::from(rate.seconds) * 1_000, milliseconds(now));
         let interval = window / u64::from(rate.posts);
-        let next = free_at.max((now + interval).saturating_sub(window)) + interval;
-        let taken = slot.compare_exchange(present, (tag << TIME_BITS) | next, Relaxed, Relaxed);
-        taken.map(drop).map_err(|_| 1)
+        // `None` leaves the slot as it is: the bucket is not known, or empty. Losing a race against another caller is no reason to refuse.
+        let next = |present: u64| {
+            let free_at = present & TIME_MASK;
+            let is_free = present >> TIME_BITS == tag && free_at <= now;
+            let next = free_at.max((now + interval).saturating_sub(window)) + interval;
+            is_free.then_some((tag << TIME_BITS) | next)
+        };
+        match slot.fetch_update(Relaxed, Relaxed, next) {
+            Err(present) if present >> TIME_BITS == tag => {
+                Err(((present & TIME_MASK) - now).div_ceil(1_000) as u32)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A bucket's slot, and the tag by which it is recognised there; never 0, as in an empty slot.
@@ -157,7 +175,7 @@ impl Gate {
 }
 
 fn milliseconds(time: Duration) -> u64 {
-    (time.as_millis() as u64).min((1 << TIME_BITS) - 1)
+    (time.as_millis() as u64).min(TIME_MASK)
 }
 
 #[cfg(test)]
@@ -225,5 +243,30 @@ mod tests {
         assert_eq!(gate.check_posts(from("192.0.2.1"), None, at(100)), Ok(()));
         gate.publish(Bucket::Refused, key, at(101), at(100));
         assert!(gate.check_refused(from("192.0.2.1"), at(100)).is_err());
+    }
+
+    #[test]
+    fn whoever_was_refused_often_may_write_as_before_once_that_is_over() {
+        let (gate, key) = (Gate::default(), BucketKey::Address(from("192.0.2.1")));
+        gate.publish(Bucket::Refused, key, at(101), at(100));
+        for _ in 0..1_000 {
+            assert_eq!(gate.check_refused(from("192.0.2.1"), at(101)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn callers_who_ask_at_once_get_all_tokens_and_no_more() {
+        let (gate, key) = (gate(), BucketKey::Address(from("192.0.2.1")));
+        gate.publish(Bucket::Posts, key, at(100), at(99));
+        let accepted = std::thread::scope(|scope| {
+            let ask = || {
+                (0..20)
+                    .filter(|_| gate.check_posts(from("192.0.2.1"), None, at(500)).is_ok())
+                    .count()
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(accepted, 10);
     }
 }

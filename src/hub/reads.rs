@@ -1,4 +1,4 @@
-//! Queries, served after the batch so that nobody sees what is not on disk. Changes nothing but who is subscribed.
+//! Queries, served after the batch so that nobody sees what is not on disk. None of them writes a comment.
 
 use super::{Hub, whole_threads};
 use crate::{

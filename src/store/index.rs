@@ -91,7 +91,7 @@ impl Index {
             "a new comment has the highest id"
         );
         let number = self.comments.len();
-        let page_is_new = !self.page_numbers.contains_key(entry.page);
+        let new_page = (!self.page_numbers.contains_key(entry.page)).then(|| entry.page.into());
         let page = self.page_number(entry.page);
         let meta = Meta {
             seq_delta: 0,
@@ -106,7 +106,7 @@ impl Index {
         self.insert_nonce(number);
         self.attach(number);
         let page_seq = self.raise_seq(page, &entry);
-        self.record_undo(Undo::Inserted { page_is_new, page_seq });
+        self.record_undo(Undo::Inserted { new_page, page_seq });
     }
 
     fn change(&mut self, entry: Entry) {

@@ -169,7 +169,7 @@ fn close_code(error: &Error) -> Option<CloseCode> {
 
 /// How many more messages a client may send that are malformed or no posts.
 struct MessageLimits {
-    /// Refused in a row.
+    /// Messages that were malformed, too fast or without proof, since the last good one.
     refused: u32,
     /// Whether the present message is a post that is too fast, which the hub refuses unless its nonce is known.
     is_too_fast: bool,
@@ -198,8 +198,9 @@ impl MessageLimits {
             Some(
                 Rejection::Malformed(_) | Rejection::TooFast { .. } | Rejection::ProofMissing(_),
             ) => self.refused += 1,
-            Some(Rejection::TooManyFrames(_)) => {}
-            _ => self.refused = 0,
+            // A person may do that again and again; it is no reason to go, and none to forget what was refused before.
+            Some(_) => {}
+            None => self.refused = 0,
         }
     }
 

@@ -66,7 +66,13 @@ impl Read for SplitStream<'_> {
             return Err(ErrorKind::TimedOut.into());
         }
         self.set_timeout(timeout)?;
-        let result = self.socket.read(bytes);
+        // A signal, such as SIGCONT after SIGSTOP, interrupts a read with a timeout (signal(7)); that is no end of the connection.
+        let result = loop {
+            match self.socket.read(bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
         match &result {
             Ok(count) => self.frames.follow(&bytes[..*count], Instant::now()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {

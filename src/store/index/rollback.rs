@@ -6,8 +6,8 @@ use crate::{store::index::Index, store::visibility::PackedLocation};
 
 /// A change, with what is needed to undo it.
 pub(super) enum Undo {
-    /// A comment was added. `page_seq` is the page's `seq` before.
-    Inserted { page_is_new: bool, page_seq: u64 },
+    /// A comment was added. `new_page` names its page if that was added with it; `page_seq` is the page's `seq` before.
+    Inserted { new_page: Option<Box<str>>, page_seq: u64 },
     /// A comment was changed. All but `number` are the values before.
     Changed { number: u32, packed: PackedLocation, seq_delta: u32, page_seq: u64 },
 }
@@ -27,7 +27,7 @@ impl Index {
     pub fn roll_back(&mut self) {
         for undo in self.undo.take().unwrap_or_default().into_iter().rev() {
             match undo {
-                Undo::Inserted { page_is_new, page_seq } => self.remove_last(page_is_new, page_seq),
+                Undo::Inserted { new_page, page_seq } => self.remove_last(new_page, page_seq),
                 Undo::Changed { number, packed, seq_delta, page_seq } => {
                     self.set_line(number, packed, seq_delta);
                     self.pages[self.comments.page(number) as usize].seq = page_seq;
@@ -37,17 +37,17 @@ impl Index {
     }
 
     /// Removes the comment that was added last.
-    fn remove_last(&mut self, page_is_new: bool, page_seq: u64) {
+    fn remove_last(&mut self, new_page: Option<Box<str>>, page_seq: u64) {
         let number = self.comments.len() - 1;
         let page = self.comments.page(number);
         self.detach(number);
         self.nonces.remove(number, |n| self.comments.meta[n as usize].fingerprint);
         self.comments.pop();
         self.pages[page as usize].seq = page_seq;
-        if page_is_new {
+        if let Some(name) = new_page {
             assert_eq!(page as usize + 1, self.pages.len(), "a new page is the last one");
             self.pages.pop();
-            self.page_numbers.retain(|_, number| *number != page);
+            self.page_numbers.remove(&name);
         }
     }
 

@@ -11,6 +11,8 @@ const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'colours'];
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** ms */
 const ANSWER_WAIT = 20_000;
+/** How long until modules that failed are asked for again, ms; twice as long each time. */
+const RETRY_WAIT = 3_000;
 /** How often ages are told anew, ms. */
 const TICK = 15_000;
 
@@ -34,9 +36,20 @@ function sheet(address) {
 }
 
 let modules;
-function load() {
-  modules ??= Promise.all(MODULES.map((name) => import(`./widget/${name}.js`))).then((all) => Object.assign({}, ...all));
-  return modules;
+/** Asks again where one fails; by the same names, by which they import each other. */
+async function load() {
+  for (let wait = RETRY_WAIT; ; wait *= 2) {
+    modules ??= Promise.all(MODULES.map((name) => import(`./widget/${name}.js`)));
+    try {
+      return Object.assign({}, ...await modules);
+    } catch {
+      modules = undefined;
+      await new Promise((resolve) => {
+        setTimeout(resolve, wait);
+        addEventListener('online', resolve, { once: true });
+      });
+    }
+  }
 }
 
 /** Some browsers throw where nothing may be kept. */
@@ -93,7 +106,8 @@ class SaysoComments extends HTMLElement {
     const comments = (query) => json(`${base}/api/comments?${new URLSearchParams({ page, ...query })}`);
     const history = comments({ threads: 50, ...rising && { after: 0 } });
     const target = id && !isWall ? { id, coming: comments({ thread: id, limit: 200 }) } : undefined;
-    const style = Promise.allSettled((isWall ? ['embed', 'wall'] : ['embed']).map((name) => sheet(`${base}/${name}.css`)));
+    const style = () => Promise.allSettled((isWall ? ['embed', 'wall'] : ['embed']).map((name) => sheet(`${base}/${name}.css`)));
+    style();
     const texts = lang === 'en' ? {} : json(`${base}/lang/${lang}.json`).catch(() => {});
     // The connection looks at the outcome and tries again; an error before that is no unhandled one.
     history.catch(() => {});
@@ -102,8 +116,8 @@ class SaysoComments extends HTMLElement {
     this.#follow = follow;
     const known = await texts;
 
-    // Without style it is plain, without its language English.
-    this.shadowRoot.adoptedStyleSheets = (await style).flatMap(({ value }) => value ?? []);
+    // Without style, which is asked for again if it failed, it is plain; without its language English.
+    this.shadowRoot.adoptedStyleSheets = (await style()).flatMap(({ value }) => value ?? []);
     const text = known ? speaker(lang, known) : speaker('en', {});
     this.#thread = new Thread(this, { base, page, isWall, rising, text, ask, history, target });
     if (!this.firstElementChild) {
@@ -124,7 +138,7 @@ class SaysoComments extends HTMLElement {
     // An open socket keeps the page out of the back/forward cache.
     addEventListener('pagehide', () => (connection.stop(), this.#thread.writer?.leave()), { signal });
     addEventListener('pageshow', (event) => event.persisted && (connection.start(), this.#thread.writer?.comeBack()), { signal });
-    addEventListener('storage', ({ key }) => this.#thread.writer?.heed(key), { signal });
+    addEventListener('storage', ({ key }) => this.#thread.writer?.storageChanged(key), { signal });
     addEventListener('hashchange', () => this.#thread.seek(), { signal });
     this.#follow(this, root, signal);
     drawn.add(this.#thread);

@@ -54,9 +54,12 @@ export class Changes {
     this.#asked.delete(nonce);
     const [id] = [...this.#going].find(([, going]) => going.nonce === nonce && nonce) ?? [];
     if (!id) return composer;
+    const entry = this.#thread.entries.get(id);
+    // Somebody else was quicker, or it was done and the answer lost; of a held comment nothing is left.
+    const isDone = ['deleted', 'unknown_comment'].includes(code);
+    if (isDone && entry) this.#thread.place({ ...entry.line, seq: entry.line.seq + 0.5, deleted: true });
     this.settled(id);
-    // Somebody else was quicker.
-    return { complain: (words) => code === 'deleted' || this.#warn(this.#thread.entries.get(id), words) };
+    return { complain: (words) => isDone || this.#warn(entry, words) };
   }
 
   /** Whether what was not done is a deletion, which then goes again after so many seconds. */
@@ -218,10 +221,10 @@ export class Changes {
   }
 
   /** Another tab has begun to delete something, or has stopped. */
-  heed(key) {
+  storageChanged(key) {
     for (const id of this.#going.keys()) if (!store.read(this.#goneKey(id)).until) this.settled(id);
     if (key?.startsWith(this.#goneKey(''))) this.recall();
-    if (key === this.#likedKey) for (const entry of this.#thread.entries.values()) this.#beat(entry);
+    if (key === this.#likedKey) for (const entry of this.#thread.entries.values()) this.#showLikeCount(entry);
   }
 
   // Hearts
@@ -241,18 +244,18 @@ export class Changes {
     if (isFirst) for (const entry of entries.values()) this.#thread.redraw(entry, entry.line);
     for (const id of ids.map(Number)) {
       this.answered(id);
-      this.#beat(entries.get(id));
+      this.#showLikeCount(entries.get(id));
     }
   }
 
   heart(entry) {
     entry.heart = this.#thread.act('like', entry, svg('svg', { viewBox: '0 0 16 16', 'aria-hidden': true }, svg('path', { d: HEART })));
     entry.heart.append(el('span', {}));
-    this.#beat(entry);
+    this.#showLikeCount(entry);
     return entry.heart;
   }
 
-  #beat(entry) {
+  #showLikeCount(entry) {
     if (!entry?.heart) return;
     const { text, likes } = this.#thread;
     const { id } = entry.line;
@@ -272,7 +275,7 @@ export class Changes {
       const { [id]: _, ...others } = this.#liked;
       store.set(this.#likedKey, JSON.stringify(isLiked ? { ...others, [id]: 1 } : others));
       this.#thread.likes[id] = n;
-      this.#beat(entry);
+      this.#showLikeCount(entry);
       this.#warn(entry, words);
     };
     set(on, before + (on ? 1 : -1));

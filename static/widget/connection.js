@@ -97,10 +97,10 @@ export class Connection {
   async get(query, what = 'comments') {
     const asked = Object.entries({ page: this.#page, ...query }).filter(([, value]) => value !== undefined);
     const address = `${this.#base}/api/${what}?${new URLSearchParams(asked)}`;
-    return this.#heed(await (await this.#ask(address)).json());
+    return this.#noteExtras(await (await this.#ask(address)).json());
   }
 
-  #heed(said) {
+  #noteExtras(said) {
     if (said.likes) this.#on.notice({ likes: said.likes });
     if (said.comments) this.challenge = said.challenge;
     return said;
@@ -126,7 +126,7 @@ export class Connection {
     const first = this.#first;
     this.#first = undefined;
     this.#late = [];
-    const history = first ? this.#heed(await first) : await this.get(this.#on.query());
+    const history = first ? this.#noteExtras(await first) : await this.get(this.#on.query());
     if (run !== this.#run) return;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
     this.#ahead = null;

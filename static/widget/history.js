@@ -20,15 +20,15 @@ const HANDS = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
 
 /** The next page of threads. */
 export async function goBack(thread) {
-  const { older, connection, rising } = thread;
+  const { older, connection, rising, edge } = thread;
   if (older.ariaDisabled) return;
   // Disabled in earnest it would lose the focus.
   older.ariaDisabled = 'true';
   const hasFocus = older.matches(':focus');
   try {
-    const page = await connection.get({ ...thread.query, [rising ? 'after' : 'before']: thread.edge });
-    // It may have been turned meanwhile.
-    if (rising !== thread.rising) return;
+    const page = await connection.get({ ...thread.query, [rising ? 'after' : 'before']: edge });
+    // It may have been turned or loaded anew meanwhile; then this page doesn't join what is there.
+    if (rising !== thread.rising || edge !== thread.edge) return;
     thread.advance(page);
     thread.take(page);
     if (thread.order.value === 'liked') arrange(thread);
@@ -97,8 +97,9 @@ function fill(thread, root, { comments, more }) {
 export async function findPlace(thread, line) {
   await new Promise((resolve) => setTimeout(resolve, Math.random() * LOOK_UP_WITHIN));
   if (![...thread.gaps].some(({ gap }) => line.parent > gap.after && line.parent < gap.before)) return;
-  const { comments: [first] } = await thread.connection.get({ thread: line.id, limit: 1 });
-  if (thread.entries.has(first.id)) thread.place(line, true, first.id);
+  // Nobody has asked for it, and it may be gone again: then it stays among what is left out.
+  const [first] = (await thread.connection.get({ thread: line.id, limit: 1 }).catch(() => {}))?.comments ?? [];
+  if (thread.entries.has(first?.id)) thread.place(line, true, first.id);
   thread.tidy();
 }
 
@@ -120,6 +121,8 @@ export async function seek(thread, { id, coming }) {
 const ask = (thread, id, after) => thread.connection.get({ thread: id, limit: ANSWERS, ...after && { after } });
 
 async function takeThread(thread, id, page) {
+  // It may be gone since it was found.
+  if (!page.comments.length) return;
   const root = page.comments[0].id;
   for (let step = 0; page.more && step < STEPS_MAX; step++) {
     const { comments, more } = await ask(thread, id, page.comments.at(-1).id);
@@ -127,7 +130,7 @@ async function takeThread(thread, id, page) {
     page.more = more && comments.length > 0;
   }
   if (Number.isNaN(thread.edge)) {
-    thread.island = page;
+    thread.permalinkThread = page;
     thread.list.classList.add('skeleton');
     takeOver(thread);
   }

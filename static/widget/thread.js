@@ -22,7 +22,7 @@ export class Thread extends Tree {
   /** The first comments of threads whose middle is not loaded. */
   gaps = new Set();
   /** What a permalink brought before the history: its thread, as the server sent it. */
-  island = null;
+  permalinkThread = null;
   #isLoaded;
   /** The first history, once it has come. */
   loaded = new Promise((resolve) => {
@@ -49,7 +49,7 @@ export class Thread extends Tree {
       query: () => this.query,
       history: (history) => this.replace(history),
       line: (line) => this.#receive(line),
-      notice: (notice) => this.#hear(notice),
+      notice: (notice) => this.#handleNotice(notice),
       state: () => this.#stateChanged(),
     });
     const does = { sort: (order) => this.#sort(order), release: () => this.live.release(true), goBack: () => this.past('goBack') };
@@ -104,12 +104,12 @@ export class Thread extends Tree {
     return this.writer;
   }
 
-  /** Does what history.js can. */
+  /** Does what history.js can; the button that asked for it says if that fails. */
   async past(verb, ...asked) {
     try {
       await (await this.bring('history'))[verb](this, ...asked);
     } catch {
-      this.older.textContent = this.text('failed');
+      (asked[0]?.gap?.item.firstChild ?? this.older).textContent = this.text('failed');
     }
   }
 
@@ -162,13 +162,13 @@ export class Thread extends Tree {
     for (const line of history.comments) this.writer?.acknowledge(line);
     this.advance(history);
     this.take(history);
-    if (this.island?.log === history.log) this.take(this.island);
-    this.island = null;
-    // What has come live since this history was read.
-    if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq) this.place(line);
+    if (this.permalinkThread?.log === history.log) this.take(this.permalinkThread);
+    this.permalinkThread = null;
+    this.#count = history.comments.filter(isShown).length;
+    // What has come live since this history was read, and one's own that are held, which are in no history.
+    if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq || line.status === 'pending') this.place(line);
     this.writer?.hang();
-    if (this.more || this.gaps.size) this.recount();
-    else this.#count = history.comments.filter(isShown).length;
+    if (this.isPartial) this.recount();
     this.writer?.rescue(before);
     this.#isLoaded(history);
     this.tidy();
@@ -226,7 +226,7 @@ export class Thread extends Tree {
     this.live ??= new Live(this);
   }
 
-  #hear(notice) {
+  #handleNotice(notice) {
     if (notice.likes) {
       // A hello tells of all that have any.
       if (notice.log && Object.keys(notice.likes).length < 200) for (const id in this.likes) notice.likes[id] ??= 0;

@@ -83,7 +83,7 @@ export class Writer {
 
   // Other tabs
   /** Something kept has changed in another tab of this browser, or all of it. */
-  heed(key) {
+  storageChanged(key) {
     const { thread, main } = this;
     if (key !== null && !key.startsWith(thread.key(''))) return;
     const { me } = thread;
@@ -96,7 +96,7 @@ export class Writer {
       this.#author = me.author;
       thread.tidy();
     }
-    this.#changes.heed(key);
+    this.#changes.storageChanged(key);
   }
 
   /** The server counts all of one's tabs as one reader, and knows who is typing. */

@@ -52,6 +52,25 @@ test('elements are made, moved and removed by script', async () => {
   await until(() => open === 0, 'the last connection to end');
 });
 
+test('a module that can\'t be had at first is asked for again, and style with it', async () => {
+  await server.post({ content: 'still read' });
+  for (const failing of [/\/widget\/view\.js/, /\/widget\/|embed\.css/]) {
+    let failed = 0;
+    const page = await visit(server.url, {}, (context) => context.route(failing, (route) => {
+      failed++;
+      return route.abort();
+    }));
+    await until(() => failed > 0, 'the failure');
+    await page.context().unroute(failing);
+    await until(async () => {
+      await page.evaluate(() => dispatchEvent(new Event('online')));
+      return page.locator('.state[data-state=live]').count();
+    }, 'the script to take over');
+    await page.locator('.comment', { hasText: 'still read' }).waitFor();
+    assert.equal(await page.evaluate(() => document.querySelector('sayso-comments').shadowRoot.adoptedStyleSheets.length), 1);
+  }
+});
+
 test('a page of ten lines that only reads data.content works', async () => {
   const simple = `<!doctype html><ul id="list"></ul><form id="form"><input id="text"></form><script>
     const socket = new WebSocket('ws://${new URL(server.url).host}/ws/comments/');

@@ -117,3 +117,35 @@ test('where a proxy blocks WebSocket, a log that has gone back is noticed by ask
   await until(async () => (await texts(ada)).join() === NOW.join(), 'the restored log and what came since');
   assert.match(refused.join(), /since=6&log=\w{16}&mark=\w{16}/);
 });
+
+test('a page of history that was asked for before the log went back is not taken for one of the new log', async () => {
+  await post('c1', 'c2', 'c3');
+  const backup = readFileSync(server.log);
+  await post(...Array.from({ length: 147 }, (_, i) => `old ${i + 1}`));
+  const ada = await live();
+  const older = ada.locator('.older');
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  const isAsked = new Promise((resolve) => {
+    ada.route(/before=/, async (route) => {
+      const response = await route.fetch();
+      resolve();
+      await released;
+      await route.fulfill({ response });
+    }, { times: 1 });
+  });
+  await older.click();
+  await isAsked;
+  await hide(ada);
+  await restore(backup);
+  await post(...Array.from({ length: 160 }, (_, i) => `new ${i + 1}`));
+  await show(ada);
+  await isConfirmed(ada, 'new 160');
+  await isLive(ada);
+  const newest = (n) => Array.from({ length: n }, (_, i) => `new ${160 - i}`);
+  assert.deepEqual(await texts(ada), newest(50));
+  release();
+  await ada.locator('.older:not([aria-disabled])').click();
+  await until(async () => (await texts(ada)).length === 100, 'the next page');
+  assert.deepEqual(await texts(ada), newest(100));
+});

@@ -120,6 +120,15 @@ test('a long thread shows its first and newest answers, and the others where the
   assert.equal(await page.locator('.count').textContent(), '41');
 });
 
+test('where the middle of a thread can\'t be had its own button says so, and has it at the next click', async () => {
+  await longThread(40);
+  const page = await live();
+  await page.route(/thread=/, (route) => route.abort(), { times: 1 });
+  await page.locator('.more').click();
+  await page.locator('.more', { hasText: 'This could not be loaded. Try again.' }).click();
+  await until(async () => (await texts(page)).length === 41, 'all of them');
+});
+
 test('of a thread of 500 answers the middle comes 200 at a time', async () => {
   await longThread(500);
   const page = await live();

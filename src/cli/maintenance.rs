@@ -29,7 +29,7 @@ use crate::{
     store::repair::Repair,
     util::text::counted,
     web::COMPACT_PATH,
-    web::backend,
+    web::backend::Socket,
 };
 
 /// How often a log with problems is scanned. A problem that is gone in the next scan was a write in progress.
@@ -152,9 +152,9 @@ pub fn compact(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks the server to compact, over its private socket, which only the folder's owner can open.
+/// Asks the server to compact, over its control socket, which only the folder's owner can open.
 fn ask_server(data: &Path) -> Result<(), Error> {
-    let path = backend::find_socket(data);
+    let path = Socket::Control.find(data);
     let io_error = Error::io("ask the server on", &path);
     let mut socket = UnixStream::connect(&path).map_err(&io_error)?;
     let request = format!(

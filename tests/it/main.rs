@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod codes;
 mod compaction;
+mod control;
 mod crash;
 mod doctor;
 mod faults;

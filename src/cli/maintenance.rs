@@ -5,8 +5,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
-    os::unix::net::UnixStream,
     path::Path,
     thread,
     time::{Duration, SystemTime},
@@ -15,6 +13,7 @@ use std::{
 use crate::{
     cli::block_file,
     cli::config::SyncMode,
+    cli::control::{self, Access, Api},
     cli::stdout,
     comment::Comment,
     comment::block_list::BlockList,
@@ -29,7 +28,6 @@ use crate::{
     store::repair::Repair,
     util::text::counted,
     web::COMPACT_PATH,
-    web::backend::Socket,
 };
 
 /// How often a log with problems is scanned. A problem that is gone in the next scan was a write in progress.
@@ -136,10 +134,9 @@ fn report(repair: &Repair) -> Result<(), Error> {
 /// Fails if the log is damaged, an I/O operation fails, or the server refuses; the original then stays in place.
 pub fn compact(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    FileStorage::open_read_only(&path)?;
-    let _lock = match DirLock::take(data) {
-        Err(Error::Locked { .. }) => return ask_server(data),
-        lock => lock?,
+    let _lock = match control::access(data)? {
+        Access::Locked(lock) => lock,
+        Access::Server(socket) => return ask_server(&path, Api::Socket(socket)),
     };
     let io_error = Error::io("compact", &path);
     let Store { mut log, mut index, likes, .. } = Store::open(data, SyncMode::Always, false)?;
@@ -152,26 +149,10 @@ pub fn compact(data: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks the server to compact, over its control socket, which only the folder's owner can open.
-fn ask_server(data: &Path) -> Result<(), Error> {
-    let path = Socket::Control.find(data);
-    let io_error = Error::io("ask the server on", &path);
-    let mut socket = UnixStream::connect(&path).map_err(&io_error)?;
-    let request = format!(
-        "POST {COMPACT_PATH} HTTP/1.1\r\nHost: sayso\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).map_err(&io_error)?;
-    let mut response = String::new();
-    socket.read_to_string(&mut response).map_err(&io_error)?;
-    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
-    if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(Error::Other(format!("the server did not compact: {body}")));
-    }
-    stdout::line(format_args!(
-        "{}: compacted by the server: {body}",
-        data.join(FILE_NAME).display()
-    ))?;
-    Ok(())
+/// Asks the server to compact.
+fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
+    let answer = server.call("POST", COMPACT_PATH, "")?.success()?;
+    stdout::line(format_args!("{}: compacted by the server: {answer}", path.display()))
 }
 
 /// Says which of the stored comments a block list would hold, by rising id. A comment is judged by its newest line; those that wait or are

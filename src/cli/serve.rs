@@ -88,7 +88,7 @@ impl Handler for Routes {
     }
 }
 
-type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
+pub(super) type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// What SIGHUP reads again. Each says in the log what it has read, or why it goes on with what it had.
 type OnHangup = Vec<Box<dyn FnMut()>>;
 
@@ -223,7 +223,8 @@ fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
     Ok((inboxes, threads))
 }
 
-fn start_hub(
+/// Starts the hub of an open log.
+pub(super) fn start_hub(
     config: &Config,
     store: Store,
     runs: Runs,

@@ -85,6 +85,22 @@ pub struct Options {
     pub metrics_are_public: bool,
 }
 
+impl Options {
+    /// For the owner of the data folder alone, who has no page, no moderators beside them, and no limits.
+    pub fn of_owner() -> Options {
+        Options {
+            allow_origin: Vec::new(),
+            base_path: String::new(),
+            title: String::new(),
+            moderators: None,
+            challenge: None,
+            is_limited: false,
+            has_page: false,
+            metrics_are_public: false,
+        }
+    }
+}
+
 /// All routes and their shared state.
 pub struct Router {
     hub: HubHandle<Arc<TcpStream>>,

@@ -25,6 +25,7 @@ mod moderators;
 mod preview;
 mod readme;
 mod repair;
+mod shell;
 mod spam;
 mod storage_watch;
 mod storm;

@@ -1,0 +1,190 @@
+//! The commands that moderate, from `sayso comments` to `sayso unlock`: carries them out through the HTTP API of moderators.
+//!
+//! Does not know whether a server runs: [`control`](crate::cli::control) does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cli::control::{Api, Place, Printable},
+    cli::listing,
+    cli::moderation_args::{Action, Ban, Change},
+    cli::stdout,
+    error::Error,
+    http::query::encode,
+    util::logger,
+    util::text::counted,
+};
+
+/// The body of `PATCH` and `DELETE /api/comments/ID`.
+#[derive(Serialize)]
+struct ChangeBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<u64>,
+}
+
+/// The body of `PATCH /api/admin/pages`.
+#[derive(Serialize)]
+struct LockBody<'a> {
+    page: &'a str,
+    locked: bool,
+}
+
+/// The answer to a ban, and to its end.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct BanAnswer {
+    bans: Vec<NewBan>,
+    hidden: Vec<u64>,
+    restored: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct NewBan {
+    author: Option<String>,
+    address: Option<String>,
+    #[serde(default)]
+    hold: bool,
+    until: String,
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// The server's sentence, or whatever keeps it from being asked.
+pub fn run(place: &Place, action: &Action) -> Result<(), Error> {
+    // What opening a log warns of, and a token that others may read.
+    logger::init(log::LevelFilter::Warn).map_err(|error| Error::Other(error.to_string()))?;
+    let api = Api::open(place, !matches!(action, Action::List(_)))?;
+    let outcome = match action {
+        Action::List(filter) => listing::print(&api, filter),
+        Action::Change(change, ids, reason) => {
+            let ids = ids.iter().map(|id| (*id, None));
+            change_all(&api, *change, ids.collect(), reason.as_deref())
+        }
+        Action::ApproveRepaired => approve_repaired(&api),
+        Action::Ban(ban) => start_ban(&api, ban),
+        Action::Unban(key, restore) => end_ban(&api, key, *restore),
+        Action::Lock(page, locked) => lock(&api, page, *locked),
+    };
+    api.close();
+    outcome
+}
+
+/// Changes each of these comments, also behind one that can't be changed. With a `seq`, only if no newer line of it is there.
+fn change_all(
+    api: &Api,
+    change: Change,
+    comments: Vec<(u64, Option<u64>)>,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let (method, status, done) = match change {
+        Change::Approve => ("PATCH", Some("public"), "public now"),
+        Change::Hide => ("PATCH", Some("hidden"), "hidden now"),
+        Change::Delete => ("DELETE", None, "deleted"),
+    };
+    let mut failed = 0;
+    for (id, seen) in &comments {
+        let body = ChangeBody { status, reason, seen: *seen };
+        let is_empty = method == "DELETE" && reason.is_none();
+        let body = if is_empty { String::new() } else { to_json(&body) };
+        let answer = api.call(method, &format!("/api/comments/{id}"), &body)?.success();
+        match answer {
+            Ok(_) => stdout::line(format_args!("comment {id} is {done}"))?,
+            Err(error) if comments.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("sayso: comment {id}: {error}");
+                failed += 1;
+            }
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Other(format!(
+            "{failed} of {} were not changed",
+            counted(comments.len(), "comment")
+        ))),
+    }
+}
+
+fn approve_repaired(api: &Api) -> Result<(), Error> {
+    let comments = listing::repaired(api)?;
+    if comments.is_empty() {
+        return stdout::line(format_args!("no comment is hidden by a repair"));
+    }
+    change_all(api, Change::Approve, comments, None)
+}
+
+fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
+    let body = api.call("POST", "/api/admin/bans", &to_json(ban))?.success()?;
+    let BanAnswer { bans, hidden, .. } = from_json(&body)?;
+    for NewBan { author, address, hold, until } in bans {
+        let who = match (author, address) {
+            (Some(author), _) => format!("author {}", Printable(&author)),
+            (None, address) => format!("address {}", Printable(&address.unwrap_or_default())),
+        };
+        let what = if hold { "held: all that they write waits" } else { "banned" };
+        // A ban without an end ends in the year 9999.
+        let end = match until.starts_with("9999") {
+            true => "for ever".to_owned(),
+            false => format!("until {}", Printable(&until)),
+        };
+        stdout::line(format_args!("{who} is {what}, {end}"))?;
+    }
+    match hidden.len() {
+        0 => Ok(()),
+        count => stdout::line(format_args!("{} hidden: {}", are(count), list(&hidden))),
+    }
+}
+
+fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
+    let query = if restore { "?restore=true" } else { "" };
+    let body = api.call("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?.success()?;
+    let BanAnswer { restored, .. } = from_json(&body)?;
+    stdout::line(format_args!("{key} is not banned any more"))?;
+    match restored.len() {
+        0 => Ok(()),
+        count => stdout::line(format_args!("{} public again: {}", are(count), list(&restored))),
+    }
+}
+
+fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
+    api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?.success()?;
+    let state = if locked { "locked" } else { "open" };
+    stdout::line(format_args!("page {page:?} is {state} now"))
+}
+
+fn are(count: usize) -> String {
+    format!("{} {}", counted(count, "comment"), if count == 1 { "is" } else { "are" })
+}
+
+fn list(ids: &[u64]) -> String {
+    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("names, texts and numbers can be encoded")
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// Fails if it isn't what this version of sayso knows.
+pub(super) fn from_json<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Error> {
+    let unknown = |error| {
+        Error::Other(format!(
+            "the server's answer is not what this version of sayso knows: {error}"
+        ))
+    };
+    serde_json::from_str(body).map_err(unknown)
+}
+
+/// A query with those of the parameters that have a value.
+pub(super) fn query(parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    given.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
+}

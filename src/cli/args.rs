@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 22] = [
+const FLAGS: [(&str, Form); 24] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -24,6 +24,8 @@ const FLAGS: [(&str, Form); 22] = [
     ("hold", Form::Once),
     ("block-file", Form::Once),
     ("max-links", Form::Once),
+    ("flags-hold", Form::Once),
+    ("close-after", Form::Once),
     ("admin-token-file", Form::Once),
     ("no-page", Form::Switch),
     ("title", Form::Once),

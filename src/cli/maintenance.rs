@@ -139,12 +139,13 @@ pub fn compact(data: &Path) -> Result<(), Error> {
         Access::Server(socket) => return ask_server(&path, Api::Socket(socket)),
     };
     let io_error = Error::io("compact", &path);
-    let Store { mut log, mut index, likes, .. } = Store::open(data, SyncMode::Always, false)?;
+    let Store { mut log, mut index, likes, mut moderation, .. } =
+        Store::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = CompactionJob::new(&log, &index, &likes)
+    let compacted = CompactionJob::new(&log, &index, &likes, &mut moderation)
         .and_then(CompactionJob::work)
         .map_err(&io_error)?;
-    compacted.replace_with(&mut log, &mut index).map_err(io_error)?;
+    compacted.replace_with(&mut log, &mut index, &mut moderation).map_err(io_error)?;
     stdout::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
 }

@@ -42,6 +42,7 @@ use crate::{
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules, screen::Screen},
     log::runs::Runs,
+    log::salt::{self, Salt},
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
     net::listener::Listener,
@@ -127,8 +128,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
+    let salt = salt::open(&config.data)?;
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen)?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen, salt)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -230,15 +232,19 @@ pub(super) fn start_hub(
     runs: Runs,
     shards: Vec<ShardSenders>,
     screen: Screen,
+    salt: Salt,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
     let stats = Arc::new(Stats { screen, ..Stats::default() });
     let rate_limiter = config.rate.map(RateLimiter::new);
     let subscribers = Subscribers::new(shards);
-    let stored = (store.index, store.likes);
+    let stored = (store.index, store.likes, store.moderation);
     let rules = Rules {
         hold: config.hold,
         max_links: config.max_links,
+        flags_hold: config.flags_hold.filter(|_| config.admin_token_file.is_some()),
+        close_after: config.close_after,
+        salt,
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };

@@ -16,18 +16,22 @@ use std::{
 
 use crossbeam_channel::bounded;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     cli::config::Config,
     cli::remote::Remote,
     cli::serve::start_hub,
     error::Error,
+    http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead},
     hub::command::{HubHandle, Query},
     hub::screen::Screen,
     log::FILE_NAME,
     log::runs::Runs,
+    log::salt::{self, Salt},
     log::storage::{DirLock, FileStorage},
     store::Store,
+    store::moderation::line::ModerationLine,
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
@@ -38,8 +42,6 @@ use crate::{
 const ACCESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two tries.
 const ACCESS_INTERVAL: Duration = Duration::from_millis(20);
-/// The longest answer that is read, in bytes: 200 lines of the longest that there are.
-const ANSWER_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// Where a command does its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,35 +57,53 @@ pub enum Place {
     },
 }
 
-/// The answer to a request.
-#[derive(Debug)]
-pub struct Answer {
-    /// The status code (RFC 9110 §15).
-    pub status: u16,
-    /// The body.
-    pub body: String,
+/// What the answers that commands read may have; each has some of it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Answer<'a> {
+    /// The sentence of a refusal.
+    pub error: Option<String>,
+    /// A part of a list of comments, as lines.
+    #[serde(borrow)]
+    pub comments: Vec<&'a RawValue>,
+    /// Whether the list goes on.
+    pub more: bool,
+    /// What asks for the next part.
+    pub before: Option<u64>,
+    /// Bans that are new.
+    pub bans: Vec<ModerationLine>,
+    /// Comments that a ban has hidden.
+    pub hidden: Vec<u64>,
+    /// Comments that the end of a ban has made public again.
+    pub restored: Vec<u64>,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: String,
-}
-
-impl Answer {
-    /// The body of a success.
-    ///
-    /// # Errors
-    /// The server's sentence.
-    pub fn success(self) -> Result<String, Error> {
-        if (200..300).contains(&self.status) {
-            return Ok(self.body);
-        }
-        let sentence = serde_json::from_str(&self.body).map(|ErrorBody { error }| error);
-        Err(Error::Other(match sentence {
-            Ok(sentence) => Printable(&sentence).to_string(),
-            Err(_) => format!("the answer has status {}: {}", self.status, quote(&self.body)),
-        }))
+/// The body of a success.
+///
+/// # Errors
+/// The server's sentence.
+pub fn success(response: Response) -> Result<Vec<u8>, Error> {
+    let Response { status, body, .. } = response;
+    if (200..300).contains(&status) {
+        return Ok(body);
     }
+    let sentence = parse::<Answer>(&body).ok().and_then(|answer| answer.error);
+    Err(Error::Other(match sentence {
+        Some(sentence) => Printable(&sentence).to_string(),
+        None => {
+            format!("the answer has status {status}: {}", quote(&String::from_utf8_lossy(&body)))
+        }
+    }))
+}
+
+/// Reads JSON of the server's.
+///
+/// # Errors
+/// Fails if it isn't what this version of sayso knows.
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Error> {
+    let unknown =
+        |error| Error::Other(format!("the answer isn't what this version of sayso knows: {error}"));
+    serde_json::from_slice(json).map_err(unknown)
 }
 
 /// Shows text from elsewhere on a terminal: what would move the cursor, or turn the order of what follows, becomes a replacement
@@ -168,14 +188,14 @@ impl Api {
     ///
     /// # Errors
     /// Fails if there is no answer, whatever it says.
-    pub fn call(&self, method: &str, target: &str, body: &str) -> Result<Answer, Error> {
+    pub fn call(&self, method: &str, target: &str, body: &str) -> Result<Response, Error> {
         match self {
             Api::Folder(server) => server.call(method, target, body),
             Api::Remote(remote) => remote.call(method, target, body),
             Api::Socket(path) => {
                 let failed = Error::io("ask the server on", path);
-                let stream = UnixStream::connect(path).map_err(&failed)?;
-                exchange(stream, &request(method, target, "sayso", "", body)).map_err(failed)
+                let mut stream = UnixStream::connect(path).map_err(&failed)?;
+                exchange(&mut stream, &request(method, target, "sayso", "", body)).map_err(failed)
             }
         }
     }
@@ -202,16 +222,16 @@ impl LocalServer {
         let config = Config { data: data.to_owned(), rate: None, ..Config::default() };
         let store = Store::open(data, config.sync, false)?;
         // What is written here belongs to no run before, or a cursor from before a restored backup could seem to be good.
-        let runs = match writes {
-            true => Runs::begin(data, store.log.id(), store.log.next_seq())?,
-            false => Runs::default(),
+        let (runs, salt) = match writes {
+            true => (Runs::begin(data, store.log.id(), store.log.next_seq())?, salt::open(data)?),
+            false => (Runs::default(), Salt::default()),
         };
-        let (hub, thread) = start_hub(&config, store, runs, Vec::new(), Screen::default())?;
+        let (hub, thread) = start_hub(&config, store, runs, Vec::new(), Screen::default(), salt)?;
         let router = Arc::new(Router::new(web::Options::of_owner(), hub.clone()));
         Ok(LocalServer { hub, router, thread, _lock: lock })
     }
 
-    fn call(&self, method: &str, target: &str, body: &str) -> Result<Answer, Error> {
+    fn call(&self, method: &str, target: &str, body: &str) -> Result<Response, Error> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let request = Request {
             method: method.to_owned(),
@@ -221,7 +241,7 @@ impl LocalServer {
             body: body.as_bytes().to_vec(),
             peer: Peer::Owner,
         };
-        let response = match self.router.serve(request) {
+        Ok(match self.router.serve(request) {
             Reply::Ready(response) => response,
             Reply::Deferred(start) => {
                 let (sender, replies) = bounded::<BuildResponse>(1);
@@ -229,9 +249,7 @@ impl LocalServer {
                 let stopped = |_| Error::Other("the log can't be written any more".into());
                 replies.recv().map_err(stopped)?()
             }
-        };
-        let body = String::from_utf8_lossy(&response.body).into_owned();
-        Ok(Answer { status: response.status, body })
+        })
     }
 
     fn stop(self) {
@@ -251,23 +269,23 @@ pub(super) fn request(method: &str, target: &str, host: &str, headers: &str, bod
     format!("{method} {target} HTTP/1.0\r\nHost: {host}\r\n{headers}{length}\r\n{body}")
 }
 
-/// Sends a request and reads the answer to the end of the stream.
-pub(super) fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Answer> {
+/// Sends a request and reads the response to the end of the stream.
+pub(super) fn exchange(stream: &mut dyn Stream, request: &str) -> io::Result<Response> {
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let (head, body) = text.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
-    if length.is_some_and(|length: usize| body.len() < length) {
+    stream.take(RESPONSE_BYTES_MAX as u64).read_to_end(&mut bytes)?;
+    let head = ResponseHead::parse(&bytes).map_err(io::Error::other)?;
+    let head = head.ok_or(ErrorKind::UnexpectedEof)?;
+    if head.content_length.is_some_and(|length| bytes.len() - head.body_start < length) {
         return Err(ErrorKind::UnexpectedEof.into());
     }
-    Ok(Answer { status: status.ok_or(ErrorKind::InvalidData)?, body: body.to_owned() })
+    Ok(head.complete(bytes))
 }
+
+/// What a request can be sent over.
+pub(super) trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
 
 #[cfg(test)]
 mod tests {
@@ -294,7 +312,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_whole_or_not_at_all() {
-        let answer = |text| exchange(Canned(text), "").map(|answer| (answer.status, answer.body));
+        let answer = |text| {
+            let response = exchange(&mut Canned(text), "")?;
+            io::Result::Ok((response.status, String::from_utf8(response.body).unwrap()))
+        };
         let whole = answer("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}");
         assert_eq!(whole.unwrap(), (404, "{}".into()));
         assert_eq!(answer("HTTP/1.0 204 No Content\r\n\r\n").unwrap(), (204, String::new()));
@@ -310,9 +331,8 @@ mod tests {
 
     #[test]
     fn an_error_is_the_servers_sentence_without_what_a_terminal_obeys() {
-        let error = |status, body: &str| {
-            Answer { status, body: body.to_owned() }.success().unwrap_err().to_string()
-        };
+        let error =
+            |status, body: &str| success(Response::json(status, body)).unwrap_err().to_string();
         assert_eq!(
             error(404, r#"{"error":"there is no comment 9","code":"x"}"#),
             "there is no comment 9"
@@ -322,6 +342,6 @@ mod tests {
             "a\u{fffd}[2J\u{fffd}b\u{fffd}"
         );
         assert_eq!(error(502, "<html>\u{1b}"), "the answer has status 502: \"<html>\\u{1b}\"");
-        assert_eq!(Answer { status: 204, body: String::new() }.success().unwrap(), "");
+        assert_eq!(success(Response::json(204, "")).unwrap(), b"");
     }
 }

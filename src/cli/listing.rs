@@ -8,11 +8,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    cli::control::{Api, Printable},
-    cli::moderate::{from_json, query},
+    cli::control::{Answer, Api, Printable, parse, success},
+    cli::moderate::query,
     cli::stdout,
+    comment::did::Did,
+    comment::{Comment, Status},
     error::Error,
     limits::HISTORY_LINES_MAX,
+    store::moderation::line::ModerationLine,
 };
 
 /// How many comments are listed without `--limit`.
@@ -33,46 +36,25 @@ pub struct Filter {
     pub is_json: bool,
 }
 
-/// The answer to `GET /api/admin/comments`.
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    comments: Vec<&'a RawValue>,
-    more: bool,
-    before: Option<u64>,
-}
-
-/// A line as moderators see it.
-#[derive(Deserialize)]
-struct Line {
-    seq: u64,
-    id: u64,
-    page: String,
-    parent: Option<u64>,
-    name: Option<String>,
-    author: Option<String>,
-    #[serde(default)]
-    content: String,
-    created_at: String,
-    edited_at: Option<String>,
-    status: Option<String>,
-    #[serde(default)]
-    deleted: bool,
-    #[serde(default)]
-    pinned: bool,
-    r#mod: Option<String>,
-    note: Option<Note>,
-    #[serde(default)]
+/// What moderators see of a comment besides its line.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Extra {
+    note: Option<ModerationLine>,
     flags: u64,
 }
 
-/// The newest note about a comment.
-#[derive(Deserialize)]
-struct Note {
-    did: String,
-    why: Option<String>,
-    reason: Option<String>,
-    by: Option<String>,
+/// A comment as it is shown to people.
+struct Shown {
+    comment: Comment,
+    extra: Extra,
+}
+
+impl Shown {
+    fn parse(line: &RawValue) -> Result<Shown, Error> {
+        let json = line.get().as_bytes();
+        Ok(Shown { comment: parse(json)?, extra: parse(json)? })
+    }
 }
 
 /// Prints the comments that the filter lets through.
@@ -82,7 +64,7 @@ struct Note {
 pub fn print(api: &Api, filter: &Filter) -> Result<(), Error> {
     let more = read(api, filter, |line| match filter.is_json {
         true => stdout::line(format_args!("{}", line.get())),
-        false => stdout::line(format_args!("{}", from_json::<Line>(line.get())?)),
+        false => stdout::line(format_args!("{}", Shown::parse(line)?)),
     })?;
     if more {
         eprintln!("sayso: there are more; --limit {} lists them, too", filter.limit * 10);
@@ -96,9 +78,10 @@ pub(super) fn repaired(api: &Api) -> Result<Vec<(u64, Option<u64>)>, Error> {
     let filter = Filter { status, page: None, author: None, limit, is_json: true };
     let mut found = Vec::new();
     read(api, &filter, |line| {
-        let Line { id, seq, note, .. } = from_json(line.get())?;
-        if note.is_some_and(|note| note.did == "hide" && note.why.as_deref() == Some("repair")) {
-            found.push((id, Some(seq)));
+        let Shown { comment, extra } = Shown::parse(line)?;
+        let is_repairs = |note: &ModerationLine| note.why.as_deref() == Some("repair");
+        if extra.note.as_ref().is_some_and(is_repairs) {
+            found.push((comment.id, Some(comment.seq)));
         }
         Ok(())
     })?;
@@ -122,8 +105,8 @@ fn read(
         let from = before.map_or(String::new(), |id| format!("&before={id}"));
         let count = left.min(HISTORY_LINES_MAX);
         let target = format!("/api/admin/comments?limit={count}{selected}{from}");
-        let body = api.call("GET", &target, "")?.success()?;
-        let part: Part = from_json(&body)?;
+        let body = success(api.call("GET", &target, "")?)?;
+        let part: Answer = parse(&body)?;
         for line in part.comments.iter().take(left) {
             each(line)?;
         }
@@ -137,46 +120,47 @@ fn read(
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for Shown {
     /// A line of facts, and the text below it, indented.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shown { comment, extra: Extra { note, flags } } = self;
         let time = |text: &str| text.get(..19).unwrap_or(text).replace('T', " ");
-        let note = self.note.as_ref();
-        let status = match (self.deleted, self.status.as_deref()) {
-            (true, _) => "deleted",
-            (_, None) => "public",
+        let is_hidden = note.as_ref().is_some_and(|note| note.did == Some(Did::Hide));
+        let status = match comment.status {
+            _ if comment.deleted => "deleted",
+            Status::Public => "public",
+            Status::Hidden => "hidden",
             // Nobody has ever seen it, and nobody will.
-            (_, Some("pending")) if note.is_some_and(|note| note.did == "hide") => "rejected",
-            (_, Some(status)) => status,
+            Status::Pending if is_hidden => "rejected",
+            Status::Pending => "pending",
         };
-        write!(f, "{}  {}  {}", self.id, Printable(&time(&self.created_at)), Printable(status))?;
-        let reasons = note.into_iter().flat_map(|note| [&note.why, &note.reason, &note.by]);
+        write!(f, "{}  {}  {status}", comment.id, Printable(&time(&comment.created_at)))?;
+        let reasons = note.iter().flat_map(|note| [&note.why, &note.reason, &note.by]);
         let reasons: Vec<&str> = reasons.flatten().map(String::as_str).collect();
         if !reasons.is_empty() {
             write!(f, " ({})", Printable(&reasons.join(", ")))?;
         }
-        if self.flags > 0 {
-            write!(f, "  flagged {} times", self.flags)?;
+        if *flags > 0 {
+            write!(f, "  flagged by {flags}")?;
         }
-        if self.pinned {
+        if comment.pinned {
             f.write_str("  pinned")?;
         }
-        write!(f, "  on {}", Printable(&self.page))?;
-        if let Some(parent) = self.parent {
+        if let Some(parent) = comment.parent {
             write!(f, "  answers {parent}")?;
         }
-        match (&self.r#mod, &self.name) {
-            (Some(name), _) => write!(f, "  by moderator {}", Printable(name))?,
-            (_, Some(name)) => write!(f, "  by {}", Printable(name))?,
-            _ => {}
+        for (word, text) in [
+            ("on", Some(&comment.page)),
+            ("by", comment.name.as_ref()),
+            ("moderator", comment.moderator.as_ref()),
+            ("author", comment.author.as_ref()),
+            ("edited", comment.edited_at.as_ref().map(|text| time(text)).as_ref()),
+        ] {
+            if let Some(text) = text {
+                write!(f, "  {word} {}", Printable(text))?;
+            }
         }
-        if let Some(author) = &self.author {
-            write!(f, "  {}", Printable(author))?;
-        }
-        if let Some(edited) = &self.edited_at {
-            write!(f, "  edited {}", Printable(&time(edited)))?;
-        }
-        self.content.lines().try_for_each(|line| write!(f, "\n    {}", Printable(line)))
+        comment.content.lines().try_for_each(|line| write!(f, "\n    {}", Printable(line)))
     }
 }
 
@@ -185,7 +169,8 @@ mod tests {
     use super::*;
 
     fn shown(json: &str) -> String {
-        from_json::<Line>(json).unwrap().to_string()
+        Shown { comment: parse(json.as_bytes()).unwrap(), extra: parse(json.as_bytes()).unwrap() }
+            .to_string()
     }
 
     #[test]
@@ -195,8 +180,8 @@ mod tests {
             "note":{"did":"hold","why":"word: casino","created_at":"2026-11-22T05:08:00.001Z"},"flags":2}"#;
         assert_eq!(
             shown(json),
-            "3  2026-11-22 05:08:00  pending (word: casino)  flagged 2 times  on /a b  answers 1  by Ada  \
-             q83vEjRWeJCrze8SNFZ4kA\n    one\n    two"
+            "3  2026-11-22 05:08:00  pending (word: casino)  flagged by 2  answers 1  on /a b  by Ada  \
+             author q83vEjRWeJCrze8SNFZ4kA\n    one\n    two"
         );
         let rejected = json.replace("\"did\":\"hold\"", "\"did\":\"hide\"");
         assert!(shown(&rejected).contains("  rejected (word: casino)"));

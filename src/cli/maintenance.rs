@@ -13,7 +13,7 @@ use std::{
 use crate::{
     cli::block_file,
     cli::config::SyncMode,
-    cli::control::{self, Access, Api},
+    cli::control::{self, Access, Api, success},
     cli::stdout,
     comment::Comment,
     comment::block_list::BlockList,
@@ -152,7 +152,8 @@ pub fn compact(data: &Path) -> Result<(), Error> {
 
 /// Asks the server to compact.
 fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
-    let answer = server.call("POST", COMPACT_PATH, "")?.success()?;
+    let answer = success(server.call("POST", COMPACT_PATH, "")?)?;
+    let answer = String::from_utf8_lossy(&answer);
     stdout::line(format_args!("{}: compacted by the server: {answer}", path.display()))
 }
 

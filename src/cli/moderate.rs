@@ -2,15 +2,16 @@
 //!
 //! Does not know whether a server runs: [`control`](crate::cli::control) does.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
-    cli::control::{Api, Place, Printable},
+    cli::control::{Answer, Api, Place, Printable, parse, success},
     cli::listing,
     cli::moderation_args::{Action, Ban, Change},
     cli::stdout,
     error::Error,
     http::query::encode,
+    store::moderation::line::ModerationLine,
     util::logger,
     util::text::counted,
 };
@@ -31,25 +32,6 @@ struct ChangeBody<'a> {
 struct LockBody<'a> {
     page: &'a str,
     locked: bool,
-}
-
-/// The answer to a ban, and to its end.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct BanAnswer {
-    bans: Vec<NewBan>,
-    hidden: Vec<u64>,
-    restored: Vec<u64>,
-}
-
-#[derive(Deserialize)]
-struct NewBan {
-    author: Option<String>,
-    address: Option<String>,
-    #[serde(default)]
-    hold: bool,
-    until: String,
 }
 
 /// Carries out a command.
@@ -92,8 +74,8 @@ fn change_all(
         let body = ChangeBody { status, reason, seen: *seen };
         let is_empty = method == "DELETE" && reason.is_none();
         let body = if is_empty { String::new() } else { to_json(&body) };
-        let answer = api.call(method, &format!("/api/comments/{id}"), &body)?.success();
-        match answer {
+        let response = api.call(method, &format!("/api/comments/{id}"), &body)?;
+        match success(response) {
             Ok(_) => stdout::line(format_args!("comment {id} is {done}"))?,
             Err(error) if comments.len() == 1 => return Err(error),
             Err(error) => {
@@ -120,20 +102,19 @@ fn approve_repaired(api: &Api) -> Result<(), Error> {
 }
 
 fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
-    let body = api.call("POST", "/api/admin/bans", &to_json(ban))?.success()?;
-    let BanAnswer { bans, hidden, .. } = from_json(&body)?;
-    for NewBan { author, address, hold, until } in bans {
-        let who = match (author, address) {
-            (Some(author), _) => format!("author {}", Printable(&author)),
-            (None, address) => format!("address {}", Printable(&address.unwrap_or_default())),
-        };
+    let body = success(api.call("POST", "/api/admin/bans", &to_json(ban))?)?;
+    let Answer { bans, hidden, .. } = parse(&body)?;
+    for ModerationLine { author, address, hold, until, .. } in bans {
+        let kind = if author.is_some() { "author" } else { "address" };
+        let who = author.or(address).unwrap_or_default();
+        let until = until.unwrap_or_default();
         let what = if hold { "held: all that they write waits" } else { "banned" };
         // A ban without an end ends in the year 9999.
         let end = match until.starts_with("9999") {
             true => "for ever".to_owned(),
             false => format!("until {}", Printable(&until)),
         };
-        stdout::line(format_args!("{who} is {what}, {end}"))?;
+        stdout::line(format_args!("{kind} {} is {what}, {end}", Printable(&who)))?;
     }
     match hidden.len() {
         0 => Ok(()),
@@ -143,8 +124,8 @@ fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
 
 fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
     let query = if restore { "?restore=true" } else { "" };
-    let body = api.call("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?.success()?;
-    let BanAnswer { restored, .. } = from_json(&body)?;
+    let body = success(api.call("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?)?;
+    let Answer { restored, .. } = parse(&body)?;
     stdout::line(format_args!("{key} is not banned any more"))?;
     match restored.len() {
         0 => Ok(()),
@@ -153,7 +134,7 @@ fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
 }
 
 fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
-    api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?.success()?;
+    success(api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?)?;
     let state = if locked { "locked" } else { "open" };
     stdout::line(format_args!("page {page:?} is {state} now"))
 }
@@ -168,19 +149,6 @@ fn list(ids: &[u64]) -> String {
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("names, texts and numbers can be encoded")
-}
-
-/// Reads an answer.
-///
-/// # Errors
-/// Fails if it isn't what this version of sayso knows.
-pub(super) fn from_json<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Error> {
-    let unknown = |error| {
-        Error::Other(format!(
-            "the server's answer is not what this version of sayso knows: {error}"
-        ))
-    };
-    serde_json::from_str(body).map_err(unknown)
 }
 
 /// A query with those of the parameters that have a value.

@@ -11,7 +11,7 @@ use crate::{
     cli::listing::{self, Filter},
     cli::values::{self, choice, number},
     error::Error,
-    util::text::parse_decimal,
+    util::text::{is_false, parse_decimal},
 };
 
 /// Nobody reads more; a script reads the log.
@@ -72,10 +72,6 @@ pub struct Ban {
     /// For how long; `None` means for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Parses the arguments of the command `name`.

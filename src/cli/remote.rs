@@ -11,10 +11,11 @@ use std::{
 };
 
 use crate::{
-    cli::control::{Answer, exchange, request},
+    cli::control::{exchange, request},
     cli::probe::{Address, connect},
     cli::token_file,
     error::Error,
+    http::response::Response,
 };
 
 /// The longest time for one request: longer than the server takes to give up.
@@ -44,7 +45,7 @@ impl Remote {
     ///
     /// # Errors
     /// Fails if the server can't be reached, or does not answer in time.
-    pub fn call(&self, method: &str, target: &str, body: &str) -> Result<Answer, Error> {
+    pub fn call(&self, method: &str, target: &str, body: &str) -> Result<Response, Error> {
         let answer = match self.address.is_tls() {
             true => self.run_curl(method, target, body),
             false => self.send(method, target, body),
@@ -52,16 +53,16 @@ impl Remote {
         answer.map_err(|error| Error::Other(format!("can't ask {}: {error}", self.address.url)))
     }
 
-    fn send(&self, method: &str, target: &str, body: &str) -> io::Result<Answer> {
-        let stream = connect(&self.address)?;
+    fn send(&self, method: &str, target: &str, body: &str) -> io::Result<Response> {
+        let mut stream = connect(&self.address)?;
         stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
         stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
         let target = format!("{}{target}", self.address.base_path);
         let bearer = format!("Authorization: Bearer {}\r\n", self.token);
-        exchange(stream, &request(method, &target, &self.address.host, &bearer, body))
+        exchange(&mut stream, &request(method, &target, &self.address.host, &bearer, body))
     }
 
-    fn run_curl(&self, method: &str, target: &str, body: &str) -> io::Result<Answer> {
+    fn run_curl(&self, method: &str, target: &str, body: &str) -> io::Result<Response> {
         // Without the user's own curlrc, which could send the token elsewhere.
         let mut command = Command::new("curl");
         command.args(["-q", "--config", "-"]);
@@ -78,10 +79,11 @@ impl Remote {
             let why = String::from_utf8_lossy(&output.stderr);
             return Err(io::Error::other(why.trim().to_owned()));
         }
+        // Behind the body, as `write-out` says.
         let text = String::from_utf8_lossy(&output.stdout);
         let (body, status) = text.rsplit_once('\n').ok_or(io::ErrorKind::InvalidData)?;
         let status = status.parse().map_err(|_| io::ErrorKind::InvalidData)?;
-        Ok(Answer { status, body: body.to_owned() })
+        Ok(Response::json(status, body))
     }
 
     /// A config file of curl. Nothing in it is followed: no redirect, and no other scheme.

@@ -39,6 +39,9 @@ impl fmt::Display for Rejection {
                     "name shows nothing, at least 1 visible character is needed; leave it out to stay anonymous"
                 )
             }
+            Rejection::TextTooLong { field, characters, max } => {
+                write!(f, "{field} is {characters} characters, at most {max} are allowed")
+            }
             Rejection::PageLength(n) => {
                 write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
             }

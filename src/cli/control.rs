@@ -31,7 +31,6 @@ use crate::{
     log::salt::{self, Salt},
     log::storage::{DirLock, FileStorage},
     store::Store,
-    store::moderation::line::ModerationLine,
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
@@ -57,7 +56,7 @@ pub enum Place {
     },
 }
 
-/// What the answers that commands read may have; each has some of it.
+/// What the answers that commands read, and the lines in them, may have; each has some of it. Most stays JSON, since it is only printed.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Answer<'a> {
@@ -66,16 +65,18 @@ pub struct Answer<'a> {
     /// A part of a list of comments, as lines.
     #[serde(borrow)]
     pub comments: Vec<&'a RawValue>,
-    /// Whether the list goes on.
-    pub more: bool,
-    /// What asks for the next part.
-    pub before: Option<u64>,
+    /// If the list goes on: the id that asks for the next part.
+    pub before: Option<&'a RawValue>,
+    /// Of a line: the newest note about the comment.
+    pub note: Option<&'a RawValue>,
+    /// Of a line: how many flags nobody has looked at.
+    pub flags: Option<&'a RawValue>,
     /// Bans that are new.
-    pub bans: Vec<ModerationLine>,
-    /// Comments that a ban has hidden.
-    pub hidden: Vec<u64>,
-    /// Comments that the end of a ban has made public again.
-    pub restored: Vec<u64>,
+    pub bans: Vec<&'a RawValue>,
+    /// The ids of comments that a ban has hidden.
+    pub hidden: Vec<&'a RawValue>,
+    /// The ids of comments that the end of a ban has made public again.
+    pub restored: Vec<&'a RawValue>,
 }
 
 /// The body of a success.
@@ -87,7 +88,7 @@ pub fn success(response: Response) -> Result<Vec<u8>, Error> {
     if (200..300).contains(&status) {
         return Ok(body);
     }
-    let sentence = parse::<Answer>(&body).ok().and_then(|answer| answer.error);
+    let sentence = parse(&body).ok().and_then(|answer| answer.error);
     Err(Error::Other(match sentence {
         Some(sentence) => Printable(&sentence).to_string(),
         None => {
@@ -96,14 +97,17 @@ pub fn success(response: Response) -> Result<Vec<u8>, Error> {
     }))
 }
 
-/// Reads JSON of the server's.
+/// Reads an answer of the server's, or a line in it.
 ///
 /// # Errors
 /// Fails if it isn't what this version of sayso knows.
-pub fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Error> {
-    let unknown =
-        |error| Error::Other(format!("the answer isn't what this version of sayso knows: {error}"));
+pub fn parse(json: &[u8]) -> Result<Answer<'_>, Error> {
     serde_json::from_slice(json).map_err(unknown)
+}
+
+/// The error for an answer that this version of sayso doesn't know.
+pub fn unknown(error: serde_json::Error) -> Error {
+    Error::Other(format!("the answer isn't what this version of sayso knows: {error}"))
 }
 
 /// Shows text from elsewhere on a terminal: what would move the cursor, or turn the order of what follows, becomes a replacement

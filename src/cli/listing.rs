@@ -4,12 +4,8 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::{
-    cli::control::{Answer, Api, Printable, parse, success},
-    cli::moderate::query,
+    cli::control::{Answer, Api, Printable, parse, success, unknown},
     cli::stdout,
     comment::did::Did,
     comment::{Comment, Status},
@@ -24,36 +20,31 @@ pub const COMMENTS_DEFAULT: usize = 50;
 /// Which comments are listed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// Only with this status.
-    pub status: Option<String>,
-    /// Only on this page.
-    pub page: Option<String>,
-    /// Only by this author.
-    pub author: Option<String>,
+    /// What selects them: parts of a query, each behind `&`.
+    pub query: String,
     /// At most so many.
     pub limit: usize,
     /// Whether each is printed as the server's JSON line.
     pub is_json: bool,
 }
 
-/// What moderators see of a comment besides its line.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Extra {
-    note: Option<ModerationLine>,
-    flags: u64,
-}
-
 /// A comment as it is shown to people.
 struct Shown {
     comment: Comment,
-    extra: Extra,
+    /// The newest note about it.
+    note: Option<ModerationLine>,
+    /// How many flags nobody has looked at.
+    flags: Option<String>,
 }
 
 impl Shown {
-    fn parse(line: &RawValue) -> Result<Shown, Error> {
-        let json = line.get().as_bytes();
-        Ok(Shown { comment: parse(json)?, extra: parse(json)? })
+    fn parse(line: &str) -> Result<Shown, Error> {
+        let json = line.as_bytes();
+        let Answer { note, flags, .. } = parse(json)?;
+        let note = note.map(|note| ModerationLine::parse(note.get().as_bytes()));
+        let comment = Comment::parse(json).map_err(unknown)?;
+        let flags = flags.map(|flags| flags.get().to_owned());
+        Ok(Shown { comment, note: note.transpose().map_err(unknown)?, flags })
     }
 }
 
@@ -62,8 +53,8 @@ impl Shown {
 /// # Errors
 /// The server's sentence, or whatever keeps it from being asked.
 pub fn print(api: &Api, filter: &Filter) -> Result<(), Error> {
-    let more = read(api, filter, |line| match filter.is_json {
-        true => stdout::line(format_args!("{}", line.get())),
+    let more = read(api, filter, &mut |line| match filter.is_json {
+        true => stdout::line(format_args!("{line}")),
         false => stdout::line(format_args!("{}", Shown::parse(line)?)),
     })?;
     if more {
@@ -74,13 +65,11 @@ pub fn print(api: &Api, filter: &Filter) -> Result<(), Error> {
 
 /// The id and `seq` of each comment that is hidden because of a repair.
 pub(super) fn repaired(api: &Api) -> Result<Vec<(u64, Option<u64>)>, Error> {
-    let (status, limit) = (Some("hidden".to_owned()), usize::MAX);
-    let filter = Filter { status, page: None, author: None, limit, is_json: true };
+    let filter = Filter { query: "&status=hidden".into(), limit: usize::MAX, is_json: true };
     let mut found = Vec::new();
-    read(api, &filter, |line| {
-        let Shown { comment, extra } = Shown::parse(line)?;
-        let is_repairs = |note: &ModerationLine| note.why.as_deref() == Some("repair");
-        if extra.note.as_ref().is_some_and(is_repairs) {
+    read(api, &filter, &mut |line| {
+        let Shown { comment, note, .. } = Shown::parse(line)?;
+        if note.is_some_and(|note| note.why.as_deref() == Some("repair")) {
             found.push((comment.id, Some(comment.seq)));
         }
         Ok(())
@@ -92,30 +81,23 @@ pub(super) fn repaired(api: &Api) -> Result<Vec<(u64, Option<u64>)>, Error> {
 fn read(
     api: &Api,
     filter: &Filter,
-    mut each: impl FnMut(&RawValue) -> Result<(), Error>,
+    each: &mut dyn FnMut(&str) -> Result<(), Error>,
 ) -> Result<bool, Error> {
-    let Filter { status, page, author, limit, .. } = filter;
-    let selected = query(&[
-        ("status", status.as_deref()),
-        ("page", page.as_deref()),
-        ("author", author.as_deref()),
-    ]);
-    let (mut left, mut before) = (*limit, None::<u64>);
+    let (mut left, mut before) = (filter.limit, String::new());
     loop {
-        let from = before.map_or(String::new(), |id| format!("&before={id}"));
         let count = left.min(HISTORY_LINES_MAX);
-        let target = format!("/api/admin/comments?limit={count}{selected}{from}");
+        let target = format!("/api/admin/comments?limit={count}{}{before}", filter.query);
         let body = success(api.call("GET", &target, "")?)?;
-        let part: Answer = parse(&body)?;
+        let part = parse(&body)?;
         for line in part.comments.iter().take(left) {
-            each(line)?;
+            each(line.get())?;
         }
         left = left.saturating_sub(part.comments.len());
-        // Without progress it would go on for ever.
-        let next = part.before.filter(|next| before.is_none_or(|last| *next < last));
-        match next.filter(|_| part.more) {
-            Some(next) if left > 0 => before = Some(next),
-            _ => return Ok(part.more),
+        let next = part.before.map(|id| format!("&before={id}"));
+        match next {
+            // Without progress it would go on for ever.
+            Some(next) if left > 0 && next != before => before = next,
+            next => return Ok(next.is_some()),
         }
     }
 }
@@ -123,7 +105,7 @@ fn read(
 impl fmt::Display for Shown {
     /// A line of facts, and the text below it, indented.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shown { comment, extra: Extra { note, flags } } = self;
+        let Shown { comment, note, flags } = self;
         let time = |text: &str| text.get(..19).unwrap_or(text).replace('T', " ");
         let is_hidden = note.as_ref().is_some_and(|note| note.did == Some(Did::Hide));
         let status = match comment.status {
@@ -140,9 +122,6 @@ impl fmt::Display for Shown {
         if !reasons.is_empty() {
             write!(f, " ({})", Printable(&reasons.join(", ")))?;
         }
-        if *flags > 0 {
-            write!(f, "  flagged by {flags}")?;
-        }
         if comment.pinned {
             f.write_str("  pinned")?;
         }
@@ -150,6 +129,7 @@ impl fmt::Display for Shown {
             write!(f, "  answers {parent}")?;
         }
         for (word, text) in [
+            ("flags", flags.as_ref()),
             ("on", Some(&comment.page)),
             ("by", comment.name.as_ref()),
             ("moderator", comment.moderator.as_ref()),
@@ -169,8 +149,7 @@ mod tests {
     use super::*;
 
     fn shown(json: &str) -> String {
-        Shown { comment: parse(json.as_bytes()).unwrap(), extra: parse(json.as_bytes()).unwrap() }
-            .to_string()
+        Shown::parse(json).unwrap().to_string()
     }
 
     #[test]
@@ -180,7 +159,7 @@ mod tests {
             "note":{"did":"hold","why":"word: casino","created_at":"2026-11-22T05:08:00.001Z"},"flags":2}"#;
         assert_eq!(
             shown(json),
-            "3  2026-11-22 05:08:00  pending (word: casino)  flagged by 2  answers 1  on /a b  by Ada  \
+            "3  2026-11-22 05:08:00  pending (word: casino)  answers 1  flags 2  on /a b  by Ada  \
              author q83vEjRWeJCrze8SNFZ4kA\n    one\n    two"
         );
         let rejected = json.replace("\"did\":\"hold\"", "\"did\":\"hide\"");

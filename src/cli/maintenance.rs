@@ -14,6 +14,7 @@ use crate::{
     cli::block_file,
     cli::config::SyncMode,
     cli::control::{self, Access, Api, success},
+    cli::moderate,
     cli::stdout,
     comment::Comment,
     comment::block_list::BlockList,
@@ -94,7 +95,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let copy =
         storage.save_copy(&dated(".damaged", now), &mut &original).map_err(io_error("copy"))?;
     repaired.disk.replace().map_err(io_error("replace"))?;
-    report(&repair)?;
+    report(&repair, data)?;
     stdout::line(format_args!(
         "{}: {} good lines were kept, the newest of each comment; the original was saved as {}",
         path.display(),
@@ -104,7 +105,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
 }
 
 /// Says what was wrong and which comments are hidden now.
-fn report(repair: &Repair) -> Result<(), Error> {
+fn report(repair: &Repair, data: &Path) -> Result<(), Error> {
     for Problem { line, why } in &repair.problems {
         stdout::line(format_args!("line {line}: {why}"))?;
     }
@@ -113,11 +114,10 @@ fn report(repair: &Repair) -> Result<(), Error> {
     }
     if !repair.hidden.is_empty() {
         stdout::line(format_args!(
-            "{} comments are hidden now, because a lost line may have deleted, hidden or edited them; to show one again, \
-             start sayso with --admin-token-file FILE and send its id: \
-             curl -X PATCH -H \"Authorization: Bearer TOKEN\" -H \"Content-Type: application/json\" \
-             -d '{{\"status\":\"public\"}}' http://127.0.0.1:8000/api/comments/ID",
-            repair.hidden.len()
+            "{} hidden now, because a lost line may have deleted, hidden or edited them; \"sayso comments --status hidden\" \
+             lists them, \"sayso approve ID\" shows one again and \"sayso approve --repaired\" all, each with --data {}",
+            moderate::are(repair.hidden.len()),
+            data.display()
         ))?;
     }
     if repair.has_loss {

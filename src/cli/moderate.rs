@@ -3,14 +3,14 @@
 //! Does not know whether a server runs: [`control`](crate::cli::control) does.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::{
-    cli::control::{Answer, Api, Place, Printable, parse, success},
+    cli::control::{Answer, Api, Place, Printable, parse, success, unknown},
     cli::listing,
     cli::moderation_args::{Action, Ban, Change},
     cli::stdout,
     error::Error,
-    http::query::encode,
     store::moderation::line::ModerationLine,
     util::logger,
     util::text::counted,
@@ -104,7 +104,9 @@ fn approve_repaired(api: &Api) -> Result<(), Error> {
 fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
     let body = success(api.call("POST", "/api/admin/bans", &to_json(ban))?)?;
     let Answer { bans, hidden, .. } = parse(&body)?;
-    for ModerationLine { author, address, hold, until, .. } in bans {
+    for ban in bans {
+        let ban = ModerationLine::parse(ban.get().as_bytes()).map_err(unknown)?;
+        let ModerationLine { author, address, hold, until, .. } = ban;
         let kind = if author.is_some() { "author" } else { "address" };
         let who = author.or(address).unwrap_or_default();
         let until = until.unwrap_or_default();
@@ -139,20 +141,15 @@ fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
     stdout::line(format_args!("page {page:?} is {state} now"))
 }
 
-fn are(count: usize) -> String {
+/// `1 comment is`, `2 comments are`.
+pub(super) fn are(count: usize) -> String {
     format!("{} {}", counted(count, "comment"), if count == 1 { "is" } else { "are" })
 }
 
-fn list(ids: &[u64]) -> String {
-    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+fn list(ids: &[&RawValue]) -> String {
+    ids.iter().map(|id| id.get()).collect::<Vec<_>>().join(" ")
 }
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("names, texts and numbers can be encoded")
-}
-
-/// A query with those of the parameters that have a value.
-pub(super) fn query(parameters: &[(&str, Option<&str>)]) -> String {
-    let given = parameters.iter().filter_map(|(name, value)| Some((name, (*value)?)));
-    given.map(|(name, value)| format!("&{name}={}", encode(value))).collect()
 }

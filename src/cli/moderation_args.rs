@@ -11,6 +11,7 @@ use crate::{
     cli::listing::{self, Filter},
     cli::values::{self, choice, number},
     error::Error,
+    http::query::encode,
     util::text::{is_false, parse_decimal},
 };
 
@@ -133,14 +134,17 @@ fn parse_place(args: &Args) -> Result<Place, Error> {
 }
 
 fn parse_filter(args: &Args) -> Result<Filter, Error> {
-    let given = |flag, parse: fn(&str) -> Result<String, String>| {
-        args.given(flag).map(|value| value.parse(parse)).transpose()
-    };
+    let mut query = String::new();
+    let parsers: [(&str, ParseText); 3] =
+        [("status", comment_status), ("page", values::page_prefix), ("author", author)];
+    for (name, parse) in parsers {
+        if let Some(value) = text(args, name, parse)? {
+            query.push_str(&format!("&{name}={}", encode(&value)));
+        }
+    }
     let limit = args.given("limit").map(|value| value.parse(listed)).transpose()?;
     Ok(Filter {
-        status: given("status", comment_status)?,
-        page: given("page", values::page_prefix)?,
-        author: given("author", author)?,
+        query,
         limit: limit.unwrap_or(listing::COMMENTS_DEFAULT),
         is_json: args.has("json"),
     })
@@ -153,15 +157,20 @@ fn parse_ids(name: &str, args: &Args) -> Result<Vec<u64>, Error> {
             "write sayso {name} ID, with the number of one comment or several{repaired}"
         )));
     }
-    let parse = |id: &String| {
-        let wrong = || usage(format!("ID is {id:?}, but must be the number of a comment"));
-        parse_decimal(id).filter(|id| *id > 0).ok_or_else(wrong)
-    };
+    let parse = |id: &String| comment_id(id).map_err(|why| usage(format!("ID is {id:?}, {why}")));
     args.operands().iter().map(parse).collect()
 }
 
+/// Accepts the text of a flag, and may say what is wrong with it.
+type ParseText = fn(&str) -> Result<String, String>;
+
+/// The text of a flag, if it is given.
+fn text(args: &Args, flag: &str, parse: ParseText) -> Result<Option<String>, Error> {
+    args.given(flag).map(|value| value.parse(parse)).transpose()
+}
+
 fn parse_reason(args: &Args) -> Result<Option<String>, Error> {
-    args.given("reason").map(|value| value.parse(|text| Ok(text.to_owned()))).transpose()
+    text(args, "reason", |text| Ok(text.to_owned()))
 }
 
 fn parse_key(key: &str) -> Result<String, Error> {
@@ -170,7 +179,7 @@ fn parse_key(key: &str) -> Result<String, Error> {
 
 fn parse_ban(args: &Args) -> Result<Ban, Error> {
     let comment = args.given("comment").map(|value| value.parse(comment_id)).transpose()?;
-    let author = args.given("author").map(|value| value.parse(author)).transpose()?;
+    let author = text(args, "author", author)?;
     let (address, hold, hide) = (args.has("address"), args.has("hold"), args.has("hide"));
     if comment.is_some() == author.is_some() {
         return Err(usage("write sayso ban --comment ID, or sayso ban --author AUTHOR"));
@@ -196,7 +205,7 @@ fn listed(text: &str) -> Result<usize, String> {
 /// Accepts what moderators call a comment's state.
 fn comment_status(text: &str) -> Result<String, String> {
     let known = ["pending", "hidden", "public", "flagged", "deleted"];
-    choice(text, &known.map(|name| (name, name))).map(str::to_owned)
+    choice(text, &known.map(|name| (name, true))).map(|_| text.to_owned())
 }
 
 /// Accepts an author's pseudonym or the hash of an address: 16 bytes in base64url.
@@ -230,4 +239,41 @@ fn period(text: &str) -> Result<Option<u64>, String> {
         let days = PERIOD_SECONDS_MAX / 86_400;
         format!("but must be ever, or such as 30m, 12h, 7d or 4w, at most {days}d")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_a_number_and_a_unit_up_to_its_limit() {
+        for (text, seconds) in [
+            ("1s", 1),
+            ("30m", 1_800),
+            ("12h", 43_200),
+            ("7d", 604_800),
+            ("4w", 2_419_200),
+            ("36500d", PERIOD_SECONDS_MAX),
+        ] {
+            assert_eq!(period(text), Ok(Some(seconds)), "{text}");
+        }
+        assert_eq!(period("ever"), Ok(None));
+        for text in ["", "7", "d", "0d", "-1d", "+1d", "1.5h", "7 d", "7D", "36501d", "3153600001s"]
+        {
+            assert!(period(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_names_are_accepted_up_to_their_limits() {
+        assert_eq!((listed("1"), listed("1000000")), (Ok(1), Ok(1_000_000)));
+        assert!(listed("0").is_err() && listed("1000001").is_err());
+        assert_eq!(comment_id("18446744073709551615"), Ok(u64::MAX));
+        assert!(comment_id("0").is_err() && comment_id("18446744073709551616").is_err());
+        let name = "-_3vEjRWeJCrze8SNFZ4kA";
+        assert_eq!(author(name), Ok(name.into()));
+        for text in [&name[1..], "-_3vEjRWeJCrze8SNFZ4kA=", "../comments/1?aaaaaaaa", ""] {
+            assert!(author(text).is_err(), "{text}");
+        }
+    }
 }

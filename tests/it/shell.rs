@@ -232,6 +232,168 @@ fn a_server_elsewhere_is_moderated_as_one_here() {
     assert_eq!(state(&server, 1), "public gone");
 }
 
+/// The author of [`KEY`].
+fn author() -> String {
+    sayso::comment::Author::from_key(KEY).to_string()
+}
+
+#[test]
+fn comments_are_listed_for_people_and_as_json_lines_whether_a_server_runs_or_not() {
+    let mut server = Server::builder().moderator(TOKEN).flags(&["--hold", "links"]).start();
+    let name = "Ada \u{202e}x";
+    post(&server, &json!({"content": "one\ntwo", "key": KEY, "name": name}));
+    post(&server, &json!({"content": "see example.com", "page": "/a b"}));
+    post(&server, &json!({"content": "gone", "parent": 1}));
+    prints(&server, &["delete", "3"]);
+    prints(&server, &["hide", "1", "--reason", "Off topic"]);
+    let log = server.log_text();
+    for is_running in [true, false] {
+        let all = prints(&server, &["comments"]);
+        let blocks: Vec<&str> = all.lines().filter(|line| !line.starts_with(' ')).collect();
+        assert_eq!(blocks.len(), 3, "{all}");
+        assert!(blocks[0].starts_with("3  20") && blocks[0].contains("  deleted"), "{all}");
+        assert!(blocks[1].contains("pending (links)  on /a b"), "{all}");
+        let facts = ["hidden (", "Off topic", "owner", "  on /  ", "by Ada \u{fffd}x", &author()];
+        assert!(facts.iter().all(|fact| blocks[2].contains(fact)), "{all}");
+        assert!(all.ends_with("\n    one\n    two\n"), "{all}");
+        for (filter, ids) in [
+            (&["--status", "hidden"][..], &[1][..]),
+            (&["--status", "pending"], &[2]),
+            (&["--status", "deleted"], &[3]),
+            (&["--status", "public"], &[]),
+            (&["--page", "/a b"], &[2]),
+            (&["--author", &author()], &[1]),
+        ] {
+            let arguments = [&["comments", "--json"], filter].concat();
+            let lines = prints(&server, &arguments);
+            let found: Vec<u64> = lines
+                .lines()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap())
+                .collect();
+            assert_eq!(found, ids, "{filter:?}");
+            assert!(lines.lines().all(|line| line.starts_with("{\"seq\":")), "{lines}");
+        }
+        let output = server.run(&["comments", "--limit", "2"]);
+        let (out, error) = said(&output, 0);
+        assert!(out.starts_with("3  ") && out.contains("\n2  ") && !out.contains("\n1  "), "{out}");
+        assert!(error.contains("--limit 20"), "{error}");
+        if is_running {
+            let (out, _) = said(&remotely(&server, &["comments"]), 0);
+            assert_eq!(out, all);
+            assert!(server.stop().success());
+        }
+    }
+    assert_eq!(server.log_text(), log, "looking changes nothing");
+}
+
+#[test]
+fn more_comments_than_one_answer_has_are_listed_one_after_the_other() {
+    let server = Server::start(&[]);
+    (0..450).for_each(|n| drop(posted(&server, &format!("comment {n}"))));
+    let listed = |limit: &str| {
+        let (out, error) = said(&server.run(&["comments", "--json", "--limit", limit]), 0);
+        (out.lines().count(), error.lines().count())
+    };
+    assert_eq!([listed("199"), listed("200"), listed("201")], [(199, 1), (200, 1), (201, 1)]);
+    assert_eq!([listed("449"), listed("450"), listed("451")], [(449, 1), (450, 0), (450, 0)]);
+}
+
+#[test]
+fn bans_are_made_and_lifted_whether_a_server_runs_or_not() {
+    let mut server = Server::start(&[]);
+    let write = |server: &Server| {
+        post(server, &json!({"content": format!("text {}", server.log_bytes().len()), "key": KEY}))
+            .status
+    };
+    assert_eq!([write(&server), write(&server)], [201, 201]);
+    let said_of = prints(&server, &["ban", "--comment", "1", "--hide", "--for", "7d"]);
+    let banned = format!("author {} is banned, until 20", author());
+    assert!(said_of.starts_with(&banned), "{said_of}");
+    assert!(said_of.contains("\n2 comments are hidden: "), "{said_of}");
+    assert_eq!(
+        (write(&server), state(&server, 1), state(&server, 2)),
+        (403, "hidden gone".into(), "hidden gone".into())
+    );
+    let said_of = prints(&server, &["unban", &author(), "--restore"]);
+    assert!(
+        said_of.starts_with(&format!(
+            "{} is not banned any more\n2 comments are public again: ",
+            author()
+        )),
+        "{said_of}"
+    );
+    assert_eq!((write(&server), state(&server, 1)), (201, "public".into()));
+    assert!(server.stop().success());
+    let said_of = prints(&server, &["ban", "--author", &author(), "--for", "ever"]);
+    assert_eq!(said_of, format!("author {} is banned, for ever\n", author()));
+    // Addresses are remembered by a running server alone.
+    let (_, error) = said(&server.run(&["ban", "--comment", "1", "--address", "--for", "1h"]), 1);
+    assert!(error.contains("address"), "{error}");
+    server.restart();
+    assert_eq!(write(&server), 403);
+    let said_of = prints(&server, &["ban", "--author", &author(), "--hold", "--for", "1h"]);
+    assert!(said_of.contains("held: all that they write waits, until 20"), "{said_of}");
+    assert_eq!(write(&server), 202);
+    assert!(server.stop().success());
+    prints(&server, &["unban", &author()]);
+    server.restart();
+    assert_eq!(write(&server), 201);
+    said(&server.run(&["unban", &author()]), 1);
+}
+
+#[test]
+fn an_address_is_banned_with_the_author_of_a_comment() {
+    let server = Server::builder().moderator(TOKEN).start();
+    post(&server, &json!({"content": "first", "key": KEY}));
+    let (out, _) =
+        said(&remotely(&server, &["ban", "--comment", "1", "--address", "--for", "30m"]), 0);
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines.len() == 2 && out.contains("author ") && out.contains("address "), "{out}");
+    assert_eq!(post(&server, &json!({"content": "anonymous"})).status, 403);
+    let address = out.split("address ").nth(1).unwrap().split(' ').next().unwrap();
+    prints(&server, &["unban", "--", address]);
+    assert_eq!(post(&server, &json!({"content": "anonymous"})).status, 201);
+}
+
+#[test]
+fn pages_are_locked_and_opened_whether_a_server_runs_or_not() {
+    let mut server = Server::start(&[]);
+    posted(&server, "first");
+    let write = |server: &Server| {
+        post(server, &json!({"content": format!("{}", server.log_bytes().len())})).status
+    };
+    assert_eq!(prints(&server, &["lock", "/"]), "page \"/\" is locked now\n");
+    assert_eq!(write(&server), 403);
+    assert!(server.stop().success());
+    assert_eq!(prints(&server, &["unlock", "/"]), "page \"/\" is open now\n");
+    server.restart();
+    assert_eq!(write(&server), 201);
+    assert!(server.stop().success());
+    prints(&server, &["lock", "/"]);
+    server.restart();
+    assert_eq!(write(&server), 403);
+    assert_eq!(get(&server, "/api/comments").json()["locked"], true);
+}
+
+#[test]
+fn what_a_repair_has_hidden_is_approved_in_one_go_while_the_server_is_stopped() {
+    let mut server = Server::start(&[]);
+    for n in 1..=3 {
+        posted(&server, &format!("text {n}"));
+    }
+    prints(&server, &["hide", "1"]);
+    assert!(server.stop().success());
+    let log = server.log_text();
+    let line = log.lines().find(|line| line.contains("\"text 3\"")).unwrap();
+    server.write_log(log.replace(line, &line.replace("\"id\":3", "\"id\":x")));
+    said(&server.run(&["repair"]), 0);
+    let approved = prints(&server, &["approve", "--repaired"]);
+    assert_eq!(approved, "comment 2 is public now\n", "not what a moderator has hidden");
+    assert_eq!(prints(&server, &["approve", "--repaired"]), "no comment is hidden by a repair\n");
+    server.restart();
+    assert_eq!(state(&server, 2), "public");
+}
+
 /// A `curl` that keeps what it was given, and answers.
 fn fake_curl(folder: &Folder, answer: &str, code: i32) {
     let path = folder.join("curl");

@@ -106,7 +106,7 @@ impl fmt::Display for Rejection {
             }
             Rejection::AddressUnknown(id) => write!(
                 f,
-                "nothing is known of where comment {id} came from; only for the newest comments since the last start it is"
+                "the address that comment {id} came from is not known, only those of the newest comments since the last start are"
             ),
             Rejection::NobodyToBan(id) => {
                 write!(

@@ -6,6 +6,7 @@ mod decisions;
 mod flags;
 mod lists;
 mod pages;
+mod socket;
 
 use serde_json::Value;
 

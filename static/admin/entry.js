@@ -1,0 +1,136 @@
+/** What one comment looks like to a moderator, with what can be done to it. Knows no request. */
+
+import { avatar } from '../widget/colours.js';
+import { button, el, rich } from '../widget/dom.js';
+import { base } from './session.js';
+import { glance } from './author.js';
+import { mark } from './marks.js';
+import { isOver, nameOf, reasons, stateOf, verbsOf } from './model.js';
+import { parentOf } from './parents.js';
+import { REASONS, quote, text } from './texts.js';
+
+const DEPTH_MAX = 4;
+const REASON_CHARS_MAX = 200;
+const QUOTE_CHARS = 140;
+/** What can be done without looking closer. */
+const QUIET = new Set(['approve', 'keep', 'restore', 'hide']);
+export const KEY_OF = { approve: 'a', keep: 'a', restore: 'a', hide: 'h', answer: 'r', edit: 'e', pin: 'p', unpin: 'p', ban: 'b', delete: 'd', reason: 'w', openThread: 'o' };
+
+/** Where readers see it. */
+export const permalink = (line) => `${base}/?page=${encodeURIComponent(line.page)}#sayso-${line.id}`;
+
+/** `does(verb, entry, button)` is what its buttons do, `pick(entry, isPicked, event)` its box. */
+export function draw(entry, { view, isCurrent, does, pick }) {
+  const { line } = entry;
+  const name = nameOf(entry);
+  const box = el('input', { type: 'checkbox', 'aria-label': text('select', { name }), click: (event) => pick(entry, event.target.checked, event), tabindex: isCurrent ? 0 : -1 });
+  box.checked = entry.isPicked;
+  const row = el('article', { class: 'row', 'data-id': entry.id, 'aria-label': text('by', { name }), tabindex: isCurrent ? 0 : -1 },
+    el('label', { class: 'pick' }, box, avatar(line.author, line.name)),
+    meta(entry, view, does), ...quoted(entry, view), body(entry), ...entry.composer ? [entry.composer] : [],
+    ...isCurrent && entry.isReasonOpen ? [why(entry)] : [], acts(entry, isCurrent, does));
+  row.classList.toggle('current', isCurrent);
+  row.classList.toggle('over', isOver(view, entry));
+  row.classList.toggle('picked', entry.isPicked);
+  if (entry.isBusy) row.ariaBusy = 'true';
+  if (entry.depth) row.style.setProperty('--depth', Math.min(entry.depth, DEPTH_MAX));
+  return row;
+}
+
+function meta(entry, view, does) {
+  const { line } = entry;
+  const at = Date.parse(line.created_at) || 0;
+  const parts = [line.author ? button('by', ({ currentTarget }) => does('card', entry, currentTarget), '') : el('span', { class: 'by' })];
+  parts[0].append(el('bdi', {}, nameOf(entry)));
+  if (line.author) parts[0].ariaHasPopup = 'dialog';
+  const about = line.author && glance(line.author);
+  if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
+  if (view.kind !== 'page' || view.value !== line.page) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
+  parts.push(el('a', { href: `#thread=${line.id}` }, el('time', { datetime: line.created_at, title: text.moment(at) }, text.ago(at))));
+  const isTold = new Set();
+  for (const [words, kind] of reasons(entry, view)) {
+    if (!isTold.has(words) && !(about && !about.public && words === text('newHere'))) parts.push(el('span', { class: `tag ${kind}` }, words));
+    isTold.add(words);
+  }
+  if (entry.note?.reason) parts.push(el('span', {}, `“${entry.note.reason}”`));
+  return el('p', { class: 'about' }, ...parts.flatMap((part) => [part, ' ']));
+}
+
+function quoted(entry, view) {
+  const { line } = entry;
+  if (!line.parent || view.ids?.has(line.parent)) return [];
+  const above = parentOf(line);
+  const isGone = above === null || above && above.content === undefined;
+  const words = isGone ? text('answersGone') : !above ? text('answersUnknown') : text('answers', { name: above.name || above.mod || text('anonymous'), quote: quote(above.content, QUOTE_CHARS) });
+  return [el('a', { class: 'quoted', href: `#thread=${line.id}`, dir: 'auto' }, words)];
+}
+
+function body(entry) {
+  const { line, note } = entry;
+  if (line.deleted) return el('p', { class: 'quiet' }, text('gone'));
+  const made = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html)) : el('div', { class: 'text plain', dir: 'auto' }, line.content ?? '');
+  for (const a of made.querySelectorAll('a')) a.target = '_blank';
+  if (stateOf(entry) === 'pending') mark(made, note?.why);
+  made.hidden = entry.composer?.dataset.hides === 'text';
+  return made;
+}
+
+function act(verb, label, entry, does, isWhole) {
+  const key = KEY_OF[verb];
+  const made = button(`act ${verb}`, (event) => does(verb, entry, event.currentTarget), label);
+  made.dataset.verb = verb;
+  if (isWhole && key) {
+    made.append(el('kbd', { 'aria-hidden': true }, key));
+    made.setAttribute('aria-keyshortcuts', key);
+  }
+  return made;
+}
+
+function acts(entry, isCurrent, does) {
+  const verbs = verbsOf(entry);
+  const row = el('div', { class: 'acts', role: 'group', 'aria-label': text('by', { name: nameOf(entry) }) });
+  const add = (verb, label = text(verb)) => row.append(act(verb, label, entry, does, isCurrent));
+  if (entry.isGoing) {
+    row.append(el('span', { class: 'quiet' }, text('was_delete')));
+  } else if (isCurrent) {
+    for (const verb of verbs.slice(0, -1)) add(verb);
+    if (verbs.includes('hide') || verbs.includes('delete')) {
+      add('reason', entry.reason ? `“${quote(entry.reason, 24)}”` : undefined);
+      row.lastChild.ariaExpanded = String(Boolean(entry.isReasonOpen));
+    }
+    if (verbs.length) add(verbs.at(-1));
+  } else {
+    for (const verb of verbs.filter((one) => QUIET.has(one))) add(verb);
+    add('dots', '⋯');
+    row.lastChild.ariaLabel = text('actions');
+    for (const made of row.children) made.tabIndex = -1;
+    if (!verbs.length) row.replaceChildren();
+  }
+  return row;
+}
+
+/** The line for the author alone: one of four, or one's own. */
+function why(entry) {
+  const own = el('input', { class: 'own', maxlength: REASON_CHARS_MAX, placeholder: text('reasonOwn'), 'aria-label': text('reasonOwn'), dir: 'auto' });
+  own.value = REASONS.includes(entry.reason) ? '' : entry.reason;
+  const chips = REASONS.map((words) => button('chip', () => choose(entry.reason === words ? '' : words), words));
+  const tell = () => {
+    for (const chip of chips) chip.ariaPressed = String(chip.textContent === entry.reason);
+    const label = box.parentElement?.querySelector('[data-verb=reason]')?.firstChild;
+    if (label) label.data = entry.reason ? `“${quote(entry.reason, 24)}”` : text('reason');
+  };
+  const choose = (words) => {
+    entry.reason = words;
+    if (document.activeElement !== own) own.value = '';
+    tell();
+  };
+  own.addEventListener('input', () => choose(own.value.trim()));
+  own.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== 'Escape') return;
+    event.preventDefault();
+    own.closest('.row').focus({ preventScroll: true });
+  });
+  const box = el('div', { class: 'why', role: 'group', 'aria-label': text('reasonHint') }, ...chips, own, el('span', { class: 'quiet' }, text('reasonHint')));
+  tell();
+  return box;
+}

@@ -24,10 +24,9 @@ const DID = { approve: 'approve', restore: 'approve', keep: 'approve', hide: 'hi
 const guard = (entry) => ({ seen: entry.line.seq, ...entry.reason && { reason: entry.reason } });
 
 async function send(entry, body) {
-  const line = await api.change(entry.id, { ...body, ...guard(entry) });
-  entry.isMine = true;
-  learn(entry, line);
-  entry.isMine = false;
+  // Its line may come by the socket before the answer does.
+  entry.sent = body.content ?? entry.sent;
+  learn(entry, await api.change(entry.id, { ...body, ...guard(entry) }));
 }
 
 /** What the answer says, wherever the comment is shown by now. */
@@ -81,10 +80,7 @@ async function each(entries, act) {
   const left = [...entries];
   const work = async () => {
     for (let entry = left.shift(); entry; entry = left.shift()) {
-      await act(entry).catch((error) => {
-        errors.push(error);
-        refused(entry, error);
-      });
+      await act(entry).catch((error) => errors.push(error));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE_MAX }, work));
@@ -99,7 +95,7 @@ export async function decide(all, verb) {
   const undos = new Map();
   const before = new Map(entries.map((entry) => [entry, entry.decided]));
   for (const entry of entries) {
-    Object.assign(entry, { isBusy: true, isPicked: false, decided: DID[verb] ? { did: DID[verb], by: app.name } : entry.decided });
+    Object.assign(entry, { isBusy: true, isPicked: false, isGoing: verb === 'delete', decided: DID[verb] ? { did: DID[verb], by: app.name } : entry.decided });
     emit('changed', entry);
   }
   emit('decided', entries);
@@ -109,7 +105,8 @@ export async function decide(all, verb) {
       undos.set(entry, await DO[verb](entry));
     } catch (error) {
       done.delete(entry);
-      entry.decided = before.get(entry);
+      Object.assign(entry, { decided: before.get(entry), isGoing: false });
+      refused(entry, error);
       throw error;
     } finally {
       entry.isBusy = false;
@@ -136,9 +133,9 @@ export function told(verb, entries) {
 
 function announce(entries, verb, undos, before) {
   const undo = async () => {
-    for (const entry of entries) entry.isGoing = false;
     let isHidden = false;
     const errors = await each(entries, async (entry) => {
+      entry.isGoing = false;
       const instead = await undos.get(entry)?.() ?? null;
       entry.decided = instead ?? (verb in DID ? before.get(entry) : entry.decided);
       isHidden ||= Boolean(instead);
@@ -148,13 +145,8 @@ function announce(entries, verb, undos, before) {
     if (errors.length < entries.length) toast(text(isHidden ? 'undidApprove' : 'undid'));
     emit('undone', entries);
   };
-  if (verb === 'delete') {
-    for (const entry of entries) entry.isGoing = true;
-    toast(told(verb, entries), { undo, final: (isLeaving) => bury(entries, isLeaving) });
-  } else {
-    const canUndo = [...undos.values()].some(Boolean);
-    toast(told(verb, entries), canUndo ? { undo } : {});
-  }
+  const canUndo = verb === 'delete' || [...undos.values()].some(Boolean);
+  toast(told(verb, entries), canUndo ? { undo, final: verb === 'delete' ? (isLeaving) => bury(entries, isLeaving) : undefined } : {});
 }
 
 /** Deletes for good what is still as it was seen. */
@@ -170,6 +162,7 @@ async function bury(entries, isLeaving) {
       // Somebody else has deleted it already.
       if (error.status !== 404 && error.said?.code !== 'deleted') {
         entry.decided = null;
+        refused(entry, error);
         throw error;
       }
     } finally {

@@ -230,11 +230,7 @@ function pressed(verb, value) {
 
 function step(verb) {
   const { list } = app;
-  const isOnRow = document.activeElement?.closest('.row') === list.current?.row;
-  if (!list.current || list.root.hidden) return;
-  // From elsewhere the first press comes back to where one was.
-  if (!isOnRow) list.select(list.current, { focus: true, reveal: true });
-  else list.move(verb === 'next' ? 1 : -1);
+  if (list.current && !list.root.hidden) list.move(verb === 'next' ? 1 : -1);
 }
 
 function preset(entry, words) {

@@ -95,7 +95,7 @@ function fillCard(body, entry, about, from) {
   const theirs = el('a', { class: 'button', href: `#author=${encodeURIComponent(who)}`, click: close }, text('theirs'));
   const since = about.since ? text('since', { when: text.ago(Date.parse(about.since)) }) : text('never');
   body.replaceChildren(
-    el('header', {}, avatar(who, name), el('div', {}, el('h2', {}, el('bdi', {}, name)), el('p', { class: 'quiet' }, since))),
+    el('div', { class: 'card-head' }, avatar(who, name), el('div', {}, el('h2', {}, el('bdi', {}, name)), el('p', { class: 'quiet' }, since))),
     el('dl', {}, fact(about.public, text('isPublic')), fact(about.pending, text('isPending')), fact(about.hidden, text('isHidden')), fact(about.deleted, text('isDeleted')),
       fact(`${Math.round((about.rejected ?? 0) * 100)} %`, text('rejectedShare'))),
     ...banned ? [el('p', { class: 'warned' }, `${text(banned.hold ? 'onHoldNow' : 'bannedNow')} ${untilWhen(banned.until)}${banned.by ? `, ${banned.by}` : ''}`)] : [],

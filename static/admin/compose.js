@@ -17,6 +17,7 @@ export function compose(entry, verb, done) {
   field.value = isEdit ? entry.line.content : '';
   const close = () => {
     entry.composer = null;
+    if (entry.row) entry.row.style.minHeight = '';
     emit('changed', entry);
     done(entry);
   };

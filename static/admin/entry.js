@@ -70,7 +70,7 @@ function body(entry) {
   if (line.deleted) return el('p', { class: 'quiet' }, text('gone'));
   const made = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html)) : el('div', { class: 'text plain', dir: 'auto' }, line.content ?? '');
   for (const a of made.querySelectorAll('a')) a.target = '_blank';
-  if (stateOf(entry) === 'pending') mark(made, note?.why);
+  if (stateOf(entry) === 'pending' && !entry.isGoing) mark(made, note?.why);
   made.hidden = entry.composer?.dataset.hides === 'text';
   return made;
 }
@@ -90,9 +90,7 @@ function acts(entry, isCurrent, does) {
   const verbs = verbsOf(entry);
   const row = el('div', { class: 'acts', role: 'group', 'aria-label': text('by', { name: nameOf(entry) }) });
   const add = (verb, label = text(verb)) => row.append(act(verb, label, entry, does, isCurrent));
-  if (entry.isGoing) {
-    row.append(el('span', { class: 'quiet' }, text('was_delete')));
-  } else if (isCurrent) {
+  if (isCurrent) {
     for (const verb of verbs.slice(0, -1)) add(verb);
     if (verbs.includes('hide') || verbs.includes('delete')) {
       add('reason', entry.reason ? `“${quote(entry.reason, 24)}”` : undefined);

@@ -13,7 +13,7 @@ const HEIGHT = 112;
 const NEAR = '1000px 0px';
 
 export class List {
-  root = el('div', { class: 'rows', role: 'feed' });
+  root = el('div', { class: 'rows' });
   current = null;
   #queue = null;
   #lots = [];
@@ -57,6 +57,7 @@ export class List {
       this.#watch.observe(lot.node);
     }
     if (this.#lots[0] && !this.#lots[0].isDrawn) this.#open(this.#lots[0]);
+    this.root.role = this.#queue.order.length ? 'feed' : null;
     this.#number();
   }
 

@@ -9,6 +9,10 @@ export const newEntry = ({ note, flags = 0, ...line }) => ({
   /** Its text is another than the one that was first shown; whether whoever decides was told. */
   isChanged: false, isWarned: false,
   isPicked: false, isBusy: false,
+  /** It is being deleted, which can still be taken back. */
+  isGoing: false,
+  /** The text that was sent from here. */
+  sent: undefined,
   /** The reason that goes with hiding or deleting. */
   reason: '',
 });
@@ -38,7 +42,7 @@ export function belongs({ kind, value, ids }, entry) {
 }
 
 /** Decided and out of this view, where it stays to be seen. */
-export const isOver = (view, entry) => Boolean(entry.decided) && (view.kind === 'flagged' || !belongs(view, entry));
+export const isOver = (view, entry) => entry.isGoing || Boolean(entry.decided) && (view.kind === 'flagged' || !belongs(view, entry));
 
 export const countLinks = (content = '') => (content.match(/https?:\/\/\S+/gi) ?? []).length;
 
@@ -49,7 +53,7 @@ export function reasons(entry, view) {
   const state = stateOf(entry);
   const why = note?.why;
   if (entry.isChanged) found.push([text('changed'), 'alarm']);
-  if (state === 'pending' && note?.did === 'hold' || why === 'flags') found.push(...whyHeld(why, line));
+  if (state === 'pending' && note?.did === 'hold' && !entry.isGoing || why === 'flags') found.push(...whyHeld(why, line));
   if (flags && why !== 'flags') found.push([text('flags', { n: flags }), 'warn']);
   else if (flags) found.splice(-1, 1, [text('flags', { n: flags }), 'warn']);
   if (line.edited_at) found.push([text(line.mod_edited ? 'editedBySite' : 'edited'), state === 'pending' ? 'warn' : 'plain']);
@@ -57,7 +61,7 @@ export function reasons(entry, view) {
   if (line.mod) found.push([text('site'), 'plain']);
   if (line.imported) found.push([text('imported', { from: line.imported }), 'plain']);
   const by = decided?.by ?? (note && ['hide', 'delete', 'approve'].includes(note.did) ? note.by : undefined);
-  const is = { hidden: 'was_hide', rejected: 'was_reject', deleted: 'was_delete', pending: 'isPending' }[state] ?? 'was_approve';
+  const is = entry.isGoing ? 'was_delete' : { hidden: 'was_hide', rejected: 'was_reject', deleted: 'was_delete', pending: 'isPending' }[state] ?? 'was_approve';
   const isTold = decided || (state === 'pending' ? view.kind !== 'waiting' : state !== 'public');
   if (isTold) found.push([by ? text('by_name', { what: text(is), name: by }) : text(is), 'is']);
   return found;
@@ -73,6 +77,7 @@ function whyHeld(why = '', { content }) {
 /** What may be done to it, in the order of the buttons. */
 export function verbsOf(entry) {
   const { line, flags } = entry;
+  if (entry.isGoing) return [];
   const more = ['edit', ...line.author ? ['ban'] : []];
   switch (stateOf(entry)) {
     case 'pending': return ['approve', 'hide', 'answer', ...more, 'delete'];

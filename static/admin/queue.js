@@ -107,7 +107,7 @@ export class Queue {
     entry.line = line.seq === entry.line.seq ? { ...entry.line, ...line } : line;
     if (note) entry.note = note;
     if (flags !== undefined) entry.flags = flags;
-    if (old.content !== line.content && !line.deleted && !entry.isMine) {
+    if (old.content !== line.content && !line.deleted && line.content !== entry.sent) {
       entry.isChanged = true;
       entry.isWarned = false;
     }

@@ -117,7 +117,7 @@ export class View {
     const over = order.length - order.filter((entry) => !isOver(view, entry)).length;
     this.#tidy.hidden = !over || over < order.length && over < 3;
     this.#foot.hidden = !isList || Boolean(open.length) && !queue.error;
-    this.#list.root.ariaLabel = title;
+    this.#list.root.ariaLabel = order.length ? title : null;
     this.#list.root.ariaBusy = String(queue.isLoading);
     if (!this.#foot.hidden) this.#foot.textContent = this.#calm(queue);
     showWaiting(title);

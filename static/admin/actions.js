@@ -143,7 +143,6 @@ function announce(entries, verb, undos, before) {
     });
     complain(errors);
     if (errors.length < entries.length) toast(text(isHidden ? 'undidApprove' : 'undid'));
-    emit('undone', entries);
   };
   const canUndo = verb === 'delete' || [...undos.values()].some(Boolean);
   toast(told(verb, entries), canUndo ? { undo, final: verb === 'delete' ? (isLeaving) => bury(entries, isLeaving) : undefined } : {});

@@ -18,7 +18,7 @@ import { base, session } from './session.js';
 import { askToken } from './sign-in.js';
 import { Socket } from './socket.js';
 import { REASONS, text } from './texts.js';
-import { toast, toasts, undoLast } from './toast.js';
+import { settle, toast, toasts, undoLast } from './toast.js';
 import { View } from './view.js';
 
 /** Ages are told anew so often, ms. */
@@ -47,10 +47,10 @@ const socket = new Socket({
       emit('decided-last');
     }
     if (!line.kind) {
-      app.queue?.take(line);
       renew(line);
       renewPages();
-    } else if (line.kind === 'flag' || line.kind === 'note' && line.id) app.queue?.remark(line);
+    }
+    if (!line.kind || line.kind === 'flag' || line.kind === 'note' && line.id) app.queue?.hear(line);
     else if (line.kind === 'page' && line.locked !== undefined) emit('locked', line);
     else if (line.kind === 'ban') emit('bans');
   },
@@ -66,6 +66,7 @@ const socket = new Socket({
 });
 
 function signOut(words = '') {
+  settle();
   socket.stop();
   session.token = '';
   close();
@@ -89,15 +90,16 @@ function open() {
   const view = app.view = new View(list, { all, bulk }, toasts);
   const nav = makeNav();
   const state = el('span', { class: 'live', role: 'status' });
-  const who = button('account', ({ currentTarget }) => menu(currentTarget), `${app.name} ▾`);
-  who.ariaLabel = text('account', { name: app.name });
-  const field = el('input', { type: 'search', placeholder: text('search'), 'aria-label': text('search'), 'aria-keyshortcuts': '/', enterkeyhint: 'search' });
+  const who = button('account', ({ currentTarget }) => menu(currentTarget), '');
+  const field = el('input', { type: 'search', placeholder: text('search'), 'aria-label': text('search'), 'aria-keyshortcuts': '/', enterkeyhint: 'search', keydown: ({ key }) => key === 'Escape' && view.focus() });
   const search = el('form', { class: 'search', role: 'search', submit(event) {
     event.preventDefault();
     const q = field.value.trim();
     location.hash = q ? `#search=${encodeURIComponent(q)}` : '#waiting';
   } }, field, el('kbd', { 'aria-hidden': true }, '/'));
   const showState = () => {
+    who.textContent = `${app.name} ▾`;
+    who.ariaLabel = text('account', { name: app.name });
     state.dataset.state = app.state;
     state.textContent = app.state === 'live' && app.readers ? text('reading', { n: app.readers }) : text(app.state);
     view.update();
@@ -113,6 +115,10 @@ function open() {
     for (const time of list.root.querySelectorAll('time')) time.textContent = text.ago(Date.parse(time.dateTime));
     view.update();
   }, AGE_EVERY);
+  list.root.addEventListener('click', ({ target }) => {
+    const row = target.closest('.row');
+    if (row && !target.closest('a, button, label, input, textarea, form') && getSelection().isCollapsed) list.select(app.queue.entries.get(Number(row.dataset.id)), { focus: true });
+  });
   listen(pressed);
   const parts = [el('a', { class: 'skip', href: '#main', click(event) {
     event.preventDefault();

@@ -74,7 +74,7 @@ function fillCard(body, entry, about, from) {
   const { ban: banned, note } = about;
   const field = el('textarea', { rows: 2, maxlength: NOTE_CHARS_MAX, 'aria-label': text('note'), placeholder: text('noteHint'), dir: 'auto' });
   field.value = note?.reason ?? '';
-  const save = button('', async () => {
+  const save = button('act', async () => {
     try {
       const said = await api.noteOn(who, field.value.trim());
       known.set(who, said);
@@ -83,6 +83,10 @@ function fillCard(body, entry, about, from) {
       complain([error]);
     }
   }, text('save'));
+  save.hidden = true;
+  field.addEventListener('input', () => {
+    save.hidden = false;
+  });
   const lift = () => api.lift(who).then(() => {
     toast(text('done_lift'));
     emit('bans');
@@ -99,10 +103,10 @@ function fillCard(body, entry, about, from) {
     el('dl', {}, fact(about.public, text('isPublic')), fact(about.pending, text('isPending')), fact(about.hidden, text('isHidden')), fact(about.deleted, text('isDeleted')),
       fact(`${Math.round((about.rejected ?? 0) * 100)} %`, text('rejectedShare'))),
     ...banned ? [el('p', { class: 'warned' }, `${text(banned.hold ? 'onHoldNow' : 'bannedNow')} ${untilWhen(banned.until)}${banned.by ? `, ${banned.by}` : ''}`)] : [],
-    el('label', { class: 'note' }, el('span', {}, text('note'), ...note?.by ? [` · ${note.by}`] : []), field),
+    el('label', { class: 'note' }, el('span', {}, text('note'), ...note?.by ? [` · ${note.by}`] : []), field), save,
     el('div', { class: 'bar-end' }, theirs, ...banned ? [button('', lift, text('lift'))] : [button('', hold, text('holdAuthor')), button('', () => {
       close();
       askBan([entry], from);
-    }, text('ban'))], save));
+    }, text('ban'))]));
   theirs.focus({ preventScroll: true });
 }

@@ -5,12 +5,14 @@ import { button, el } from '../widget/dom.js';
 import * as api from './api.js';
 import { complain } from './actions.js';
 import { app, emit, on } from './app.js';
-import { untilWhen } from './author.js';
+import { glance, untilWhen } from './author.js';
 import { toast } from './toast.js';
 import { text } from './texts.js';
 
 /** Being lifted: by author or address. */
 const lifting = new Set();
+/** By author, where a name may come. */
+const named = new Map();
 
 /** Fills the view with them. */
 export async function showBans(into) {
@@ -27,15 +29,19 @@ export async function showBans(into) {
 
 function item(ban) {
   const key = ban.author ?? ban.address;
-  const name = ban.author ? ban.name || ban.author.slice(0, 8) : text('address');
+  const nameOf = () => (ban.author ? glance(ban.author)?.name || ban.author.slice(0, 8) : text('address'));
+  const name = nameOf();
   const state = `${text(ban.hold ? 'onHoldNow' : 'bannedNow')} ${untilWhen(ban.until)}`;
   const at = Date.parse(ban.created_at);
   const who = ban.author ? el('a', { href: `#author=${encodeURIComponent(key)}` }, name) : el('span', {}, name);
+  if (ban.author) named.set(ban.author, () => {
+    who.textContent = nameOf();
+  });
   const lift = button('act', () => {
     lifting.add(key);
     lift.disabled = true;
     lift.textContent = text('lifting');
-    toast(text('one', { what: text('done_lift'), quote: name }), {
+    toast(text('one', { what: text('done_lift'), quote: who.textContent }), {
       undo() {
         lifting.delete(key);
         emit('bans');
@@ -54,6 +60,8 @@ function item(ban) {
     ...ban.by ? [` · ${ban.by}`] : [], ...at ? [` · ${text.ago(at)}`] : [])), lift);
 }
 
+on('author', (who) => named.get(who)?.());
 on('bans', () => {
+  named.clear();
   if (app.queue?.view.kind === 'banned') emit('reload');
 });

@@ -23,12 +23,14 @@ export const permalink = (line) => `${base}/?page=${encodeURIComponent(line.page
 export function draw(entry, { view, isCurrent, does, pick }) {
   const { line } = entry;
   const name = nameOf(entry);
-  const box = el('input', { type: 'checkbox', 'aria-label': text('select', { name }), click: (event) => pick(entry, event.target.checked, event), tabindex: isCurrent ? 0 : -1 });
+  const box = el('input', { type: 'checkbox', 'aria-label': text('select', { name }), click: (event) => pick(entry, event.target.checked, event) });
   box.checked = entry.isPicked;
   const row = el('article', { class: 'row', 'data-id': entry.id, 'aria-label': text('by', { name }), tabindex: isCurrent ? 0 : -1 },
     el('label', { class: 'pick' }, box, avatar(line.author, line.name)),
     meta(entry, view, does), ...quoted(entry, view), body(entry), ...entry.composer ? [entry.composer] : [],
-    ...isCurrent && entry.isReasonOpen ? [why(entry)] : [], acts(entry, isCurrent, does));
+    ...isCurrent && entry.isReasonOpen ? [why(entry)] : [], ...entry.composer ? [] : [acts(entry, isCurrent, does)]);
+  // Of all entries only the current one's are stops of Tab.
+  if (!isCurrent) for (const stop of row.querySelectorAll('a, button, input')) stop.tabIndex = -1;
   row.classList.toggle('current', isCurrent);
   row.classList.toggle('over', isOver(view, entry));
   row.classList.toggle('picked', entry.isPicked);
@@ -45,7 +47,7 @@ function meta(entry, view, does) {
   if (line.author) parts[0].ariaHasPopup = 'dialog';
   const about = line.author && glance(line.author);
   if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
-  if (view.kind !== 'page' || view.value !== line.page) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
+  if (view.kind !== 'page' && (view.kind !== 'thread' || !entry.depth)) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
   parts.push(el('a', { href: `#thread=${line.id}` }, el('time', { datetime: line.created_at, title: text.moment(at) }, text.ago(at))));
   const isTold = new Set();
   for (const [words, kind] of reasons(entry, view)) {
@@ -101,7 +103,6 @@ function acts(entry, isCurrent, does) {
     for (const verb of verbs.filter((one) => QUIET.has(one))) add(verb);
     add('dots', '⋯');
     row.lastChild.ariaLabel = text('actions');
-    for (const made of row.children) made.tabIndex = -1;
     if (!verbs.length) row.replaceChildren();
   }
   return row;

@@ -7,6 +7,9 @@ import { KEYS, text } from './texts.js';
 const KEY = 'sayso admin keys';
 const VERBS = { a: 'approve', h: 'hide', d: 'delete', w: 'reason', r: 'answer', e: 'edit', p: 'pin', b: 'ban', u: 'card', o: 'openThread', x: 'pick', z: 'undo', n: 'fresh', j: 'next', k: 'previous', '/': 'search', '?': 'help' };
 
+/** As in any feed, on an entry itself. */
+const FEED = { PageDown: 'next', PageUp: 'previous' };
+
 export const areOn = () => store.get(KEY) !== 'off';
 export const turnKeys = (isWished) => store.set(KEY, isWished ? '' : 'off');
 
@@ -17,7 +20,7 @@ export function listen(act) {
     if (ctrlKey || metaKey || altKey || event.isComposing || !areOn() || isOpen()) return;
     if (target.closest?.('input:not([type=checkbox]), textarea, select, [contenteditable]')) return;
     if (/^[1-4]$/.test(key)) act('preset', Number(key) - 1);
-    const verb = VERBS[key];
+    const verb = VERBS[key] ?? (target.matches?.('.row') ? FEED[key] : undefined);
     // Holding a key down decides nothing.
     if (!verb || event.repeat && verb !== 'next' && verb !== 'previous') return;
     event.preventDefault();

@@ -30,7 +30,7 @@ export class List {
     this.#queue = queue;
     this.#watch.disconnect();
     this.#lots = [];
-    this.current = queue.order.includes(current) ? current : queue.open[0] ?? queue.order[0] ?? null;
+    this.current = current && queue.entries.get(current.id) === current ? current : queue.open[0] ?? queue.order[0] ?? null;
     this.root.replaceChildren();
     for (const entry of queue.order) entry.row = null;
     this.append(queue.order);

@@ -78,6 +78,7 @@ export function makeNav() {
   }, text('allPages'));
   const nav = el('nav', { class: 'nav', 'aria-label': text('queues') }, el('ul', { class: 'queues' }, ...links, el('li', { class: 'narrow' }, all)),
     el('h2', {}, text('pages')), pages, more);
+  let shown;
   nav.update = () => {
     const kind = app.queue?.view.kind ?? viewOf(location.hash).kind;
     for (const [name, [link, n, total]] of counts) {
@@ -89,6 +90,9 @@ export function makeNav() {
     }
     if (kind === 'pages') all.setAttribute('aria-current', 'page');
     else all.removeAttribute('aria-current');
+    const open = nav.querySelector('.queues [aria-current]');
+    if (open && kind !== shown) open.scrollIntoView({ block: 'nearest', inline: 'center' });
+    shown = kind;
     pages.replaceChildren(...known.pages.slice(0, SHOWN_MAX).map(pageItem));
     more.hidden = !known.more && known.pages.length <= SHOWN_MAX;
   };

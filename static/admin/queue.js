@@ -3,7 +3,7 @@
  * Knows no element.
  */
 
-import { app, emit } from './app.js';
+import { emit } from './app.js';
 import * as api from './api.js';
 import { belongs, isOver, newEntry, stateOf } from './model.js';
 
@@ -26,6 +26,8 @@ export class Queue {
   error = '';
   #before;
   #isGone = false;
+  /** What came while something was loaded. */
+  #late = [];
 
   constructor(view) {
     this.view = view;
@@ -54,14 +56,15 @@ export class Queue {
       this.error = error.message;
     }
     if (this.#isGone) return;
-    this.isLoading = false;
     this.order = [];
     for (const line of this.isOldestFirst ? found.reverse() : found) this.#add(line);
     if (this.view.kind === 'thread') {
       for (const entry of this.order) entry.depth = entry.line.depth;
       this.view.ids = new Set(this.entries.keys());
     }
+    this.isLoading = false;
     emit('loaded', this);
+    this.#loaded();
   }
 
   #add(line) {
@@ -91,10 +94,22 @@ export class Queue {
     const found = [];
     try {
       await this.#lots(found);
+      return this.#isGone ? [] : found.map((line) => this.#add(line)).filter(Boolean);
     } finally {
-      this.isLoading = false;
+      this.#loaded();
     }
-    return this.#isGone ? [] : found.map((line) => this.#add(line)).filter(Boolean);
+  }
+
+  /** Something was written: a comment, a note about one, or a flag. */
+  hear(said) {
+    if (this.isLoading) this.#late.push(said);
+    else if (said.kind) this.remark(said);
+    else this.take(said);
+  }
+
+  #loaded() {
+    this.isLoading = false;
+    for (const said of this.#late.splice(0)) this.hear(said);
   }
 
   /** A comment's line has come. */
@@ -124,9 +139,9 @@ export class Queue {
     if (known) {
       Object.assign(known, { line: entry.line, note: line.note ?? known.note });
       if (!belongs(this.view, known)) this.fresh.splice(this.fresh.indexOf(known), 1);
-    } else if (!this.isLoading && kind !== 'search' && belongs(this.view, entry) && (kind !== 'hidden' || line.note)) {
+    } else if (kind !== 'search' && belongs(this.view, entry) && (kind !== 'hidden' || line.note)) {
       // What is changed far back is no news.
-      if (kind === 'newest' && line.seq !== line.id && this.order.length && line.id < this.order[0].id) return;
+      if (['newest', 'page', 'author'].includes(kind) && line.seq !== line.id && this.order.length && line.id < this.order[0].id) return;
       this.fresh.push(entry);
     }
     emit('fresh', this);
@@ -161,15 +176,16 @@ export class Queue {
 
   /** Something was missed: what is there now is taken as if it had just come. */
   async catchUp() {
-    if (this.isLoading || !STATUS[this.view.kind]) return;
+    if (this.isLoading) return;
+    if (['thread', 'search'].includes(this.view.kind)) return this.lookUp([...this.entries.keys()]);
     const { comments, more } = await api.list({ ...this.#asked, limit: LOT }).catch(() => ({ comments: [], more: true }));
-    if (this.#isGone) return;
+    if (this.#isGone) return undefined;
     const there = new Set(comments.map(({ id }) => id));
     for (const line of comments.reverse()) this.take(line);
     // What is no longer among them was decided elsewhere.
     const oldest = more ? Math.min(...there) : 0;
     const gone = this.order.filter((entry) => entry.id >= oldest && !there.has(entry.id) && belongs(this.view, entry));
-    await this.lookUp(gone.map(({ id }) => id));
+    return this.lookUp(gone.map(({ id }) => id));
   }
 
   /** Puts what came where it belongs: at the end of what waits, else at the beginning; says what. */
@@ -237,5 +253,3 @@ function inOrder(lines, start) {
   }
   return found;
 }
-
-export const isCurrentQueue = (queue) => queue === app.queue;

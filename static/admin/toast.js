@@ -65,11 +65,13 @@ export function undoLast() {
   else toast(text('nothingUndo'));
 }
 
-// Whoever leaves has decided: what would have been done after the time for undoing is done now.
-addEventListener('pagehide', () => {
+/** Whoever leaves has decided: what would have been done after the time for undoing is done now. */
+export function settle() {
   for (const one of open.splice(0)) {
     clearInterval(one.timer);
     one.node.remove();
     one.final?.(true);
   }
-});
+}
+
+addEventListener('pagehide', settle);

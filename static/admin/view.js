@@ -12,6 +12,8 @@ import { base } from './session.js';
 import { showWaiting } from './notify.js';
 import { text } from './texts.js';
 
+/** So long changes gather before the head tells them, ms: thousands may be decided at once. */
+const SOON = 30;
 const BULK = [['approve', 'a'], ['hide', 'h'], ['ban', 'b'], ['delete', 'd']];
 
 export class View {
@@ -26,6 +28,7 @@ export class View {
   #more;
   #tidy;
   #other = el('div', {});
+  #due = 0;
   #list;
   root;
 
@@ -36,12 +39,14 @@ export class View {
     this.#fresh = button('fresh-pill', () => this.release(), '');
     this.#tidy = button('link', () => this.tidy(), text('refresh'));
     this.#more = button('more', () => this.#goOn(), text('more'));
+    const none = button('link', () => does.all(false), '×');
+    none.ariaLabel = text('selectNone');
     this.#bulk = el('div', { class: 'bulk', role: 'toolbar', 'aria-label': text('selectAll') },
       ...BULK.map(([verb, key]) => {
         const made = button(`act ${verb}`, ({ currentTarget }) => does.bulk(verb, currentTarget), text(verb));
         made.append(el('kbd', { 'aria-hidden': true }, key));
         return made;
-      }), button('link', () => does.all(false), text('selectNone')));
+      }), none);
     foot.append(this.#bulk);
     this.root = el('main', { id: 'main' },
       el('header', { class: 'top' }, this.#title, this.#order, this.#tools, el('span', { class: 'picks' }, this.#all, ' · ', this.#n)),
@@ -54,12 +59,13 @@ export class View {
 
   #heard(type, what) {
     if (type === 'loaded' && what === app.queue) {
-      this.#list.show(what);
+      this.#list.show(what, what.entries.get(what.view.value));
+      if (what.view.kind === 'thread') this.#list.select(this.#list.current, { reveal: true });
       if (!what.order.length) findLast();
     }
     if (type === 'changed') this.#list.redraw(what);
     if (type === 'loading') this.#foot.textContent = text('loadingN', { n: what });
-    else this.update();
+    else this.#due ||= setTimeout(() => this.update(), SOON);
   }
 
   open(view) {
@@ -99,6 +105,8 @@ export class View {
 
   update() {
     const { queue } = app;
+    clearTimeout(this.#due);
+    this.#due = 0;
     if (!queue) return;
     const { view, fresh, open, order, picked } = queue;
     const title = this.#titleOf(queue);

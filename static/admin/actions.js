@@ -95,7 +95,8 @@ export async function decide(all, verb) {
   const undos = new Map();
   const before = new Map(entries.map((entry) => [entry, entry.decided]));
   for (const entry of entries) {
-    Object.assign(entry, { isBusy: true, isPicked: false, isGoing: verb === 'delete', decided: DID[verb] ? { did: DID[verb], by: app.name } : entry.decided });
+    Object.assign(entry, { isBusy: true, isPicked: false, isGoing: verb === 'delete' });
+    if (DID[verb]) entry.decided = { did: DID[verb], by: app.name };
     emit('changed', entry);
   }
   emit('decided', entries);

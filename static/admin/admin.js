@@ -91,7 +91,8 @@ function open() {
   const nav = makeNav();
   const state = el('span', { class: 'live', role: 'status' });
   const who = button('account', ({ currentTarget }) => menu(currentTarget), '');
-  const field = el('input', { type: 'search', placeholder: text('search'), 'aria-label': text('search'), 'aria-keyshortcuts': '/', enterkeyhint: 'search', keydown: ({ key }) => key === 'Escape' && view.focus() });
+  const field = el('input', { type: 'search', placeholder: text('search'), 'aria-label': text('search'), 'aria-keyshortcuts': '/',
+    enterkeyhint: 'search', keydown: ({ key }) => key === 'Escape' && view.focus() });
   const search = el('form', { class: 'search', role: 'search', submit(event) {
     event.preventDefault();
     const q = field.value.trim();
@@ -109,7 +110,10 @@ function open() {
   for (const [type, isMeant] of [['author', (who) => ({ line }) => line.author === who], ['parent', (id) => ({ line }) => line.parent === id]]) {
     on(type, (what) => list.redrawIf(isMeant(what)));
   }
-  on('decided', (entries) => entries.includes(list.current) && list.goOn(list.root.contains(document.activeElement) || document.activeElement === document.body));
+  on('decided', (entries) => {
+    const { activeElement } = document;
+    if (entries.includes(list.current)) list.goOn(list.root.contains(activeElement) || activeElement === document.body);
+  });
   addEventListener('hashchange', () => go(field));
   setInterval(() => {
     for (const time of list.root.querySelectorAll('time')) time.textContent = text.ago(Date.parse(time.dateTime));
@@ -117,14 +121,16 @@ function open() {
   }, AGE_EVERY);
   list.root.addEventListener('click', ({ target }) => {
     const row = target.closest('.row');
-    if (row && !target.closest('a, button, label, input, textarea, form') && getSelection().isCollapsed) list.select(app.queue.entries.get(Number(row.dataset.id)), { focus: true });
+    if (!row || target.closest('a, button, label, input, textarea, form') || !getSelection().isCollapsed) return;
+    list.select(app.queue.entries.get(Number(row.dataset.id)), { focus: true });
   });
   listen(pressed);
   const parts = [el('a', { class: 'skip', href: '#main', click(event) {
     event.preventDefault();
     view.focus();
   } }, text('skip')),
-  el('header', { class: 'bar-top' }, el('a', { class: 'brand', href: '#waiting' }, 'sayso'), el('a', { class: 'host', href: `${base}/` }, location.host), search, state, who),
+  el('header', { class: 'bar-top' }, el('a', { class: 'brand', href: '#waiting' }, 'sayso'),
+    el('a', { class: 'host', href: `${base}/` }, location.host), search, state, who),
   el('div', { class: 'frame' }, nav, view.root), toasts];
   document.body.replaceChildren(...parts);
   app.search = field;

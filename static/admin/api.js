@@ -53,7 +53,8 @@ export const remove = (id, body, keepalive) => call('DELETE', `comments/${id}`, 
 export const answer = (body) => call('POST', 'admin/comments', body);
 export const lock = (page, locked) => call('PATCH', 'admin/pages', { page, locked });
 export const ban = (body) => call('POST', 'admin/bans', body);
-export const lift = (key, restore, keepalive) => call('DELETE', `admin/bans/${encodeURIComponent(key)}${restore ? '?restore=true' : ''}`, undefined, keepalive);
+export const lift = (key, restore, keepalive) => call('DELETE',
+  `admin/bans/${encodeURIComponent(key)}${restore ? '?restore=true' : ''}`, undefined, keepalive);
 
 /** A single comment as moderators see it, or nothing. */
 export const one = async (id) => (await list({ q: `${base}/#sayso-${id}`, limit: 1 })).comments.find((line) => line.id === id);

@@ -100,9 +100,10 @@ function fillCard(body, entry, about, from) {
   const since = about.since ? text('since', { when: text.ago(Date.parse(about.since)) }) : text('never');
   body.replaceChildren(
     el('div', { class: 'card-head' }, avatar(who, name), el('div', {}, el('h2', {}, el('bdi', {}, name)), el('p', { class: 'quiet' }, since))),
-    el('dl', {}, fact(about.public, text('isPublic')), fact(about.pending, text('isPending')), fact(about.hidden, text('isHidden')), fact(about.deleted, text('isDeleted')),
+    el('dl', {}, ...['Public', 'Pending', 'Hidden', 'Deleted'].map((state) => fact(about[state.toLowerCase()], text(`is${state}`))),
       fact(`${Math.round((about.rejected ?? 0) * 100)} %`, text('rejectedShare'))),
-    ...banned ? [el('p', { class: 'warned' }, `${text(banned.hold ? 'onHoldNow' : 'bannedNow')} ${untilWhen(banned.until)}${banned.by ? `, ${banned.by}` : ''}`)] : [],
+    ...banned ? [el('p', { class: 'warned' }, text(banned.hold ? 'onHoldNow' : 'bannedNow'), ' ', untilWhen(banned.until),
+      ...banned.by ? [` · ${banned.by}`] : [])] : [],
     el('label', { class: 'note' }, el('span', {}, text('note'), ...note?.by ? [` · ${note.by}`] : []), field), save,
     el('div', { class: 'bar-end' }, theirs, ...banned ? [button('', lift, text('lift'))] : [button('', hold, text('holdAuthor')), button('', () => {
       close();

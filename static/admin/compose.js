@@ -13,7 +13,8 @@ const newNonce = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b
 export function compose(entry, verb, done) {
   const nonce = newNonce();
   const isEdit = verb === 'edit';
-  const field = el('textarea', { rows: 3, 'aria-label': text(isEdit ? 'content' : 'reply'), placeholder: isEdit ? undefined : text('reply'), dir: 'auto' });
+  const field = el('textarea', { rows: 3, 'aria-label': text(isEdit ? 'content' : 'reply'), dir: 'auto',
+    placeholder: isEdit ? undefined : text('reply') });
   field.value = isEdit ? entry.line.content : '';
   const close = () => {
     entry.composer = null;
@@ -51,7 +52,8 @@ export function compose(entry, verb, done) {
     event.preventDefault();
     event.stopPropagation();
   };
-  entry.composer = el('form', { class: 'compose', submit, keydown, 'data-hides': isEdit ? 'text' : '' }, field, el('div', { class: 'bar-end' }, button('', close, text('cancel')), go));
+  entry.composer = el('form', { class: 'compose', submit, keydown, 'data-hides': isEdit ? 'text' : '' },
+    field, el('div', { class: 'bar-end' }, button('', close, text('cancel')), go));
   emit('changed', entry);
   field.focus();
 }

@@ -2,7 +2,6 @@
 
 import { avatar } from '../widget/colours.js';
 import { button, el, rich } from '../widget/dom.js';
-import { base } from './session.js';
 import { glance } from './author.js';
 import { mark } from './marks.js';
 import { isOver, nameOf, reasons, stateOf, verbsOf } from './model.js';
@@ -12,12 +11,11 @@ import { REASONS, quote, text } from './texts.js';
 const DEPTH_MAX = 4;
 const REASON_CHARS_MAX = 200;
 const QUOTE_CHARS = 140;
+/** Of a reason, on its button. */
+const REASON_CHARS = 12;
 /** What can be done without looking closer. */
 const QUIET = new Set(['approve', 'keep', 'restore', 'hide']);
-export const KEY_OF = { approve: 'a', keep: 'a', restore: 'a', hide: 'h', answer: 'r', edit: 'e', pin: 'p', unpin: 'p', ban: 'b', delete: 'd', reason: 'w', openThread: 'o' };
-
-/** Where readers see it. */
-export const permalink = (line) => `${base}/?page=${encodeURIComponent(line.page)}#sayso-${line.id}`;
+const KEY_OF = { approve: 'a', keep: 'a', restore: 'a', hide: 'h', answer: 'r', edit: 'e', pin: 'p', unpin: 'p', ban: 'b', delete: 'd', reason: 'w' };
 
 /** `does(verb, entry, button)` is what its buttons do, `pick(entry, isPicked, event)` its box. */
 export function draw(entry, { view, isCurrent, does, pick }) {
@@ -47,7 +45,8 @@ function meta(entry, view, does) {
   if (line.author) parts[0].ariaHasPopup = 'dialog';
   const about = line.author && glance(line.author);
   if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
-  if (view.kind !== 'page' && (view.kind !== 'thread' || !entry.depth)) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
+  const isOnPage = view.kind === 'page' || view.kind === 'thread' && entry.depth > 0;
+  if (!isOnPage) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
   parts.push(el('a', { href: `#thread=${line.id}` }, el('time', { datetime: line.created_at, title: text.moment(at) }, text.ago(at))));
   const isTold = new Set();
   for (const [words, kind] of reasons(entry, view)) {
@@ -63,14 +62,16 @@ function quoted(entry, view) {
   if (!line.parent || view.ids?.has(line.parent)) return [];
   const above = parentOf(line);
   const isGone = above === null || above && above.content === undefined;
-  const words = isGone ? text('answersGone') : !above ? text('answersUnknown') : text('answers', { name: above.name || above.mod || text('anonymous'), quote: quote(above.content, QUOTE_CHARS) });
+  const words = isGone ? text('answersGone') : !above ? text('answersUnknown')
+    : text('answers', { name: above.name || above.mod || text('anonymous'), quote: quote(above.content, QUOTE_CHARS) });
   return [el('a', { class: 'quoted', href: `#thread=${line.id}`, dir: 'auto' }, words)];
 }
 
 function body(entry) {
   const { line, note } = entry;
   if (line.deleted) return el('p', { class: 'quiet' }, text('gone'));
-  const made = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html)) : el('div', { class: 'text plain', dir: 'auto' }, line.content ?? '');
+  const made = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
+    : el('div', { class: 'text plain', dir: 'auto' }, line.content ?? '');
   for (const a of made.querySelectorAll('a')) a.target = '_blank';
   if (stateOf(entry) === 'pending' && !entry.isGoing) mark(made, note?.why);
   made.hidden = entry.composer?.dataset.hides === 'text';
@@ -95,7 +96,7 @@ function acts(entry, isCurrent, does) {
   if (isCurrent) {
     for (const verb of verbs.slice(0, -1)) add(verb);
     if (verbs.includes('hide') || verbs.includes('delete')) {
-      add('reason', entry.reason ? `“${quote(entry.reason, 24)}”` : undefined);
+      add('reason', reasonLabel(entry));
       row.lastChild.ariaExpanded = String(Boolean(entry.isReasonOpen));
     }
     if (verbs.length) add(verbs.at(-1));
@@ -108,18 +109,21 @@ function acts(entry, isCurrent, does) {
   return row;
 }
 
+const reasonLabel = ({ reason, isReasonOpen }) => (reason && !isReasonOpen ? `“${quote(reason, REASON_CHARS)}”` : text('reason'));
+
 /** The line for the author alone: one of four, or one's own. */
 function why(entry) {
-  const own = el('input', { class: 'own', maxlength: REASON_CHARS_MAX, placeholder: text('reasonOwn'), 'aria-label': text('reasonOwn'), dir: 'auto' });
+  const words = text('reasonOwn');
+  const own = el('input', { class: 'own', maxlength: REASON_CHARS_MAX, placeholder: words, 'aria-label': words, dir: 'auto' });
   own.value = REASONS.includes(entry.reason) ? '' : entry.reason;
-  const chips = REASONS.map((words) => button('chip', () => choose(entry.reason === words ? '' : words), words));
+  const chips = REASONS.map((preset) => button('chip', () => choose(entry.reason === preset ? '' : preset), preset));
   const tell = () => {
     for (const chip of chips) chip.ariaPressed = String(chip.textContent === entry.reason);
     const label = box.parentElement?.querySelector('[data-verb=reason]')?.firstChild;
-    if (label) label.data = entry.reason ? `“${quote(entry.reason, 24)}”` : text('reason');
+    if (label) label.data = reasonLabel(entry);
   };
-  const choose = (words) => {
-    entry.reason = words;
+  const choose = (reason) => {
+    entry.reason = reason;
     if (document.activeElement !== own) own.value = '';
     tell();
   };
@@ -129,7 +133,8 @@ function why(entry) {
     event.preventDefault();
     own.closest('.row').focus({ preventScroll: true });
   });
-  const box = el('div', { class: 'why', role: 'group', 'aria-label': text('reasonHint') }, ...chips, own, el('span', { class: 'quiet' }, text('reasonHint')));
+  const box = el('div', { class: 'why', role: 'group', 'aria-label': text('reasonHint') },
+    ...chips, own, el('span', { class: 'quiet' }, text('reasonHint')));
   tell();
   return box;
 }

@@ -5,7 +5,8 @@ import { close, isOpen, show } from './dialog.js';
 import { KEYS, text } from './texts.js';
 
 const KEY = 'sayso admin keys';
-const VERBS = { a: 'approve', h: 'hide', d: 'delete', w: 'reason', r: 'answer', e: 'edit', p: 'pin', b: 'ban', u: 'card', o: 'openThread', x: 'pick', z: 'undo', n: 'fresh', j: 'next', k: 'previous', '/': 'search', '?': 'help' };
+const VERBS = { a: 'approve', h: 'hide', d: 'delete', w: 'reason', r: 'answer', e: 'edit', p: 'pin', b: 'ban', u: 'card',
+  o: 'openThread', x: 'pick', z: 'undo', n: 'fresh', j: 'next', k: 'previous', '/': 'search', '?': 'help' };
 
 /** As in any feed, on an entry itself. */
 const FEED = { PageDown: 'next', PageUp: 'previous' };

@@ -119,8 +119,9 @@ export class List {
     const kept = wasOver ? row.style.minHeight : isOver(this.#queue.view, entry) && `${height}px`;
     if (kept) made.style.minHeight = kept;
     if (!active) return;
-    const heir = active.isConnected && made.contains(active) ? active : made.querySelector(active.dataset.verb ? `[data-verb=${active.dataset.verb}]` : active.type === 'checkbox' ? '.pick input' : '.none') ?? made;
-    heir.focus({ preventScroll: true });
+    const { verb } = active.dataset;
+    const heir = made.contains(active) ? active : verb ? made.querySelector(`[data-verb=${verb}]`) : active.closest('.pick') && made.querySelector('input');
+    (heir ?? made).focus({ preventScroll: true });
   }
 
   redrawIf(isMeant) {

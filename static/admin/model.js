@@ -46,6 +46,8 @@ export const isOver = (view, entry) => entry.isGoing || Boolean(entry.decided) &
 
 export const countLinks = (content = '') => (content.match(/https?:\/\/\S+/gi) ?? []).length;
 
+const IS = { public: 'was_approve', hidden: 'was_hide', rejected: 'was_reject', deleted: 'was_delete', pending: 'isPending' };
+
 /** Why it waits or is where it is: `[words, kind of pill]`, for each. */
 export function reasons(entry, view) {
   const { line, note, flags, decided } = entry;
@@ -61,7 +63,7 @@ export function reasons(entry, view) {
   if (line.mod) found.push([text('site'), 'plain']);
   if (line.imported) found.push([text('imported', { from: line.imported }), 'plain']);
   const by = decided?.by ?? (note && ['hide', 'delete', 'approve'].includes(note.did) ? note.by : undefined);
-  const is = entry.isGoing ? 'was_delete' : { hidden: 'was_hide', rejected: 'was_reject', deleted: 'was_delete', pending: 'isPending' }[state] ?? 'was_approve';
+  const is = entry.isGoing ? 'was_delete' : IS[state];
   const isTold = decided || (state === 'pending' ? view.kind !== 'waiting' : state !== 'public');
   if (isTold) found.push([by ? text('by_name', { what: text(is), name: by }) : text(is), 'is']);
   return found;
@@ -83,7 +85,7 @@ export function verbsOf(entry) {
     case 'pending': return ['approve', 'hide', 'answer', ...more, 'delete'];
     case 'rejected': return ['approve', ...more, 'delete'];
     case 'hidden': return ['restore', ...more, 'delete'];
-    case 'public': return [...flags ? ['keep'] : [], 'hide', 'answer', 'edit', line.pinned ? 'unpin' : 'pin', ...line.author ? ['ban'] : [], 'delete'];
+    case 'public': return [...flags ? ['keep'] : [], 'hide', 'answer', line.pinned ? 'unpin' : 'pin', ...more, 'delete'];
     default: return [];
   }
 }

@@ -6,7 +6,8 @@ import { app, emit, on } from './app.js';
 import { complain } from './actions.js';
 import { text } from './texts.js';
 
-const QUEUES = [['waiting', 'pending'], ['flagged', 'flagged'], ['newest', 'public'], ['hidden', 'hidden'], ['deleted', 'deleted'], ['banned', 'banned']];
+/** Each with the total that it shows. */
+const QUEUES = Object.entries({ waiting: 'pending', flagged: 'flagged', newest: 'public', hidden: 'hidden', deleted: 'deleted', banned: 'banned' });
 const URGENT = ['waiting', 'flagged'];
 const SHOWN_MAX = 12;
 /** Counts of pages are asked for again at most so often, ms. */
@@ -58,8 +59,9 @@ on('locked', ({ page, locked }) => {
 
 export function pageItem({ page, count, pending, locked }) {
   const isOpen = app.queue?.view.kind === 'page' && app.queue.view.value === page;
-  return el('li', {}, el('a', { href: `#page=${encodeURIComponent(page)}`, 'aria-current': isOpen ? 'page' : undefined }, el('bdi', { class: 'cut' }, page),
-    ...locked ? [lockIcon()] : [], el('span', { class: 'n' }, ...pending ? [el('b', { class: 'urgent', title: text('isPending') }, text.number(pending)), ' '] : [], text.number(count))));
+  const urgent = pending ? [el('b', { class: 'urgent', title: text('isPending') }, text.number(pending)), ' '] : [];
+  return el('li', {}, el('a', { href: `#page=${encodeURIComponent(page)}`, 'aria-current': isOpen ? 'page' : undefined },
+    el('bdi', { class: 'cut' }, page), ...locked ? [lockIcon()] : [], el('span', { class: 'n' }, ...urgent, text.number(count))));
 }
 
 /** The whole of it; `update()` shows how things are. */

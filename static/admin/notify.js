@@ -5,13 +5,14 @@ import { app } from './app.js';
 import { text } from './texts.js';
 
 const KEY = 'sayso admin notify';
+const FONT = 'font-family="sans-serif" font-weight="700" text-anchor="middle"';
 
 let before = null;
 let icon = null;
 
 function drawIcon(n) {
   const words = n > 99 ? '99+' : n;
-  const badge = n ? `<circle cx="21" cy="21" r="11" fill="#c2410c"/><text x="21" y="25" font="700" font-size="${n > 9 ? 10 : 13}" font-weight="700" font-family="sans-serif" text-anchor="middle" fill="#fff">${words}</text>` : '';
+  const badge = n ? `<circle cx="21" cy="21" r="11" fill="#c2410c"/><text x="21" y="25" ${FONT} font-size="${n > 9 ? 10 : 13}" fill="#fff">${words}</text>` : '';
   const drawing = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M4 4h24v18H14l-6 6v-6H4z" fill="#2457d6"/>${badge}</svg>`;
   icon ??= document.querySelector('link[rel=icon]');
   icon.href = `data:image/svg+xml,${encodeURIComponent(drawing)}`;

@@ -43,7 +43,7 @@ export class Queue {
 
   get #asked() {
     const { kind, value } = this.view;
-    return { status: STATUS[kind], page: kind === 'page' ? value : undefined, author: kind === 'author' ? value : undefined, q: kind === 'search' ? value : undefined };
+    return { status: STATUS[kind], [{ page: 'page', author: 'author', search: 'q' }[kind]]: value };
   }
 
   /** The first lot, or all of what waits. */

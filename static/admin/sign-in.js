@@ -7,7 +7,8 @@ import { text } from './texts.js';
 
 /** `done()` when one is taken; `words` say why it is asked for. */
 export function askToken(done, words = '') {
-  const field = el('input', { type: 'password', name: 'token', autocomplete: 'current-password', required: '', 'aria-label': text('token'), 'aria-describedby': 'token-hint', placeholder: text('token') });
+  const field = el('input', { type: 'password', name: 'token', autocomplete: 'current-password', required: '',
+    'aria-label': text('token'), 'aria-describedby': 'token-hint', placeholder: text('token') });
   const error = el('p', { class: 'warned', role: 'alert' }, words);
   const go = el('button', { class: 'primary' }, text('signIn'));
   const submit = async (event) => {
@@ -26,7 +27,7 @@ export function askToken(done, words = '') {
     }
   };
   document.title = `${text('signIn')} · sayso`;
-  document.body.replaceChildren(el('main', { class: 'sign-in' }, el('form', { submit }, el('h1', {}, 'sayso'), el('p', { class: 'quiet' }, location.host),
-    field, go, error, el('p', { class: 'quiet', id: 'token-hint' }, text('signInHint')))));
+  document.body.replaceChildren(el('main', { class: 'sign-in' }, el('form', { submit },
+    el('h1', {}, 'sayso'), el('p', { class: 'quiet' }, location.host), field, go, error, el('p', { class: 'quiet', id: 'token-hint' }, text('signInHint')))));
   field.focus();
 }

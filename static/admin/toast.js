@@ -24,8 +24,7 @@ export function toast(words, { undo, final, isBad } = {}) {
   const left = el('span', { 'aria-hidden': true });
   one.button = undo && button('undo', () => take(one), text('undo'));
   one.button?.append(left);
-  one.node = el('div', { class: isBad ? 'toast bad' : 'toast' }, el('span', { class: 'words' }, words), ...undo ? [one.button] : [button('shut', () => close(one), '×')]);
-  if (!undo) one.node.lastChild.ariaLabel = text('close');
+  one.node = el('div', { class: isBad ? 'toast bad' : 'toast' }, el('span', { class: 'words' }, words), one.button ?? shut(one));
   box.append(one.node);
   const tick = () => {
     const seconds = Math.ceil((end - Date.now()) / 1000);
@@ -38,6 +37,12 @@ export function toast(words, { undo, final, isBad } = {}) {
   // What can be taken back stays; it is only seen no more.
   while (box.childElementCount > TOASTS_MAX) box.firstChild.remove();
   return one;
+}
+
+function shut(one) {
+  const made = button('shut', () => close(one), '×');
+  made.ariaLabel = text('close');
+  return made;
 }
 
 function close(one) {

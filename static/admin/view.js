@@ -49,9 +49,10 @@ export class View {
       }), none);
     foot.append(this.#bulk);
     this.root = el('main', { id: 'main' },
-      el('header', { class: 'top' }, this.#title, this.#order, this.#tools, el('span', { class: 'picks' }, this.#all, ' · ', this.#n)),
+      el('header', { class: 'top' }, this.#title, this.#order, this.#tools, el('span', { class: 'picks' }, this.#all, this.#n)),
       el('div', { class: 'sticky' }, this.#fresh), list.root, this.#other, this.#more, this.#foot, this.#tidy);
-    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && this.#goOn(), { rootMargin: '600px' }).observe(this.#more);
+    const near = ([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && this.#goOn();
+    new IntersectionObserver(near, { rootMargin: '600px' }).observe(this.#more);
     for (const type of ['fresh', 'changed', 'loaded', 'loading']) on(type, (what) => this.#heard(type, what));
     on('pages', () => this.#showTools());
     on('decided-last', () => this.update());
@@ -116,7 +117,8 @@ export class View {
     this.#order.textContent = isList ? text(how) : '';
     this.#all.parentElement.hidden = !isList || !open.length;
     this.#all.textContent = text(this.#areAll && open.length ? 'selectNone' : 'selectAll');
-    this.#n.textContent = text('selected', { n: picked.length });
+    this.#n.textContent = ` · ${text('selected', { n: picked.length })}`;
+    this.#n.className = picked.length ? '' : 'none';
     this.#bulk.hidden = !picked.length;
     this.#fresh.hidden = !fresh.length;
     this.#fresh.textContent = text('fresh', { n: fresh.length });
@@ -136,7 +138,8 @@ export class View {
     if (isLoading) return text('loading');
     const words = text({ waiting: 'calm', flagged: 'calmFlagged' }[view.kind] ?? 'calmHere');
     const { last } = app;
-    return last && ['waiting', 'flagged'].includes(view.kind) ? `${words} ${text('lastDecision', { when: text.ago(last.at), name: last.by })}` : words;
+    if (!last || !['waiting', 'flagged'].includes(view.kind)) return words;
+    return `${words} ${text('lastDecision', { when: text.ago(last.at), name: last.by })}`;
   }
 
   /** Shows what came since, where it belongs. */
@@ -173,13 +176,15 @@ export class View {
     const locked = Boolean(known.pages.find(({ page }) => page === value)?.locked);
     const lock = button('link', () => lockPage(value, !locked).catch((error) => complain([error])), text(locked ? 'unlock' : 'lock'));
     const had = this.#tools.contains(document.activeElement);
-    this.#tools.replaceChildren(...locked ? [lockIcon()] : [], lock, ' · ', el('a', { href: `${base}/?page=${encodeURIComponent(value)}`, target: '_blank' }, text('openPage')));
+    const there = el('a', { href: `${base}/?page=${encodeURIComponent(value)}`, target: '_blank' }, text('openPage'));
+    this.#tools.replaceChildren(...locked ? [lockIcon()] : [], lock, ' · ', there);
     if (had) lock.focus();
     return undefined;
   }
 
   #showPages() {
-    this.#other.replaceChildren(el('ul', { class: 'pages all' }, ...known.pages.map(pageItem)), ...known.more ? [button('more', () => loadPages(true), text('more'))] : []);
+    const more = known.more ? [button('more', () => loadPages(true), text('more'))] : [];
+    this.#other.replaceChildren(el('ul', { class: 'pages all' }, ...known.pages.map(pageItem)), ...more);
   }
 
   #showFoundPages(q) {

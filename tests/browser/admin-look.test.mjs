@@ -14,7 +14,8 @@ const SHOTS = fileURLToPath(new URL('shots/', import.meta.url));
 mkdirSync(SHOTS, { recursive: true });
 
 const MINUTE = 60_000;
-const KEYS = Object.fromEntries(['Grace', 'Radia', 'Edsger', 'Linus', 'Rude', 'Spammer', 'Best Casino Deals', 'Marek'].map((name, i) => [name, `${i}`.repeat(20) + name]));
+const KEYS = Object.fromEntries(['Grace', 'Radia', 'Edsger', 'Linus', 'Rude', 'Spammer', 'Best Casino Deals', 'Marek']
+  .map((name, i) => [name, `${i}`.repeat(20) + name]));
 
 /** `[minutes ago, name, page, content, more]`; `why` it is held, `flags` it has, `hidden` for what reason. */
 const TALK = [
@@ -35,7 +36,7 @@ const TALK = [
 function lines() {
   const at = (minutes) => new Date(Date.now() - minutes * MINUTE).toISOString();
   const author = (name) => pseudonym(KEYS[name]);
-  const comments = TALK.map(([minutes, name, page, content, { parent, html, edited, why, hidden }= {}], i) => ({
+  const comments = TALK.map(([minutes, name, page, content, { parent, html, edited, why, hidden } = {}], i) => ({
     seq: i + 1, id: i + 1, page, parent, name, author: author(name), content, html, created_at: at(minutes), edited_at: edited && at(edited),
     nonce: `nonce-number-${1000 + i}`, status: why ? 'pending' : hidden ? 'hidden' : undefined,
   }));
@@ -55,7 +56,9 @@ const scrollsSideways = (page) => page.evaluate(() => document.documentElement.s
 
 async function violations(page) {
   await page.evaluate(AXE);
-  const { violations: found } = await page.evaluate(() => axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  const { violations: found } = await page.evaluate(() => axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }));
   return found.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`));
 }
 
@@ -100,8 +103,9 @@ for (const [what, options] of [
       await page.keyboard.press('Escape');
       await page.locator('.box').waitFor({ state: 'hidden' });
     }
-    for (const [hash, words] of [['flagged', 'cheap watches'], ['newest', 'Simplicity'], ['hidden', 'You are all wrong'], ['thread=8', 'You are all wrong'], ['page=blog.example%2Fthreads', 'Threads are cheap'],
-      ['search=threads', 'Threads are cheap'], ['deleted', ''], ['banned', ''], ['pages', '']]) {
+    for (const [hash, words] of [['flagged', 'cheap watches'], ['newest', 'Simplicity'], ['hidden', 'You are all wrong'],
+      ['thread=8', 'You are all wrong'], ['page=blog.example%2Fthreads', 'Threads are cheap'], ['search=threads', 'Threads are cheap'],
+      ['deleted', ''], ['banned', ''], ['pages', '']]) {
       await page.evaluate((to) => {
         location.hash = to;
       }, hash);

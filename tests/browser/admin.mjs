@@ -53,7 +53,8 @@ export async function moderated(t, { flags = ['--hold', 'links'], ...options } =
     open,
     /** A request as a moderator. */
     async ask(method, path, body, name = 'ada') {
-      const answer = await fetch(`${server.url}/api/${path}`, { method, headers: { authorization: `Bearer ${TOKENS[name]}`, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+      const headers = { authorization: `Bearer ${TOKENS[name]}`, ...body && { 'content-type': 'application/json' } };
+      const answer = await fetch(`${server.url}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
       return { status: answer.status, ...await answer.json().catch(() => ({})) };
     },
   };

@@ -194,7 +194,8 @@ test('flags hide a comment and queue it; keeping it settles them', async (t) => 
   const page = await reader();
   const ada = await moderator();
   for (const n of [1, 2]) {
-    const answer = await fetch(`${server.url}/api/comments/${id}/flag`, { method: 'POST', headers: { authorization: `Bearer ${n}${KEY}`, 'x-forwarded-for': `192.0.2.${n}` } });
+    const headers = { authorization: `Bearer ${n}${KEY}`, 'x-forwarded-for': `192.0.2.${n}` };
+    const answer = await fetch(`${server.url}/api/comments/${id}/flag`, { method: 'POST', headers });
     assert.equal(answer.status, 204);
   }
   await until(async () => !await comment(page, 'is this rude?').isVisible(), 'it to go');
@@ -255,7 +256,8 @@ test('nobody decides on a text that has changed meanwhile', async (t) => {
   const [{ id }] = await hold(server, 1);
   const ada = await moderator();
   const change = async (content) => {
-    const answer = await fetch(`${server.url}/api/comments/${id}`, { method: 'PATCH', headers: { authorization: `Bearer ${KEY}1`, 'content-type': 'application/json' }, body: JSON.stringify({ content }) });
+    const headers = { authorization: `Bearer ${KEY}1`, 'content-type': 'application/json' };
+    const answer = await fetch(`${server.url}/api/comments/${id}`, { method: 'PATCH', headers, body: JSON.stringify({ content }) });
     assert.equal(answer.status, 200);
   };
   await change(`new words ${LINK}`);

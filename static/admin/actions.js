@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { app, emit } from './app.js';
-import { stateOf } from './model.js';
+import { going, stateOf } from './model.js';
 import { toast } from './toast.js';
 import { quote, text } from './texts.js';
 
@@ -13,7 +13,7 @@ const DO = {
   approve: (entry) => setStatus(entry, 'public'),
   keep: (entry) => setStatus(entry, 'public'),
   restore: (entry) => setStatus(entry, 'public'),
-  hide: (entry) => setStatus(entry, 'hidden'),
+  hide: (entry) => setStatus(entry, 'hidden', entry.reason),
   pin: (entry) => setPinned(entry, true),
   unpin: (entry) => setPinned(entry, false),
   /** Hidden first; gone only after the time for undoing. */
@@ -21,12 +21,11 @@ const DO = {
 };
 const DID = { approve: 'approve', restore: 'approve', keep: 'approve', hide: 'hide', delete: 'delete' };
 
-const guard = (entry) => ({ seen: entry.line.seq, ...entry.reason && { reason: entry.reason } });
-
-async function send(entry, body) {
+/** `seen`: what was read, so that nothing else is decided on. */
+async function send(entry, body, seen = entry.line.seq) {
   // Its line may come by the socket before the answer does.
   entry.sent = body.content ?? entry.sent;
-  learn(entry, await api.change(entry.id, { ...body, ...guard(entry) }));
+  learn(entry, await api.change(entry.id, { ...body, seen }));
 }
 
 /** What the answer says, wherever the comment is shown by now. */
@@ -36,10 +35,10 @@ function learn(entry, { note, flags, ...line }) {
   if (flags !== undefined) entry.flags = flags;
 }
 
-async function setStatus(entry, status) {
+async function setStatus(entry, status, reason) {
   const was = stateOf(entry);
   const { flags } = entry;
-  await send(entry, { status });
+  await send(entry, { status, ...reason && { reason } });
   if (status === 'public') entry.flags = 0;
   const back = { pending: status === 'hidden' ? 'pending' : 'hidden', rejected: 'hidden', hidden: 'hidden', public: 'public' }[was];
   if (was === 'public' && status === 'public') return undefined;
@@ -87,15 +86,17 @@ async function each(entries, act) {
   return errors;
 }
 
+/** Says whether it is done for all of them. */
 export async function decide(all, verb) {
   const asked = all.filter((entry) => !entry.isBusy);
   const entries = asked.filter(mayDecide);
   if (entries.length < asked.length) toast(text('changedAsk'), { isBad: true });
-  if (!entries.length) return;
+  if (!entries.length) return false;
   const undos = new Map();
   const before = new Map(entries.map((entry) => [entry, entry.decided]));
   for (const entry of entries) {
-    Object.assign(entry, { isBusy: true, isPicked: false, isGoing: verb === 'delete' });
+    Object.assign(entry, { isBusy: true, isPicked: false });
+    if (verb === 'delete') going.add(entry.id);
     if (DID[verb]) entry.decided = { did: DID[verb], by: app.name };
     emit('changed', entry);
   }
@@ -106,7 +107,8 @@ export async function decide(all, verb) {
       undos.set(entry, await DO[verb](entry));
     } catch (error) {
       done.delete(entry);
-      Object.assign(entry, { decided: before.get(entry), isGoing: false });
+      entry.decided = before.get(entry);
+      going.delete(entry.id);
       refused(entry, error);
       throw error;
     } finally {
@@ -116,6 +118,7 @@ export async function decide(all, verb) {
   });
   complain(failed);
   if (done.size) announce([...done], verb, undos, before);
+  return done.size === all.length;
 }
 
 export function complain(errors) {
@@ -136,7 +139,7 @@ function announce(entries, verb, undos, before) {
   const undo = async () => {
     let isHidden = false;
     const errors = await each(entries, async (entry) => {
-      entry.isGoing = false;
+      going.delete(entry.id);
       const instead = await undos.get(entry)?.() ?? null;
       entry.decided = instead ?? (verb in DID ? before.get(entry) : entry.decided);
       isHidden ||= Boolean(instead);
@@ -149,15 +152,17 @@ function announce(entries, verb, undos, before) {
   toast(told(verb, entries), canUndo ? { undo, final: verb === 'delete' ? (isLeaving) => bury(entries, isLeaving) : undefined } : {});
 }
 
+const last = ({ line, reason }) => ({ seen: line.seq, ...reason && { reason } });
+
 /** Deletes for good what is still as it was seen. */
 async function bury(entries, isLeaving) {
   if (isLeaving) {
-    for (const entry of entries) api.remove(entry.id, guard(entry), true).catch(() => {});
+    for (const entry of entries) api.remove(entry.id, last(entry), true).catch(() => {});
     return;
   }
   complain(await each(entries, async (entry) => {
     try {
-      learn(entry, await api.remove(entry.id, guard(entry)));
+      learn(entry, await api.remove(entry.id, last(entry)));
     } catch (error) {
       // Somebody else has deleted it already.
       if (error.status !== 404 && error.said?.code !== 'deleted') {
@@ -166,16 +171,17 @@ async function bury(entries, isLeaving) {
         throw error;
       }
     } finally {
-      entry.isGoing = false;
+      going.delete(entry.id);
       emit('changed', entry);
     }
   }));
 }
 
 // Writing
-export async function edit(entry, content) {
+/** `seen`: the text that was there when the editing began. */
+export async function edit(entry, content, seen) {
   const { content: before } = entry.line;
-  await send(entry, { content });
+  await send(entry, { content }, seen);
   emit('changed', entry);
   const undo = async () => {
     await send(entry, { content: before }).catch((error) => complain([error]));
@@ -184,11 +190,13 @@ export async function edit(entry, content) {
   toast(told('edit', [entry]), { undo });
 }
 
+/** Approves it first where it waits; says whether it is answered. */
 export async function answer(entry, content, nonce) {
-  if (stateOf(entry) === 'pending') await decide([entry], 'approve');
+  if (stateOf(entry) === 'pending' && !await decide([entry], 'approve')) return false;
   const line = await api.answer({ page: entry.line.page, parent: entry.id, content, nonce });
   const undo = () => api.remove(line.id, { seen: line.seq }).then(() => toast(text('undid')), (error) => complain([error]));
   toast(text('one', { what: text('done_answer'), quote: quote(content) }), { undo });
+  return true;
 }
 
 export async function lockPage(page, locked) {

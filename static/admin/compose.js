@@ -12,6 +12,7 @@ const newNonce = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b
 /** Opens it in an entry; `done(entry)` when it is closed. */
 export function compose(entry, verb, done) {
   const nonce = newNonce();
+  let seen = entry.line.seq;
   const isEdit = verb === 'edit';
   const field = el('textarea', { rows: 3, 'aria-label': text(isEdit ? 'content' : 'reply'), dir: 'auto',
     placeholder: isEdit ? undefined : text('reply') });
@@ -29,11 +30,13 @@ export function compose(entry, verb, done) {
     if (!content || isEdit && content === entry.line.content) return close();
     go.disabled = true;
     try {
-      await (isEdit ? edit(entry, content) : answer(entry, content, nonce));
-      close();
+      const isDone = isEdit ? await edit(entry, content, seen) : await answer(entry, content, nonce);
+      if (isDone !== false) close();
     } catch (error) {
       if (error.said?.code === 'changed_meanwhile' && error.said.line) {
-        entry.line = error.said.line;
+        const { note, flags, ...line } = error.said.line;
+        entry.line = line;
+        seen = line.seq;
         toast(text('changedAsk'), { isBad: true });
         // What was typed stays, beside what is there now.
         entry.composer.dataset.hides = '';

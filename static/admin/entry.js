@@ -4,7 +4,7 @@ import { avatar } from '../widget/colours.js';
 import { button, el, rich } from '../widget/dom.js';
 import { glance } from './author.js';
 import { mark } from './marks.js';
-import { isOver, nameOf, reasons, stateOf, verbsOf } from './model.js';
+import { going, isOver, nameOf, reasons, stateOf, verbsOf } from './model.js';
 import { parentOf } from './parents.js';
 import { REASONS, quote, text } from './texts.js';
 
@@ -37,11 +37,14 @@ export function draw(entry, { view, isCurrent, does, pick }) {
   return row;
 }
 
+const isHeld = (entry) => stateOf(entry) === 'pending' && !going.has(entry.id);
+
 function meta(entry, view, does) {
   const { line } = entry;
   const at = Date.parse(line.created_at) || 0;
   const parts = [line.author ? button('by', ({ currentTarget }) => does('card', entry, currentTarget), '') : el('span', { class: 'by' })];
   parts[0].append(el('bdi', {}, nameOf(entry)));
+  if (isHeld(entry)) mark(parts[0], entry.note?.why);
   if (line.author) parts[0].ariaHasPopup = 'dialog';
   const about = line.author && glance(line.author);
   if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
@@ -68,12 +71,12 @@ function quoted(entry, view) {
 }
 
 function body(entry) {
-  const { line, note } = entry;
+  const { line } = entry;
   if (line.deleted) return el('p', { class: 'quiet' }, text('gone'));
   const made = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
     : el('div', { class: 'text plain', dir: 'auto' }, line.content ?? '');
   for (const a of made.querySelectorAll('a')) a.target = '_blank';
-  if (stateOf(entry) === 'pending' && !entry.isGoing) mark(made, note?.why);
+  if (isHeld(entry)) mark(made, entry.note?.why);
   made.hidden = entry.composer?.dataset.hides === 'text';
   return made;
 }

@@ -1,5 +1,6 @@
 /** What a comment is to a moderator. Knows no element and no request. */
 
+import { app } from './app.js';
 import { text } from './texts.js';
 
 export const newEntry = ({ note, flags = 0, ...line }) => ({
@@ -9,13 +10,14 @@ export const newEntry = ({ note, flags = 0, ...line }) => ({
   /** Its text is another than the one that was first shown; whether whoever decides was told. */
   isChanged: false, isWarned: false,
   isPicked: false, isBusy: false,
-  /** It is being deleted, which can still be taken back. */
-  isGoing: false,
   /** The text that was sent from here. */
   sent: undefined,
   /** The reason that goes with hiding or deleting. */
   reason: '',
 });
+
+/** Being deleted, which can still be taken back: by id, since several views may show them meanwhile. */
+export const going = new Set();
 
 export function stateOf({ line, note }) {
   if (line.deleted) return 'deleted';
@@ -42,7 +44,7 @@ export function belongs({ kind, value, ids }, entry) {
 }
 
 /** Decided and out of this view, where it stays to be seen. */
-export const isOver = (view, entry) => entry.isGoing || Boolean(entry.decided) && (view.kind === 'flagged' || !belongs(view, entry));
+export const isOver = (view, entry) => going.has(entry.id) || Boolean(entry.decided) && (view.kind === 'flagged' || !belongs(view, entry));
 
 export const countLinks = (content = '') => (content.match(/https?:\/\/\S+/gi) ?? []).length;
 
@@ -55,15 +57,15 @@ export function reasons(entry, view) {
   const state = stateOf(entry);
   const why = note?.why;
   if (entry.isChanged) found.push([text('changed'), 'alarm']);
-  if (state === 'pending' && note?.did === 'hold' && !entry.isGoing || why === 'flags') found.push(...whyHeld(why, line));
+  if (state === 'pending' && note?.did === 'hold' && !going.has(entry.id) || why === 'flags') found.push(...whyHeld(why, line));
   if (flags && why !== 'flags') found.push([text('flags', { n: flags }), 'warn']);
   else if (flags) found.splice(-1, 1, [text('flags', { n: flags }), 'warn']);
   if (line.edited_at) found.push([text(line.mod_edited ? 'editedBySite' : 'edited'), state === 'pending' ? 'warn' : 'plain']);
   if (line.pinned) found.push([text('pinned'), 'plain']);
   if (line.mod) found.push([text('site'), 'plain']);
   if (line.imported) found.push([text('imported', { from: line.imported }), 'plain']);
-  const by = decided?.by ?? (note && ['hide', 'delete', 'approve'].includes(note.did) ? note.by : undefined);
-  const is = entry.isGoing ? 'was_delete' : IS[state];
+  const by = decided?.by ?? (going.has(entry.id) ? app.name : undefined) ?? (note && ['hide', 'delete', 'approve'].includes(note.did) ? note.by : undefined);
+  const is = going.has(entry.id) ? 'was_delete' : IS[state];
   const isTold = decided || (state === 'pending' ? view.kind !== 'waiting' : state !== 'public');
   if (isTold) found.push([by ? text('by_name', { what: text(is), name: by }) : text(is), 'is']);
   return found;
@@ -79,7 +81,7 @@ function whyHeld(why = '', { content }) {
 /** What may be done to it, in the order of the buttons. */
 export function verbsOf(entry) {
   const { line, flags } = entry;
-  if (entry.isGoing) return [];
+  if (going.has(entry.id)) return [];
   const more = ['edit', ...line.author ? ['ban'] : []];
   switch (stateOf(entry)) {
     case 'pending': return ['approve', 'hide', 'answer', ...more, 'delete'];

@@ -66,7 +66,8 @@ export class View {
     }
     if (type === 'changed') this.#list.redraw(what);
     if (type === 'loading') this.#foot.textContent = text('loadingN', { n: what });
-    else this.#due ||= setTimeout(() => this.update(), SOON);
+    if (type === 'fresh' && !what.order.length && what === app.queue) this.release(false);
+    if (type !== 'loading') this.#due ||= setTimeout(() => this.update(), SOON);
   }
 
   open(view) {
@@ -143,14 +144,14 @@ export class View {
   }
 
   /** Shows what came since, where it belongs. */
-  release() {
+  release(focus = true) {
     const { queue } = app;
     const came = queue.release();
     if (!came.length) return;
     const isBelow = queue.isOldestFirst || queue.view.kind === 'thread';
     if (isBelow) this.#list.append(came);
     else this.#list.show(queue, came[0]);
-    this.#list.select(came[0], { focus: true, reveal: true });
+    this.#list.select(came[0], { focus, reveal: focus });
     this.update();
   }
 

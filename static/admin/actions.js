@@ -7,6 +7,7 @@ import { toast } from './toast.js';
 import { quote, text } from './texts.js';
 
 const AT_ONCE_MAX = 4;
+const STEPS_MAX = 20;
 
 /** How an action is done: answers with what takes it back. */
 const DO = {
@@ -216,6 +217,12 @@ export async function ban(bodies, names, isHold) {
       const said = await api.ban(body);
       made.push(...said.bans);
       hidden.push(...said.hidden ?? []);
+      // Of somebody who has written very much, some may be left.
+      for (let step = 0, { more } = said; more && step < STEPS_MAX; step++) {
+        const rest = await api.ban(body);
+        hidden.push(...rest.hidden ?? []);
+        ({ more } = rest);
+      }
     } catch (error) {
       errors.push(error);
     }

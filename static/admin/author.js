@@ -11,39 +11,47 @@ import { toast } from './toast.js';
 import { text } from './texts.js';
 
 const NOTE_CHARS_MAX = 1_000;
-const AT_ONCE_MAX = 2;
+/** A look that takes longer is not made for every entry, ms. */
+const CHEAP_MAX = 150;
 const KNOWN_MAX = 2_000;
 
 /** By author: what is known, or the promise of it. */
 const known = new Map();
 const waiting = [];
-let busy = 0;
+let isBusy = false;
+let isCheap = true;
 
 on('bans', () => known.clear());
 
-/** How much they have written, if that is known; else it is asked for, and `emit('author')` says when it came. */
-export function glance(who) {
+/**
+ * How much they have written, if that is known; else it is looked for, and `emit('author')` says when it is found. Only of the current
+ * entry's author where that takes long: each time the whole log is read for it.
+ */
+export function glance(who, isCurrent = false) {
   const about = known.get(who);
-  if (about) return about.since === undefined ? undefined : about;
+  if (about || !(isCheap || isCurrent)) return about?.author && about;
   if (known.size > KNOWN_MAX) known.clear();
   known.set(who, {});
-  waiting.push(who);
+  if (isCurrent) waiting.push(who);
+  else waiting.unshift(who);
   pump();
   return undefined;
 }
 
 async function pump() {
-  while (busy < AT_ONCE_MAX && waiting.length) {
-    busy += 1;
-    const who = waiting.shift();
-    api.author(who).then((about) => {
-      known.set(who, about);
-      emit('author', who);
-    }, () => {}).finally(() => {
-      busy -= 1;
-      pump();
-    });
+  if (isBusy || !waiting.length) return;
+  isBusy = true;
+  const who = waiting.pop();
+  const start = performance.now();
+  try {
+    known.set(who, await api.author(who, false));
+    emit('author', who);
+  } catch {
+    known.delete(who);
   }
+  isCheap = performance.now() - start < CHEAP_MAX;
+  isBusy = false;
+  pump();
 }
 
 const fact = (n, word) => el('div', {}, el('dd', {}, typeof n === 'number' ? text.number(n) : n), el('dt', {}, word));
@@ -66,7 +74,7 @@ export async function showCard(entry, from) {
   return undefined;
 }
 
-export const untilWhen = (until) => (until.startsWith('9999') ? text('forEver') : text('untilWhen', { when: text.moment(Date.parse(until)) }));
+export const untilWhen = (until = '9999') => (until.startsWith('9999') ? text('forEver') : text('untilWhen', { when: text.moment(Date.parse(until)) }));
 
 function fillCard(body, entry, about, from) {
   const who = entry.line.author;

@@ -29,7 +29,7 @@ export async function showBans(into) {
 
 function item(ban) {
   const key = ban.author ?? ban.address;
-  const nameOf = () => (ban.author ? glance(ban.author)?.name || ban.author.slice(0, 8) : text('address'));
+  const nameOf = () => (ban.author ? glance(ban.author, true)?.name || ban.author.slice(0, 8) : text('address'));
   const name = nameOf();
   const state = `${text(ban.hold ? 'onHoldNow' : 'bannedNow')} ${untilWhen(ban.until)}`;
   const at = Date.parse(ban.created_at);

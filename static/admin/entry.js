@@ -25,7 +25,7 @@ export function draw(entry, { view, isCurrent, does, pick }) {
   box.checked = entry.isPicked;
   const row = el('article', { class: 'row', 'data-id': entry.id, 'aria-label': text('by', { name }), tabindex: isCurrent ? 0 : -1 },
     el('label', { class: 'pick' }, box, avatar(line.author, line.name)),
-    meta(entry, view, does), ...quoted(entry, view), body(entry), ...entry.composer ? [entry.composer] : [],
+    meta(entry, view, isCurrent, does), ...quoted(entry, view), body(entry), ...entry.composer ? [entry.composer] : [],
     ...isCurrent && entry.isReasonOpen ? [why(entry)] : [], ...entry.composer ? [] : [acts(entry, isCurrent, does)]);
   // Of all entries only the current one's are stops of Tab.
   if (!isCurrent) for (const stop of row.querySelectorAll('a, button, input')) stop.tabIndex = -1;
@@ -39,14 +39,14 @@ export function draw(entry, { view, isCurrent, does, pick }) {
 
 const isHeld = (entry) => stateOf(entry) === 'pending' && !going.has(entry.id);
 
-function meta(entry, view, does) {
+function meta(entry, view, isCurrent, does) {
   const { line } = entry;
   const at = Date.parse(line.created_at) || 0;
   const parts = [line.author ? button('by', ({ currentTarget }) => does('card', entry, currentTarget), '') : el('span', { class: 'by' })];
   parts[0].append(el('bdi', {}, nameOf(entry)));
   if (isHeld(entry)) mark(parts[0], entry.note?.why);
   if (line.author) parts[0].ariaHasPopup = 'dialog';
-  const about = line.author && glance(line.author);
+  const about = line.author && glance(line.author, isCurrent);
   if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
   const isOnPage = view.kind === 'page' || view.kind === 'thread' && entry.depth > 0;
   if (!isOnPage) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));

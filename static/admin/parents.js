@@ -3,13 +3,12 @@
 import * as api from './api.js';
 import { app, emit } from './app.js';
 
-const AT_ONCE_MAX = 3;
 const KNOWN_MAX = 5_000;
 
 /** By id: the line, or nothing where there is none, or it is still asked for. */
 const known = new Map();
 const waiting = [];
-let busy = 0;
+let isBusy = false;
 
 /** The line it answers; `null` where that is gone; nothing while it is not known, and `emit('parent', id)` says when. */
 export function parentOf({ parent }) {
@@ -24,17 +23,18 @@ export function parentOf({ parent }) {
 }
 
 async function pump() {
-  while (busy < AT_ONCE_MAX && waiting.length) {
-    busy += 1;
-    const id = waiting.pop();
-    api.one(id).then((line) => {
-      known.set(id, line ?? null);
-      emit('parent', id);
-    }, () => known.delete(id)).finally(() => {
-      busy -= 1;
-      pump();
-    });
+  if (isBusy || !waiting.length) return;
+  isBusy = true;
+  // Those that are shown now come first.
+  const id = waiting.pop();
+  try {
+    known.set(id, await api.one(id, false) ?? null);
+    emit('parent', id);
+  } catch {
+    known.delete(id);
   }
+  isBusy = false;
+  pump();
 }
 
 /** A line has come: what quotes it may be out of date. */

@@ -9,6 +9,7 @@ import { showCard } from './author.js';
 import { compose } from './compose.js';
 import { close, show } from './dialog.js';
 import { areOn, listen, showHelp, turnKeys } from './keys.js';
+import { QUIET } from './entry.js';
 import { List } from './list.js';
 import { isOver, verbsOf } from './model.js';
 import { loadPages, makeNav, renewPages, viewOf } from './nav.js';
@@ -89,7 +90,7 @@ function open() {
   const list = app.list = new List({ does, pick });
   const view = app.view = new View(list, { all, bulk }, toasts);
   const nav = makeNav();
-  const state = el('span', { class: 'live', role: 'status' });
+  const state = el('span', { class: 'live' });
   const who = button('account', ({ currentTarget }) => menu(currentTarget), '');
   const field = el('input', { type: 'search', placeholder: text('search'), 'aria-label': text('search'), 'aria-keyshortcuts': '/',
     enterkeyhint: 'search', keydown: ({ key }) => key === 'Escape' && view.focus() });
@@ -107,12 +108,16 @@ function open() {
   };
   on('totals', showState);
   on('reload', () => view.open(app.queue.view));
-  for (const [type, isMeant] of [['author', (who) => ({ line }) => line.author === who], ['parent', (id) => ({ line }) => line.parent === id]]) {
-    on(type, (what) => list.redrawIf(isMeant(what)));
+  // Under a finger nothing scrolls.
+  let isByKey = false;
+  for (const type of ['keydown', 'pointerdown']) {
+    addEventListener(type, () => {
+      isByKey = type === 'keydown';
+    }, { capture: true, passive: true });
   }
   on('decided', (entries) => {
     const { activeElement } = document;
-    if (entries.includes(list.current)) list.goOn(list.root.contains(activeElement) || activeElement === document.body);
+    if (entries.includes(list.current)) list.goOn(list.root.contains(activeElement) || activeElement === document.body, isByKey);
   });
   addEventListener('hashchange', () => go(field));
   setInterval(() => {
@@ -168,6 +173,8 @@ function menu(from) {
 
 // What one does
 function does(verb, entry, from) {
+  // What is decided at a glance needs no more room for that.
+  if (QUIET.has(verb)) return decide([entry], verb);
   app.list.select(entry);
   // Another element may stand for it now.
   const here = from?.isConnected ? from : entry.row?.querySelector(`[data-verb=${verb}]`) ?? entry.row;
@@ -178,10 +185,12 @@ function does(verb, entry, from) {
   else if (verb === 'reason') toggleReason(entry);
   else if (verb === 'openThread') location.hash = `#thread=${entry.id}`;
   else decide([entry], verb);
+  return undefined;
 }
 
 function toggleReason(entry) {
   entry.isReasonOpen = !entry.isReasonOpen;
+  entry.why = null;
   app.list.redraw(entry);
   entry.row.querySelector(entry.isReasonOpen ? '.chip' : '[data-verb=reason]')?.focus({ preventScroll: true });
 }
@@ -248,6 +257,7 @@ function step(verb) {
 function preset(entry, words) {
   if (!entry.isReasonOpen) return;
   entry.reason = entry.reason === words ? '' : words;
+  entry.why = null;
   app.list.redraw(entry);
 }
 

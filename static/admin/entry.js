@@ -2,6 +2,7 @@
 
 import { avatar } from '../widget/colours.js';
 import { button, el, rich } from '../widget/dom.js';
+import { on } from './app.js';
 import { glance } from './author.js';
 import { mark } from './marks.js';
 import { going, isOver, nameOf, reasons, stateOf, verbsOf } from './model.js';
@@ -14,7 +15,7 @@ const QUOTE_CHARS = 140;
 /** Of a reason, on its button. */
 const REASON_CHARS = 12;
 /** What can be done without looking closer. */
-const QUIET = new Set(['approve', 'keep', 'restore', 'hide']);
+export const QUIET = new Set(['approve', 'keep', 'restore', 'hide']);
 const KEY_OF = { approve: 'a', keep: 'a', restore: 'a', hide: 'h', answer: 'r', edit: 'e', pin: 'p', unpin: 'p', ban: 'b', delete: 'd', reason: 'w' };
 
 /** `does(verb, entry, button)` is what its buttons do, `pick(entry, isPicked, event)` its box. */
@@ -26,7 +27,7 @@ export function draw(entry, { view, isCurrent, does, pick }) {
   const row = el('article', { class: 'row', 'data-id': entry.id, 'aria-label': text('by', { name }), tabindex: isCurrent ? 0 : -1 },
     el('label', { class: 'pick' }, box, avatar(line.author, line.name)),
     meta(entry, view, isCurrent, does), ...quoted(entry, view), body(entry), ...entry.composer ? [entry.composer] : [],
-    ...isCurrent && entry.isReasonOpen ? [why(entry)] : [], ...entry.composer ? [] : [acts(entry, isCurrent, does)]);
+    ...isCurrent && entry.isReasonOpen ? [entry.why ??= why(entry)] : [], ...entry.composer ? [] : [acts(entry, isCurrent, does)]);
   // Of all entries only the current one's are stops of Tab.
   if (!isCurrent) for (const stop of row.querySelectorAll('a, button, input')) stop.tabIndex = -1;
   row.classList.toggle('current', isCurrent);
@@ -46,29 +47,48 @@ function meta(entry, view, isCurrent, does) {
   parts[0].append(el('bdi', {}, nameOf(entry)));
   if (isHeld(entry)) mark(parts[0], entry.note?.why);
   if (line.author) parts[0].ariaHasPopup = 'dialog';
-  const about = line.author && glance(line.author, isCurrent);
-  if (about) parts.push(el('span', {}, about.public ? text('comments', { n: about.public }) : text('newHere')));
+  const isToldNew = entry.note?.why === 'new';
+  if (line.author && !isToldNew) parts.push(tellAuthor(el('span', { 'data-about': line.author }), glance(line.author, isCurrent)));
   const isOnPage = view.kind === 'page' || view.kind === 'thread' && entry.depth > 0;
   if (!isOnPage) parts.push(el('a', { class: 'where', href: `#page=${encodeURIComponent(line.page)}` }, line.page));
   parts.push(el('a', { href: `#thread=${line.id}` }, el('time', { datetime: line.created_at, title: text.moment(at) }, text.ago(at))));
   const isTold = new Set();
   for (const [words, kind] of reasons(entry, view)) {
-    if (!isTold.has(words) && !(about && !about.public && words === text('newHere'))) parts.push(el('span', { class: `tag ${kind}` }, words));
+    if (!isTold.has(words)) parts.push(el('span', { class: `tag ${kind}` }, words));
     isTold.add(words);
   }
   if (entry.note?.reason) parts.push(el('span', {}, `“${entry.note.reason}”`));
   return el('p', { class: 'about' }, ...parts.flatMap((part) => [part, ' ']));
 }
 
+/** How much they have written; its room is kept until that is known. */
+function tellAuthor(span, about) {
+  span.textContent = about?.public ? text('comments', { n: about.public }) : text('newHere');
+  span.classList.toggle('unknown', !about);
+  return span;
+}
+
+on('author', (who) => {
+  for (const span of document.querySelectorAll(`[data-about="${who}"]`)) tellAuthor(span, glance(who));
+});
+
 function quoted(entry, view) {
   const { line } = entry;
   if (!line.parent || view.ids?.has(line.parent)) return [];
-  const above = parentOf(line);
+  return [tellParent(el('a', { class: 'quoted', href: `#thread=${line.id}`, dir: 'auto', 'data-parent': line.parent }), parentOf(line))];
+}
+
+function tellParent(link, above) {
   const isGone = above === null || above && above.content === undefined;
   const words = isGone ? text('answersGone') : !above ? text('answersUnknown')
     : text('answers', { name: above.name || above.mod || text('anonymous'), quote: quote(above.content, QUOTE_CHARS) });
-  return [el('a', { class: 'quoted', href: `#thread=${line.id}`, dir: 'auto' }, words)];
+  link.textContent = words;
+  return link;
 }
+
+on('parent', (parent) => {
+  for (const link of document.querySelectorAll(`[data-parent="${parent}"]`)) tellParent(link, parentOf({ parent }));
+});
 
 function body(entry) {
   const { line } = entry;

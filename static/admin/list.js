@@ -124,10 +124,6 @@ export class List {
     (heir ?? made).focus({ preventScroll: true });
   }
 
-  redrawIf(isMeant) {
-    for (const lot of this.#lots) if (lot.isDrawn) for (const entry of lot.entries) if (isMeant(entry)) this.redraw(entry);
-  }
-
   /** Makes it the current one; what was under the finger stays there. */
   select(entry, { focus = false, reveal = false } = {}) {
     if (!entry) return;
@@ -136,7 +132,7 @@ export class List {
     if (entry !== before) {
       this.current = entry;
       if (before) {
-        before.isReasonOpen = false;
+        Object.assign(before, { isReasonOpen: false, why: null });
         this.redraw(before);
       }
       this.#open(entry.lot);
@@ -157,11 +153,11 @@ export class List {
   }
 
   /** The next that is not decided, below the current one, else above. */
-  goOn(focus) {
+  goOn(focus, reveal) {
     const { order, view } = this.#queue;
     const at = order.indexOf(this.current);
     const isOpen = (entry) => !isOver(view, entry) && !entry.isBusy && !entry.decided;
     const next = order.slice(at + 1).find(isOpen) ?? order.slice(0, Math.max(at, 0)).findLast(isOpen);
-    if (next) this.select(next, { focus, reveal: focus });
+    if (next) this.select(next, { focus, reveal });
   }
 }

@@ -130,7 +130,8 @@ export class View {
     this.#foot.hidden = !isList || Boolean(open.length) && !queue.error;
     this.#list.root.ariaLabel = order.length ? title : null;
     this.#list.root.ariaBusy = String(queue.isLoading);
-    if (!this.#foot.hidden) this.#foot.textContent = this.#calm(queue);
+    const calm = this.#foot.hidden ? '' : this.#calm(queue);
+    if (calm !== this.#foot.textContent) this.#foot.textContent = calm;
     showWaiting(title);
   }
 

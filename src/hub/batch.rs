@@ -7,9 +7,10 @@ use std::{
 use super::{Hub, likes::Liked};
 use crate::{
     comment::{Author, hold_reason::HoldReason, rejection::Rejection},
-    fanout::{ReaderId, subscribers::Published},
+    fanout::{ReaderId, frame, subscribers::Published},
     hub::{
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
+        moderation::Effect,
         rate_limit::DuplicateFilter,
         rules::Hold,
     },
@@ -30,6 +31,12 @@ pub(super) struct Batch<S> {
     pub(super) liked: Vec<(Box<str>, u64)>,
     /// The lines' bytes one after another, each from `{` to `}`.
     pub(super) bytes: Vec<u8>,
+    /// How many lines of other kinds it has, likes excepted.
+    pub(super) records: usize,
+    /// All its lines as frames, in the order of the log; empty unless a moderator watches.
+    pub(super) for_moderators: Vec<u8>,
+    /// What readers are told besides lines.
+    pub(super) effects: Vec<Effect>,
     /// In the order of the writes.
     replies: Vec<Pending>,
     /// How many of the lines are published.
@@ -44,6 +51,9 @@ impl<S> Default for Batch<S> {
             lines: Vec::new(),
             liked: Vec::new(),
             bytes: Vec::new(),
+            records: 0,
+            for_moderators: Vec::new(),
+            effects: Vec::new(),
             replies: Vec::new(),
             published: 0,
             queries: Vec::new(),
@@ -66,6 +76,8 @@ pub(super) enum Outcome {
     Staged(usize, WriteKind),
     /// Nothing to write: the comment's current line, and whether it was durable before this batch.
     Known { line: Vec<u8>, durable: bool },
+    /// Lines of other kinds than comments, if the batch becomes durable; the answer, and whether anything has changed.
+    Recorded { answer: Vec<u8>, has_changed: bool },
     /// A like, given or withdrawn by this batch, or already so before.
     Liked(Liked),
 }
@@ -114,6 +126,7 @@ fn is_unproductive(outcome: &Result<Outcome, Rejection>) -> bool {
     match outcome {
         Ok(Outcome::Known { .. }) => true,
         Ok(Outcome::Liked(liked)) => liked.was_so,
+        Ok(Outcome::Recorded { has_changed, .. }) => !has_changed,
         Ok(Outcome::Staged(..)) => false,
         Err(Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping) => false,
         Err(Rejection::StorageFull | Rejection::StorageFailed) => false,
@@ -158,14 +171,23 @@ impl<S> Hub<S> {
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, client, reply } = write;
         let lines_before = self.batch.lines.len();
-        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.is_moderator());
+        let is_moderator = match &operation {
+            Operation::Change { by, .. } => by.is_moderator(),
+            Operation::Post(draft) => draft.moderator.is_some(),
+            Operation::Moderate(..) => true,
+            _ => false,
+        };
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
         let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
             Operation::Repeat { nonce, author, otherwise } => {
                 self.known_nonce(&nonce, author)?.ok_or(otherwise)
             }
-            Operation::Change { target, change, by } => self.change(target, change, by, from),
+            Operation::Change { target, change, by, decision } => {
+                self.change(target, change, by, decision, from)
+            }
+            Operation::Flag { target, author } => self.flag(target, author, from),
+            Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });
         if !is_moderator && is_unproductive(&outcome) {
@@ -197,6 +219,9 @@ impl<S> Hub<S> {
         let range = start..self.batch.bytes.len();
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
         self.index.put(Entry { id, seq, location, visibility, page, parent, nonce });
+        if self.subscribers.has_moderators() {
+            frame::text(&self.batch.bytes[range.clone()], &mut self.batch.for_moderators);
+        }
         self.batch.lines.push(StagedLine {
             id,
             page: page.into(),
@@ -214,11 +239,13 @@ impl<S> Hub<S> {
 
     /// Makes the batch durable, and only then publishes it and answers its writes, in their order.
     fn commit_batch(&mut self) {
-        let is_empty = self.batch.lines.is_empty() && self.batch.liked.is_empty();
+        let batch = &self.batch;
+        let is_empty = batch.lines.is_empty() && batch.liked.is_empty() && batch.records == 0;
         let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
             Ok(()) => {
                 self.index.commit();
                 self.likes.commit();
+                self.moderation.commit();
                 self.stats.full.fetch_and(is_empty, Relaxed);
                 // Set before anybody is told, so that nobody is then served an outdated page.
                 self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
@@ -226,9 +253,12 @@ impl<S> Hub<S> {
             }
             Err(error) => {
                 self.likes.roll_back();
+                self.moderation.roll_back();
                 self.index.roll_back();
                 self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
                 self.batch.liked.clear();
+                self.batch.effects.clear();
+                self.batch.for_moderators.clear();
                 Some(self.storage_fault(error))
             }
         };
@@ -254,8 +284,10 @@ impl<S> Hub<S> {
         if fault.is_none() {
             self.publish_up_to(self.batch.lines.len());
             self.note_likes();
+            self.tell_effects();
         }
         self.batch.published = 0;
+        self.batch.records = 0;
         self.batch.lines.clear();
         self.batch.bytes.clear();
     }
@@ -360,6 +392,13 @@ impl<S> Hub<S> {
             }
             (ReplyTo::Reader(reader, _), Outcome::Known { line, .. }) => {
                 self.subscribers.send_to(reader, &line)
+            }
+            (ReplyTo::Callback(callback), Outcome::Recorded { answer: line, has_changed }) => {
+                let what = if has_changed { WriteKind::Changed } else { WriteKind::Known };
+                callback(Ok(Written { line, what }));
+            }
+            (ReplyTo::Reader(reader, _), Outcome::Recorded { answer, .. }) => {
+                self.subscribers.send_to(reader, &answer)
             }
             (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
             // The line itself, once published, is the acknowledgement.

@@ -15,7 +15,7 @@ use crate::{
     comment::rejection::Rejection,
     comment::{Author, Status},
     http::response::Response,
-    hub::command::{Actor, Change, Operation, Stats, Target, WriteKind},
+    hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind},
     util::activity,
     util::text::{parse_decimal, shorten},
     web::request::{Request, rejected},
@@ -61,7 +61,7 @@ impl Router {
                 Ok(Change::Text(text, held_for))
             }),
         };
-        let (id, client) = (target.id, request.client);
+        let (id, client) = (target.id, request.client());
         let change = match change {
             Ok(change) => change,
             Err(rejection) => return Err(refuse(after_guess(not_moderator, rejection, client))),
@@ -73,11 +73,17 @@ impl Router {
         let done = match &change {
             Change::Status(Status::Public) => "published",
             Change::Status(_) => "hid",
+            Change::Pinned(_) => "pinned",
             Change::Text(..) => "edited",
             Change::Delete => "deleted",
         };
         let name = moderator.clone();
-        let operation = Operation::Change { target, change, by: Actor { author, moderator } };
+        let operation = Operation::Change {
+            target,
+            change,
+            by: Actor { author, moderator },
+            decision: Decision::default(),
+        };
         Ok(self.write(operation, request, move |outcome| match outcome {
             Ok(written) => {
                 if let Some(name) = name.filter(|_| written.what == WriteKind::Changed) {

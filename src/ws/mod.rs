@@ -76,7 +76,7 @@ pub fn upgrade(
     let subscription = handshake::subscription(head.query(), tier)?;
     let page = match &subscription {
         Subscription::Page(page, _) => Some(page.as_str().into()),
-        Subscription::Counts(_) => None,
+        Subscription::Counts(_) | Subscription::Moderation => None,
     };
     let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
     let from = ClientKey::of(client);

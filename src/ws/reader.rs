@@ -22,7 +22,7 @@ use crate::{
         ShardCommand,
         frame::{self, CloseCode},
     },
-    hub::command::{Actor, Change, Operation, Query, ReplyTo, Stats, Target, Write},
+    hub::command::{Actor, Change, Decision, Operation, Query, ReplyTo, Stats, Target, Write},
     limits::MESSAGE_BYTES_MAX,
     util::activity,
 };
@@ -101,6 +101,7 @@ impl Session {
             target: target(id),
             change,
             by: Actor { author, moderator: None },
+            decision: Decision::default(),
         };
         let operation = match action {
             // Rendering takes longer than all checks, so it comes last.
@@ -118,10 +119,11 @@ impl Session {
             }
             Action::Delete(id, author) => change(id, Change::Delete, author),
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
+            Action::Flag(id, author) => Operation::Flag { target: target(id), author },
             Action::Identify(author) => {
                 return self.context.hub.query(Query::Identify(self.number, author, self.from));
             }
-            Action::Typing => return self.context.hub.query(Query::Typing(self.number)),
+            Action::Typing => return self.context.hub.query(Query::Typing(self.number, self.from)),
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());

@@ -58,6 +58,9 @@ fn hello(joined: &Joined, challenge: Option<u8>) -> String {
         resumed: joined.resumed,
         challenge,
         likes: Counts(&history.likes),
+        locked: history.locked,
+        pinned: &history.pinned,
+        moderators: &[],
     };
     ServerMessage::Hello { hello }.to_json()
 }

@@ -3,6 +3,7 @@
 mod access;
 mod bans;
 mod decisions;
+mod durability;
 mod flags;
 mod lists;
 mod pages;

@@ -13,6 +13,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod http;
+mod leak;
 mod likes;
 mod limits;
 mod listener;

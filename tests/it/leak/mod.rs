@@ -25,7 +25,10 @@ fn no_held_hidden_or_deleted_text_or_name_reaches_anybody_else() {
             }
         }
         let seen = world.finish();
-        assert!(seen > ACTIONS / 10, "only {seen} words were ever seen: this test has tested nothing");
+        assert!(
+            seen > ACTIONS / 10,
+            "only {seen} words were ever seen: this test has tested nothing"
+        );
     }
 }
 

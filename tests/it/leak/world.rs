@@ -119,7 +119,8 @@ impl World {
         let mut body = json!({"page": page, "name": words[0], "content": format!("*{}* said", words[1]),
                               "key": key, "nonce": nonce});
         if self.chance.below(2) == 0
-            && let Some(parent) = self.pick(|known| known.state == State::Public && known.page == page)
+            && let Some(parent) =
+                self.pick(|known| known.state == State::Public && known.page == page)
         {
             body["parent"] = json!(self.comments[parent].id);
         }
@@ -141,7 +142,8 @@ impl World {
 
     /// The entity tags of the pages.
     fn tags(&mut self) -> Vec<Option<String>> {
-        let tag = |page: &&str| get(&self.server, &format!("/?page={}", encoded(page))).header("etag");
+        let tag =
+            |page: &&str| get(&self.server, &format!("/?page={}", encoded(page))).header("etag");
         PAGES.iter().map(tag).collect()
     }
 
@@ -188,7 +190,8 @@ impl World {
     }
 
     fn decide(&mut self, body: Value, wanted: Option<State>) {
-        let Some(n) = self.pick(|known| known.state != State::Deleted && Some(known.state) != wanted)
+        let Some(n) =
+            self.pick(|known| known.state != State::Deleted && Some(known.state) != wanted)
         else {
             return;
         };
@@ -274,14 +277,16 @@ impl World {
                 let response = self.send("GET", &path, &bearer(STRANGER), "");
                 self.check(&response);
                 // A stranger who guesses an entity tag is told nothing either.
-                let tag = format!("If-None-Match: {}\r\n", response.header("etag").unwrap_or_default());
+                let tag =
+                    format!("If-None-Match: {}\r\n", response.header("etag").unwrap_or_default());
                 let again = self.send("GET", &path, &tag, "");
                 self.check(&again);
             }
             let shown = self.send("GET", &format!("/api/counts?page={page}"), "", "").json();
-            let count = self.comments.iter().filter(|known| {
-                encoded(known.page) == page && known.state == State::Public
-            });
+            let count = self
+                .comments
+                .iter()
+                .filter(|known| encoded(known.page) == page && known.state == State::Public);
             assert_eq!(shown.as_object().unwrap().values().next(), Some(&json!(count.count())));
         }
         if let Some(n) = self.pick(|_| true) {
@@ -297,7 +302,11 @@ impl World {
         let same_nonce = json!({"page": page, "content": "mine", "key": STRANGER, "nonce": nonce});
         for (method, path, body) in [
             ("GET", format!("/api/comments?page={page_name}&thread={id}"), String::new()),
-            ("GET", format!("/api/comments?page={page_name}&before={}&limit=1", id + 1), String::new()),
+            (
+                "GET",
+                format!("/api/comments?page={page_name}&before={}&limit=1", id + 1),
+                String::new(),
+            ),
             ("GET", format!("/?page={page_name}&thread={id}"), String::new()),
             ("GET", format!("/?page={page_name}&before={}", id + 1), String::new()),
             ("PATCH", format!("/api/comments/{id}"), json!({"content": "mine"}).to_string()),

@@ -55,7 +55,7 @@ test('what is held is approved on a phone, and comes to all readers at its place
   await held.getByText('1 link', { exact: true }).waitFor();
   await held.getByText('answers Ada: before').waitFor();
   assert.equal(await held.locator('mark').textContent(), LINK);
-  assert.match(await ada.title(), /^\(1\) Waiting/);
+  await until(async () => await ada.title() === '(1) Waiting · sayso', 'the tab to say so');
   await held.getByRole('button', { name: 'Approve' }).tap();
   for (const page of readers) {
     await comment(page, `held ${LINK}`).waitFor();
@@ -228,7 +228,11 @@ test('the keyboard alone makes ten decisions', async (t) => {
   await press('j', 'd');
   await ada.getByText('Nothing waits.').waitFor();
   await ada.clock.runFor(10_500);
-  const states = async () => Promise.all(made.map(({ id }) => statusOf(here, id)));
+  const states = async () => {
+    const found = [];
+    for (const { id } of made) found.push(await statusOf(here, id));
+    return found;
+  };
   await until(async () => (await states()).join() === 'public,pending,public,deleted,pending,public,public,public,public,deleted', 'all to be decided');
   const { comments } = await here.ask('GET', 'admin/comments?status=hidden');
   assert.deepEqual(comments.map(({ note }) => note.reason), ['Advertising', undefined]);

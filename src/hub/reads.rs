@@ -39,7 +39,7 @@ impl<S> Hub<S> {
                 answer(counts.map(|(count, page)| (page, count)).collect());
             }
             Query::Find(find) => self.find(find),
-            Query::Author(author, answer) => self.find_author(author, answer),
+            Query::Whom(key, answer) => self.find_whom(key, answer),
             Query::Bans(answer) => self.find_bans(answer),
             Query::Page(page, answer) => {
                 self.learn_closing_time(&page);

@@ -307,7 +307,7 @@ test('several are decided at once, and taken back at once', async (t) => {
   await ada.locator('.bulk .hide').click();
   await toast(ada, 'Hidden: 5 comments').waitFor();
   const pending = async () => (await here.ask('GET', 'admin/comments?status=pending')).comments.length;
-  assert.equal(await pending(), 0);
+  await until(async () => await pending() === 0, 'none to wait');
   await ada.getByRole('button', { name: /^Undo/ }).click();
   await until(async () => await pending() === 5, 'all to wait again');
 });

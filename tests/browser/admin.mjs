@@ -36,6 +36,8 @@ export async function moderated(t, { flags = ['--hold', 'links'], ...options } =
   };
   return {
     server,
+    /** The token file. */
+    file,
     /** A moderator who has signed in. */
     async moderator(name = 'ada', what = WIDE, hash = '') {
       const page = await open(`/admin${hash}`, what);

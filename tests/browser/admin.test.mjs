@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { PHONE, TOKENS, act, entry, moderated, texts, toast } from './admin.mjs';
@@ -42,6 +42,15 @@ test('a token is asked for once in a tab, a wrong one is refused in words, and s
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+test('whose token is taken away is signed out, with a sentence', async (t) => {
+  const { server, moderator, file } = await moderated(t);
+  const grace = await moderator('grace');
+  writeFileSync(file, `ada ${TOKENS.ada}\n`);
+  server.process.kill('SIGHUP');
+  await grace.getByLabel('Token').waitFor();
+  await grace.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
+});
+
 test('what is held is approved on a phone, and comes to all readers at its place', async (t) => {
   const here = await moderated(t);
   const { server, moderator, reader } = here;
@@ -56,6 +65,7 @@ test('what is held is approved on a phone, and comes to all readers at its place
   await held.getByText('answers Ada: before').waitFor();
   assert.equal(await held.locator('mark').textContent(), LINK);
   await until(async () => await ada.title() === '(1) Waiting · sayso', 'the tab to say so');
+  assert.match(await ada.locator('link[rel=icon]').getAttribute('href'), /%3E1%3C/);
   await held.getByRole('button', { name: 'Approve' }).tap();
   for (const page of readers) {
     await comment(page, `held ${LINK}`).waitFor();

@@ -1,7 +1,7 @@
 //! Renders the page as HTML, for readers without JavaScript and for the time until the script runs.
 //!
-//! Pure: knows neither requests nor the hub nor files. `static/widget/view.js` builds the same structure with the same classes, so
-//! that `static/embed.css` fits both and nothing moves when the script takes over.
+//! Pure: knows neither requests nor the hub nor files. `static/widget/view.js` and `frame.js` build the same structure with the same
+//! classes, so that `static/embed.css` fits both and nothing moves when the script takes over.
 
 mod avatar;
 mod thread;

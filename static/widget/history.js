@@ -3,7 +3,7 @@
  * names. Loaded by thread.js when asked for; works on that thread.
  */
 
-import { arrange, takeOver } from './view.js';
+import { arrange, takeOver } from './frame.js';
 
 const ANSWERS = 200;
 /** How many lots of these are worth going through for one thread. */

@@ -2,7 +2,8 @@
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { Tree, arrange, frame, isShown, takeOver, title } from './view.js';
+import { arrange, frame, takeOver } from './frame.js';
+import { Tree, isShown, title } from './view.js';
 
 /** A page of history, in threads; the server sends fewer where they are long. */
 const THREADS = 50;

@@ -8,8 +8,8 @@
  */
 
 import { store } from './dom.js';
+import { draft } from './frame.js';
 import { learn } from './texts.js';
-import { draft } from './view.js';
 
 const TEXTS = {
   answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',

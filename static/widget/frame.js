@@ -66,12 +66,12 @@ export function frame(host, { base, text, isWall }, name, does) {
 }
 
 /** In the order of reading, for eyes and ears alike. */
-export function arrange({ root, rising, order: { value }, isWall, list, far, empty, pillbox, who, main, foot, older, said, likes, down }) {
+export function arrange({ root, rising, order: { value }, isWall, list, far, empty, pillbox, who, main, foot, older, said, likes, down, locked }) {
   const writing = isWall ? [who] : rising ? [who, main.form] : [main.form, who];
   root.classList.toggle('rising', rising);
   const comments = [list, older, far, empty];
   root.append(...(rising ? [...comments, pillbox, ...writing] : [...writing, pillbox, ...comments]), foot, said);
-  down.hidden = !rising;
+  down.hidden = !rising || locked;
   const items = [...list.children];
   for (const { entry } of items) entry.hearts = value === 'liked' ? likes?.[entry.line.id] ?? 0 : 0;
   list.append(...items.sort((a, b) => comesAfter(a.entry, b.entry, rising) ? 1 : -1));

@@ -21,7 +21,8 @@ export const isShown = (line) => !line.deleted && line.status !== 'hidden' && li
 
 /**
  * The comments in their places, each below what it answers. An entry is one of them: `item` its place with its answers,
- * `article` what it says, `above` what it answers, `below` what answers it, `n` how many of all below are shown.
+ * `article` what it says, `above` what it answers, `below` what answers it, `n` how many of all below are shown,
+ * `pin` is higher the newer a pinned comment in its thread is, `note` what a moderator has said about it to its author.
  */
 export class Tree {
   /** By id. */
@@ -129,7 +130,7 @@ export class Tree {
 
   tidy() {
     for (const entry of this.#touched) {
-      entry.item.hidden = !isShown(entry.line) && !entry.n && !entry.reply?.form.isConnected;
+      entry.item.hidden = !isShown(entry.line) && !entry.n && !entry.note && !entry.reply?.form.isConnected;
       showFold(this, entry);
     }
     this.#touched.clear();
@@ -163,7 +164,7 @@ function article(thread, entry) {
   }
   const body = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
     : el('div', { class: 'text plain', dir: 'auto' }, line.content);
-  const made = el('article', { class: 'comment' }, avatar(line.author, line.name), meta, body, actions(thread, entry));
+  const made = el('article', { class: 'comment' }, avatar(line.author, line.name || line.mod), meta, body, actions(thread, entry));
   title(text, made);
   return made;
 }
@@ -248,8 +249,10 @@ function insert(list, item, isRising) {
   list.insertBefore(item, next);
 }
 
-/** What comes later has no hearts here, so that nothing changes its place while it is read. */
+/** Pinned ones come first. What comes later has no hearts here, so that nothing changes its place while it is read. */
 export function comesAfter(entry, other, isRising) {
+  const pins = (entry.pin ?? 0) - (other.pin ?? 0);
+  if (pins) return pins < 0;
   const isNewer = entry.rank > other.rank;
   if (isRising) return isNewer;
   const [hearts, others] = [entry.hearts ?? Infinity, other.hearts ?? Infinity];

@@ -21,6 +21,7 @@ export const going = new Set();
 
 export function stateOf({ line, note }) {
   if (line.deleted) return 'deleted';
+  if (line.status === 'hidden' && note?.did === 'hold') return 'pending';
   if (line.status === 'pending') return note?.did === 'hide' ? 'rejected' : 'pending';
   return line.status ?? 'public';
 }

@@ -122,9 +122,8 @@ fn describe(mut search: Search, author: Author) -> Result<Response, Response> {
         let comment = Comment::parse(hit.line).unwrap_or_default();
         let count = match hit.item.visibility {
             Visibility::Public => &mut known.public,
-            Visibility::Hidden => &mut known.hidden,
-            Visibility::Pending if hit.is_rejected() => &mut known.hidden,
-            Visibility::Pending => &mut known.pending,
+            Visibility::Hidden | Visibility::Pending if hit.waits() => &mut known.pending,
+            Visibility::Hidden | Visibility::Pending => &mut known.hidden,
             Visibility::Deleted | Visibility::PendingDeleted => &mut known.deleted,
         };
         *count += 1;

@@ -25,6 +25,7 @@ use crate::{
     log::read_line,
     store::index::CommentRef,
     store::moderation::line::ModerationLine,
+    store::visibility::Visibility,
     util::threads,
     web::request::Request,
 };
@@ -76,10 +77,15 @@ pub(super) struct Hit<'a> {
 }
 
 impl Hit<'_> {
-    /// Whether a comment that was never public is not to wait any longer.
-    pub(super) fn is_rejected(&self) -> bool {
+    /// Whether a comment that not everybody sees waits for a moderator.
+    pub(super) fn waits(&self) -> bool {
         let note = self.note.as_deref().and_then(|note| ModerationLine::parse(note).ok());
-        note.is_some_and(|note| note.did == Some(Did::Hide))
+        let did = note.and_then(|note| note.did);
+        match self.item.visibility {
+            Visibility::Pending => did != Some(Did::Hide),
+            Visibility::Hidden => did == Some(Did::Hold),
+            _ => false,
+        }
     }
 }
 

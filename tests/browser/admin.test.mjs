@@ -263,6 +263,20 @@ test('two moderators see each other\'s decisions with the name, greyed, until th
   assert.deepEqual(await texts(ada), []);
 });
 
+test('of two who decide at the same time one is told that the other was quicker', async (t) => {
+  const here = await moderated(t);
+  const [{ id }] = await hold(here.server, 1);
+  const ada = await here.moderator('ada');
+  await ada.route(/api\/comments\/\d+$/, async (route) => {
+    await here.ask('PATCH', `comments/${id}`, { status: 'public' }, 'grace');
+    await route.continue();
+  }, { times: 1 });
+  await ada.keyboard.press('h');
+  await toast(ada, 'Somebody else has just decided on it.').waitFor();
+  await entry(ada, 'held 1').getByText('approved by grace').waitFor();
+  assert.equal(await statusOf(here, id), 'public');
+});
+
 test('nobody decides on a text that has changed meanwhile', async (t) => {
   const here = await moderated(t);
   const { server, moderator } = here;

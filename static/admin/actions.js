@@ -62,6 +62,7 @@ const isConflict = ({ said }) => said?.code === 'changed_meanwhile';
 function mayDecide(entry) {
   if (!entry.isChanged || entry.isWarned) {
     entry.isChanged = false;
+    entry.read = entry.line.content;
     return true;
   }
   entry.isWarned = true;
@@ -73,7 +74,7 @@ function refused(entry, error) {
   const { line } = error.said ?? {};
   if (!isConflict(error) || !line) return;
   // With the same words, somebody else was quicker to decide.
-  error.isDecided = line.content === entry.line.content;
+  error.isDecided = line.content === entry.read;
   entry.isChanged = entry.isWarned = !error.isDecided;
   learn(entry, line);
 }

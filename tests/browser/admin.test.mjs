@@ -182,17 +182,21 @@ test('an author is held from their card, listed under Banned and lifted there', 
   assert.equal((await here.ask('GET', 'admin/bans')).bans.length, 0);
 });
 
-test('a page is locked, marked, and opened again', async (t) => {
+test('a page is locked, marked, and opened again, and its readers see that at once', async (t) => {
   const here = await moderated(t);
-  const { server, moderator } = here;
+  const { server, moderator, reader } = here;
   await server.post({ content: 'hello', page: 'a' });
+  const page = await reader('/?page=a');
   const ada = await moderator();
   await ada.getByRole('link', { name: /^a / }).click();
   await ada.getByRole('button', { name: 'Lock page' }).click();
   await ada.locator('.nav .pages .lock').waitFor();
+  await page.locator('.closed').waitFor();
+  assert.equal(await page.locator('.input').isVisible(), false);
   await assert.rejects(server.post({ content: 'more', page: 'a' }), /403/);
   await ada.getByRole('button', { name: 'Unlock page' }).click();
   await until(async () => await ada.locator('.nav .pages .lock').count() === 0, 'the mark to go');
+  await page.locator('.input').waitFor();
   await server.post({ content: 'more', page: 'a' });
 });
 

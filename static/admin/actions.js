@@ -56,10 +56,13 @@ async function setPinned(entry, pinned) {
   return () => send(entry, { pinned: !pinned });
 }
 
+const isConflict = ({ said }) => said?.code === 'changed_meanwhile';
+
 /** Nobody decides on a text that changed under their eyes: the first try only says so. */
 function mayDecide(entry) {
   if (!entry.isChanged || entry.isWarned) {
     entry.isChanged = false;
+    entry.read = entry.line.content;
     return true;
   }
   entry.isWarned = true;
@@ -68,10 +71,12 @@ function mayDecide(entry) {
 }
 
 function refused(entry, error) {
-  if (error.said?.code !== 'changed_meanwhile' || !error.said.line) return;
-  learn(entry, error.said.line);
-  entry.isChanged = true;
-  entry.isWarned = true;
+  const { line } = error.said ?? {};
+  if (!isConflict(error) || !line) return;
+  // With the same words, somebody else was quicker to decide.
+  error.isDecided = line.content === entry.read;
+  entry.isChanged = entry.isWarned = !error.isDecided;
+  learn(entry, line);
 }
 
 /** Does it to all of them; some at once. */
@@ -94,11 +99,12 @@ export async function decide(all, verb) {
   if (entries.length < asked.length) toast(text('changedAsk'), { isBad: true });
   if (!entries.length) return false;
   const undos = new Map();
+  const mine = { did: DID[verb], by: app.name };
   const before = new Map(entries.map((entry) => [entry, entry.decided]));
   for (const entry of entries) {
     Object.assign(entry, { isBusy: true, isPicked: false });
     if (verb === 'delete') going.add(entry.id);
-    if (DID[verb]) entry.decided = { did: DID[verb], by: app.name };
+    if (DID[verb]) entry.decided = mine;
     emit('changed', entry);
   }
   emit('decided', entries);
@@ -108,7 +114,8 @@ export async function decide(all, verb) {
       undos.set(entry, await DO[verb](entry));
     } catch (error) {
       done.delete(entry);
-      entry.decided = before.get(entry);
+      // Another's decision may have come meanwhile.
+      if (entry.decided === mine) entry.decided = before.get(entry);
       going.delete(entry.id);
       refused(entry, error);
       throw error;
@@ -125,8 +132,8 @@ export async function decide(all, verb) {
 
 export function complain(errors) {
   if (!errors.length) return;
-  const conflict = errors.find(({ said }) => said?.code === 'changed_meanwhile');
-  const words = conflict ? text('changedAsk') : errors[0].message;
+  const [error] = errors;
+  const words = error.isDecided ? text('decidedAsk') : isConflict(error) ? text('changedAsk') : error.message;
   toast(errors.length > 1 ? text('failed', { n: errors.length, why: words }) : words, { isBad: true });
 }
 

@@ -10,8 +10,8 @@ export const newEntry = ({ note, flags = 0, ...line }) => ({
   /** Its text is another than the one that was first shown; whether whoever decides was told. */
   isChanged: false, isWarned: false,
   isPicked: false, isBusy: false,
-  /** The text that was sent from here. */
-  sent: undefined,
+  /** The text that was decided on, and the one that was sent from here. */
+  read: undefined, sent: undefined,
   /** The reason that goes with hiding or deleting. */
   reason: '',
 });

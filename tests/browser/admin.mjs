@@ -44,7 +44,7 @@ export async function moderated(t, { flags = ['--hold', 'links'], ...options } =
       await page.getByLabel('Token').fill(TOKENS[name]);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.locator('.live[data-state=live]').waitFor();
-      await page.locator('.rows:not([aria-busy=true])').waitFor({ state: 'attached' });
+      await page.locator('.rows[aria-busy=false]').waitFor({ state: 'attached' });
       return page;
     },
     async reader(path = '/', what = {}) {

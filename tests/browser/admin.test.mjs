@@ -182,17 +182,21 @@ test('an author is held from their card, listed under Banned and lifted there', 
   assert.equal((await here.ask('GET', 'admin/bans')).bans.length, 0);
 });
 
-test('a page is locked, marked, and opened again', async (t) => {
+test('a page is locked, marked, and opened again, and its readers see that at once', async (t) => {
   const here = await moderated(t);
-  const { server, moderator } = here;
+  const { server, moderator, reader } = here;
   await server.post({ content: 'hello', page: 'a' });
+  const page = await reader('/?page=a');
   const ada = await moderator();
   await ada.getByRole('link', { name: /^a / }).click();
   await ada.getByRole('button', { name: 'Lock page' }).click();
   await ada.locator('.nav .pages .lock').waitFor();
+  await page.locator('.closed').waitFor();
+  assert.equal(await page.locator('.input').isVisible(), false);
   await assert.rejects(server.post({ content: 'more', page: 'a' }), /403/);
   await ada.getByRole('button', { name: 'Unlock page' }).click();
   await until(async () => await ada.locator('.nav .pages .lock').count() === 0, 'the mark to go');
+  await page.locator('.input').waitFor();
   await server.post({ content: 'more', page: 'a' });
 });
 
@@ -261,6 +265,20 @@ test('two moderators see each other\'s decisions with the name, greyed, until th
   await entry(grace, 'held 1').getByText('rejected by ada').waitFor();
   await ada.getByRole('button', { name: 'Clear what is decided' }).click();
   assert.deepEqual(await texts(ada), []);
+});
+
+test('of two who decide at the same time one is told that the other was quicker', async (t) => {
+  const here = await moderated(t);
+  const [{ id }] = await hold(here.server, 1);
+  const ada = await here.moderator('ada');
+  await ada.route(/api\/comments\/\d+$/, async (route) => {
+    await here.ask('PATCH', `comments/${id}`, { status: 'public' }, 'grace');
+    await route.continue();
+  }, { times: 1 });
+  await ada.keyboard.press('h');
+  await toast(ada, 'Somebody else has just decided on it.').waitFor();
+  await entry(ada, 'held 1').getByText('approved by grace').waitFor();
+  assert.equal(await statusOf(here, id), 'public');
 });
 
 test('nobody decides on a text that has changed meanwhile', async (t) => {

@@ -14,7 +14,7 @@ const DIGITS_MAX: [usize; 2] = [7, 6];
 /// The letters and digits of a label of a host's name.
 const LABEL_BYTES_MAX: usize = 63;
 /// The most common of HTML's names, each with its character. All 2,125 would take 190 KB.
-const ENTITIES: &str = "amp;& lt;< gt;> quot;\" apos;' nbsp;\u{a0} copy;\u{a9} reg;\u{ae} trade;\u{2122} hellip;\u{2026} mdash;\u{2014} \
+pub const ENTITIES: &str = "amp;& lt;< gt;> quot;\" apos;' nbsp;\u{a0} copy;\u{a9} reg;\u{ae} trade;\u{2122} hellip;\u{2026} mdash;\u{2014} \
     ndash;\u{2013} laquo;\u{ab} raquo;\u{bb} lsquo;\u{2018} rsquo;\u{2019} ldquo;\u{201c} rdquo;\u{201d} euro;\u{20ac} pound;\u{a3} \
     sect;\u{a7} para;\u{b6} times;\u{d7} deg;\u{b0} plusmn;\u{b1} middot;\u{b7} bull;\u{2022} rarr;\u{2192} larr;\u{2190}";
 

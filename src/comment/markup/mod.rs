@@ -21,10 +21,17 @@ use writer::{Tag, Writer};
 /// Renders a comment's text. Returns `None` if the plain text would look the same, or if the rendering is longer than
 /// [`HTML_BYTES_MAX`](crate::limits::HTML_BYTES_MAX) or nested deeper than [`HTML_DEPTH_MAX`](crate::limits::HTML_DEPTH_MAX).
 ///
-/// Writes the elements `p br em strong del code pre blockquote ul ol[start] li a[href][rel]`. Differs from CommonMark: every line
-/// break is kept; bare `http` and `https` addresses become links; headings become bold paragraphs; images become links; `~~` strikes
-/// through; only `http`, `https` and `mailto` links are allowed. HTML, rules, indented code, and reference links with their
-/// definitions (which would hide `[Ada]: hello`) stay text.
+/// Writes the elements `p br em strong del code pre blockquote ul ol[start] li a[href][rel]`. Differs from CommonMark:
+///
+/// - Every line break is kept, and bare `http` and `https` addresses become links, whatever punctuation is in them.
+/// - Headings become bold paragraphs, images become links, and `~~` strikes through.
+/// - Only `http`, `https` and `mailto` links are allowed.
+/// - HTML, rules, indented code, and reference links with their definitions (which would hide `[Ada]: hello`) stay text.
+/// - Of the named entities only the most common ones are known, see [`link::ENTITIES`].
+/// - In code, white space around a line break is one space, as a browser shows it anyway.
+/// - A link's title ends in its line and contains no backslash and no web address. An address in angle brackets is in the line of the
+///   `](`. A `#` at the end of a heading closes it only behind a space, not behind a tab.
+/// - Outside of the first 65,536 characters only symbols and emojis are punctuation, see [`punctuation`].
 pub fn html(content: &str) -> Option<String> {
     if is_plain(content) {
         return None;

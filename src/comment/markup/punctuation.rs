@@ -35,6 +35,6 @@ pub fn is_punctuation(char: char) -> bool {
     }
     match u16::try_from(u32::from(char)) {
         Ok(code) => RANGES.iter().any(|(first, last)| (*first..=*last).contains(&code)),
-        Err(_) => matches!(char, '\u{1d000}'..='\u{1d164}' | '\u{1d183}'..='\u{1faff}'),
+        Err(_) => matches!(char, '\u{1d000}'..='\u{1d164}' | '\u{1f000}'..='\u{1faff}'),
     }
 }

@@ -6,7 +6,7 @@ use crate::limits::CONTENT_BYTES_MAX;
 use crate::util::threads::READER_STACK_BYTES;
 
 /// Steps for each byte: a byte may stand in as many brackets of an address as may be open, and before as many blocks.
-const STEPS_MAX: usize = 48;
+const STEPS_MAX: usize = 40;
 /// Texts that are expensive only behind a certain start: the start, and what is repeated behind it.
 const LONG_TAILS: [(&str, &str); 34] = [
     ("[a](b \"", "a\n"),

@@ -167,7 +167,6 @@ impl Comment {
         self.moderator = None;
         self.mod_edited = false;
         self.verified = false;
-        self.imported = None;
     }
 
     fn marks(&self) -> Marks<'_> {

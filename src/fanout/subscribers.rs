@@ -3,6 +3,7 @@
 //! Owns the senders to the shards. Does not know the log, nor what a line says.
 
 mod moderators;
+mod moves;
 
 use std::{
     borrow::Cow,
@@ -68,10 +69,25 @@ impl<'s> Typist<'s> {
 enum Follows {
     /// The comments on a page.
     Page(Box<str>),
-    /// The numbers of comments on some pages.
-    Counts(HashSet<Box<str>>),
+    /// The numbers of comments on some pages: the names that were asked for.
+    Counts(Vec<Watched>),
     /// Everything.
     Everything,
+}
+
+/// A page whose number of comments somebody follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The name that was asked for.
+    pub page: Box<str>,
+    /// The page that it lives at now, if that is another one.
+    pub lives_at: Option<Box<str>>,
+}
+
+impl Watched {
+    fn key(&self) -> &str {
+        self.lives_at.as_deref().unwrap_or(&self.page)
+    }
 }
 
 /// A page that has readers.
@@ -191,10 +207,9 @@ impl<S> Subscribers<S> {
     }
 
     /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
-    pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
-        let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
+    pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<Watched>) {
         for page in &pages {
-            self.watchers.entry(page.clone()).or_default().insert(reader);
+            self.watchers.entry(page.key().into()).or_default().insert(reader);
         }
         self.readers
             .insert(reader, Reader { follows: Follows::Counts(pages), author: None, name: None });
@@ -235,10 +250,11 @@ impl<S> Subscribers<S> {
             }
             Some(Follows::Counts(pages)) => {
                 for page in pages {
-                    let readers = self.watchers.get_mut(&page).expect("a watched page is there");
+                    // Two names of one page are watched once.
+                    let Some(readers) = self.watchers.get_mut(page.key()) else { continue };
                     readers.remove(&reader);
                     if readers.is_empty() {
-                        self.watchers.remove(&page);
+                        self.watchers.remove(page.key());
                     }
                 }
             }
@@ -383,8 +399,8 @@ impl<S> Subscribers<S> {
         }
         for (id, reader) in &self.readers {
             let Follows::Counts(pages) = &reader.follows else { continue };
-            let news = pages.iter().filter(|page| changed.contains(*page));
-            let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
+            let news = pages.iter().filter(|page| changed.contains(page.key()));
+            let counts: Vec<_> = news.map(|page| (&*page.page, count(page.key()))).collect();
             if !counts.is_empty() {
                 let message = ServerMessage::Counts { counts: Counts(&counts) };
                 self.send_to(*id, message.to_json().as_bytes());

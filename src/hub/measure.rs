@@ -27,6 +27,11 @@ pub enum Measure {
     },
     /// Closes a page to posts (`true`) or opens it. Answered with its [`PageState`].
     Lock(Box<str>, bool),
+    /// Makes pages live elsewhere, each with all its comments: pairs of old and new names, one after another up to the first that can't
+    /// be moved; at most [`MOVES_AT_ONCE_MAX`](super::moves::MOVES_AT_ONCE_MAX). Answered
+    /// `{"moved":[{"page":OLD,"to":NEW,"comments":n}]}`, with those that had not moved there already, and with `"refused":"why"` if
+    /// there is one that can't. If that is the first, it is refused.
+    Move(Vec<(Box<str>, Box<str>)>),
     /// Writes a private note about an author; an empty one removes it. Answered with its line.
     AuthorNote(Author, String),
 }

@@ -89,6 +89,21 @@ impl Likes {
         }
     }
 
+    /// Makes the liked comments of the page with the number `from` those of `to`. It can't be rolled back.
+    pub fn merge_pages(&mut self, from: u32, to: u32) {
+        let Some(moved) = self.pages.get_mut(from as usize).map(std::mem::take) else { return };
+        if moved.is_empty() {
+            return;
+        }
+        if self.pages.len() <= to as usize {
+            self.pages.resize_with(to as usize + 1, Vec::new);
+        }
+        let all = &mut self.pages[to as usize];
+        all.extend(moved);
+        // Two sorted runs, so that this is linear.
+        all.sort_by_key(|comment| comment.0);
+    }
+
     fn liked_comments(&self, page: u32) -> &[LikedComment] {
         self.pages.get(page as usize).map_or(&[], |page| page)
     }

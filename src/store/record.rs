@@ -3,7 +3,7 @@
 //! A line as sayso writes it is parsed straight through, field by field in their order. Any other line is parsed by serde_json,
 //! which decides what is valid. Pure; the checksum was verified before.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::UNIX_EPOCH};
 
 use crate::{
     comment::{Comment, Status},
@@ -34,8 +34,22 @@ pub struct LineSummary<'a> {
     pub on: bool,
     /// Whether it stands before the other comments of its page.
     pub pinned: bool,
+    /// Of an imported comment: when it was written, in ms since 1970. Others were written in the order of their ids.
+    pub time: Option<u64>,
     /// Kind of the line; empty for a comment.
     pub kind: Cow<'a, str>,
+}
+
+/// When a comment was written, in ms since 1970, as its line says; `None` if that can't be read.
+pub fn time_of(line: &[u8]) -> Option<u64> {
+    parse_time(&Comment::parse(line).ok()?.created_at)
+}
+
+/// Times before 1970 become 1970.
+fn parse_time(time: &str) -> Option<u64> {
+    let time = humantime::parse_rfc3339(time).ok()?;
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).ok()
 }
 
 impl From<Comment> for LineSummary<'_> {
@@ -52,6 +66,7 @@ impl From<Comment> for LineSummary<'_> {
             status: line.status,
             on: line.on,
             pinned: line.pinned,
+            time: line.imported.and_then(|_| parse_time(&line.created_at)),
             kind: text(line.kind),
         }
     }
@@ -127,7 +142,9 @@ impl<'a> FastParser<'a> {
             self.skip_text()?;
         }
         self.literal(b",\"created_at\":\"")?;
+        let created_at = self.0;
         self.skip_text()?;
+        let created_at = &created_at[..created_at.len() - self.0.len() - 1];
         if self.has(b",\"edited_at\":\"") {
             self.skip_text()?;
         }
@@ -148,6 +165,7 @@ impl<'a> FastParser<'a> {
         self.has(b",\"verified\":true");
         if self.has(b",\"imported\":\"") {
             self.skip_text()?;
+            summary.time = str::from_utf8(created_at).ok().and_then(parse_time);
         }
         self.end().then_some(summary)
     }
@@ -266,6 +284,7 @@ mod tests {
             mod_edited: true,
             verified: true,
             imported: Some("disqus".into()),
+            created_at: "2016-11-22T05:08:00.001Z".into(),
             ..minimal.clone()
         };
         let lines = [full, minimal, tombstone, marked].map(|comment| {

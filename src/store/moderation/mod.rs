@@ -5,8 +5,9 @@
 
 pub mod journal;
 pub mod line;
+mod moves;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -29,6 +30,10 @@ pub const BANS_MAX: usize = 10_000;
 pub const PINS_A_PAGE_MAX: usize = 10;
 /// Pages that a moderator has closed or opened, about 20 MB with the longest names.
 pub const PAGE_STATES_MAX: usize = 30_000;
+/// Pages that have moved, about 50 MB with the longest names and 10 MB with usual ones.
+pub const MOVES_MAX: usize = 50_000;
+/// Moves in a row that lead from a page's first address to its present one.
+pub const MOVES_IN_A_ROW_MAX: u8 = 32;
 /// Comments of one author whose notes with a reason are remembered for the author, the newest.
 pub const REASONS_AN_AUTHOR_MAX: usize = 10;
 
@@ -101,6 +106,30 @@ pub struct PageState {
     pub location: Location,
 }
 
+/// Where the comments of a page live now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The page that they were moved to; it may have moved since.
+    pub to: Arc<str>,
+    /// `seq` of its line.
+    pub seq: u64,
+    /// Its line.
+    pub location: Location,
+}
+
+/// Why a page can't be moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CantMove {
+    /// It would come back to itself.
+    Circle,
+    /// It lives at this page already, so only that one can be moved.
+    Moved(Arc<str>),
+    /// More than [`MOVES_MAX`].
+    TooMany,
+    /// More than [`MOVES_IN_A_ROW_MAX`].
+    TooLong,
+}
+
 macro_rules! one_line {
     ($type:ty) => {
         impl Logged for $type {
@@ -118,6 +147,7 @@ macro_rules! one_line {
 one_line!(Ban);
 one_line!(Note);
 one_line!(PageState);
+one_line!(Move);
 
 /// Settled flags need no line: a compaction drops them.
 impl Logged for Flags {
@@ -127,6 +157,20 @@ impl Logged for Flags {
 
     fn bytes(&self) -> u64 {
         self.flags[self.settled..].iter().map(|(_, location)| u64::from(location.len)).sum()
+    }
+}
+
+/// How many moves in a row lead to a page at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Depth(u8);
+
+impl Logged for Depth {
+    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+        std::iter::empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
     }
 }
 
@@ -152,6 +196,10 @@ pub struct Moderation {
     pub bans: Journal<BanKey, Ban>,
     /// What moderators have decided about pages.
     pub pages: Journal<Box<str>, PageState>,
+    /// Pages that have moved.
+    pub moves: Journal<Arc<str>, Move>,
+    /// Pages that others were moved to.
+    depths: Journal<Arc<str>, Depth>,
     /// Private notes about authors.
     pub author_notes: Journal<Author, Note>,
     /// The pinned comments of each page by rising id, by the page's number.
@@ -186,11 +234,13 @@ impl Moderation {
                         .load(key, Some(Ban { until: until.into(), hold: line.hold, location }));
                 }
             }
-            ("page", _) => {
-                if let (Some(page), Some(locked)) = (line.page, line.locked) {
+            ("page", _) => match (line.page, line.locked, line.moved) {
+                (Some(old), _, Some(new)) => self.load_move(&old, &new, line.seq, location),
+                (Some(page), Some(locked), None) => {
                     self.pages.load(page.into(), Some(PageState { locked, location }));
                 }
-            }
+                _ => {}
+            },
             ("note", Some(id)) => {
                 let Some(did) = line.did else { return };
                 self.load_note(id, did, location);
@@ -333,6 +383,7 @@ impl Moderation {
             + self.flags.bytes()
             + self.bans.bytes()
             + self.pages.bytes()
+            + self.moves.bytes()
             + self.author_notes.bytes()
     }
 
@@ -342,6 +393,8 @@ impl Moderation {
         self.flags.commit();
         self.bans.commit();
         self.pages.commit();
+        self.moves.commit();
+        self.depths.commit();
         self.author_notes.commit();
         self.pins.commit();
         self.reasons.commit();
@@ -354,6 +407,8 @@ impl Moderation {
         self.flags.roll_back();
         self.bans.roll_back();
         self.pages.roll_back();
+        self.moves.roll_back();
+        self.depths.roll_back();
         self.author_notes.roll_back();
         self.pins.roll_back();
         self.reasons.roll_back();
@@ -394,6 +449,7 @@ impl Moderation {
             .chain(self.flags.lines())
             .chain(self.bans.lines())
             .chain(self.pages.lines())
+            .chain(self.moves.lines())
             .chain(self.author_notes.lines())
     }
 }

@@ -17,12 +17,19 @@ pub const HELP: &str = "\
 sayso: live comments for any page, from one tiny binary
 
 Usage: sayso [serve] [FLAGS]
+       sayso comments [--status S] [--page P] [--author A] [--limit N] [--json]
+       sayso approve ID…|--repaired, sayso hide|delete ID… [--reason TEXT]
+       sayso ban --comment ID|--author A [--address] [--hide] [--hold] --for 7d
+       sayso unban AUTHOR|ADDRESS [--restore], sayso lock|unlock PAGE
        sayso check [--data DIR] [--block-file FILE]
        sayso repair|compact [--data DIR]
        sayso doctor URL [SITE]
 
 Commands:
   serve    serve the page, the API and the WebSocket (what happens without a command)
+  comments, approve, hide, delete, ban, unban, lock, unlock
+           moderate what is in --data DIR, whether a server runs or not; elsewhere
+           with --server URL --admin-token-file FILE
   check    report what is wrong with the stored comments, change nothing; with
            --block-file, name the comments that it would hold
   repair   make a repaired copy of damaged comments, keep the original

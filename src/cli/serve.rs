@@ -54,7 +54,7 @@ use crate::{
     util::threads,
     web,
     web::Router,
-    web::backend,
+    web::backend::{Socket, Web},
     web::moderators::Moderators,
     ws::{self, Context},
 };
@@ -89,7 +89,7 @@ impl Handler for Routes {
     }
 }
 
-type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
+pub(super) type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// What SIGHUP reads again. Each says in the log what it has read, or why it goes on with what it had.
 type OnHangup = Vec<Box<dyn FnMut()>>;
 
@@ -138,7 +138,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         challenge: config.challenge,
     });
     let (restart, restart_requests) = bounded(1);
-    let path = backend::socket_path(&config.data)?;
+    let path = Socket::Relay.create_path(&config.data)?;
     let upstream = Arc::new(Upstream::new(
         path.clone(),
         resource_limits::FdBudget::now().exchanges,
@@ -157,7 +157,10 @@ pub fn run(config: Config) -> Result<(), Error> {
         },
         hub.clone(),
     ));
-    let web = backend::Web::start(path, router, restart, restart_requests)?;
+    let web = Web::start(Socket::Relay, path, router.clone(), restart, restart_requests)?;
+    let path = Socket::Control.create_path(&config.data)?;
+    let (restart, restart_requests) = bounded(1);
+    let control = Web::start(Socket::Control, path, router, restart, restart_requests)?;
     let options = Options {
         base_path: config.base_path.clone(),
         trust_proxy: config.trust_proxy.clone(),
@@ -180,8 +183,10 @@ pub fn run(config: Config) -> Result<(), Error> {
     listener.shutdown();
     let _ = hub.query(Query::Stop);
     drop(hub);
-    web.stop();
-    backend::remove_socket(&config.data);
+    for (server, socket) in [(web, Socket::Relay), (control, Socket::Control)] {
+        server.stop();
+        socket.remove(&config.data);
+    }
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
     // Whoever starts sayso again must first put the right file in place.
@@ -220,7 +225,8 @@ fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
     Ok((inboxes, threads))
 }
 
-fn start_hub(
+/// Starts the hub of an open log.
+pub(super) fn start_hub(
     config: &Config,
     store: Store,
     runs: Runs,

@@ -221,12 +221,12 @@ pub fn proxy(text: &str) -> Result<Option<Network>, String> {
     text.parse().map(Some).map_err(|why: String| format!("{why}, or none"))
 }
 
-fn number(text: &str, max: u32) -> Result<u32, String> {
+pub(super) fn number(text: &str, max: u32) -> Result<u32, String> {
     let number = parse_decimal(text).filter(|number| (1..=max).contains(number));
     number.ok_or_else(|| format!("but must be a whole number from 1 to {max}"))
 }
 
-fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }

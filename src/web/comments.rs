@@ -61,7 +61,7 @@ impl Router {
                 Ok(Change::Text(text, held_for))
             }),
         };
-        let (id, client) = (target.id, request.client);
+        let (id, client) = (target.id, request.client());
         let change = match change {
             Ok(change) => change,
             Err(rejection) => return Err(refuse(after_guess(not_moderator, rejection, client))),

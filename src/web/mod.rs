@@ -43,8 +43,10 @@ use crate::{
     web::request::Request,
 };
 
-/// The path at which `sayso compact` reaches a running server, on its private socket only.
+/// The path at which `sayso compact` reaches a running server, on its control socket only.
 pub const COMPACT_PATH: &str = "/.compact";
+/// The name under which the owner of the data folder moderates.
+const OWNER_NAME: &str = "owner";
 /// How many comments the served page has, and a history without `limit=`.
 const PAGE_COMMENTS: usize = 50;
 /// How long browsers may cache the response to a preflight request.
@@ -81,6 +83,22 @@ pub struct Options {
     pub has_page: bool,
     /// Whether everybody may read the metrics, and not only programs on this machine.
     pub metrics_are_public: bool,
+}
+
+impl Options {
+    /// For the owner of the data folder alone, who has no page, no moderators beside them, and no limits.
+    pub fn of_owner() -> Options {
+        Options {
+            allow_origin: Vec::new(),
+            base_path: String::new(),
+            title: String::new(),
+            moderators: None,
+            challenge: None,
+            is_limited: false,
+            has_page: false,
+            metrics_are_public: false,
+        }
+    }
 }
 
 /// All routes and their shared state.
@@ -142,7 +160,7 @@ impl Router {
             [ErrorCode::NotFound, ErrorCode::MethodNotAllowed, ErrorCode::OriginNotAllowed]
                 .map(ErrorCode::name);
         if let Some(code) = response.code.filter(|code| !is_noise.contains(code)) {
-            activity::refused(code, request.client);
+            activity::refused(code, request.client());
         }
         let host = request.header("host").unwrap_or_default();
         let response = response
@@ -159,11 +177,13 @@ impl Router {
     }
 
     fn route(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        if request.path == COMPACT_PATH && request.client.is_none() {
+        if request.path == COMPACT_PATH && request.is_owner() {
             check_method(request, &["POST"])?;
             return Ok(self.compact());
         }
-        let Some(path) = request.path.strip_prefix(&*self.base) else {
+        // Commands don't know what the server's paths begin with.
+        let base = if request.is_owner() { "" } else { &*self.base };
+        let Some(path) = request.path.strip_prefix(base) else {
             return Err(not_found(request));
         };
         if path.is_empty() {
@@ -253,7 +273,7 @@ impl Router {
         request: &Request,
         build: impl FnOnce(Result<Written, Rejection>) -> Response + Send + 'static,
     ) -> Reply {
-        let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client);
+        let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client());
         Reply::Deferred(Box::new(move |respond| {
             let reply = ReplyTo::Callback(Box::new(move |outcome| {
                 respond(Box::new(move || build(outcome)));
@@ -264,6 +284,9 @@ impl Router {
 
     /// Refuses a request that another site's page has made.
     fn check_origin(&self, request: &Request) -> Result<(), Response> {
+        if request.is_owner() {
+            return Ok(());
+        }
         let (origin, fetch_site) = (request.header("origin"), request.header("sec-fetch-site"));
         let host = request.header("host").unwrap_or_default();
         let Err(message) = self.origins.check(origin, fetch_site, host) else { return Ok(()) };
@@ -275,7 +298,11 @@ impl Router {
     }
 
     /// The name of the moderator whose token the request has, or why it is nobody's. `None` if it has no token, or there are no moderators.
+    /// The owner is a moderator without a token, even if there is no other.
     fn moderator(&self, request: &Request) -> Option<Result<Arc<str>, NotModerator>> {
+        if request.is_owner() {
+            return Some(Ok(OWNER_NAME.into()));
+        }
         let (moderators, token) = (self.moderators.as_ref()?, request.bearer_token()?);
         Some(moderators.check(token, request.client_key()))
     }

@@ -30,7 +30,7 @@ impl Router {
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let (router, from, client) = (self.clone(), request.client_key(), request.client);
+        let (router, from, client) = (self.clone(), request.client_key(), request.client());
         // The cheap checks first: rendering takes longer than all of them.
         let operation = message.post(&page).and_then(|post| {
             form_check?;

@@ -39,6 +39,7 @@ use crate::{
         response::Response,
     },
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
+    hub::moderators::Moderators,
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules, screen::Screen},
     log::runs::Runs,
@@ -55,7 +56,6 @@ use crate::{
     web,
     web::Router,
     web::backend::{Socket, Web},
-    web::moderators::Moderators,
     ws::{self, Context},
 };
 

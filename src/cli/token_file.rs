@@ -1,6 +1,6 @@
 //! `--admin-token-file`: reads it at the start and again on SIGHUP.
 //!
-//! Its lines are `web::moderators`'.
+//! Its lines are `hub::moderators`'.
 
 use std::{
     fs::File,
@@ -12,8 +12,8 @@ use std::{
 
 use crate::{
     error::Error,
+    hub::moderators::{self, Moderator, Moderators},
     util::text::counted,
-    web::moderators::{self, Moderator, Moderators},
 };
 
 /// The longest token file, in bytes: 64 for each of a thousand moderators.

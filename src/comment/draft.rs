@@ -16,7 +16,7 @@ use crate::{
     comment::{Author, Body},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
-        NONCE_BYTES_MIN, PAGE_BYTES_MAX,
+        NONCE_BYTES_MIN, PAGE_BYTES_MAX, REASON_CHARS_MAX,
     },
     util::text::{shorten, shorten_middle},
 };
@@ -227,6 +227,15 @@ impl ClientMessage {
         Ok((on, author))
     }
 
+    /// What a moderator tells the author, one line; an empty one is none.
+    ///
+    /// # Errors
+    /// Fails if it is too long or has control characters.
+    pub fn reason(&self) -> Result<Option<Box<str>>, Rejection> {
+        let reason = moderators_text("reason", self.reason.as_deref(), REASON_CHARS_MAX, false)?;
+        Ok(Some(reason).filter(|reason| !reason.is_empty()).map(Box::from))
+    }
+
     /// Checks the message as a new comment on `page`.
     ///
     /// # Errors
@@ -335,6 +344,25 @@ pub fn check_page(page: &str) -> Result<(), Rejection> {
         return Err(Rejection::PageLength(page.len()));
     }
     check_characters("page", page, |_| false)
+}
+
+/// Trims and checks a text that only moderators write; a missing one is empty. `has_lines`: whether it may have more than one.
+///
+/// # Errors
+/// Fails if it has more than `max` characters, or control characters.
+pub fn moderators_text<'t>(
+    field: &'static str,
+    text: Option<&'t str>,
+    max: usize,
+    has_lines: bool,
+) -> Result<&'t str, Rejection> {
+    let text = text.unwrap_or_default().trim();
+    let characters = text.chars().count();
+    if characters > max {
+        return Err(Rejection::TextTooLong { field, characters, max });
+    }
+    check_characters(field, text, |c| has_lines && matches!(c, '\n' | '\t'))?;
+    Ok(text)
 }
 
 /// The author that belongs to a key.

@@ -45,6 +45,15 @@ pub enum Rejection {
     NameTooLong(usize),
     /// The name has only characters that show nothing.
     NameInvisible,
+    /// A moderator's text is too long.
+    TextTooLong {
+        /// The name of the field.
+        field: &'static str,
+        /// Its characters after trimming.
+        characters: usize,
+        /// How many it may have.
+        max: usize,
+    },
     /// The page is empty or too long: its bytes.
     PageLength(usize),
     /// The page has none of the prefixes of `--page-prefix`.
@@ -204,6 +213,7 @@ impl Rejection {
             Rejection::ControlCharacter { .. } => "control_character",
             Rejection::NameTooLong(_) => "name_too_long",
             Rejection::NameInvisible => "name_invisible",
+            Rejection::TextTooLong { .. } => "text_too_long",
             Rejection::PageLength(_) => "page_length",
             Rejection::PageNotAllowed(_) => "page_not_allowed",
             Rejection::OtherPage(_) => "other_page",
@@ -264,6 +274,9 @@ impl Rejection {
                 .with("at", *at),
             Rejection::NameTooLong(characters) => {
                 none.with("characters", *characters).with("max", NAME_CHARS_MAX)
+            }
+            Rejection::TextTooLong { field, characters, max } => {
+                none.with("field", *field).with("characters", *characters).with("max", *max)
             }
             Rejection::PageLength(bytes) => {
                 none.with("bytes", *bytes).with("min", 1_u32).with("max", PAGE_BYTES_MAX)
@@ -327,7 +340,14 @@ impl Rejection {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
         let (error, values) = (&*self.to_string(), &self.values());
         let retry_after = self.retry_after();
-        ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json()
+        let mut json = ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json();
+        if let Rejection::ChangedMeanwhile(_, line) = self {
+            json.pop();
+            json.push_str(",\"line\":");
+            json.push_str(line);
+            json.push('}');
+        }
+        json
     }
 }
 

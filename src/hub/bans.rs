@@ -32,7 +32,9 @@ impl<S> Hub<S> {
         let (author, address) = self.banned(request)?;
         let hash = address.map(|address| BanKey::Address(self.addresses.hash(address)));
         let keys: Vec<BanKey> = author.map(BanKey::Author).into_iter().chain(hash).collect();
-        if self.moderation.bans.len() + keys.len() > BANS_MAX {
+        self.moderation.forget_ended_bans(&self.now);
+        let new = keys.iter().filter(|key| self.moderation.bans.get(*key).is_none()).count();
+        if self.moderation.bans.len() + new > BANS_MAX {
             return Err(Rejection::ModerationFull(BANS_MAX, "bans"));
         }
         let until = request.seconds.map_or(FOR_EVER.into(), |seconds| {
@@ -46,24 +48,48 @@ impl<S> Hub<S> {
         let mut hidden = Vec::new();
         if let Some(hide) = &request.hide {
             let near = address.map(|from| self.addresses.comments_from(from).collect::<Vec<_>>());
-            let from_address = near.unwrap_or_default();
-            let listed = hide.iter().map(|id| (*id, false));
-            let ids = listed.chain(from_address.into_iter().map(|id| (id, true)));
-            for (id, is_from_address) in ids {
-                let Some(item) = self.index.find(id).filter(|_| hidden.len() < HIDDEN_AT_ONCE_MAX)
-                else {
-                    continue;
-                };
-                if (is_from_address || self.is_by(item, author)?) && self.can_hide(item) {
-                    self.hide(item, "ban", Some(by))?;
-                    hidden.push(id);
-                }
-            }
+            let near = near.unwrap_or_default();
+            let near = &near[near.len().saturating_sub(HIDDEN_AT_ONCE_MAX)..];
+            hidden = self.hide_all(near, None, by);
+            hidden.append(&mut self.hide_all(hide, author, by));
         }
         let mut answer = b"{\"bans\":[".to_vec();
         answer.extend_from_slice(&lines.join(&b','));
         answer.extend_from_slice(format!("],\"hidden\":{hidden:?}}}").as_bytes());
         Ok(answer)
+    }
+
+    /// Hides those of these comments that are public or wait; with an author, only theirs. Returns which.
+    pub(super) fn hide_all(
+        &mut self,
+        ids: &[u64],
+        author: Option<Author>,
+        by: &Arc<str>,
+    ) -> Vec<u64> {
+        let mut hidden = Vec::new();
+        for id in ids.iter().take(HIDDEN_AT_ONCE_MAX) {
+            if let Some(item) = self.index.find(*id)
+                && self.can_hide(item)
+                && (author.is_none() || self.is_by(item, author))
+                && self.hide(item, "ban", Some(by)) == Ok(true)
+            {
+                hidden.push(*id);
+            }
+        }
+        hidden
+    }
+
+    /// Shows those of these comments again that a ban has hidden. Returns which.
+    pub(super) fn restore_all(&mut self, ids: &[u64], by: &Arc<str>) -> Vec<u64> {
+        let mut restored = Vec::new();
+        for id in ids.iter().take(HIDDEN_AT_ONCE_MAX) {
+            if let Some(item) = self.index.find(*id)
+                && self.restore(item, by) == Ok(true)
+            {
+                restored.push(*id);
+            }
+        }
+        restored
     }
 
     /// Whether a comment is public, or waits and was not rejected.
@@ -75,9 +101,10 @@ impl<S> Hub<S> {
         }
     }
 
-    fn is_by(&self, item: CommentRef, author: Option<Author>) -> Result<bool, Rejection> {
-        let written_by = self.comment(item)?.author.as_deref().and_then(Author::parse);
-        Ok(author.is_some() && author == written_by)
+    fn is_by(&self, item: CommentRef, author: Option<Author>) -> bool {
+        let comment = self.comment(item).ok();
+        let written_by = comment.and_then(|comment| Author::parse(comment.author.as_deref()?));
+        written_by.is_some() && written_by == author
     }
 
     /// The author and the address that a ban concerns, at least one of them.
@@ -133,14 +160,7 @@ impl<S> Hub<S> {
         let (hold, now) = (ban.hold, self.now.clone());
         self.write_ban(key, &now, hold, by);
         self.moderation.bans.set(key, None);
-        let mut restored = Vec::new();
-        for id in restore.iter().take(HIDDEN_AT_ONCE_MAX) {
-            if let Some(item) = self.index.find(*id)
-                && self.restore(item, by)?
-            {
-                restored.push(*id);
-            }
-        }
+        let restored = self.restore_all(restore, by);
         Ok(format!("{{\"restored\":{restored:?}}}").into_bytes())
     }
 

@@ -8,6 +8,7 @@ use super::{Hub, likes::Liked};
 use crate::{
     comment::{Author, hold_reason::HoldReason, rejection::Rejection},
     fanout::{ReaderId, frame, subscribers::Published},
+    http::forwarded::ClientKey,
     hub::{
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
         moderation::Effect,
@@ -37,8 +38,10 @@ pub(super) struct Batch<S> {
     pub(super) for_moderators: Vec<u8>,
     /// Pages that move: the old one, the new one and the `seq` of the line. Nothing is written after them.
     pub(super) moves: Vec<(Box<str>, Box<str>, u64)>,
-    /// What readers are told besides lines.
+    /// What follows from it besides its lines.
     pub(super) effects: Vec<Effect>,
+    /// Flags that it has, by comment and address.
+    pub(super) flagged_from: Vec<(u64, ClientKey)>,
     /// In the order of the writes.
     replies: Vec<Pending>,
     /// How many of the lines are published.
@@ -57,6 +60,7 @@ impl<S> Default for Batch<S> {
             for_moderators: Vec::new(),
             moves: Vec::new(),
             effects: Vec::new(),
+            flagged_from: Vec::new(),
             replies: Vec::new(),
             published: 0,
             queries: Vec::new(),
@@ -71,6 +75,8 @@ struct Pending {
     reply: ReplyTo,
     outcome: Result<Outcome, Rejection>,
     client: Option<IpAddr>,
+    /// The comment that a moderator has changed, who sees more of it than others.
+    moderated: Option<u64>,
 }
 
 /// The outcome of a valid write.
@@ -182,6 +188,10 @@ impl<S> Hub<S> {
             Operation::Moderate(..) => true,
             _ => false,
         };
+        let moderated = match &operation {
+            Operation::Change { target, by, .. } if by.is_moderator() => Some(target.id),
+            _ => None,
+        };
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
         let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
@@ -204,7 +214,7 @@ impl<S> Hub<S> {
             staged.reader = Some(*reader);
         }
         let lines_before = self.batch.lines.len();
-        self.batch.replies.push(Pending { lines_before, reply, outcome, client });
+        self.batch.replies.push(Pending { lines_before, reply, outcome, client, moderated });
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
@@ -269,10 +279,15 @@ impl<S> Hub<S> {
                 self.batch.effects.clear();
                 self.batch.moves.clear();
                 self.batch.for_moderators.clear();
+                for flag in &self.batch.flagged_from {
+                    self.flagged_from.remove(flag);
+                }
                 Some(self.storage_fault(error))
             }
         };
-        for Pending { lines_before, reply, outcome, client } in mem::take(&mut self.batch.replies) {
+        for Pending { lines_before, reply, outcome, client, moderated } in
+            mem::take(&mut self.batch.replies)
+        {
             // An error or a known line must reach its reader between the right lines, so the lines before it are published first.
             let is_beside_lines = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
             if is_beside_lines && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
@@ -280,12 +295,12 @@ impl<S> Hub<S> {
             }
             self.log_outcome(&outcome, &reply, fault.as_ref(), client);
             match (outcome, &fault) {
-                (Ok(outcome), None) => self.acknowledge(reply, outcome),
+                (Ok(outcome), None) => self.acknowledge(reply, outcome, moderated),
                 (Ok(Outcome::Liked(liked)), Some(_)) if self.is_as_asked(&liked) => {
                     self.acknowledge_like(reply, &liked);
                 }
                 (Ok(known @ Outcome::Known { durable: true, .. }), _) => {
-                    self.acknowledge(reply, known)
+                    self.acknowledge(reply, known, moderated)
                 }
                 (Ok(_), Some(fault)) => self.reject(reply, fault),
                 (Err(rejection), _) => self.reject(reply, &rejection),
@@ -298,6 +313,7 @@ impl<S> Hub<S> {
         }
         self.batch.published = 0;
         self.batch.records = 0;
+        self.batch.flagged_from.clear();
         self.batch.lines.clear();
         self.batch.bytes.clear();
     }
@@ -391,28 +407,26 @@ impl<S> Hub<S> {
         }
     }
 
-    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome) {
-        match (reply, outcome) {
-            (ReplyTo::Callback(callback), Outcome::Staged(number, what)) => {
-                let line = self.batch.bytes[self.batch.lines[number].range.clone()].to_vec();
-                callback(Ok(Written { line, what }));
-            }
-            (ReplyTo::Callback(callback), Outcome::Known { line, .. }) => {
-                callback(Ok(Written { line, what: WriteKind::Known }));
-            }
-            (ReplyTo::Reader(reader, _), Outcome::Known { line, .. }) => {
-                self.subscribers.send_to(reader, &line)
-            }
-            (ReplyTo::Callback(callback), Outcome::Recorded { answer: line, has_changed }) => {
-                let what = if has_changed { WriteKind::Changed } else { WriteKind::Known };
-                callback(Ok(Written { line, what }));
-            }
-            (ReplyTo::Reader(reader, _), Outcome::Recorded { answer, .. }) => {
-                self.subscribers.send_to(reader, &answer)
-            }
-            (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
+    /// Answers a write that was carried out. `moderated`: the comment that a moderator has changed, who sees more of it than others.
+    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome, moderated: Option<u64>) {
+        let (line, what) = match outcome {
+            Outcome::Liked(liked) => return self.acknowledge_like(reply, &liked),
             // The line itself, once published, is the acknowledgement.
-            (ReplyTo::Reader(..), Outcome::Staged(..)) => {}
+            Outcome::Staged(..) if matches!(reply, ReplyTo::Reader(..)) => return,
+            Outcome::Staged(number, what) => {
+                (self.batch.bytes[self.batch.lines[number].range.clone()].to_vec(), what)
+            }
+            Outcome::Known { line, .. } => (line, WriteKind::Known),
+            Outcome::Recorded { answer, has_changed: false } => (answer, WriteKind::Known),
+            Outcome::Recorded { answer, .. } => (answer, WriteKind::Changed),
+        };
+        match (reply, moderated) {
+            (ReplyTo::Reader(reader, _), _) => self.subscribers.send_to(reader, &line),
+            (ReplyTo::Callback(callback), None) => callback(Ok(Written { line, what })),
+            (ReplyTo::Callback(callback), Some(id)) => {
+                let line = self.as_moderators_see(id, line);
+                callback(Ok(Written { line, what }));
+            }
         }
     }
 

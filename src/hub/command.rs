@@ -23,6 +23,7 @@ use crate::{
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::screen::Screen,
     store::history::History,
+    store::moderation::BanKey,
 };
 
 /// Commands that may wait in the hub's inbox. A batch takes all of them, so a longer inbox would only move the waiting from the
@@ -118,8 +119,8 @@ pub enum Query<S> {
     Count(Vec<String>, Callback<Vec<(String, u64)>>),
     /// Looks for comments of all pages, for moderators.
     Find(Find),
-    /// Tells what moderators have said about an author, as its ban's line and its note's.
-    Author(Author, Callback<Lines>),
+    /// Tells what moderators have said about an author or an address, as the ban's line and the note's.
+    Whom(BanKey, Callback<Lines>),
     /// Tells the bans in force, newest first, as their lines.
     Bans(Callback<Lines>),
     /// Tells one page's state.

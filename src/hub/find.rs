@@ -4,7 +4,6 @@
 
 use super::Hub;
 use crate::{
-    comment::Author,
     hub::command::Callback,
     hub::measure::{Find, Found, Lines, PageState, Wanted},
     store::index::CommentRef,
@@ -80,10 +79,13 @@ impl<S> Hub<S> {
         }
     }
 
-    /// The lines of an author's ban and note.
-    pub(super) fn find_author(&self, author: Author, answer: Callback<Lines>) {
-        let ban = self.moderation.ban(BanKey::Author(author), &self.now);
-        let note = self.moderation.author_notes.get(&author);
+    /// The lines of the ban and the note of an author, or of an address, which has no note.
+    pub(super) fn find_whom(&self, key: BanKey, answer: Callback<Lines>) {
+        let ban = self.moderation.ban(key, &self.now);
+        let note = match key {
+            BanKey::Author(author) => self.moderation.author_notes.get(&author),
+            BanKey::Address(_) => None,
+        };
         let lines = vec![ban.map(|ban| ban.location), note.map(|note| note.location)];
         self.answer_lines(lines, answer);
     }

@@ -25,6 +25,10 @@ pub enum Measure {
         /// Comments that the ban may have hidden; others are passed over.
         restore: Vec<u64>,
     },
+    /// Hides comments of a banned author, as a ban does; others are passed over. Answered `{"hidden":[ids]}`.
+    Hide(Author, Vec<u64>),
+    /// Shows those of these comments again that a ban has hidden. Answered `{"restored":[ids]}`.
+    Restore(Vec<u64>),
     /// Closes a page to posts (`true`) or opens it. Answered with its [`PageState`].
     Lock(Box<str>, bool),
     /// Makes pages live elsewhere, each with all its comments: pairs of old and new names, one after another up to the first that can't

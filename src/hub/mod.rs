@@ -17,6 +17,7 @@ mod likes;
 pub mod line_cache;
 pub mod measure;
 mod moderation;
+pub mod moderators;
 pub mod moves;
 mod posts;
 pub mod rate_limit;

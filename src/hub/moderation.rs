@@ -17,8 +17,8 @@ use crate::{
     log::scan::Location,
     store::index::CommentRef,
     store::moderation::{
-        self as stored, BanKey, FLAGS_A_COMMENT_MAX, FLAGS_MAX, Note, PAGE_STATES_MAX,
-        line::ModerationLine,
+        self as stored, BanKey, FLAGS_A_COMMENT_MAX, FLAGS_MAX, Flags, Note, PAGE_STATES_MAX,
+        line::{ModerationLine, annotate},
     },
     store::visibility::Visibility,
 };
@@ -28,12 +28,14 @@ const PENDING_COUNTED_MAX: usize = 1_000;
 /// Flags of comments and addresses that are remembered in this run, about 2 MB.
 const FLAGGED_FROM_MAX: usize = 65_536;
 
-/// What readers are told after the commit, besides lines.
+/// What follows from a batch once it is committed, besides its lines.
 pub(super) enum Effect {
     /// A page was closed (`true`) or opened.
     Locked(Box<str>, bool),
     /// What the author of a comment on this page alone is told.
     Reason { page: Box<str>, author: Author, message: String },
+    /// A comment of this author was rejected, so that `--hold new` trusts them no longer.
+    Distrust(Author),
 }
 
 /// What a note says besides what was done.
@@ -153,6 +155,7 @@ impl<S> Hub<S> {
             self.flagged_from.clear();
         }
         self.flagged_from.insert((id, from));
+        self.batch.flagged_from.push((id, from));
         let line = ModerationLine {
             id: Some(id),
             author: Some(author.to_string()),
@@ -194,9 +197,15 @@ impl<S> Hub<S> {
     /// Notes that a comment which was never public is not to wait any longer.
     pub(super) fn note_rejection(&mut self, id: u64, author: Option<Author>) {
         self.moderation.set_rejected(id, true);
-        if let Some(author) = author {
-            self.approved.remove(&author);
-        }
+        self.batch.effects.extend(author.map(Effect::Distrust));
+    }
+
+    /// The comment's line as moderators see it.
+    pub(super) fn as_moderators_see(&self, id: u64, line: Vec<u8>) -> Vec<u8> {
+        let note = self.moderation.notes.get(&id);
+        let note = note.and_then(|note| self.log.read(note.location).ok());
+        let flags = self.moderation.flags.get(&id).map_or(0, Flags::unsettled);
+        annotate(line, note.as_deref(), flags)
     }
 
     pub(super) fn comment(&self, item: CommentRef) -> Result<Comment, Rejection> {
@@ -215,6 +224,14 @@ impl<S> Hub<S> {
         let answer = match measure {
             Measure::Ban(request) => self.set_ban(&request, &by)?,
             Measure::Unban { key, restore } => self.end_ban(key, &restore, &by)?,
+            Measure::Hide(author, ids) => {
+                let hidden = self.hide_all(&ids, Some(author), &by);
+                format!("{{\"hidden\":{hidden:?}}}").into_bytes()
+            }
+            Measure::Restore(ids) => {
+                let restored = self.restore_all(&ids, &by);
+                format!("{{\"restored\":{restored:?}}}").into_bytes()
+            }
             Measure::Lock(page, locked) => self.lock(page, locked, &by)?,
             Measure::Move(pages) => self.move_pages(&pages, &by)?,
             Measure::AuthorNote(author, text) => self.write_author_note(author, text, &by),
@@ -316,6 +333,7 @@ impl<S> Hub<S> {
         for effect in std::mem::take(&mut self.batch.effects) {
             match effect {
                 Effect::Locked(page, locked) => self.subscribers.locked(&page, locked),
+                Effect::Distrust(author) => drop(self.approved.remove(&author)),
                 Effect::Reason { page, author, message } => {
                     for reader in self.subscribers.readers_of(&page, author) {
                         self.subscribers.send_to(reader, message.as_bytes());

@@ -125,6 +125,7 @@ impl<S> Hub<S> {
         let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
         let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
         if by.is_moderator() && decision.seen.is_some_and(|seen| seen < item.seq) {
+            let line = self.as_moderators_see(id, line);
             let line = String::from_utf8_lossy(&line).into_owned();
             return Err(Rejection::ChangedMeanwhile(id, line));
         }

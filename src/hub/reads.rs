@@ -45,7 +45,7 @@ impl<S> Hub<S> {
                 );
             }
             Query::Find(find) => self.find(find),
-            Query::Author(author, answer) => self.find_author(author, answer),
+            Query::Whom(key, answer) => self.find_whom(key, answer),
             Query::Bans(answer) => self.find_bans(answer),
             Query::Page(page, answer) => {
                 let page = self.resolve(page);

@@ -3,6 +3,7 @@
 //! Knows neither sockets nor files, and never waits for the hub: the caller runs [`Reply::Deferred`] and serves the next request.
 #![doc = include_str!("README.md")]
 
+mod admin;
 pub mod assets;
 pub mod backend;
 mod bodies;
@@ -15,7 +16,6 @@ mod health;
 mod history;
 pub mod html;
 mod like;
-pub mod moderators;
 mod page;
 mod parameters;
 mod posts;
@@ -28,7 +28,6 @@ use std::{
 };
 
 use bodies::{Compacted, to_json};
-use moderators::{Moderators, NotModerator};
 use page::CachedPage;
 use parameters::{check_method, not_found};
 use preview::Previews;
@@ -39,6 +38,7 @@ use crate::{
     http::origin::{self, Origins},
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
+    hub::moderators::{Moderators, NotModerator},
     util::{activity, logger},
     web::request::Request,
 };
@@ -115,6 +115,7 @@ pub struct Router {
     /// Rendered pages by name; few enough to search one by one.
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
+    admin: admin::Admin,
 }
 
 impl Router {
@@ -132,6 +133,7 @@ impl Router {
             metrics_are_public: options.metrics_are_public,
             rendered: Mutex::default(),
             previews: Previews::default(),
+            admin: admin::Admin::default(),
         }
     }
 
@@ -167,6 +169,10 @@ impl Router {
             .with("X-Content-Type-Options", "nosniff")
             .with("Referrer-Policy", "same-origin")
             .with("Vary", "Origin, Accept-Encoding");
+        if self.is_admin(request) {
+            // Nobody else's page may read any of it.
+            return admin::without_traces(response);
+        }
         let is_public = response.header("Access-Control-Allow-Origin").is_some();
         match self.origins.cors_origin(request.header("origin"), host) {
             Some(origin) if !is_public => response
@@ -174,6 +180,12 @@ impl Router {
                 .with("Access-Control-Expose-Headers", "ETag, Retry-After"),
             _ => response,
         }
+    }
+
+    /// Whether a request is for what only moderators may see.
+    fn is_admin(&self, request: &Request) -> bool {
+        let base = if request.is_owner() { "" } else { &*self.base };
+        request.path.strip_prefix(base).is_some_and(admin::is_admin)
     }
 
     fn route(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
@@ -190,6 +202,9 @@ impl Router {
             let mark = if request.query.is_empty() { "" } else { "?" };
             let location = format!("{}/{mark}{}", self.base, request.query);
             return Err(Response::new(308, "text/plain", "").with("Location", location));
+        }
+        if admin::is_admin(path) {
+            return self.admin(path, request);
         }
         if !self.has_page && matches!(path, "/" | "/demo" | assets::DEMO | assets::WALL) {
             let message =
@@ -230,9 +245,10 @@ impl Router {
                 "this is the address of a WebSocket; connect to it with one",
             )),
             _ => match comment_id {
-                Some(id) => match id.strip_suffix("/like") {
-                    Some(id) => self.like(id, request),
-                    None => self.change(id, request),
+                Some(id) => match (id.strip_suffix("/like"), id.strip_suffix("/flag")) {
+                    (Some(id), _) => self.like(id, request),
+                    (_, Some(id)) => self.flag(id, request),
+                    _ => self.change(id, request),
                 },
                 None => Err(not_found(request)),
             },

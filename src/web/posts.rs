@@ -81,7 +81,7 @@ pub(super) fn parse_json(request: &Request) -> Result<ClientMessage, Response> {
     })
 }
 
-fn status_of(what: WriteKind) -> u16 {
+pub(super) fn status_of(what: WriteKind) -> u16 {
     match what {
         WriteKind::Posted => 201,
         WriteKind::Held => 202,

@@ -21,6 +21,7 @@ mod live;
 mod log_format;
 mod marks;
 mod model;
+mod moderation;
 mod moderators;
 mod preview;
 mod readme;

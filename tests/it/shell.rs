@@ -244,22 +244,23 @@ fn comments_are_listed_for_people_and_as_json_lines_whether_a_server_runs_or_not
     post(&server, &json!({"content": "one\ntwo", "key": KEY, "name": name}));
     post(&server, &json!({"content": "see example.com", "page": "/a b"}));
     post(&server, &json!({"content": "gone", "parent": 1}));
-    prints(&server, &["delete", "3"]);
+    // That one waits takes a line of its own, so the last has the number 4.
+    prints(&server, &["delete", "4"]);
     prints(&server, &["hide", "1", "--reason", "Off topic"]);
     let log = server.log_text();
     for is_running in [true, false] {
         let all = prints(&server, &["comments"]);
         let blocks: Vec<&str> = all.lines().filter(|line| !line.starts_with(' ')).collect();
         assert_eq!(blocks.len(), 3, "{all}");
-        assert!(blocks[0].starts_with("3  20") && blocks[0].contains("  deleted"), "{all}");
+        assert!(blocks[0].starts_with("4  20") && blocks[0].contains("  deleted"), "{all}");
         assert!(blocks[1].contains("pending (links)  on /a b"), "{all}");
-        let facts = ["hidden (", "Off topic", "owner", "  on /  ", "by Ada \u{fffd}x", &author()];
+        let facts = ["hidden (", "Off topic", "owner", "  on /  ", "by Ada x", &author()];
         assert!(facts.iter().all(|fact| blocks[2].contains(fact)), "{all}");
         assert!(all.ends_with("\n    one\n    two\n"), "{all}");
         for (filter, ids) in [
             (&["--status", "hidden"][..], &[1][..]),
             (&["--status", "pending"], &[2]),
-            (&["--status", "deleted"], &[3]),
+            (&["--status", "deleted"], &[4]),
             (&["--status", "public"], &[]),
             (&["--page", "/a b"], &[2]),
             (&["--author", &author()], &[1]),
@@ -275,7 +276,7 @@ fn comments_are_listed_for_people_and_as_json_lines_whether_a_server_runs_or_not
         }
         let output = server.run(&["comments", "--limit", "2"]);
         let (out, error) = said(&output, 0);
-        assert!(out.starts_with("3  ") && out.contains("\n2  ") && !out.contains("\n1  "), "{out}");
+        assert!(out.starts_with("4  ") && out.contains("\n2  ") && !out.contains("\n1  "), "{out}");
         assert!(error.contains("--limit 20"), "{error}");
         if is_running {
             let (out, _) = said(&remotely(&server, &["comments"]), 0);
@@ -351,7 +352,10 @@ fn an_address_is_banned_with_the_author_of_a_comment() {
     assert!(lines.len() == 2 && out.contains("author ") && out.contains("address "), "{out}");
     assert_eq!(post(&server, &json!({"content": "anonymous"})).status, 403);
     let address = out.split("address ").nth(1).unwrap().split(' ').next().unwrap();
-    prints(&server, &["unban", "--", address]);
+    let mut unban = command();
+    // A hash may begin with a hyphen.
+    unban.args(["unban", "--data", server.data_flag(), "--", address]);
+    said(&output(&mut unban, TIMEOUT), 0);
     assert_eq!(post(&server, &json!({"content": "anonymous"})).status, 201);
 }
 
@@ -387,7 +391,8 @@ fn what_a_repair_has_hidden_is_approved_in_one_go_while_the_server_is_stopped() 
     let line = log.lines().find(|line| line.contains("\"text 3\"")).unwrap();
     server.write_log(log.replace(line, &line.replace("\"id\":3", "\"id\":x")));
     said(&server.run(&["repair"]), 0);
-    let approved = prints(&server, &["approve", "--repaired"]);
+    // A repaired log is a new one, so the command says that clients load it anew.
+    let (approved, _) = said(&server.run(&["approve", "--repaired"]), 0);
     assert_eq!(approved, "comment 2 is public now\n", "not what a moderator has hidden");
     assert_eq!(prints(&server, &["approve", "--repaired"]), "no comment is hidden by a repair\n");
     server.restart();

@@ -39,6 +39,9 @@ impl fmt::Display for Rejection {
                     "name shows nothing, at least 1 visible character is needed; leave it out to stay anonymous"
                 )
             }
+            Rejection::TextTooLong { field, characters, max } => {
+                write!(f, "{field} is {characters} characters, at most {max} are allowed")
+            }
             Rejection::PageLength(n) => {
                 write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
             }
@@ -112,7 +115,7 @@ impl fmt::Display for Rejection {
             }
             Rejection::AddressUnknown(id) => write!(
                 f,
-                "nothing is known of where comment {id} came from; only for the newest comments since the last start it is"
+                "the address that comment {id} came from is not known, only those of the newest comments since the last start are"
             ),
             Rejection::NobodyToBan(id) => {
                 write!(

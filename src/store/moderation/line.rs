@@ -72,6 +72,36 @@ impl ModerationLine {
     }
 }
 
+/// What moderators are shown of a note about a comment.
+#[derive(Serialize)]
+struct ShownNote<'a> {
+    did: Option<Did>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: &'a Option<String>,
+    created_at: &'a str,
+}
+
+/// A comment's line as moderators see it: with its newest note, given as that note's line, and the number of unsettled flags at its end.
+pub fn annotate(mut line: Vec<u8>, note: Option<&[u8]>, flags: usize) -> Vec<u8> {
+    let note = note.and_then(|note| ModerationLine::parse(note).ok());
+    if let Some(ModerationLine { did, why, reason, by, created_at, .. }) = &note {
+        line.pop();
+        line.extend_from_slice(b",\"note\":");
+        let shown = ShownNote { did: *did, why, reason, by, created_at };
+        line.append(&mut serde_json::to_vec(&shown).expect("texts can be encoded"));
+        line.push(b'}');
+    }
+    if flags > 0 {
+        line.pop();
+        line.extend_from_slice(format!(",\"flags\":{flags}}}").as_bytes());
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

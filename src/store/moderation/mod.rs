@@ -372,6 +372,11 @@ impl Moderation {
         self.bans.get(&key).filter(|ban| &*ban.until > now)
     }
 
+    /// Forgets bans that have ended before `now`. That needs no line, since a start does the same.
+    pub fn forget_ended_bans(&mut self, now: &str) {
+        self.bans.retain(|_, ban| &*ban.until > now);
+    }
+
     /// Returns how many comments have flags that no moderator has settled.
     pub fn flagged_count(&self) -> u64 {
         self.flags.iter().filter(|(_, flags)| flags.unsettled() > 0).count() as u64

@@ -35,7 +35,7 @@ const FLAGS: [(&str, Form); 24] = [
 ];
 /// The flags of the commands that moderate, and how each is given. They stand behind the command, and but for `--server` not in the
 /// environment, where they would act unseen.
-const MODERATION_FLAGS: [(&str, Form); 14] = [
+const MODERATION_FLAGS: [(&str, Form); 15] = [
     ("server", Form::Once),
     ("status", Form::Once),
     ("page", Form::Once),
@@ -50,6 +50,7 @@ const MODERATION_FLAGS: [(&str, Form); 14] = [
     ("hold", Form::Switch),
     ("for", Form::Once),
     ("restore", Form::Switch),
+    ("prefix", Form::Switch),
 ];
 /// What the environment variables of all flags begin with.
 const VARIABLE_PREFIX: &str = "SAYSO_";
@@ -63,12 +64,12 @@ const SYNONYMS: [(&str, &str); 6] = [
     ("verbose", "log-level"),
 ];
 /// All subcommands; `serve` is the default.
-const SUBCOMMANDS: [&str; 13] = [
-    "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "check",
-    "repair", "compact", "doctor",
+const SUBCOMMANDS: [&str; 14] = [
+    "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "rename",
+    "check", "repair", "compact", "doctor",
 ];
 /// Those that moderate.
-const MODERATION: std::ops::Range<usize> = 1..9;
+const MODERATION: std::ops::Range<usize> = 1..10;
 /// The operands of `doctor`: URL and SITE.
 const DOCTOR_OPERANDS_MAX: usize = 2;
 

@@ -36,6 +36,9 @@ pub enum Measure {
     /// `{"moved":[{"page":OLD,"to":NEW,"comments":n}]}`, with those that had not moved there already, and with `"refused":"why"` if
     /// there is one that can't. If that is the first, it is refused.
     Move(Vec<(Box<str>, Box<str>)>),
+    /// The same for all pages whose name begins with the first text: there, theirs begins with the second one. Answered likewise, with
+    /// `"more":true` if it is to be asked again for those that are left.
+    MovePrefix(Box<str>, Box<str>),
     /// Writes a private note about an author; an empty one removes it. Answered with its line.
     AuthorNote(Author, String),
 }

@@ -233,7 +233,8 @@ impl<S> Hub<S> {
                 format!("{{\"restored\":{restored:?}}}").into_bytes()
             }
             Measure::Lock(page, locked) => self.lock(page, locked, &by)?,
-            Measure::Move(pages) => self.move_pages(&pages, &by)?,
+            Measure::Move(pages) => self.move_pages(&pages, false, &by)?,
+            Measure::MovePrefix(old, new) => self.move_prefix(&old, &new, &by)?,
             Measure::AuthorNote(author, text) => self.write_author_note(author, text, &by),
         };
         Ok(Outcome::Recorded { answer, has_changed: true })

@@ -9,10 +9,13 @@ use serde::Serialize;
 
 use super::Hub;
 use crate::{
+    comment::draft::check_page,
     comment::rejection::Rejection,
     fanout::subscribers::Watched,
     hub::command::Cursor,
-    store::moderation::{CantMove, MOVES_IN_A_ROW_MAX, MOVES_MAX, line::ModerationLine},
+    store::moderation::line::ModerationLine,
+    store::moderation::moves::{CantMove, MOVES_IN_A_ROW_MAX, MOVES_MAX},
+    util::text::is_false,
 };
 
 /// Pages that move in one step: their lines are written with one sync.
@@ -25,13 +28,16 @@ struct Answer<'m> {
     /// Why the next one was not, nor those behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    more: bool,
 }
 
 /// A page that has moved.
 #[derive(Serialize)]
 struct Moved<'m> {
     page: &'m str,
-    to: &'m str,
+    /// Where its comments live now: that page may have moved itself.
+    to: Box<str>,
     /// How many public comments came along, unless an earlier move of the same step has brought them to the page.
     comments: u64,
 }
@@ -68,6 +74,7 @@ impl<S> Hub<S> {
     pub(super) fn move_pages(
         &mut self,
         pages: &[(Box<str>, Box<str>)],
+        more: bool,
         by: &Arc<str>,
     ) -> Result<Vec<u8>, Rejection> {
         if pages.len() > MOVES_AT_ONCE_MAX {
@@ -79,7 +86,8 @@ impl<S> Hub<S> {
                 Ok(false) => {}
                 Ok(true) => {
                     let comments = self.index.count(page);
-                    self.move_page(page, self.moderation.resolve(to).into(), by);
+                    let to: Box<str> = self.moderation.resolve(to).into();
+                    self.move_page(page, to.clone(), by);
                     moved.push(Moved { page, to, comments });
                 }
                 Err(rejection) if moved.is_empty() => return Err(rejection),
@@ -89,8 +97,31 @@ impl<S> Hub<S> {
                 }
             }
         }
-        let answer = Answer { moved, refused };
+        let answer = Answer { moved, more: more && refused.is_none(), refused };
         Ok(serde_json::to_vec(&answer).expect("names and numbers can be encoded"))
+    }
+
+    /// The same for all pages whose names begin alike.
+    pub(super) fn move_prefix(
+        &mut self,
+        old: &str,
+        new: &str,
+        by: &Arc<str>,
+    ) -> Result<Vec<u8>, Rejection> {
+        // What has moved would begin so again.
+        if new.starts_with(old) {
+            return Err(Rejection::CantMove(old.into(), new.into()));
+        }
+        let mut pages = self.index.pages_below(old, MOVES_AT_ONCE_MAX + 1);
+        let more = pages.len() > MOVES_AT_ONCE_MAX;
+        pages.truncate(MOVES_AT_ONCE_MAX);
+        let rename = |page: &str| -> Result<(Box<str>, Box<str>), Rejection> {
+            let to = format!("{new}{}", &page[old.len()..]);
+            check_page(&to)?;
+            Ok((page.into(), to.into()))
+        };
+        let pages = pages.into_iter().map(rename).collect::<Result<Vec<_>, _>>()?;
+        self.move_pages(&pages, more, by)
     }
 
     /// Whether a page is still to be moved.

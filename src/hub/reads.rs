@@ -36,13 +36,7 @@ impl<S> Hub<S> {
             Query::ReadHistory(read) => self.read(read),
             Query::Count(pages, answer) => {
                 let count = |page: &str| self.index.count(self.moderation.resolve(page));
-                answer(
-                    pages
-                        .into_iter()
-                        .map(|page| (count(&page), page))
-                        .map(|(n, p)| (p, n))
-                        .collect(),
-                );
+                answer(pages.into_iter().map(|page| (page.clone(), count(&page))).collect());
             }
             Query::Find(find) => self.find(find),
             Query::Whom(key, answer) => self.find_whom(key, answer),

@@ -5,6 +5,7 @@
 mod authors;
 mod bans;
 mod comments;
+mod moves;
 mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
@@ -104,6 +105,10 @@ impl Router {
             "pages" => {
                 check_method(request, &["GET", "PATCH"])?;
                 self.list_pages(request)
+            }
+            "moves" => {
+                check_method(request, &["POST"])?;
+                self.move_pages(request)
             }
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
                 (Some(key), _) => self.unban(key, request),

@@ -61,6 +61,18 @@ impl Index {
         newest.into_sorted_vec().into_iter().map(|Reverse((seq, name))| (name, seq)).collect()
     }
 
+    /// Returns the first `limit` names of pages that begin with `start`.
+    pub fn pages_below(&self, start: &str, limit: usize) -> Vec<&str> {
+        let mut first = BinaryHeap::new();
+        for name in self.page_numbers.keys().filter(|name| name.starts_with(start)) {
+            first.push(&**name);
+            if first.len() > limit {
+                first.pop();
+            }
+        }
+        first.into_sorted_vec()
+    }
+
     /// Returns the highest `seq` of the comments on `page`, those that were never public included.
     pub fn seq_with_pending(&self, page: &str) -> u64 {
         self.page_number_of(page).map_or(0, |number| self.newest_seq(number))

@@ -5,7 +5,7 @@
 
 pub mod journal;
 pub mod line;
-mod moves;
+pub mod moves;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,10 +30,6 @@ pub const BANS_MAX: usize = 10_000;
 pub const PINS_A_PAGE_MAX: usize = 10;
 /// Pages that a moderator has closed or opened, about 20 MB with the longest names.
 pub const PAGE_STATES_MAX: usize = 30_000;
-/// Pages that have moved, about 50 MB with the longest names and 10 MB with usual ones.
-pub const MOVES_MAX: usize = 50_000;
-/// Moves in a row that lead from a page's first address to its present one.
-pub const MOVES_IN_A_ROW_MAX: u8 = 32;
 /// Comments of one author whose notes with a reason are remembered for the author, the newest.
 pub const REASONS_AN_AUTHOR_MAX: usize = 10;
 
@@ -106,30 +102,6 @@ pub struct PageState {
     pub location: Location,
 }
 
-/// Where the comments of a page live now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
-    /// The page that they were moved to; it may have moved since.
-    pub to: Arc<str>,
-    /// `seq` of its line.
-    pub seq: u64,
-    /// Its line.
-    pub location: Location,
-}
-
-/// Why a page can't be moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CantMove {
-    /// It would come back to itself.
-    Circle,
-    /// It lives at this page already, so only that one can be moved.
-    Moved(Arc<str>),
-    /// More than [`MOVES_MAX`].
-    TooMany,
-    /// More than [`MOVES_IN_A_ROW_MAX`].
-    TooLong,
-}
-
 macro_rules! one_line {
     ($type:ty) => {
         impl Logged for $type {
@@ -147,7 +119,7 @@ macro_rules! one_line {
 one_line!(Ban);
 one_line!(Note);
 one_line!(PageState);
-one_line!(Move);
+one_line!(moves::Move);
 
 /// Settled flags need no line: a compaction drops them.
 impl Logged for Flags {
@@ -157,20 +129,6 @@ impl Logged for Flags {
 
     fn bytes(&self) -> u64 {
         self.flags[self.settled..].iter().map(|(_, location)| u64::from(location.len)).sum()
-    }
-}
-
-/// How many moves in a row lead to a page at most.
-#[derive(Debug, Clone, Copy)]
-pub struct Depth(u8);
-
-impl Logged for Depth {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        std::iter::empty()
-    }
-
-    fn bytes(&self) -> u64 {
-        0
     }
 }
 
@@ -197,9 +155,9 @@ pub struct Moderation {
     /// What moderators have decided about pages.
     pub pages: Journal<Box<str>, PageState>,
     /// Pages that have moved.
-    pub moves: Journal<Arc<str>, Move>,
+    pub moves: Journal<Arc<str>, moves::Move>,
     /// Pages that others were moved to.
-    depths: Journal<Arc<str>, Depth>,
+    depths: Journal<Arc<str>, moves::Depth>,
     /// Private notes about authors.
     pub author_notes: Journal<Author, Note>,
     /// The pinned comments of each page by rising id, by the page's number.

@@ -4,8 +4,50 @@
 
 use std::sync::Arc;
 
-use super::{CantMove, Depth, MOVES_IN_A_ROW_MAX, MOVES_MAX, Moderation, Move};
+use super::{Moderation, journal::Logged};
 use crate::log::scan::Location;
+
+/// Pages that have moved, about 50 MB with the longest names and 10 MB with usual ones.
+pub const MOVES_MAX: usize = 50_000;
+/// Moves in a row that lead from a page's first address to its present one.
+pub const MOVES_IN_A_ROW_MAX: u8 = 32;
+/// Where the comments of a page live now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The page that they were moved to; it may have moved since.
+    pub to: Arc<str>,
+    /// `seq` of its line.
+    pub seq: u64,
+    /// Its line.
+    pub location: Location,
+}
+
+/// Why a page can't be moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CantMove {
+    /// It would come back to itself.
+    Circle,
+    /// It lives at this page already, so only that one can be moved.
+    Moved(Arc<str>),
+    /// More than [`MOVES_MAX`].
+    TooMany,
+    /// More than [`MOVES_IN_A_ROW_MAX`].
+    TooLong,
+}
+
+/// How many moves in a row lead to a page at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Depth(u8);
+
+impl Logged for Depth {
+    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+        std::iter::empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
 
 impl Moderation {
     /// Returns the page that `page` lives at now; mostly itself.

@@ -237,7 +237,7 @@ impl<S> Hub<S> {
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
         let entry = Entry { id, seq, location, visibility, page, parent, nonce, time };
         let log = &self.log;
-        self.index.put(entry, &mut |location| time_of(&log.read(location).ok()?));
+        self.index.put(entry, &|location| time_of(&log.read(location).ok()?));
         if self.subscribers.has_moderators() {
             frame::text(&self.batch.bytes[range.clone()], &mut self.batch.for_moderators);
         }

@@ -89,11 +89,11 @@ pub struct Index {
 impl Index {
     /// Adds a new line: of a new comment if `id` equals `seq`, else of a known one. For a new comment with a time of its own, `time_of`
     /// reads the times of other comments' lines.
-    pub fn put(&mut self, entry: Entry, time_of: &mut dyn FnMut(Location) -> Option<u64>) {
+    pub fn put(&mut self, entry: Entry, time_of: &dyn Fn(Location) -> Option<u64>) {
         if entry.id == entry.seq { self.insert(entry, time_of) } else { self.change(entry) }
     }
 
-    fn insert(&mut self, entry: Entry, time_of: &mut dyn FnMut(Location) -> Option<u64>) {
+    fn insert(&mut self, entry: Entry, time_of: &dyn Fn(Location) -> Option<u64>) {
         assert!(
             self.comments.ids.last().is_none_or(|last| last < entry.id),
             "a new comment has the highest id"

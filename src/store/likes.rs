@@ -280,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn the_liked_comments_of_two_pages_become_those_of_one() {
+        let mut likes = Likes::default();
+        for (page, id) in [(0, 1), (0, 5), (1, 3), (1, 7)] {
+            likes.set((page, id), author(1), true);
+        }
+        likes.commit();
+        likes.merge_pages(1, 0);
+        likes.merge_pages(0, 4);
+        likes.merge_pages(9, 4);
+        assert!(likes.newest(4).eq([(7, 1), (5, 1), (3, 1), (1, 1)]));
+        assert!(likes.newest(0).next().is_none() && likes.has((4, 3), author(1)));
+    }
+
+    #[test]
     fn a_pages_liked_comments_come_newest_first() {
         let mut likes = Likes::default();
         for (page, id, by) in [(1, 9, 1), (1, 4, 1), (1, 4, 2), (2, 5, 1), (0, 6, 1)] {

@@ -99,7 +99,7 @@ impl Store {
                 );
             }
         }
-        let time_of = &mut |location| record::time_of(&log.read(location).ok()?);
+        let time_of = &|location| record::time_of(&log.read(location).ok()?);
         index.finish_loading(moderation.moves_made().into_iter(), time_of);
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));

@@ -42,7 +42,11 @@ pub struct LineSummary<'a> {
 
 /// When a comment was written, in ms since 1970, as its line says; `None` if that can't be read.
 pub fn time_of(line: &[u8]) -> Option<u64> {
-    parse_time(&Comment::parse(line).ok()?.created_at)
+    let mut parser = FastParser(line);
+    match parser.seq().and_then(|_| parser.start(&mut LineSummary::default())) {
+        Some(created_at) => parse_time(str::from_utf8(created_at).ok()?),
+        None => parse_time(&Comment::parse(line).ok()?.created_at),
+    }
 }
 
 /// Times before 1970 become 1970.
@@ -116,35 +120,11 @@ struct FastParser<'a>(&'a [u8]);
 
 impl<'a> FastParser<'a> {
     fn parse(mut self) -> Option<LineSummary<'a>> {
-        let mut summary = LineSummary::default();
-        self.literal(b"{\"seq\":")?;
-        summary.seq = self.number()?;
+        let mut summary = LineSummary { seq: self.seq()?, ..LineSummary::default() };
         if self.has(b",\"kind\":\"like\",\"id\":") {
             return self.like(summary);
         }
-        self.literal(b",\"id\":")?;
-        summary.id = self.number()?;
-        self.literal(b",\"page\":\"")?;
-        summary.page = self.text()?;
-        if self.has(b",\"parent\":") {
-            summary.parent = Some(self.number()?);
-        }
-        if self.has(b",\"name\":\"") {
-            self.skip_text()?;
-        }
-        if self.has(b",\"author\":\"") {
-            summary.author = self.text()?;
-        }
-        if self.has(b",\"content\":\"") {
-            self.skip_text()?;
-        }
-        if self.has(b",\"html\":\"") {
-            self.skip_text()?;
-        }
-        self.literal(b",\"created_at\":\"")?;
-        let created_at = self.0;
-        self.skip_text()?;
-        let created_at = &created_at[..created_at.len() - self.0.len() - 1];
+        let created_at = self.start(&mut summary)?;
         if self.has(b",\"edited_at\":\"") {
             self.skip_text()?;
         }
@@ -168,6 +148,39 @@ impl<'a> FastParser<'a> {
             summary.time = str::from_utf8(created_at).ok().and_then(parse_time);
         }
         self.end().then_some(summary)
+    }
+
+    fn seq(&mut self) -> Option<u64> {
+        self.literal(b"{\"seq\":")?;
+        self.number()
+    }
+
+    /// Parses a comment, behind its `seq`, up to its time, which comes as it stands there.
+    #[inline(always)]
+    fn start(&mut self, summary: &mut LineSummary<'a>) -> Option<&'a [u8]> {
+        self.literal(b",\"id\":")?;
+        summary.id = self.number()?;
+        self.literal(b",\"page\":\"")?;
+        summary.page = self.text()?;
+        if self.has(b",\"parent\":") {
+            summary.parent = Some(self.number()?);
+        }
+        if self.has(b",\"name\":\"") {
+            self.skip_text()?;
+        }
+        if self.has(b",\"author\":\"") {
+            summary.author = self.text()?;
+        }
+        if self.has(b",\"content\":\"") {
+            self.skip_text()?;
+        }
+        if self.has(b",\"html\":\"") {
+            self.skip_text()?;
+        }
+        self.literal(b",\"created_at\":\"")?;
+        let created_at = self.0;
+        self.skip_text()?;
+        Some(&created_at[..created_at.len() - self.0.len() - 1])
     }
 
     /// Parses what [`encode`](crate::store::likes::encode) writes behind the kind.

@@ -188,7 +188,7 @@ impl Comments {
         &mut self,
         number: u32,
         time: u64,
-        time_of: &mut dyn FnMut(Location) -> Option<u64>,
+        time_of: &dyn Fn(Location) -> Option<u64>,
     ) {
         let locations = &self.locations;
         let time_of = |other: u32| time_of(locations[other as usize].location()).unwrap_or(0);

@@ -159,13 +159,13 @@ impl List {
         }
     }
 
-    /// A list of numbers that come in any order. It is fast where they come as a few lists that are sorted.
+    /// A list of numbers that come in any order.
     pub(super) fn sorted<K: Ord>(
         numbers: impl Iterator<Item = u32>,
         key: impl Fn(u32) -> K,
     ) -> List {
         let mut all: Vec<u32> = numbers.collect();
-        all.sort_by_key(|&number| key(number));
+        all.sort_by_cached_key(|&number| key(number));
         let mut list = List::EMPTY;
         all.into_iter().for_each(|number| list.push(number));
         list

@@ -49,7 +49,7 @@ impl Index {
     pub fn finish_loading<'m>(
         &mut self,
         moves: impl Iterator<Item = (&'m str, &'m str, u64)>,
-        time_of: &mut dyn FnMut(Location) -> Option<u64>,
+        time_of: &dyn Fn(Location) -> Option<u64>,
     ) {
         self.merge_orphans();
         let merged = self.load_moves(moves);
@@ -105,16 +105,15 @@ impl Index {
     }
 
     /// Places the comments that have a time of their own among the others.
-    fn load_times(&mut self, time_of: &mut dyn FnMut(Location) -> Option<u64>) {
+    fn load_times(&mut self, time_of: &dyn Fn(Location) -> Option<u64>) {
         let mut times = std::mem::take(&mut self.loading.times);
         times.sort_unstable();
         // An orphan may have come with several lines.
         times.dedup_by_key(|(id, _)| *id);
-        for (id, time) in times {
-            let number = self.comments.ids.find(id).expect("it was loaded");
-            self.comments.date(number, time, time_of);
-        }
-        self.comments.order.rest();
+        let Comments { ids, locations, order, .. } = &mut self.comments;
+        let dated = times.iter().map(|&(id, time)| (ids.find(id).expect("it was loaded"), time));
+        let time_of = |number: u32| time_of(locations[number as usize].location()).unwrap_or(0);
+        order.place_all(dated, ids.len(), time_of);
     }
 
     /// Finds the pages whose order is not that of the ids.

@@ -94,6 +94,52 @@ impl Order {
         self.dated.push(Dated { number, behind, time });
     }
 
+    /// The same for all comments with a time of their own, by rising number, where there are `all` comments.
+    pub(super) fn place_all(
+        &mut self,
+        dated: impl Iterator<Item = (u32, u64)>,
+        all: u32,
+        time_of: impl Fn(u32) -> u64,
+    ) {
+        self.dated = dated.map(|(number, time)| Dated { number, behind: 0, time }).collect();
+        let count = all - self.dated.len() as u32;
+        let mut by_time: Vec<u32> = (0..self.dated.len() as u32).collect();
+        by_time.sort_by_key(|&at| self.dated[at as usize].time);
+        let mut before = 0;
+        let mut next = None;
+        for at in by_time {
+            let Dated { number, time, .. } = self.dated[at as usize];
+            if next.is_none_or(|next| next <= time) {
+                (before, next) = self.search(before, count, time, &time_of);
+            }
+            let before = before.min(number - at);
+            let behind = before.checked_sub(1).map_or(0, |last| self.number_of(last) + 1);
+            self.dated[at as usize].behind = behind;
+        }
+    }
+
+    /// How many of those that were written here are not later than `time`, at least `low`, and the time of the next one.
+    fn search(
+        &self,
+        mut low: u32,
+        count: u32,
+        time: u64,
+        time_of: impl Fn(u32) -> u64,
+    ) -> (u32, Option<u64>) {
+        let (mut step, mut next, mut grows) = (1, None, true);
+        while step > 0 {
+            let found = (low + step <= count).then(|| time_of(self.number_of(low + step - 1)));
+            if found.is_some_and(|found| found <= time) {
+                low += step;
+            } else {
+                next = found.or(next);
+                grows = false;
+            }
+            step = if grows { step * 2 } else { step / 2 };
+        }
+        (low, next)
+    }
+
     /// Forgets the comment with the highest number.
     pub(super) fn pop(&mut self, number: u32) {
         self.dated.pop_if(|dated| dated.number == number);
@@ -102,13 +148,12 @@ impl Order {
         self.last = None;
     }
 
-    /// Forgets what is only needed while many are placed.
-    pub(super) fn rest(&mut self) {
-        self.known = HashMap::new();
-        self.dated.shrink_to_fit();
-    }
-
     fn find(&self, number: u32) -> Result<usize, usize> {
+        // Mostly all were imported at once.
+        let guess = number.wrapping_sub(self.dated[0].number) as usize;
+        if self.dated.get(guess).is_some_and(|dated| dated.number == number) {
+            return Ok(guess);
+        }
         self.dated.binary_search_by_key(&number, |dated| dated.number)
     }
 
@@ -160,6 +205,8 @@ impl Gap {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -184,6 +231,14 @@ mod tests {
         assert!(times.is_sorted(), "{times:?}");
         assert!(numbers.iter().all(|&number| order.find(number).is_ok() == is_dated(number)));
         assert!(read <= 300, "{read} read for 600");
+        let (mut loaded, read) = (Order::default(), Cell::new(0));
+        let dated = (0..900).filter(|&number| is_dated(number));
+        loaded.place_all(dated.map(|number| (number, time_of(number))), 900, |other| {
+            read.set(read.get() + 1);
+            time_of(other)
+        });
+        assert!((0..900).all(|number| loaded.key(number) == order.key(number)));
+        assert!(read.get() <= 900, "{} read for 600", read.get());
         order.pop(898);
         assert!(order.find(898).is_ok(), "only the highest number is forgotten");
         order.pop(897);

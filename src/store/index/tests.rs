@@ -24,7 +24,7 @@ impl Written {
         let location = Location { offset: seq * 100, len: 90 };
         let (nonce, time) = (None, None);
         let entry = Entry { id, seq, location, visibility, page: "/", parent, nonce, time };
-        self.index.put(entry, &mut |_| None);
+        self.index.put(entry, &|_| None);
         id
     }
 

@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn pinned_comments_come_along() {
+        let mut moderation = Moderation::default();
+        for (page, id) in [(1, 5), (1, 9), (2, 7)] {
+            moderation.set_pinned(page, id, true);
+        }
+        moderation.commit();
+        moderation.merge_pins(1, 2);
+        moderation.merge_pins(3, 2);
+        moderation.roll_back();
+        assert_eq!((moderation.pins.get(&1), moderation.pins.get(&2)), (None, Some(&vec![5, 7, 9])));
+    }
+
+    #[test]
     fn moves_are_read_back_from_their_lines() {
         let mut moderation = Moderation::default();
         for (seq, old, new) in

@@ -286,7 +286,7 @@ impl World {
         let known = self.line(seed);
         let page = self.naive.resolve(&known.page).to_owned();
         let entry = Entry { page: &page, ..known_entry(&known) };
-        self.index.put(entry, &mut time_in(&self.lines));
+        self.index.put(entry, &time_in(&self.lines));
         self.naive.put(&known);
         if known.visibility.is_shared() {
             self.seqs.insert(page, self.seq);
@@ -326,7 +326,7 @@ impl World {
             loaded.load(known_entry(&Known { nonce, ..known.clone() }));
         }
         let moves = self.naive.1.iter().map(|(old, new, seq)| (&**old, &**new, *seq));
-        loaded.finish_loading(moves, &mut time_in(&self.lines));
+        loaded.finish_loading(moves, &time_in(&self.lines));
         self.naive.agrees(&loaded, &PAGES, &mut self.chance);
         for page in PAGES {
             assert_eq!(loaded.merged(page), self.merged.get(page).copied().unwrap_or(0), "{page}");
@@ -335,7 +335,7 @@ impl World {
 }
 
 /// Reads when a comment was written from the line at a place.
-fn time_in(lines: &[Known]) -> impl FnMut(Location) -> Option<u64> + '_ {
+fn time_in(lines: &[Known]) -> impl Fn(Location) -> Option<u64> + '_ {
     |place| {
         let line = lines.iter().find(|known| known.place == place).expect("there is a line");
         assert!(!line.is_imported, "its time is known");

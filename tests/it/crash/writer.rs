@@ -200,7 +200,7 @@ impl Writer {
             comment.encode(&mut bytes);
             let place = self.log.stage(&bytes);
             assert_eq!(self.log.read(place).unwrap(), bytes, "a staged line can be read");
-            self.index.put(entry(&comment, place), &mut |_| None);
+            self.index.put(entry(&comment, place), &|_| None);
             batch.push(Line { id: comment.id, bytes });
         }
         self.truth.attempts.push(batch);

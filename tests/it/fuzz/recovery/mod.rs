@@ -134,7 +134,7 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     };
     let path = Path::new("fuzz.jsonl");
     let (log, torn) = Log::open(machine.disk(), path, SyncMode::Always, now, each)?;
-    index.finish_loading(std::iter::empty(), &mut |_| None);
+    index.finish_loading(std::iter::empty(), &|_| None);
     likes.finish_loading(|id| index.page_of(id));
     Ok(Opened { log, torn, index, likes, lines })
 }

@@ -184,7 +184,9 @@ fn all_pages_below_an_address_move_together() {
     let server = Server::builder().flags(&["--rate", "off"]).moderator(TOKEN).start();
     let pages =
         ["old.example/", "old.example/b", "old.example/a/x", "older.example/", "new.example/b"];
-    pages.map(|page| say(&server, page, None));
+    for page in pages {
+        say(&server, page, None);
+    }
     let said = "page \"old.example/\" lives at \"new.example/\" now, with 1 comment\n\
                 page \"old.example/a/x\" lives at \"new.example/a/x\" now, with 1 comment\n\
                 page \"old.example/b\" lives at \"new.example/b\" now, with 1 comment\n";

@@ -213,7 +213,10 @@ mod tests {
         moderation.merge_pins(1, 2);
         moderation.merge_pins(3, 2);
         moderation.roll_back();
-        assert_eq!((moderation.pins.get(&1), moderation.pins.get(&2)), (None, Some(&vec![5, 7, 9])));
+        assert_eq!(
+            (moderation.pins.get(&1), moderation.pins.get(&2)),
+            (None, Some(&vec![5, 7, 9]))
+        );
     }
 
     #[test]

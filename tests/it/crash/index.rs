@@ -243,7 +243,7 @@ impl World {
             merged: BTreeMap::new(),
             lines: Vec::new(),
             imports: [0, 2, 5, 9][seed as usize % 4],
-            moves: seed % 3 > 0,
+            moves: !seed.is_multiple_of(3),
         }
     }
 

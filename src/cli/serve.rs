@@ -135,6 +135,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         hub: hub.clone(),
         shards,
         origins: Origins::new(config.allow_origin.clone()),
+        moderators: moderators.clone(),
         challenge: config.challenge,
     });
     let (restart, restart_requests) = bounded(1);

@@ -38,8 +38,8 @@ pub struct Subscribers<S> {
     last_topic: Topic,
     /// Moderators, who follow every page.
     moderators: HashSet<ReaderId>,
-    /// What they were told last, as text.
-    told_moderators: String,
+    /// What they were told last, as texts.
+    told_moderators: [String; 2],
     has_news_for_moderators: bool,
 }
 
@@ -153,7 +153,7 @@ impl<S> Subscribers<S> {
             dirty_counts: HashSet::new(),
             last_topic: moderators::TOPIC,
             moderators: HashSet::new(),
-            told_moderators: String::new(),
+            told_moderators: Default::default(),
             has_news_for_moderators: false,
         }
     }
@@ -208,6 +208,7 @@ impl<S> Subscribers<S> {
 
     /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
     pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<Watched>) {
+        self.has_news_for_moderators |= !self.moderators.is_empty();
         for page in &pages {
             self.watchers.entry(page.key().into()).or_default().insert(reader);
         }

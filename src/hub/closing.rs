@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::Hub;
@@ -35,9 +35,12 @@ impl<S> Hub<S> {
         if self.rules.close_after.is_none() {
             return;
         }
+        let now = SystemTime::now();
+        let before = self.closings_told.replace(now).unwrap_or(UNIX_EPOCH);
         for page in self.subscribers.pages() {
             self.learn_closing_time(&page);
-            if self.is_locked(&page) {
+            let end = self.closing_time(&page).filter(|end| before < *end && *end <= now);
+            if end.is_some() && self.is_locked(&page) {
                 self.subscribers.locked(&page, true);
             }
         }

@@ -21,6 +21,7 @@ use crate::{
     http::forwarded::ClientKey,
     hub::gate::Gate,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
+    hub::rules::Hold,
     hub::screen::Screen,
     store::history::History,
     store::moderation::BanKey,
@@ -263,6 +264,8 @@ pub struct Joined {
     pub resumed: Option<bool>,
     /// For a moderator, how much there is.
     pub totals: Totals,
+    /// Which comments wait.
+    pub hold: Hold,
 }
 
 /// A part of a page's history, read over HTTP.

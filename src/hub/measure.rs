@@ -12,6 +12,7 @@ use crate::{
     log::{scan::Location, storage::ReadAt},
     store::index::CommentRef,
     store::moderation::BanKey,
+    util::text::is_false,
 };
 
 /// What a moderator does besides changing one comment.
@@ -150,9 +151,13 @@ pub struct PageState {
     pub count: u64,
     /// Comments that wait, as far as 1,000 tell.
     pub pending: u64,
+    /// Comments that were taken away or rejected, as far as 1,000 that have changed tell.
+    pub hidden: u64,
     /// Whether it is closed to posts.
+    #[serde(skip_serializing_if = "is_false")]
     pub locked: bool,
     /// Ids of its pinned comments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pinned: Vec<u64>,
     /// The highest `seq` of its comments.
     pub seq: u64,

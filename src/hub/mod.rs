@@ -31,7 +31,7 @@ mod whole_threads;
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, select};
@@ -75,6 +75,8 @@ pub struct Hub<S> {
     /// Comments and the addresses that have flagged them in this run.
     flagged_from: HashSet<(u64, ClientKey)>,
     closing_times: ClosingTimes,
+    /// When readers were told last which pages have closed.
+    closings_told: Option<SystemTime>,
     subscribers: Subscribers<S>,
     /// `None`: anybody may post as fast as they like.
     post_limiter: Option<RateLimiter>,
@@ -125,6 +127,7 @@ impl<S> Hub<S> {
             addresses: Addresses::new(rules.salt),
             flagged_from: HashSet::new(),
             closing_times: ClosingTimes::new(),
+            closings_told: None,
             subscribers,
             like_limiter: likes::limiter(post_limiter.as_ref()),
             duplicates: post_limiter.as_ref().map(|_| DuplicateFilter::default()),
@@ -225,6 +228,7 @@ impl<S> Hub<S> {
         self.stats.comments.store(self.index.comment_count() as u64, Relaxed);
         let waiting = self.index.count_of(Visibility::Pending);
         self.stats.pending.store(waiting - self.moderation.rejected.len() as u64, Relaxed);
+        self.stats.flagged.store(self.moderation.flagged_count(), Relaxed);
         self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
     }
 }

@@ -23,8 +23,8 @@ use crate::{
     store::visibility::Visibility,
 };
 
-/// Among how many of a page's comments that were never public those that wait are counted.
-const PENDING_COUNTED_MAX: usize = 1_000;
+/// Among how many of a page's comments that were never public, or that have changed, those that wait or are hidden are counted.
+const COUNTED_MAX: usize = 1_000;
 /// Flags of comments and addresses that are remembered in this run, about 2 MB.
 const FLAGGED_FROM_MAX: usize = 65_536;
 
@@ -108,7 +108,8 @@ impl<S> Hub<S> {
             ..ModerationLine::default()
         };
         let (_, location) = self.record("note", line);
-        self.moderation.note(id, Note { did, location }, told);
+        let note = Note { did, is_moderators: by.is_some(), location };
+        self.moderation.note(id, note, told);
         if let (Some(author), Some(reason)) = (told, reason) {
             let message = ServerMessage::note(id, did, &reason).to_json();
             let page = self.moderation.resolve(page).into();
@@ -277,21 +278,22 @@ impl<S> Hub<S> {
             ..ModerationLine::default()
         };
         let (line, location) = self.record("note", line);
-        let note = Note { did: Did::Edit, location };
+        let note = Note { did: Did::Edit, is_moderators: true, location };
         self.moderation.author_notes.set(author, Some(note).filter(|_| !is_removed));
         line
     }
 
     /// A page as moderators see it.
     pub(super) fn page_state(&self, page: String) -> PageState {
-        let waiting = self
-            .index
-            .pending(&page)
-            .take(PENDING_COUNTED_MAX)
-            .filter(|item| item.visibility == Visibility::Pending && self.can_hide(*item));
+        let pending = self.index.pending(&page).take(COUNTED_MAX);
+        let pending = pending.filter(|item| item.visibility == Visibility::Pending);
+        let (waiting, rejected): (Vec<_>, Vec<_>) = pending.partition(|item| self.can_hide(*item));
+        let changed = self.index.changed(&page).take(COUNTED_MAX);
+        let hidden = changed.filter(|item| item.visibility == Visibility::Hidden).count();
         PageState {
             count: self.index.count(&page),
-            pending: waiting.count() as u64,
+            pending: waiting.len() as u64,
+            hidden: (hidden + rejected.len()) as u64,
             locked: self.is_locked(&page),
             pinned: self.pinned(&page),
             seq: self.index.seq_with_pending(&page),
@@ -324,8 +326,10 @@ impl<S> Hub<S> {
         if self.subscribers.has_moderators() {
             let totals = serde_json::to_string(&self.totals()).expect("numbers can be encoded");
             let readers = self.subscribers.len();
-            self.subscribers
-                .tell_moderators(format!("{{\"totals\":{totals},\"readers\":{readers}}}"));
+            self.subscribers.tell_moderators([
+                format!("{{\"totals\":{totals}}}"),
+                format!("{{\"readers\":{readers}}}"),
+            ]);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     hub::rules::Hold,
     store::history::redacted,
     store::index::CommentRef,
+    store::moderation::Note,
     store::visibility::Visibility,
 };
 
@@ -206,7 +207,9 @@ impl<S> Hub<S> {
         if why.is_some() {
             let text = NoteText { why, ..NoteText::default() };
             self.note((id, &page), author, Did::Hold, text);
-        } else if self.moderation.flags.get(&id).is_some() {
+        } else if self.moderation.flags.get(&id).is_some()
+            || self.moderation.notes.get(&id).is_some_and(Note::approves)
+        {
             // What a moderator has said about its flags was said of another text.
             self.note((id, &page), author, Did::Edit, NoteText::default());
         }

@@ -62,6 +62,7 @@ impl<S> Hub<S> {
             return;
         }
         let Join { reader, sink, greeting, tier, subscription, joined } = join;
+        let hold = self.rules.hold;
         let first = match subscription {
             Subscription::Page(page, from) => {
                 let page = self.resolve(page);
@@ -70,14 +71,14 @@ impl<S> Hub<S> {
                 let likes = self.likes_on(&page);
                 let history = History { likes, ..self.history(&page, items, false, false) };
                 let readers = self.subscribers.join(reader, sink, greeting, tier, &page);
-                Joined { history, readers, resumed, totals: Totals::default() }
+                Joined { history, readers, resumed, totals: Totals::default(), hold }
             }
             Subscription::Moderation => {
                 self.subscribers.join_moderator(reader, sink, greeting);
                 let mut history = self.history("", Vec::new(), false, true);
                 history.seq = self.log.next_seq() - 1;
                 let readers = self.subscribers.len() as u32;
-                Joined { history, readers, resumed: None, totals: self.totals() }
+                Joined { history, readers, resumed: None, totals: self.totals(), hold }
             }
             Subscription::Counts(pages) => {
                 let pages = self.watched(pages);
@@ -95,6 +96,7 @@ impl<S> Hub<S> {
                     readers: 0,
                     resumed: None,
                     totals: Totals::default(),
+                    hold,
                 }
             }
         };

@@ -15,6 +15,18 @@ pub enum Hold {
     All,
 }
 
+impl Hold {
+    /// Its name, as `--hold` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hold::None => "none",
+            Hold::Links => "links",
+            Hold::New => "new",
+            Hold::All => "all",
+        }
+    }
+}
+
 /// What a posting client is and isn't allowed to.
 #[derive(Debug, Clone)]
 pub struct Rules {

@@ -18,6 +18,7 @@ pub mod html;
 mod like;
 mod page;
 mod parameters;
+mod pinned;
 mod posts;
 mod preview;
 pub mod request;
@@ -240,7 +241,8 @@ impl Router {
                 let is_health = path == "/healthz";
                 Ok(Reply::Ready(if is_health { self.health() } else { self.metrics(request)? }))
             }
-            "/ws/comments/" | "/ws/comments" => Err(Response::error(
+            "/ws/admin/" | "/ws/admin" if self.moderators.is_none() => Err(not_found(request)),
+            "/ws/comments/" | "/ws/comments" | "/ws/admin/" | "/ws/admin" => Err(Response::error(
                 400,
                 "this is the address of a WebSocket; connect to it with one",
             )),

@@ -17,7 +17,8 @@ impl<S> Subscribers<S> {
     /// Adds a moderator. The caller sends what there is.
     pub fn join_moderator(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>) {
         self.moderators.insert(reader);
-        self.told_moderators.clear();
+        self.told_moderators = Default::default();
+        self.has_news_for_moderators = true;
         let new = Reader { follows: Follows::Everything, author: None, name: None };
         self.readers.insert(reader, new);
         self.send_command(
@@ -42,15 +43,20 @@ impl<S> Subscribers<S> {
         }
     }
 
-    /// Tells moderators `message`, unless it is what they were told last. The hub calls this at most once a second.
-    pub fn tell_moderators(&mut self, message: String) {
-        self.has_news_for_moderators = false;
-        if !self.moderators.is_empty() && self.told_moderators != message {
+    /// Tells moderators these, unless they are what they were told last. The hub calls this at most once a second.
+    pub fn tell_moderators(&mut self, messages: [String; 2]) {
+        if !self.moderators.is_empty() {
             let mut frames = Vec::new();
-            frame::text(message.as_bytes(), &mut frames);
-            self.publish_to_moderators(frames);
-            self.told_moderators = message;
-            self.has_news_for_moderators = false;
+            for (message, _) in
+                messages.iter().zip(&self.told_moderators).filter(|(new, told)| new != told)
+            {
+                frame::text(message.as_bytes(), &mut frames);
+            }
+            if !frames.is_empty() {
+                self.publish_to_moderators(frames);
+            }
+            self.told_moderators = messages;
         }
+        self.has_news_for_moderators = false;
     }
 }

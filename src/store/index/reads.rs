@@ -31,6 +31,11 @@ impl Index {
         self.pending_in_order(page).iter().rev().map(|number| self.comments.get(number))
     }
 
+    /// Returns those comments of `page` that everyone gets a line of and that have more lines than their first, newest first.
+    pub fn changed(&self, page: &str) -> impl Iterator<Item = CommentRef> + '_ {
+        self.rare(page).changed_by_id.iter().rev().map(|number| self.comments.get(number))
+    }
+
     /// Returns the comments of all pages with an id below `before`, newest first.
     pub fn all_before(&self, before: Option<u64>) -> impl Iterator<Item = CommentRef> + '_ {
         let end = before.map_or(self.comments.len(), |id| self.comments.ids.below(id));

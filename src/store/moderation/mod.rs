@@ -71,8 +71,17 @@ pub struct Ban {
 pub struct Note {
     /// What it says was done.
     pub did: Did,
+    /// Whether a moderator did it, and not the author or sayso itself.
+    pub is_moderators: bool,
     /// Its line.
     pub location: Location,
+}
+
+impl Note {
+    /// Whether a moderator has looked at the present text and left it public, so that flags do not hide it.
+    pub fn approves(&self) -> bool {
+        self.is_moderators && matches!(self.did, Did::Approve | Did::Pin | Did::Unpin | Did::Edit)
+    }
 }
 
 /// The flags of a comment.
@@ -80,7 +89,7 @@ pub struct Note {
 pub struct Flags {
     /// Who flagged it, and the lines that say so, oldest first.
     pub flags: Vec<(Author, Location)>,
-    /// How many of these a moderator has settled by approving the comment.
+    /// How many of these a moderator has settled by approving or hiding the comment.
     pub settled: usize,
     /// Whether a moderator has approved the present text, so that flags no longer hide it.
     pub is_approved: bool,
@@ -168,6 +177,8 @@ pub struct Moderation {
     pub rejected: Journal<u64, Vec<()>>,
     /// How many flags there are.
     flag_count: usize,
+    /// How many comments have unsettled ones.
+    flagged_count: u64,
     /// While a log is read: pinned comments.
     loaded_pins: HashMap<u64, ()>,
 }
@@ -180,16 +191,17 @@ impl Moderation {
         match (&*line.kind, line.id) {
             ("flag", Some(id)) => {
                 let Some(author) = author else { return };
-                let mut flags = self.flags.get(&id).cloned().unwrap_or_default();
-                flags.flags.push((author, location));
+                let flags = self.flags_with(id, author, location);
                 self.flags.load(id, Some(flags));
             }
             ("ban", _) => {
                 let address = line.address.as_deref().and_then(parse_address);
                 let key = author.map(BanKey::Author).or(address.map(BanKey::Address));
                 if let (Some(key), Some(until)) = (key, line.until) {
-                    self.bans
-                        .load(key, Some(Ban { until: until.into(), hold: line.hold, location }));
+                    // One that ended when it was written lifts the ban, whatever the clock says now.
+                    let is_ban = until > line.created_at;
+                    let ban = Ban { until: until.into(), hold: line.hold, location };
+                    self.bans.load(key, Some(ban).filter(|_| is_ban));
                 }
             }
             ("page", _) => match (line.page, line.locked, line.moved) {
@@ -201,7 +213,12 @@ impl Moderation {
             },
             ("note", Some(id)) => {
                 let Some(did) = line.did else { return };
-                self.load_note(id, did, location);
+                let note = Note { did, is_moderators: line.by.is_some(), location };
+                self.notes.load(id, Some(note));
+                if let Some(flags) = self.flags.get(&id) {
+                    let flags = settled(flags, note);
+                    self.flags.load(id, Some(flags));
+                }
                 if let Some(author) = author.filter(|_| line.reason.is_some()) {
                     let reasons = self.reasons_with(author, id);
                     self.reasons.load(author, Some(reasons));
@@ -209,19 +226,11 @@ impl Moderation {
             }
             ("note", None) => {
                 if let (Some(author), Some(reason)) = (author, line.reason) {
-                    let note = Note { did: Did::Edit, location };
+                    let note = Note { did: Did::Edit, is_moderators: true, location };
                     self.author_notes.load(author, Some(note).filter(|_| !reason.is_empty()));
                 }
             }
             _ => {}
-        }
-    }
-
-    fn load_note(&mut self, id: u64, did: Did, location: Location) {
-        self.notes.load(id, Some(Note { did, location }));
-        if let Some(flags) = self.flags.get(&id) {
-            let flags = settled(flags, did);
-            self.flags.load(id, flags);
         }
     }
 
@@ -249,7 +258,7 @@ impl Moderation {
         self.notes.retain(|id, _| visibility(id).is_some());
         self.flags.retain(|id, _| visibility(id).is_some_and(|is| !is.is_deleted()));
         self.bans.retain(|_, ban| &*ban.until > now);
-        self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        self.count_flags();
         for (id, note) in self.notes.iter() {
             if note.did == Did::Hide && visibility(id) == Some(Visibility::Pending) {
                 self.rejected.load(*id, Some(Vec::new()));
@@ -265,24 +274,43 @@ impl Moderation {
 
     /// Adds a flag whose line lies at `location`. Returns the comment's flags.
     pub fn flag(&mut self, id: u64, author: Author, location: Location) -> &Flags {
-        let mut flags = self.flags.get(&id).cloned().unwrap_or_default();
-        flags.flags.push((author, location));
+        let flags = self.flags_with(id, author, location);
         self.set_flags(id, Some(flags));
         self.flags.get(&id).expect("it was just set")
     }
 
+    /// A comment's flags with one more.
+    fn flags_with(&self, id: u64, author: Author, location: Location) -> Flags {
+        let mut flags = self.flags.get(&id).cloned().unwrap_or_else(|| Flags {
+            is_approved: self.notes.get(&id).is_some_and(Note::approves),
+            ..Flags::default()
+        });
+        flags.flags.push((author, location));
+        flags
+    }
+
     fn set_flags(&mut self, id: u64, flags: Option<Flags>) {
-        let count = |flags: Option<&Flags>| flags.map_or(0, |flags| flags.flags.len());
-        self.flag_count -= count(self.flags.get(&id));
-        self.flag_count += count(flags.as_ref());
+        let count = |flags: Option<&Flags>| {
+            flags.map_or((0, 0), |flags| (flags.flags.len(), u64::from(flags.unsettled() > 0)))
+        };
+        let (before, now) = (count(self.flags.get(&id)), count(flags.as_ref()));
+        self.flag_count = self.flag_count - before.0 + now.0;
+        self.flagged_count = self.flagged_count - before.1 + now.1;
         self.flags.set(id, flags);
+    }
+
+    /// Counts anew what [`Moderation::set_flags`] keeps count of.
+    fn count_flags(&mut self) {
+        self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        let flagged = self.flags.iter().filter(|(_, flags)| flags.unsettled() > 0);
+        self.flagged_count = flagged.count() as u64;
     }
 
     /// Takes in a note about a comment. `author` is whose comment it is, given if the note has a reason for them.
     pub fn note(&mut self, id: u64, note: Note, author: Option<Author>) {
         self.notes.set(id, Some(note));
         if let Some(flags) = self.flags.get(&id) {
-            let flags = settled(flags, note.did).filter(|_| note.did != Did::Delete);
+            let flags = Some(settled(flags, note)).filter(|_| note.did != Did::Delete);
             self.set_flags(id, flags);
         }
         if let Some(author) = author {
@@ -337,7 +365,7 @@ impl Moderation {
 
     /// Returns how many comments have flags that no moderator has settled.
     pub fn flagged_count(&self) -> u64 {
-        self.flags.iter().filter(|(_, flags)| flags.unsettled() > 0).count() as u64
+        self.flagged_count
     }
 
     /// About how many bytes of lines a compaction keeps.
@@ -376,7 +404,7 @@ impl Moderation {
         self.pins.roll_back();
         self.reasons.roll_back();
         self.rejected.roll_back();
-        self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        self.count_flags();
     }
 
     /// The offsets of the lines that a compaction must keep, rising.
@@ -396,7 +424,7 @@ impl Moderation {
             flags.flags.retain(|(_, at)| at.offset >= from || find(at.offset).is_ok());
         }
         self.flags.recount_bytes();
-        self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        self.count_flags();
         for location in self.lines() {
             let offset = location.offset;
             location.offset = if offset >= from {
@@ -418,12 +446,17 @@ impl Moderation {
 }
 
 /// What becomes of a comment's flags by what was done to it.
-fn settled(flags: &Flags, did: Did) -> Option<Flags> {
+fn settled(flags: &Flags, note: Note) -> Flags {
     let mut flags = flags.clone();
-    match did {
-        Did::Approve => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
-        Did::Edit => (flags.settled, flags.is_approved) = (0, false),
+    match (note.did, note.is_moderators) {
+        (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
+        (Did::Hide, true) => flags.settled = flags.flags.len(),
+        // What was said of its flags was said of another text.
+        (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
         _ => {}
     }
-    Some(flags)
+    flags
 }
+
+#[cfg(test)]
+mod tests;

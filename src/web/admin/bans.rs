@@ -12,7 +12,7 @@ use super::{
         bodies::to_json,
         parameters::{VALUE_ECHO_CHARS, check_method, parse_query},
     },
-    body,
+    Body,
     comments::{ANSWER_BYTES_MAX, Filter, parse_author},
     search::Search,
 };
@@ -30,18 +30,6 @@ use crate::{
     util::text::{is_false, shorten},
     web::request::{Request, ResponseExt},
 };
-
-/// The body of a new ban.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct NewBan {
-    author: Option<String>,
-    comment: Option<u64>,
-    address: bool,
-    hold: bool,
-    hide: bool,
-    seconds: Option<u64>,
-}
 
 /// A ban as moderators see it.
 #[derive(Serialize)]
@@ -116,7 +104,7 @@ impl Router {
 
     pub(super) fn ban(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let name = self.require_moderator(request)?;
-        let new: NewBan = body(request)?;
+        let new = Body::parse(request)?;
         let whom = match (&new.author, new.comment) {
             (Some(author), None) => Whom::Author(parse_author(author)?),
             (None, Some(id)) => Whom::Comment(id),
@@ -176,7 +164,7 @@ fn carry_out(search: &Search, measure: Measure, by: &Arc<str>) -> Result<Done, R
 
 /// Bans somebody, and hides what they wrote: most of it with the ban in one step, and what they have written meanwhile or what is too much
 /// for that afterwards.
-fn ban(mut search: Search, new: &NewBan, whom: Whom, by: &Arc<str>) -> Result<Banned, Response> {
+fn ban(mut search: Search, new: &Body, whom: Whom, by: &Arc<str>) -> Result<Banned, Response> {
     let author = match whom {
         Whom::Author(author) => Some(author),
         Whom::Comment(id) if new.hide => author_of(&mut search, id)?,

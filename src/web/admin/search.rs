@@ -223,3 +223,45 @@ impl Search {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hub::command::Command,
+        web::{Options, request::Peer},
+    };
+
+    #[test]
+    fn searches_that_a_stuck_hub_does_not_answer_keep_nobody_else_waiting() {
+        let (commands, inbox) = bounded(8);
+        let hub = HubHandle { commands, stats: Arc::default() };
+        let router = Arc::new(Router::new(Options::of_owner(), hub));
+        let serve = || {
+            router.serve(Request {
+                method: "GET".into(),
+                path: "/api/admin/comments".into(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: Vec::new(),
+                peer: Peer::Owner,
+            })
+        };
+        let (sender, responses) = bounded(8);
+        for _ in 0..2 {
+            for _ in 0..SEARCHES_MAX {
+                let Reply::Deferred(start) = serve() else { panic!("it is not refused") };
+                let sender = sender.clone();
+                start(Box::new(move |build| sender.send(build()).unwrap()));
+            }
+            let Reply::Ready(refused) = serve() else { panic!("one too many is refused at once") };
+            assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+            for _ in 0..SEARCHES_MAX {
+                let command = inbox.recv().unwrap();
+                assert!(matches!(command, Command::Query(Query::Find(_))));
+            }
+            let answers = || (0..SEARCHES_MAX).map(|_| responses.recv().unwrap());
+            assert!(answers().all(|response| response.status == 503), "the hub has dropped them");
+        }
+    }
+}

@@ -3,9 +3,11 @@
 mod access;
 mod bans;
 mod decisions;
+mod durability;
 mod flags;
 mod lists;
 mod pages;
+mod socket;
 
 use serde_json::Value;
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+pub use moves::Watched;
 
 use crate::{
     comment::Author,
@@ -73,21 +74,6 @@ enum Follows {
     Counts(Vec<Watched>),
     /// Everything.
     Everything,
-}
-
-/// A page whose number of comments somebody follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// The name that was asked for.
-    pub page: Box<str>,
-    /// The page that it lives at now, if that is another one.
-    pub lives_at: Option<Box<str>>,
-}
-
-impl Watched {
-    fn key(&self) -> &str {
-        self.lives_at.as_deref().unwrap_or(&self.page)
-    }
 }
 
 /// A page that has readers.

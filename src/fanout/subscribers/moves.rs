@@ -7,6 +7,21 @@ use std::collections::hash_map::Entry;
 use super::{Follows, Subscribers};
 use crate::{comment::server_message::ServerMessage, fanout::ShardCommand};
 
+/// A page whose number of comments somebody follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The name that was asked for.
+    pub page: Box<str>,
+    /// The page that it lives at now, if that is another one.
+    pub lives_at: Option<Box<str>>,
+}
+
+impl Watched {
+    pub(super) fn key(&self) -> &str {
+        self.lives_at.as_deref().unwrap_or(&self.page)
+    }
+}
+
 impl<S> Subscribers<S> {
     /// Makes the readers of `old`, and those who follow its number of comments, follow `new`.
     pub fn move_page(&mut self, old: &str, new: &str) {

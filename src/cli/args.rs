@@ -2,7 +2,7 @@
 //!
 //! Knows the names of flags and subcommands, not what their values mean.
 
-use std::ffi::OsString;
+use std::{cmp::Reverse, ffi::OsString};
 
 use crate::error::Error;
 
@@ -340,10 +340,15 @@ fn nearest(word: &str, subcommands: bool) -> Option<String> {
     if subcommands {
         known.extend(SUBCOMMANDS.map(|name| (name, name.to_string())));
     }
-    let near = known.iter().map(|(name, written)| (distance(word, name), written));
-    let near = near.filter(|(distance, _)| *distance <= word.len().div_ceil(3).min(3)).min();
+    // Of those that are equally near, the one that begins alike.
+    let alike = |name: &str| name.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    let near = known
+        .iter()
+        .map(|(name, written)| (distance(word, name), Reverse(alike(name)), written))
+        .filter(|(distance, ..)| *distance <= word.len().div_ceil(3).min(3))
+        .min();
     let part = || known.iter().find(|(name, _)| word.len() > 3 && name.contains(word));
-    near.map(|(_, written)| written.clone()).or_else(|| part().map(|(_, written)| written.clone()))
+    near.map(|(.., written)| written.clone()).or_else(|| part().map(|(_, written)| written.clone()))
 }
 
 /// The Levenshtein distance of two words: insertions, deletions and replacements. Keeps one row of the matrix.

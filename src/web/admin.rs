@@ -117,17 +117,17 @@ impl Router {
         match path.strip_prefix('/').unwrap_or_default() {
             "comments" if request.method == "POST" => self.answer(request),
             "comments" => {
-                check_method(request, &["GET", "POST"])?;
+                check_method(request, &["GET", "HEAD", "POST"])?;
                 self.find_comments(request)
             }
             "bans" if request.method == "POST" => self.ban(request),
             "bans" => {
-                check_method(request, &["GET", "POST"])?;
+                check_method(request, &["GET", "HEAD", "POST"])?;
                 self.list_bans(request)
             }
             "pages" if request.method == "PATCH" => self.lock(request),
             "pages" => {
-                check_method(request, &["GET", "PATCH"])?;
+                check_method(request, &["GET", "HEAD", "PATCH"])?;
                 self.list_pages(request)
             }
             "moves" => {

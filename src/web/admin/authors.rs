@@ -63,10 +63,10 @@ impl Router {
         author: &str,
         request: &Arc<Request>,
     ) -> Result<Reply, Response> {
-        check_method(request, &["GET"])?;
+        check_method(request, &["GET", "HEAD"])?;
         self.require_moderator(request)?;
         let author = parse_author(author)?;
-        self.search(request, move |search| describe(search, author))
+        self.search(request, Box::new(move |search| describe(search, author)))
     }
 
     pub(super) fn note_author(
@@ -80,12 +80,15 @@ impl Router {
         let note = required(Body::parse(request)?.note, "note")?;
         let note = moderators_text("note", Some(&note), AUTHOR_NOTE_CHARS_MAX, true)?.to_owned();
         let client = request.client();
-        self.search(request, move |search| {
-            let measure = Measure::AuthorNote(author, note);
-            search.write(Operation::Moderate(measure, name.clone()))?;
-            activity::measured(&name, "wrote a note about an author", client);
-            describe(search, author)
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let measure = Measure::AuthorNote(author, note);
+                search.write(Operation::Moderate(measure, name.clone()))?;
+                activity::measured(&name, "wrote a note about an author", client);
+                describe(search, author)
+            }),
+        )
     }
 }
 

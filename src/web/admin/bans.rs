@@ -86,20 +86,23 @@ impl Router {
     pub(super) fn list_bans(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         self.require_moderator(request)?;
         let asked = request.clone();
-        self.search(request, move |search| {
-            let lines = search.ask(Query::Bans)?;
-            let mut bytes = 0;
-            let mut bans = Bans { bans: Vec::new(), more: false };
-            for line in search.read(lines)?.into_iter().flatten() {
-                bytes += line.len();
-                if bytes > ANSWER_BYTES_MAX {
-                    bans.more = true;
-                    break;
+        self.search(
+            request,
+            Box::new(move |search| {
+                let lines = search.ask(Query::Bans)?;
+                let mut bytes = 0;
+                let mut bans = Bans { bans: Vec::new(), more: false };
+                for line in search.read(lines)?.into_iter().flatten() {
+                    bytes += line.len();
+                    if bytes > ANSWER_BYTES_MAX {
+                        bans.more = true;
+                        break;
+                    }
+                    bans.bans.extend(ModerationLine::parse(&line).ok().map(ShownBan::of));
                 }
-                bans.bans.extend(ModerationLine::parse(&line).ok().map(ShownBan::of));
-            }
-            Ok(Response::json(200, to_json(&bans)).compressed(&asked))
-        })
+                Ok(Response::json(200, to_json(&bans)).compressed(&asked))
+            }),
+        )
     }
 
     pub(super) fn ban(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
@@ -123,12 +126,15 @@ impl Router {
             return Err(Rejection::BadParameter { name, value, allowed }.into());
         }
         let client = request.client();
-        self.search(request, move |search| {
-            let done = ban(search, &new, whom, &name)?;
-            let what = if new.hold { "holds what somebody writes" } else { "banned somebody" };
-            activity::measured(&name, what, client);
-            Ok(Response::json(201, to_json(&done)))
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let done = ban(search, &new, whom, &name)?;
+                let what = if new.hold { "holds what somebody writes" } else { "banned somebody" };
+                activity::measured(&name, what, client);
+                Ok(Response::json(201, to_json(&done)))
+            }),
+        )
     }
 
     pub(super) fn unban(
@@ -148,11 +154,14 @@ impl Router {
             }
         };
         let (key, client) = (key.to_owned(), request.client());
-        self.search(request, move |search| {
-            let done = unban(search, &key, restores, &name)?;
-            activity::measured(&name, "ended a ban", client);
-            Ok(Response::json(200, to_json(&done)))
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let done = unban(search, &key, restores, &name)?;
+                activity::measured(&name, "ended a ban", client);
+                Ok(Response::json(200, to_json(&done)))
+            }),
+        )
     }
 }
 

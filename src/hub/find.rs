@@ -46,7 +46,8 @@ impl<S> Hub<S> {
             (Wanted::Flagged, None) => {
                 let mut ids: Vec<u64> = self.moderation.flags.iter().map(|(id, _)| *id).collect();
                 ids.retain(|id| before.is_none_or(|before| *id < before));
-                ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+                ids.sort_unstable();
+                ids.reverse();
                 take_all(&mut ids.into_iter().filter_map(|id| self.index.find(id)));
             }
             (_, None) => take_all(&mut self.index.all_before(before)),
@@ -99,7 +100,8 @@ impl<S> Hub<S> {
     pub(super) fn find_bans(&self, answer: Callback<Lines>) {
         let in_force = self.moderation.bans.iter().filter(|(_, ban)| *ban.until > *self.now);
         let mut lines: Vec<_> = in_force.map(|(_, ban)| ban.location).collect();
-        lines.sort_unstable_by_key(|location| std::cmp::Reverse(location.offset));
+        lines.sort_unstable();
+        lines.reverse();
         self.answer_lines(lines.into_iter().map(Some).collect(), answer);
     }
 

@@ -19,7 +19,7 @@ use crate::{
 const FORMAT: u64 = 1;
 
 /// Where a public line lies: `len` bytes from `offset` on. Its closing `}` is not among them, because the file has the trailer there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// Offset of the `{`, in bytes from the beginning of the file.
     pub offset: u64,

@@ -7,5 +7,6 @@ pub mod error_body;
 pub mod hmac;
 pub mod html;
 pub mod logger;
+pub mod order;
 pub mod text;
 pub mod threads;

@@ -7,7 +7,7 @@ use std::{collections::HashMap, mem};
 use super::{
     Index,
     list::List,
-    page::{Page, Rare},
+    page::{Page, Rare, by_id},
 };
 
 impl Index {
@@ -36,14 +36,14 @@ impl Index {
         page.count += moved.count;
         page.live += moved.live;
         page.seq = page.seq.max(moved.seq).max(seq);
-        page.unchanged.merge(moved.unchanged, |number| number);
-        page.threads.merge(moved.threads, |number| comments.thread_key(number));
+        page.unchanged.merge(moved.unchanged, &by_id);
+        page.threads.merge(moved.threads, &|number| comments.thread_key(number));
         let here = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
         here.merged = seq.max(here.merged).max(rare.merged);
-        here.changed.merge(rare.changed, |number| comments.seq(number));
-        here.pending.merge(rare.pending, |number| number);
+        here.changed.merge(rare.changed, &|number| comments.line_key(number));
+        here.pending.merge(rare.pending, &by_id);
         if here.ordered.is_none() && rare.ordered.is_none() {
-            here.changed_by_id.merge(rare.changed_by_id, |number| number);
+            here.changed_by_id.merge(rare.changed_by_id, &by_id);
         }
         let is_ordered = here.ordered.is_some() || rare.ordered.is_some();
         if is_ordered || !self.is_by_id(to) {

@@ -107,10 +107,12 @@ impl Index {
         since: u64,
     ) -> impl Iterator<Item = CommentRef> + '_ {
         let pending = self.rare(page).pending.iter();
-        let mut pending: Vec<u32> = pending.filter(|&n| self.comments.seq(n) > since).collect();
-        pending.sort_unstable_by_key(|&number| self.comments.seq(number));
+        let pending = pending.map(|number| (self.comments.seq(number), number));
+        let mut pending: Vec<(u64, u32)> = pending.filter(|&(seq, _)| seq > since).collect();
+        pending.sort_unstable();
+        let pending = pending.into_iter().map(|(_, number)| number);
         let all = self.numbers_since(page, since);
-        let all = merge(all, pending.into_iter(), |a, b| self.is_older_line(a, b));
+        let all = merge(all, pending, |a, b| self.is_older_line(a, b));
         all.map(|number| self.comments.get(number))
     }
 
@@ -137,9 +139,9 @@ impl Index {
     fn numbers_since(&self, page: &str, since: u64) -> impl Iterator<Item = u32> + '_ {
         let first = self.comments.ids.below(since.saturating_add(1));
         let unchanged = &self.page(page).unchanged;
-        let unchanged = unchanged.from(unchanged.position(|number| number < first));
+        let unchanged = unchanged.from(unchanged.position(&|number| number < first));
         let changed = &self.rare(page).changed;
-        let changed = changed.from(changed.position(|number| self.comments.seq(number) <= since));
+        let changed = changed.from(changed.position(&|number| self.comments.seq(number) <= since));
         merge(unchanged, changed, |a, b| self.is_older_line(a, b))
     }
 
@@ -151,7 +153,7 @@ impl Index {
     ) -> impl Iterator<Item = u32> + use<'a> {
         let end = before.map_or(list.end(), |id| {
             let limit = self.comments.before(id);
-            list.position(|number| self.comments.key(number) < limit)
+            list.position(&|number| self.comments.key(number) < limit)
         });
         list.up_to(end).rev()
     }

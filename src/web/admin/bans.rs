@@ -238,7 +238,8 @@ fn written_by(
             return Ok((ids, true));
         }
     }
-    ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    ids.sort_unstable();
+    ids.reverse();
     Ok((ids, false))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows no rules about who moves where.
 
-use std::{collections::HashMap, mem};
+use std::mem;
 
 use super::{
     Index,
@@ -76,7 +76,9 @@ impl Index {
         for number in (0..self.comments.len()).rev() {
             first_ids[self.comments.page(number) as usize] = self.comments.ids.get(number);
         }
-        let (mut targets, mut merged) = (HashMap::new(), Vec::new());
+        // The page itself, if it has not moved.
+        let mut targets: Vec<u32> = (0..self.pages.len() as u32).collect();
+        let mut merged = Vec::new();
         for (old, new, seq) in moves {
             let Some(from) = self.page_numbers.remove(old) else { continue };
             let Some(&to) = self.page_numbers.get(new) else {
@@ -88,17 +90,17 @@ impl Index {
                 merged.push((to, seq));
             }
             first_ids[to as usize] = old_first.min(new_first);
-            targets.insert(from, to);
+            targets[from as usize] = to;
         }
-        let target = |mut page| {
-            while let Some(&to) = targets.get(&page) {
-                page = to;
+        let target = |mut page: u32| {
+            while targets[page as usize] != page {
+                page = targets[page as usize];
             }
             page
         };
         for number in 0..self.comments.len() {
             let page = self.comments.page(number);
-            if targets.contains_key(&page) {
+            if target(page) != page {
                 self.comments.move_root(number, target(page));
             }
         }

@@ -8,7 +8,7 @@ mod kept;
 pub mod line;
 pub mod moves;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -143,7 +143,7 @@ impl Logged for Flags {
 }
 
 /// What no line is kept for.
-impl<T> Logged for Vec<T> {
+impl Logged for Vec<u64> {
     fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
         std::iter::empty()
     }
@@ -170,20 +170,20 @@ pub struct Moderation {
     depths: Journal<Arc<str>, moves::Depth>,
     /// Private notes about authors.
     pub author_notes: Journal<Author, Note>,
-    /// The pinned comments of each page by rising id, by the page's number.
-    pub pins: Journal<u32, Vec<u64>>,
+    /// The pinned comments of each page by rising id, by the page's number, which is as wide as other keys so that there is one code for them.
+    pub pins: Journal<u64, Vec<u64>>,
     /// Comments whose newest note has a reason for their author, oldest first.
     pub reasons: Journal<Author, Vec<u64>>,
-    /// Comments that were never public and that a moderator has rejected.
-    pub rejected: Journal<u64, Vec<()>>,
-    /// Comments that were public until an edit which a moderator must look at: hidden, and they wait.
-    pub held_edits: Journal<u64, Vec<()>>,
+    /// Comments that were never public and that a moderator has rejected; nothing is known of each.
+    pub rejected: Journal<u64, Vec<u64>>,
+    /// Comments that were public until an edit which a moderator must look at: hidden, and they wait. Nothing else is known of each.
+    pub held_edits: Journal<u64, Vec<u64>>,
     /// How many flags there are.
     flag_count: usize,
     /// How many comments have unsettled ones.
     flagged_count: u64,
     /// While a log is read: pinned comments.
-    loaded_pins: HashMap<u64, ()>,
+    loaded_pins: HashSet<u64>,
 }
 
 impl Moderation {
@@ -240,7 +240,7 @@ impl Moderation {
     /// Notes while the log is read whether a comment's newest line says that it is pinned.
     pub fn load_pin(&mut self, id: u64, is_pinned: bool) {
         if is_pinned {
-            self.loaded_pins.insert(id, ());
+            self.loaded_pins.insert(id);
         } else if !self.loaded_pins.is_empty() {
             self.loaded_pins.remove(&id);
         }
@@ -248,10 +248,10 @@ impl Moderation {
 
     /// Ends reading the log. Drops what is about comments that are gone, and bans that have ended before `now`.
     pub fn finish_loading(&mut self, index: &Index, now: &str) {
-        let mut pinned: Vec<u64> = std::mem::take(&mut self.loaded_pins).into_keys().collect();
+        let mut pinned: Vec<u64> = std::mem::take(&mut self.loaded_pins).into_iter().collect();
         pinned.sort_unstable();
         for id in pinned {
-            if let Some(page) = index.page_of(id) {
+            if let Some(page) = index.page_of(id).map(u64::from) {
                 let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
                 pins.push(id);
                 self.pins.load(page, Some(pins));
@@ -360,6 +360,7 @@ impl Moderation {
 
     /// Pins a comment or takes its pin away.
     pub fn set_pinned(&mut self, page: u32, id: u64, is_pinned: bool) {
+        let page = u64::from(page);
         let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
         match (pins.binary_search(&id), is_pinned) {
             (Err(at), true) => pins.insert(at, id),

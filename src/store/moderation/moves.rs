@@ -107,6 +107,7 @@ impl Moderation {
 
     /// Makes the pinned comments of the page with the number `from` those of `to`. It can't be taken back.
     pub fn merge_pins(&mut self, from: u32, to: u32) {
+        let (from, to) = (u64::from(from), u64::from(to));
         let Some(mut pins) = self.pins.get(&from).cloned() else { return };
         pins.extend(self.pins.get(&to).into_iter().flatten());
         pins.sort_unstable();

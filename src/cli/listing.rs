@@ -107,13 +107,15 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shown { comment, note, flags } = self;
         let time = |text: &str| text.get(..19).unwrap_or(text).replace('T', " ");
-        let is_hidden = note.as_ref().is_some_and(|note| note.did == Some(Did::Hide));
+        let did = |did| note.as_ref().is_some_and(|note| note.did == Some(did));
         let status = match comment.status {
             _ if comment.deleted => "deleted",
             Status::Public => "public",
+            // It was public until an edit that somebody must look at.
+            Status::Hidden if did(Did::Hold) => "pending",
             Status::Hidden => "hidden",
             // Nobody has ever seen it, and nobody will.
-            Status::Pending if is_hidden => "rejected",
+            Status::Pending if did(Did::Hide) => "rejected",
             Status::Pending => "pending",
         };
         write!(f, "{}  {}  {status}", comment.id, Printable(&time(&comment.created_at)))?;

@@ -4,7 +4,12 @@
 
 use std::sync::Arc;
 
-use super::{Hub, batch::Outcome, moderation::NoteText, posts::Stored};
+use super::{
+    Hub,
+    batch::Outcome,
+    moderation::{Effect, NoteText},
+    posts::Stored,
+};
 use crate::{
     comment::draft::Text,
     comment::{Status, did::Did, rejection::Rejection},
@@ -48,11 +53,15 @@ impl<S> Hub<S> {
         let id = item.id;
         let page = comment.page.clone();
         let is_rejected = self.moderation.rejected.get(&id).is_some();
+        let is_held_edit = self.moderation.held_edits.get(&id).is_some();
         let has_flags = self.moderation.flags.get(&id).is_some_and(|flags| flags.unsettled() > 0);
         let did = match (comment.status, status) {
             (Status::Pending, Status::Hidden) if is_rejected => return Ok(self.known(item, line)),
             (Status::Public, Status::Public) if has_flags => Did::Approve,
             (Status::Pending, Status::Pending) if is_rejected => Did::Hold,
+            (Status::Hidden, Status::Hidden) if is_held_edit => Did::Hide,
+            (Status::Hidden, Status::Pending) if is_held_edit => return Ok(self.known(item, line)),
+            (Status::Hidden, Status::Pending) => Did::Hold,
             (before, after) if before == after => return Ok(self.known(item, line)),
             (_, Status::Pending) => return Err(Rejection::NotRejected(id)),
             (_, Status::Public) => Did::Approve,
@@ -62,6 +71,11 @@ impl<S> Hub<S> {
         match (comment.status, did) {
             (Status::Pending, Did::Hide) => self.note_rejection(id, author),
             (Status::Pending, Did::Hold) => self.moderation.set_rejected(id, false),
+            // It stays hidden; only whether it waits changes.
+            (Status::Hidden, Did::Hide | Did::Hold) => {
+                let distrusted = author.filter(|_| did == Did::Hide);
+                self.batch.effects.extend(distrusted.map(Effect::Distrust));
+            }
             (before, _) if before != status => {
                 comment.status = status;
                 comment.pinned &= status == Status::Public;

@@ -61,12 +61,17 @@ impl<S> Hub<S> {
     }
 
     fn is_wanted(&self, item: CommentRef, wanted: Wanted) -> bool {
+        let is_held_edit = || self.moderation.held_edits.get(&item.id).is_some();
         let is_rejected = || self.moderation.rejected.get(&item.id).is_some();
         match wanted {
             Wanted::All | Wanted::Id(_) => true,
-            Wanted::Pending => item.visibility == Visibility::Pending && !is_rejected(),
+            Wanted::Pending => match item.visibility {
+                Visibility::Pending => !is_rejected(),
+                Visibility::Hidden => is_held_edit(),
+                _ => false,
+            },
             Wanted::Hidden => match item.visibility {
-                Visibility::Hidden => true,
+                Visibility::Hidden => !is_held_edit(),
                 Visibility::Pending => is_rejected(),
                 _ => false,
             },

@@ -226,7 +226,9 @@ impl<S> Hub<S> {
         self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
         self.stats.comments.store(self.index.comment_count() as u64, Relaxed);
         let waiting = self.index.count_of(Visibility::Pending);
-        self.stats.pending.store(waiting - self.moderation.rejected.len() as u64, Relaxed);
+        let edits = self.moderation.held_edits.len() as u64;
+        let rejected = self.moderation.rejected.len() as u64;
+        self.stats.pending.store(waiting + edits - rejected, Relaxed);
         self.stats.flagged.store(self.moderation.flagged_count(), Relaxed);
         self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
     }

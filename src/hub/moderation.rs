@@ -109,6 +109,9 @@ impl<S> Hub<S> {
         };
         let (_, location) = self.record("note", line);
         let note = Note { did, is_moderators: by.is_some(), location };
+        let is_hidden =
+            self.index.find(id).is_some_and(|item| item.visibility == Visibility::Hidden);
+        self.moderation.set_held_edit(id, is_hidden && did == Did::Hold);
         self.moderation.note(id, note, told);
         if let (Some(author), Some(reason)) = (told, reason) {
             let message = ServerMessage::note(id, did, &reason).to_json();
@@ -280,11 +283,13 @@ impl<S> Hub<S> {
         let pending = pending.filter(|item| item.visibility == Visibility::Pending);
         let (waiting, rejected): (Vec<_>, Vec<_>) = pending.partition(|item| self.can_hide(*item));
         let changed = self.index.changed(&page).take(COUNTED_MAX);
-        let hidden = changed.filter(|item| item.visibility == Visibility::Hidden).count();
+        let hidden = changed.filter(|item| item.visibility == Visibility::Hidden);
+        let is_held = |item: &CommentRef| self.moderation.held_edits.get(&item.id).is_some();
+        let (held, hidden): (Vec<_>, Vec<_>) = hidden.partition(is_held);
         PageState {
             count: self.index.count(&page),
-            pending: waiting.len() as u64,
-            hidden: (hidden + rejected.len()) as u64,
+            pending: (waiting.len() + held.len()) as u64,
+            hidden: (hidden.len() + rejected.len()) as u64,
             locked: self.is_locked(&page),
             pinned: self.pinned(&page),
             seq: self.index.seq_with_pending(&page),
@@ -301,12 +306,13 @@ impl<S> Hub<S> {
     /// How much there is for moderators.
     pub(super) fn totals(&self) -> Totals {
         let rejected = self.moderation.rejected.len() as u64;
+        let held_edits = self.moderation.held_edits.len() as u64;
         let count = |visibility| self.index.count_of(visibility);
         Totals {
-            pending: count(Visibility::Pending) - rejected,
+            pending: count(Visibility::Pending) + held_edits - rejected,
             flagged: self.moderation.flagged_count(),
             public: count(Visibility::Public),
-            hidden: count(Visibility::Hidden) + rejected,
+            hidden: count(Visibility::Hidden) + rejected - held_edits,
             deleted: count(Visibility::Deleted) + count(Visibility::PendingDeleted),
             banned: self.moderation.bans.len() as u64,
         }

@@ -231,6 +231,9 @@ impl<S> Hub<S> {
         if comment.status != Status::Pending || comment.deleted {
             self.moderation.set_rejected(id, false);
         }
+        if comment.status != Status::Hidden || comment.deleted {
+            self.moderation.set_held_edit(id, false);
+        }
         if let Some(number) = self.index.page_of(id) {
             self.moderation.set_pinned(number, id, comment.pinned);
         }

@@ -8,7 +8,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{DirBuilderExt, symlink},
-        net::UnixListener,
+        net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
     sync::{
@@ -23,7 +23,12 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::Mode,
+    io::Errno,
+    process::umask,
+};
 use tiny_http::{Header, Request, Server, StatusCode};
 
 use crate::{
@@ -138,6 +143,15 @@ pub struct Web {
     thread: JoinHandle<()>,
     restart: Sender<()>,
     stopping: Arc<AtomicBool>,
+    path: PathBuf,
+}
+
+/// When a supervisor begins a server.
+enum Begin {
+    /// It has begun.
+    Now(Backend),
+    /// Once somebody connects: most owners never do, and a server takes several threads.
+    Once(UnixListener),
 }
 
 impl Web {
@@ -153,13 +167,16 @@ impl Web {
         restart: Sender<()>,
         restart_requests: Receiver<()>,
     ) -> Result<Web, Error> {
-        let backend = Backend::start(socket, &path, &router, &restart);
-        let backend = backend.map_err(|source| Error::Io {
-            what: "listen on",
-            path: path.clone(),
-            source,
-        })?;
+        let io_error = |source| Error::Io { what: "listen on", path: path.clone(), source };
+        let listener = listen(&path).map_err(io_error)?;
+        let begin = match socket {
+            Socket::Relay => {
+                Begin::Now(Backend::start(socket, listener, &router, &restart).map_err(io_error)?)
+            }
+            Socket::Control => Begin::Once(listener),
+        };
         let stopping = Arc::new(AtomicBool::new(false));
+        let address = path.clone();
         let supervisor = Supervisor {
             socket,
             path,
@@ -169,9 +186,9 @@ impl Web {
             stopping: stopping.clone(),
         };
         let name = socket.thread_name();
-        let thread = threads::start(name, move || supervisor.run(backend))
+        let thread = threads::start(name, move || supervisor.run(begin))
             .map_err(|source| Error::Thread { name: name.into(), source })?;
-        Ok(Web { thread, restart, stopping })
+        Ok(Web { thread, restart, stopping, path: address })
     }
 
     /// Stops the server. Requests that it is serving may get no response.
@@ -179,6 +196,8 @@ impl Web {
         self.stopping.store(true, Release);
         // If the channel is full, the supervisor wakes anyway.
         let _ = self.restart.try_send(());
+        // Wakes a supervisor that waits for a first connection; others take it for somebody who says nothing.
+        let _ = UnixStream::connect(&self.path);
         let _ = self.thread.join();
     }
 }
@@ -194,23 +213,50 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn run(self, backend: Backend) {
-        let mut backend = Some(backend);
+    fn run(self, begin: Begin) {
+        let mut backend = match begin {
+            Begin::Now(backend) => Some(backend),
+            Begin::Once(listener) => {
+                await_connection(&listener);
+                if self.stopping.load(Acquire) {
+                    return;
+                }
+                self.start(listener)
+            }
+        };
         while self.restart_requests.recv().is_ok() && !self.stopping.load(Acquire) {
             log::warn!("the private web server has died, restarting it");
             backend.take().into_iter().for_each(Backend::stop);
             // Nothing else can be done without a server, so sleeping delays nobody.
             thread::sleep(RESTART_INTERVAL);
             while self.restart_requests.try_recv().is_ok() {}
-            match Backend::start(self.socket, &self.path, &self.router, &self.restart) {
-                Ok(new) => backend = Some(new),
-                Err(error) => {
-                    log::error!("can't restart the private web server: {error}");
-                    let _ = self.restart.try_send(());
-                }
+            match listen(&self.path) {
+                Ok(listener) => backend = self.start(listener),
+                Err(error) => self.try_again(&error),
             }
         }
         backend.into_iter().for_each(Backend::stop);
+    }
+
+    fn start(&self, listener: UnixListener) -> Option<Backend> {
+        let started = Backend::start(self.socket, listener, &self.router, &self.restart);
+        started.inspect_err(|error| self.try_again(error)).ok()
+    }
+
+    fn try_again(&self, error: &io::Error) {
+        log::error!("can't start the private web server: {error}");
+        let _ = self.restart.try_send(());
+    }
+}
+
+/// Waits until somebody connects, who is then still to be accepted.
+fn await_connection(listener: &UnixListener) {
+    loop {
+        let mut polled = [PollFd::new(listener, PollFlags::IN)];
+        match poll(&mut polled, None) {
+            Err(error) if error == Errno::INTR => {}
+            _ => return,
+        }
     }
 }
 
@@ -224,11 +270,10 @@ struct Backend {
 impl Backend {
     fn start(
         socket: Socket,
-        path: &Path,
+        listener: UnixListener,
         router: &Arc<Router>,
         restart: &Sender<()>,
     ) -> io::Result<Backend> {
-        let listener = listen(path)?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
         let (finished, finished_requests) = bounded::<Finished>(FINISHED_MAX);

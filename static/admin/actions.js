@@ -56,10 +56,13 @@ async function setPinned(entry, pinned) {
   return () => send(entry, { pinned: !pinned });
 }
 
+const isConflict = ({ said }) => said?.code === 'changed_meanwhile';
+
 /** Nobody decides on a text that changed under their eyes: the first try only says so. */
 function mayDecide(entry) {
   if (!entry.isChanged || entry.isWarned) {
     entry.isChanged = false;
+    entry.read = entry.line.content;
     return true;
   }
   entry.isWarned = true;
@@ -68,10 +71,12 @@ function mayDecide(entry) {
 }
 
 function refused(entry, error) {
-  if (error.said?.code !== 'changed_meanwhile' || !error.said.line) return;
-  learn(entry, error.said.line);
-  entry.isChanged = true;
-  entry.isWarned = true;
+  const { line } = error.said ?? {};
+  if (!isConflict(error) || !line) return;
+  // With the same words, somebody else was quicker to decide.
+  error.isDecided = line.content === entry.read;
+  entry.isChanged = entry.isWarned = !error.isDecided;
+  learn(entry, line);
 }
 
 /** Does it to all of them; some at once. */
@@ -94,21 +99,23 @@ export async function decide(all, verb) {
   if (entries.length < asked.length) toast(text('changedAsk'), { isBad: true });
   if (!entries.length) return false;
   const undos = new Map();
+  const mine = { did: DID[verb], by: app.name };
   const before = new Map(entries.map((entry) => [entry, entry.decided]));
   for (const entry of entries) {
     Object.assign(entry, { isBusy: true, isPicked: false });
     if (verb === 'delete') going.add(entry.id);
-    if (DID[verb]) entry.decided = { did: DID[verb], by: app.name };
+    if (DID[verb]) entry.decided = mine;
     emit('changed', entry);
   }
   emit('decided', entries);
   const done = new Set(entries);
-  const failed = await each(entries, async (entry) => {
+  const work = each(entries, async (entry) => {
     try {
       undos.set(entry, await DO[verb](entry));
     } catch (error) {
       done.delete(entry);
-      entry.decided = before.get(entry);
+      // Another's decision may have come meanwhile.
+      if (entry.decided === mine) entry.decided = before.get(entry);
       going.delete(entry.id);
       refused(entry, error);
       throw error;
@@ -117,15 +124,16 @@ export async function decide(all, verb) {
       emit('changed', entry);
     }
   });
-  complain(failed);
-  if (done.size) announce([...done], verb, undos, before);
+  const said = announce(entries, verb, { work, done, undos, before });
+  complain(await work);
+  if (!done.size) said.close();
   return done.size === all.length;
 }
 
 export function complain(errors) {
   if (!errors.length) return;
-  const conflict = errors.find(({ said }) => said?.code === 'changed_meanwhile');
-  const words = conflict ? text('changedAsk') : errors[0].message;
+  const [error] = errors;
+  const words = error.isDecided ? text('decidedAsk') : isConflict(error) ? text('changedAsk') : error.message;
   toast(errors.length > 1 ? text('failed', { n: errors.length, why: words }) : words, { isBad: true });
 }
 
@@ -136,10 +144,12 @@ export function told(verb, entries) {
   return entries.length === 1 ? text('one', { what, quote: quote(first.line.content) }) : text('some', { what, n: entries.length });
 }
 
-function announce(entries, verb, undos, before) {
+/** Says at once what is being done; it can be taken back as soon as it is. */
+function announce(entries, verb, { work, done, undos, before }) {
   const undo = async () => {
+    await work;
     let isHidden = false;
-    const errors = await each(entries, async (entry) => {
+    const errors = await each(done, async (entry) => {
       going.delete(entry.id);
       const instead = await undos.get(entry)?.() ?? null;
       entry.decided = instead ?? (verb in DID ? before.get(entry) : entry.decided);
@@ -147,20 +157,22 @@ function announce(entries, verb, undos, before) {
       emit('changed', entry);
     });
     complain(errors);
-    if (errors.length < entries.length) toast(text(isHidden ? 'undidApprove' : 'undid'));
+    if (errors.length < done.size) toast(text(isHidden ? 'undidApprove' : 'undid'));
   };
-  const canUndo = verb === 'delete' || [...undos.values()].some(Boolean);
-  toast(told(verb, entries), canUndo ? { undo, final: verb === 'delete' ? (isLeaving) => bury(entries, isLeaving) : undefined } : {});
+  const final = (isLeaving) => (isLeaving ? buryNow(done) : work.then(() => bury(done)));
+  // What was kept is as it was before.
+  return toast(told(verb, entries), { undo: verb === 'keep' ? undefined : undo, final: verb === 'delete' ? final : undefined });
 }
 
-const last = ({ line, reason }) => ({ seen: line.seq, ...reason && { reason } });
+const last = ({ line, reason, isBusy }) => ({ ...!isBusy && { seen: line.seq }, ...reason && { reason } });
+
+/** The page is being closed: nobody hears the answers. */
+function buryNow(entries) {
+  for (const entry of entries) api.remove(entry.id, last(entry), true).catch(() => {});
+}
 
 /** Deletes for good what is still as it was seen. */
-async function bury(entries, isLeaving) {
-  if (isLeaving) {
-    for (const entry of entries) api.remove(entry.id, last(entry), true).catch(() => {});
-    return;
-  }
+async function bury(entries) {
   complain(await each(entries, async (entry) => {
     try {
       learn(entry, await api.remove(entry.id, last(entry)));

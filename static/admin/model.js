@@ -10,8 +10,8 @@ export const newEntry = ({ note, flags = 0, ...line }) => ({
   /** Its text is another than the one that was first shown; whether whoever decides was told. */
   isChanged: false, isWarned: false,
   isPicked: false, isBusy: false,
-  /** The text that was sent from here. */
-  sent: undefined,
+  /** The text that was decided on, and the one that was sent from here. */
+  read: undefined, sent: undefined,
   /** The reason that goes with hiding or deleting. */
   reason: '',
 });
@@ -21,6 +21,7 @@ export const going = new Set();
 
 export function stateOf({ line, note }) {
   if (line.deleted) return 'deleted';
+  if (line.status === 'hidden' && note?.did === 'hold') return 'pending';
   if (line.status === 'pending') return note?.did === 'hide' ? 'rejected' : 'pending';
   return line.status ?? 'public';
 }

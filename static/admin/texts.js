@@ -26,6 +26,7 @@ learn({
   anonymous: 'Anonymous', site: 'answers as the site', answers: 'answers {name}: {quote}', answersGone: 'answers a comment that is gone',
   answersUnknown: 'answers another comment', by: 'Comment by {name}', edited: 'edited', editedBySite: 'edited by a moderator',
   changed: 'changed meanwhile',
+  decidedAsk: 'Somebody else has just decided on it.',
   changedAsk: 'The text has changed since you read it. Read it again, then decide.', pinned: 'pinned', imported: 'from {from}',
   links: { one: '{n} link', other: '{n} links' }, newHere: 'new here', held: 'all wait', flags: { one: '{n} flag', other: '{n} flags' },
   onHold: 'author on hold', repair: 'held by a repair', undone: 'taken back', comments: { one: '{n} comment', other: '{n} comments' },

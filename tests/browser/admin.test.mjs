@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { PHONE, TOKENS, act, entry, moderated, texts, toast } from './admin.mjs';
@@ -42,6 +42,15 @@ test('a token is asked for once in a tab, a wrong one is refused in words, and s
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+test('whose token is taken away is signed out, with a sentence', async (t) => {
+  const { server, moderator, file } = await moderated(t);
+  const grace = await moderator('grace');
+  writeFileSync(file, `ada ${TOKENS.ada}\n`);
+  server.process.kill('SIGHUP');
+  await grace.getByLabel('Token').waitFor();
+  await grace.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
+});
+
 test('what is held is approved on a phone, and comes to all readers at its place', async (t) => {
   const here = await moderated(t);
   const { server, moderator, reader } = here;
@@ -55,7 +64,8 @@ test('what is held is approved on a phone, and comes to all readers at its place
   await held.getByText('1 link', { exact: true }).waitFor();
   await held.getByText('answers Ada: before').waitFor();
   assert.equal(await held.locator('mark').textContent(), LINK);
-  assert.match(await ada.title(), /^\(1\) Waiting/);
+  await until(async () => await ada.title() === '(1) Waiting · sayso', 'the tab to say so');
+  assert.match(await ada.locator('link[rel=icon]').getAttribute('href'), /%3E1%3C/);
   await held.getByRole('button', { name: 'Approve' }).tap();
   for (const page of readers) {
     await comment(page, `held ${LINK}`).waitFor();
@@ -172,17 +182,21 @@ test('an author is held from their card, listed under Banned and lifted there', 
   assert.equal((await here.ask('GET', 'admin/bans')).bans.length, 0);
 });
 
-test('a page is locked, marked, and opened again', async (t) => {
+test('a page is locked, marked, and opened again, and its readers see that at once', async (t) => {
   const here = await moderated(t);
-  const { server, moderator } = here;
+  const { server, moderator, reader } = here;
   await server.post({ content: 'hello', page: 'a' });
+  const page = await reader('/?page=a');
   const ada = await moderator();
   await ada.getByRole('link', { name: /^a / }).click();
   await ada.getByRole('button', { name: 'Lock page' }).click();
   await ada.locator('.nav .pages .lock').waitFor();
+  await page.locator('.closed').waitFor();
+  assert.equal(await page.locator('.input').isVisible(), false);
   await assert.rejects(server.post({ content: 'more', page: 'a' }), /403/);
   await ada.getByRole('button', { name: 'Unlock page' }).click();
   await until(async () => await ada.locator('.nav .pages .lock').count() === 0, 'the mark to go');
+  await page.locator('.input').waitFor();
   await server.post({ content: 'more', page: 'a' });
 });
 
@@ -228,7 +242,11 @@ test('the keyboard alone makes ten decisions', async (t) => {
   await press('j', 'd');
   await ada.getByText('Nothing waits.').waitFor();
   await ada.clock.runFor(10_500);
-  const states = async () => Promise.all(made.map(({ id }) => statusOf(here, id)));
+  const states = async () => {
+    const found = [];
+    for (const { id } of made) found.push(await statusOf(here, id));
+    return found;
+  };
   await until(async () => (await states()).join() === 'public,pending,public,deleted,pending,public,public,public,public,deleted', 'all to be decided');
   const { comments } = await here.ask('GET', 'admin/comments?status=hidden');
   assert.deepEqual(comments.map(({ note }) => note.reason), ['Advertising', undefined]);
@@ -247,6 +265,20 @@ test('two moderators see each other\'s decisions with the name, greyed, until th
   await entry(grace, 'held 1').getByText('rejected by ada').waitFor();
   await ada.getByRole('button', { name: 'Clear what is decided' }).click();
   assert.deepEqual(await texts(ada), []);
+});
+
+test('of two who decide at the same time one is told that the other was quicker', async (t) => {
+  const here = await moderated(t);
+  const [{ id }] = await hold(here.server, 1);
+  const ada = await here.moderator('ada');
+  await ada.route(/api\/comments\/\d+$/, async (route) => {
+    await here.ask('PATCH', `comments/${id}`, { status: 'public' }, 'grace');
+    await route.continue();
+  }, { times: 1 });
+  await ada.keyboard.press('h');
+  await toast(ada, 'Somebody else has just decided on it.').waitFor();
+  await entry(ada, 'held 1').getByText('approved by grace').waitFor();
+  assert.equal(await statusOf(here, id), 'public');
 });
 
 test('nobody decides on a text that has changed meanwhile', async (t) => {
@@ -303,7 +335,7 @@ test('several are decided at once, and taken back at once', async (t) => {
   await ada.locator('.bulk .hide').click();
   await toast(ada, 'Hidden: 5 comments').waitFor();
   const pending = async () => (await here.ask('GET', 'admin/comments?status=pending')).comments.length;
-  assert.equal(await pending(), 0);
+  await until(async () => await pending() === 0, 'none to wait');
   await ada.getByRole('button', { name: /^Undo/ }).click();
   await until(async () => await pending() === 5, 'all to wait again');
 });

@@ -169,6 +169,8 @@ pub struct Moderation {
     pub reasons: Journal<Author, Vec<u64>>,
     /// Comments that were never public and that a moderator has rejected.
     pub rejected: Journal<u64, Vec<()>>,
+    /// Comments that were public until an edit which a moderator must look at: hidden, and they wait.
+    pub held_edits: Journal<u64, Vec<()>>,
     /// How many flags there are.
     flag_count: usize,
     /// How many comments have unsettled ones.
@@ -252,8 +254,14 @@ impl Moderation {
         self.bans.retain(|_, ban| &*ban.until > now);
         self.count_flags();
         for (id, note) in self.notes.iter() {
-            if note.did == Did::Hide && visibility(id) == Some(Visibility::Pending) {
-                self.rejected.load(*id, Some(Vec::new()));
+            match (note.did, visibility(id)) {
+                (Did::Hide, Some(Visibility::Pending)) => {
+                    self.rejected.load(*id, Some(Vec::new()));
+                }
+                (Did::Hold, Some(Visibility::Hidden)) => {
+                    self.held_edits.load(*id, Some(Vec::new()));
+                }
+                _ => {}
             }
         }
     }
@@ -334,6 +342,13 @@ impl Moderation {
         }
     }
 
+    /// Whether the comment, which was public, waits because of an edit.
+    pub fn set_held_edit(&mut self, id: u64, waits: bool) {
+        if self.held_edits.get(&id).is_some() != waits {
+            self.held_edits.set(id, waits.then(Vec::new));
+        }
+    }
+
     /// Pins a comment or takes its pin away.
     pub fn set_pinned(&mut self, page: u32, id: u64, is_pinned: bool) {
         let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
@@ -379,6 +394,7 @@ impl Moderation {
         self.pins.commit();
         self.reasons.commit();
         self.rejected.commit();
+        self.held_edits.commit();
     }
 
     /// Takes back the changes made since the last commit.
@@ -391,6 +407,7 @@ impl Moderation {
         self.pins.roll_back();
         self.reasons.roll_back();
         self.rejected.roll_back();
+        self.held_edits.roll_back();
         self.count_flags();
     }
 
@@ -443,3 +460,6 @@ fn settled(flags: &Flags, note: Note) -> Flags {
     }
     flags
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,32 @@ fn a_rejected_comment_is_listed_as_hidden_and_no_reader_ever_hears_of_it() {
 }
 
 #[test]
+fn an_edit_that_must_be_looked_at_waits_in_the_queue_though_the_comment_was_public() {
+    let mut server = builder(&["--hold", "links"]).start();
+    let id = post_id(&server, json!({"content": "harmless", "key": KEY}));
+    let edit = json!({"content": "see https://x.example"}).to_string();
+    let held = request(&server, "PATCH", "/api/comments/1", &bearer(KEY), &edit);
+    assert_eq!((held.status, &held.json()["status"]), (200, &json!("hidden")));
+    let waits = |server: &Server| (ids(server, "status=pending"), ids(server, "status=hidden"));
+    assert_eq!(waits(&server), (vec![1], vec![]));
+    assert_eq!(line(&server, id)["note"]["why"], "links");
+    assert_it_stays(&mut server);
+    assert_eq!(waits(&server), (vec![1], vec![]));
+    let page = done(&server, "GET", "/api/admin/pages", Value::Null, 200)["pages"][0].clone();
+    assert_eq!((&page["pending"], &page["hidden"]), (&json!(1), &json!(0)));
+    // Decided against, and taken back.
+    let hidden = patch(&server, id, json!({"status": "hidden"}));
+    assert_eq!((&hidden["status"], &hidden["note"]["did"]), (&json!("hidden"), &json!("hide")));
+    assert_eq!(waits(&server), (vec![], vec![1]));
+    patch(&server, id, json!({"status": "pending"}));
+    assert_eq!(waits(&server), (vec![1], vec![]));
+    patch(&server, id, json!({"status": "public"}));
+    assert_eq!(waits(&server), (vec![], vec![]));
+    assert_eq!(get(&server, "/api/comments").json()["comments"][0]["id"], 1);
+    assert_it_stays(&mut server);
+}
+
+#[test]
 fn nobody_decides_on_a_line_that_they_have_not_seen() {
     let server = builder(&[]).start();
     let id = post_id(&server, json!({"content": "harmless", "key": KEY}));

@@ -4,7 +4,7 @@
 
 use super::Hub;
 use crate::{
-    hub::command::Callback,
+    hub::command::{Callback, Edge},
     hub::measure::{Find, Found, Lines, PageState, Wanted},
     store::index::CommentRef,
     store::moderation::{BanKey, Flags},
@@ -16,12 +16,12 @@ const SEARCHED_MAX: usize = 65_536;
 
 impl<S> Hub<S> {
     pub(super) fn find(&self, find: Find) {
-        let Find { wanted, page, before, limit, answer } = find;
+        let Find { wanted, page, from, limit, answer } = find;
         let mut items = Vec::new();
         let mut next = None;
         let mut take = |item: CommentRef, searched: usize| {
             if items.len() == limit || searched == SEARCHED_MAX {
-                next = Some(item.id + 1);
+                next = Some(from.at(item.id));
                 return false;
             }
             if self.is_wanted(item, wanted) {
@@ -39,16 +39,29 @@ impl<S> Hub<S> {
                 }
             }
         };
-        match (wanted, page) {
-            (Wanted::Id(id), _) => take_all(&mut self.index.find(id).into_iter()),
-            (_, Some(page)) => take_all(&mut self.index.newest_with_pending(&page, before)),
-            (Wanted::Flagged, None) => {
+        let before = match from {
+            Edge::Before(before) => before,
+            Edge::After(_) => None,
+        };
+        match (wanted, page, from) {
+            (Wanted::Id(id), _, _) => take_all(&mut self.index.find(id).into_iter()),
+            (_, Some(page), _) => take_all(&mut self.index.newest_with_pending(&page, before)),
+            (Wanted::Flagged, None, _) => {
                 let mut ids: Vec<u64> = self.moderation.flags.iter().map(|(id, _)| *id).collect();
-                ids.retain(|id| before.is_none_or(|before| *id < before));
-                ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
-                take_all(&mut ids.into_iter().filter_map(|id| self.index.find(id)));
+                ids.sort_unstable();
+                let find = |id| self.index.find(id);
+                match from {
+                    Edge::Before(before) => {
+                        ids.retain(|id| before.is_none_or(|before| *id < before));
+                        take_all(&mut ids.into_iter().rev().filter_map(find));
+                    }
+                    Edge::After(after) => {
+                        take_all(&mut ids.into_iter().filter(|id| *id > after).filter_map(find));
+                    }
+                }
             }
-            (_, None) => take_all(&mut self.index.all_before(before)),
+            (_, None, Edge::Before(_)) => take_all(&mut self.index.all_before(before)),
+            (_, None, Edge::After(after)) => take_all(&mut self.index.all_after(after)),
         }
         answer(Found {
             log: self.log_id.clone(),

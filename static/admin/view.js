@@ -53,7 +53,7 @@ export class View {
       el('div', { class: 'sticky' }, this.#fresh), this.#other, list.root, this.#more, this.#foot, this.#tidy);
     const near = ([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && !app.queue.isOldestFirst && this.#goOn();
     new IntersectionObserver(near, { rootMargin: '600px' }).observe(this.#more);
-    for (const type of ['fresh', 'changed', 'loaded', 'loading']) on(type, (what) => this.#heard(type, what));
+    for (const type of ['fresh', 'changed', 'loaded', 'came']) on(type, (what) => this.#heard(type, what));
     on('pages', () => this.#showTools());
     on('decided-last', () => this.update());
   }
@@ -65,9 +65,9 @@ export class View {
       if (!what.order.length) findLast();
     }
     if (type === 'changed') this.#list.redraw(what);
-    if (type === 'loading') this.#foot.textContent = text('loadingN', { n: what });
+    if (type === 'came' && what.queue === app.queue) this.#list.append(what.entries);
     if (type === 'fresh' && !what.order.length && what === app.queue) this.release(false);
-    if (type !== 'loading') this.#due ||= setTimeout(() => this.update(), SOON);
+    this.#due ||= setTimeout(() => this.update(), SOON);
   }
 
   open(view) {
@@ -123,7 +123,7 @@ export class View {
     this.#bulk.hidden = !picked.length;
     this.#fresh.hidden = !fresh.length;
     this.#fresh.textContent = text('fresh', { n: fresh.length });
-    // Of what waits there is more than was loaded: it is asked for when that is decided.
+    // Of what waits there is more than loads by itself: it is asked for when that is decided.
     const isUndecided = queue.isOldestFirst && (open.length || order.some(({ isBusy }) => isBusy));
     this.#more.hidden = !isList || queue.isLoading || !queue.more || isUndecided;
     this.#more.textContent = text(view.kind === 'search' ? 'searchOn' : 'more');
@@ -168,7 +168,6 @@ export class View {
 
   async #goOn() {
     const { queue } = app;
-    if (queue.isOldestFirst) return this.open(queue.view);
     const came = await queue.goOn().catch((error) => complain([error]));
     if (queue !== app.queue) return undefined;
     if (came?.length) this.#list.append(came);

@@ -34,7 +34,7 @@ test('where more waits than is loaded, nobody reads that nothing waits', async (
   await more.waitFor();
   assert.equal(await ada.getByText('Nothing waits.').count(), 0);
   await more.click();
-  await entry(ada, 'comment 1').waitFor();
+  await entry(ada, `comment ${COMMENTS}`).waitFor();
   await selectAll(ada);
   await ada.getByText('3 selected').waitFor();
   await ada.keyboard.press('a');

@@ -90,7 +90,7 @@ pub struct Flags {
     pub flags: Vec<(Author, Location)>,
     /// How many of these a moderator has settled by approving or hiding the comment.
     pub settled: usize,
-    /// Whether a moderator has approved the present text, so that flags no longer hide it.
+    /// Whether a moderator has left the present text public, so that flags no longer hide it; see [`Note::approves`].
     pub is_approved: bool,
 }
 
@@ -454,6 +454,7 @@ fn settled(flags: &Flags, note: Note) -> Flags {
     match (note.did, note.is_moderators) {
         (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
         (Did::Hide, true) => flags.settled = flags.flags.len(),
+        (Did::Pin | Did::Unpin | Did::Edit, true) => flags.is_approved = true,
         // What was said of its flags was said of another text.
         (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
         _ => {}

@@ -123,8 +123,8 @@ fn what_settles_flags_does_so_when_they_are_read_again() {
         ("approve", BY, 2, true),
         ("hide", BY, 2, false),
         ("hide", "", 0, false),
-        ("pin", BY, 0, false),
-        ("edit", BY, 0, false),
+        ("pin", BY, 0, true),
+        ("edit", BY, 0, true),
         ("edit", "", 0, false),
     ] {
         let lines = [flag(7, 1), flag(7, 2), note(7, did, by), flag(7, 3)];
@@ -149,6 +149,13 @@ fn what_settles_flags_does_so_when_they_are_read_again() {
     let lines = [note(7, "approve", BY), flag(7, 2)];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert!(loaded(&lines, &index(&[7], &[]), "2026").flags.get(&7).unwrap().is_approved);
+    // And where it has dropped an older note than that.
+    let lines = [note(7, "approve", BY), flag(7, 1), note(7, "pin", BY)];
+    for lines in [&lines[..], &lines[1..]] {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let moderation = loaded(&lines, &index(&[7], &[]), "2026");
+        assert!(moderation.flags.get(&7).unwrap().is_approved);
+    }
 }
 
 #[test]

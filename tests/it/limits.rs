@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 88] = [
+const ROWS: [(&str, &str, &str, &str); 89] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -141,6 +141,12 @@ const ROWS: [(&str, &str, &str, &str); 88] = [
         "newest comments of a run whose address can be banned",
         "hub/addresses.rs ADDRESSES_KNOWN_MAX",
         "comments",
+        "409",
+    ),
+    (
+        "authors about whom moderators have a note",
+        "store/moderation/mod.rs AUTHOR_NOTES_MAX",
+        "authors",
         "409",
     ),
     ("pages that were closed or opened", "store/moderation/mod.rs PAGE_STATES_MAX", "pages", "409"),

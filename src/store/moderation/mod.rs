@@ -29,6 +29,8 @@ pub const BANS_MAX: usize = 10_000;
 pub const PINS_A_PAGE_MAX: usize = 10;
 /// Pages that a moderator has closed or opened, about 20 MB with the longest names.
 pub const PAGE_STATES_MAX: usize = 30_000;
+/// Authors about whom moderators have noted something, about 1 MB.
+pub const AUTHOR_NOTES_MAX: usize = 10_000;
 /// Comments of one author whose notes with a reason are remembered for the author, the newest.
 pub const REASONS_AN_AUTHOR_MAX: usize = 10;
 

@@ -147,8 +147,8 @@ impl<S> Hub<S> {
         if is_known || self.flagged_from.contains(&(id, from)) {
             return Ok(Outcome::Recorded { answer, has_changed: false });
         }
-        if !self.moderation.has_room_for_flag(id) {
-            let of_comment = flags.map_or(0, |flags| flags.flags.len()) >= FLAGS_A_COMMENT_MAX;
+        let of_comment = flags.map_or(0, |flags| flags.flags.len()) >= FLAGS_A_COMMENT_MAX;
+        if !self.moderation.make_room_for_flag(id) {
             return Err(match of_comment {
                 true => Rejection::FlagsFull(FLAGS_A_COMMENT_MAX, "this comment"),
                 false => Rejection::FlagsFull(FLAGS_MAX, "this server"),

@@ -234,14 +234,23 @@ fn a_compaction_keeps_what_counts_and_moves_what_it_keeps() {
 fn a_comment_and_the_server_have_room_for_so_many_flags() {
     let mut moderation = Moderation::default();
     for number in 0..FLAGS_A_COMMENT_MAX as u64 {
-        assert!(moderation.has_room_for_flag(7));
+        assert!(moderation.make_room_for_flag(7));
         moderation.flag(7, author(number as u8), at(number));
     }
-    assert!(!moderation.has_room_for_flag(7) && moderation.has_room_for_flag(8));
+    assert!(!moderation.make_room_for_flag(7) && moderation.make_room_for_flag(8));
     moderation.flag_count = FLAGS_MAX - 1;
-    assert!(moderation.has_room_for_flag(8));
+    assert!(moderation.make_room_for_flag(8));
     moderation.flag_count = FLAGS_MAX;
-    assert!(!moderation.has_room_for_flag(8));
+    assert!(!moderation.make_room_for_flag(8));
+    // What a moderator has settled makes room, and comes back with all else if its batch fails.
+    moderation.commit();
+    let approval = Note { did: Did::Approve, is_moderators: true, location: at(5_000) };
+    moderation.note(7, approval, None);
+    assert!(moderation.make_room_for_flag(8) && moderation.make_room_for_flag(7));
+    assert_eq!((moderation.flag_count, moderation.settled_count), (0, 0));
+    moderation.roll_back();
+    assert_eq!((moderation.flag_count, moderation.settled_count), (FLAGS_A_COMMENT_MAX, 0));
+    assert_eq!(moderation.flags.bytes(), 100 * FLAGS_A_COMMENT_MAX as u64);
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl<S> Hub<S> {
         self.answer_lines(lines.into_iter().map(Some).collect(), answer);
     }
 
-    /// The pages that were written to last, and whether there are more.
+    /// The pages that were written to last, and whether there are more; behind the last of them those that are closed and empty.
     pub(super) fn find_pages(
         &self,
         before: Option<u64>,
@@ -112,7 +112,21 @@ impl<S> Hub<S> {
         let mut pages = self.index.newest_pages(before, limit + 1);
         let more = pages.len() > limit;
         pages.truncate(limit);
-        let states = pages.into_iter().map(|(page, _)| self.page_state(page.to_owned()));
+        let mut names: Vec<_> = pages.into_iter().map(|(page, _)| page).collect();
+        if !more {
+            names.extend(self.closed_and_empty(limit));
+        }
+        let states = names.into_iter().map(|page| self.page_state(page.to_owned()));
         answer((states.collect(), more));
+    }
+
+    /// Pages that are closed though nobody has written there: else no list would tell how to open them.
+    fn closed_and_empty(&self, limit: usize) -> Vec<&str> {
+        let closed = self.moderation.pages.iter().filter(|(_, state)| state.locked);
+        let empty = closed.filter(|(page, _)| self.index.page_number_of(page).is_none());
+        let mut names: Vec<_> = empty.map(|(page, _)| &**page).collect();
+        names.sort_unstable();
+        names.truncate(limit);
+        names
     }
 }

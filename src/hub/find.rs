@@ -39,6 +39,7 @@ impl<S> Hub<S> {
                 }
             }
         };
+        let page = page.map(|page| self.resolve(page));
         let before = match from {
             Edge::Before(before) => before,
             Edge::After(_) => None,

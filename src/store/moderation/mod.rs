@@ -400,16 +400,6 @@ impl Moderation {
         self.flagged_count
     }
 
-    /// About how many bytes of lines a compaction keeps.
-    pub fn live_bytes(&self) -> u64 {
-        self.notes.bytes()
-            + self.flags.bytes()
-            + self.bans.bytes()
-            + self.pages.bytes()
-            + self.moves.bytes()
-            + self.author_notes.bytes()
-    }
-
     /// Keeps the changes made so far.
     pub fn commit(&mut self) {
         self.notes.commit();

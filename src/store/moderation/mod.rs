@@ -3,12 +3,16 @@
 //!
 //! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
 
+mod flags;
 pub mod journal;
 mod kept;
 pub mod line;
 pub mod moves;
 
 use std::{collections::HashSet, sync::Arc};
+
+pub use flags::Flags;
+use flags::settled;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -87,24 +91,6 @@ impl Note {
     }
 }
 
-/// The flags of a comment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags {
-    /// Who flagged it, and the lines that say so, oldest first.
-    pub flags: Vec<(Author, Location)>,
-    /// How many of these a moderator has settled by approving or hiding the comment.
-    pub settled: usize,
-    /// Whether a moderator has left the present text public, so that flags no longer hide it; see [`Note::approves`].
-    pub is_approved: bool,
-}
-
-impl Flags {
-    /// How many a moderator has not looked at.
-    pub fn unsettled(&self) -> usize {
-        self.flags.len() - self.settled
-    }
-}
-
 /// What a moderator has decided about a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageState {
@@ -132,17 +118,6 @@ one_line!(Ban);
 one_line!(Note);
 one_line!(PageState);
 one_line!(moves::Move);
-
-/// Settled flags need no line: a compaction drops them.
-impl Logged for Flags {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        self.flags.iter_mut().skip(self.settled).map(|(_, location)| location)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.flags[self.settled..].iter().map(|(_, location)| u64::from(location.len)).sum()
-    }
-}
 
 /// What no line is kept for.
 impl Logged for Vec<u64> {
@@ -430,20 +405,6 @@ impl Moderation {
         self.held_edits.roll_back();
         self.count_flags();
     }
-}
-
-/// What becomes of a comment's flags by what was done to it.
-fn settled(flags: &Flags, note: Note) -> Flags {
-    let mut flags = flags.clone();
-    match (note.did, note.is_moderators) {
-        (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
-        (Did::Hide, true) => flags.settled = flags.flags.len(),
-        (Did::Pin | Did::Unpin | Did::Edit, true) => flags.is_approved = true,
-        // What was said of its flags was said of another text.
-        (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
-        _ => {}
-    }
-    flags
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Knows the names of flags and subcommands, not what their values mean.
 
-use std::ffi::OsString;
+use std::{cmp::Reverse, ffi::OsString};
 
 use crate::error::Error;
 
@@ -35,7 +35,7 @@ const FLAGS: [(&str, Form); 24] = [
 ];
 /// The flags of the commands that moderate, and how each is given. They stand behind the command, and but for `--server` not in the
 /// environment, where they would act unseen.
-const MODERATION_FLAGS: [(&str, Form); 14] = [
+const MODERATION_FLAGS: [(&str, Form); 15] = [
     ("server", Form::Once),
     ("status", Form::Once),
     ("page", Form::Once),
@@ -50,6 +50,7 @@ const MODERATION_FLAGS: [(&str, Form); 14] = [
     ("hold", Form::Switch),
     ("for", Form::Once),
     ("restore", Form::Switch),
+    ("prefix", Form::Switch),
 ];
 /// What the environment variables of all flags begin with.
 const VARIABLE_PREFIX: &str = "SAYSO_";
@@ -63,12 +64,12 @@ const SYNONYMS: [(&str, &str); 6] = [
     ("verbose", "log-level"),
 ];
 /// All subcommands; `serve` is the default.
-const SUBCOMMANDS: [&str; 13] = [
-    "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "check",
-    "repair", "compact", "doctor",
+const SUBCOMMANDS: [&str; 14] = [
+    "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "rename",
+    "check", "repair", "compact", "doctor",
 ];
 /// Those that moderate.
-const MODERATION: std::ops::Range<usize> = 1..9;
+const MODERATION: std::ops::Range<usize> = 1..10;
 /// The operands of `doctor`: URL and SITE.
 const DOCTOR_OPERANDS_MAX: usize = 2;
 
@@ -339,10 +340,15 @@ fn nearest(word: &str, subcommands: bool) -> Option<String> {
     if subcommands {
         known.extend(SUBCOMMANDS.map(|name| (name, name.to_string())));
     }
-    let near = known.iter().map(|(name, written)| (distance(word, name), written));
-    let near = near.filter(|(distance, _)| *distance <= word.len().div_ceil(3).min(3)).min();
+    // Of those that are equally near, the one that begins alike.
+    let alike = |name: &str| name.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    let near = known
+        .iter()
+        .map(|(name, written)| (distance(word, name), Reverse(alike(name)), written))
+        .filter(|(distance, ..)| *distance <= word.len().div_ceil(3).min(3))
+        .min();
     let part = || known.iter().find(|(name, _)| word.len() > 3 && name.contains(word));
-    near.map(|(_, written)| written.clone()).or_else(|| part().map(|(_, written)| written.clone()))
+    near.map(|(.., written)| written.clone()).or_else(|| part().map(|(_, written)| written.clone()))
 }
 
 /// The Levenshtein distance of two words: insertions, deletions and replacements. Keeps one row of the matrix.

@@ -21,13 +21,14 @@ Usage: sayso [serve] [FLAGS]
        sayso approve ID…|--repaired, sayso hide|delete ID… [--reason TEXT]
        sayso ban --comment ID|--author A [--address] [--hide] [--hold] --for 7d
        sayso unban AUTHOR|ADDRESS [--restore], sayso lock|unlock PAGE
+       sayso rename OLD NEW [--prefix]
        sayso check [--data DIR] [--block-file FILE]
        sayso repair|compact [--data DIR]
        sayso doctor URL [SITE]
 
 Commands:
   serve    serve the page, the API and the WebSocket (what happens without a command)
-  comments, approve, hide, delete, ban, unban, lock, unlock
+  comments, approve, hide, delete, ban, unban, lock, unlock, rename
            moderate what is in --data DIR, whether a server runs or not; elsewhere
            with --server URL --admin-token-file FILE
   check    report what is wrong with the stored comments, change nothing; with

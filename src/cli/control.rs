@@ -75,6 +75,13 @@ pub struct Answer<'a> {
     pub bans: Vec<&'a RawValue>,
     /// The ids of comments that a ban has hidden.
     pub hidden: Vec<&'a RawValue>,
+    /// Pages that have moved.
+    #[serde(borrow)]
+    pub moved: Vec<&'a RawValue>,
+    /// Why the next page was not moved.
+    pub refused: Option<String>,
+    /// Whether there is more to do.
+    pub more: bool,
     /// The ids of comments that the end of a ban has made public again.
     pub restored: Vec<&'a RawValue>,
 }

@@ -2,13 +2,13 @@
 //!
 //! Does not know whether a server runs: [`control`](crate::cli::control) does.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
     cli::control::{Answer, Api, Place, Printable, parse, success, unknown},
     cli::listing,
-    cli::moderation_args::{Action, Ban, Change},
+    cli::moderation_args::{Action, Ban, Change, Rename},
     cli::stdout,
     error::Error,
     store::moderation::line::ModerationLine,
@@ -34,6 +34,14 @@ struct LockBody<'a> {
     locked: bool,
 }
 
+/// A page that has moved, as it is answered.
+#[derive(Deserialize)]
+struct Moved {
+    page: String,
+    to: String,
+    comments: u64,
+}
+
 /// Carries out a command.
 ///
 /// # Errors
@@ -52,6 +60,7 @@ pub fn run(place: &Place, action: &Action) -> Result<(), Error> {
         Action::Ban(ban) => start_ban(&api, ban),
         Action::Unban(key, restore) => end_ban(&api, key, *restore),
         Action::Lock(page, locked) => lock(&api, page, *locked),
+        Action::Rename(asked) => rename(&api, asked),
     };
     api.close();
     outcome
@@ -139,6 +148,36 @@ fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
     success(api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?)?;
     let state = if locked { "locked" } else { "open" };
     stdout::line(format_args!("page {page:?} is {state} now"))
+}
+
+fn rename(api: &Api, asked: &Rename) -> Result<(), Error> {
+    let mut count = 0;
+    loop {
+        let body = success(api.call("POST", "/api/admin/moves", &to_json(asked))?)?;
+        let Answer { moved, refused, more, .. } = parse(&body)?;
+        count += moved.len();
+        for moved in moved {
+            let Moved { page, to, comments } =
+                serde_json::from_str(moved.get()).map_err(unknown)?;
+            let comments = counted(comments as usize, "comment");
+            stdout::line(format_args!("page {page:?} lives at {to:?} now, with {comments}"))?;
+        }
+        match (refused, more) {
+            (Some(why), _) => return Err(Error::Other(Printable(&why).to_string())),
+            (None, true) => {}
+            (None, false) => break,
+        }
+    }
+    match (count, asked.prefix) {
+        (0, true) => {
+            stdout::line(format_args!("no page with comments begins with {:?}", asked.page))
+        }
+        (0, false) => stdout::line(format_args!(
+            "page {:?} lives where {:?} does already",
+            asked.page, asked.to
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `1 comment is`, `2 comments are`.

@@ -39,6 +39,20 @@ pub enum Action {
     Unban(String, bool),
     /// Closes a page to posts, or opens it again.
     Lock(String, bool),
+    /// Makes the comments of a page live at another one.
+    Rename(Rename),
+}
+
+/// The body of `POST /api/admin/moves`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rename {
+    /// Where the comments live.
+    pub page: String,
+    /// Where they are to live.
+    pub to: String,
+    /// Whether both are only what the names of pages begin with.
+    #[serde(skip_serializing_if = "is_false")]
+    pub prefix: bool,
 }
 
 /// What becomes of a comment.
@@ -86,6 +100,7 @@ pub fn parse(name: &str, args: &Args) -> Result<(Place, Action), Error> {
         "hide" | "delete" => &["reason"],
         "ban" => &["comment", "author", "address", "hide", "hold", "for"],
         "unban" => &["restore"],
+        "rename" => &["prefix"],
         _ => &[],
     };
     let is_taken = |flag: &str| PLACE_FLAGS.contains(&flag) || taken.contains(&flag);
@@ -108,6 +123,14 @@ pub fn parse(name: &str, args: &Args) -> Result<(Place, Action), Error> {
         "unban" => match args.operands() {
             [key] => Action::Unban(parse_key(key)?, args.has("restore")),
             _ => return Err(usage("write sayso unban AUTHOR, or the hash of an address")),
+        },
+        "rename" => match args.operands() {
+            [page, to] => Action::Rename(Rename {
+                page: page.clone(),
+                to: to.clone(),
+                prefix: args.has("prefix"),
+            }),
+            _ => return Err(usage("write sayso rename OLD NEW, in quotes if they have spaces")),
         },
         _ => match args.operands() {
             [page] => Action::Lock(page.clone(), name == "lock"),

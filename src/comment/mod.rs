@@ -155,7 +155,8 @@ impl Comment {
         !self.deleted && self.status == Status::Public && self.kind.is_none()
     }
 
-    /// Marks the comment as deleted and removes everything that its author wrote.
+    /// Marks the comment as deleted and removes everything that its author wrote. Where it was imported from stays: its place among the
+    /// others goes by that.
     pub fn make_tombstone(&mut self) {
         self.deleted = true;
         self.name = None;
@@ -167,7 +168,6 @@ impl Comment {
         self.moderator = None;
         self.mod_edited = false;
         self.verified = false;
-        self.imported = None;
     }
 
     fn marks(&self) -> Marks<'_> {
@@ -384,14 +384,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_keeps_id_page_parent_time_nonce_and_status_only() {
+    fn a_tombstone_keeps_id_page_parent_time_nonce_status_and_where_it_is_from_only() {
         let mut comment = Comment { seq: 4, parent: Some(1), status: Status::Pending, ..marked() };
         comment.make_tombstone();
         let mut line = Vec::new();
         comment.encode(&mut line);
         assert_eq!(
             String::from_utf8(line).unwrap(),
-            r#"{"seq":4,"id":1,"page":"/","parent":1,"created_at":"2026-11-22T05:08:00.001Z","deleted":true,"nonce":"4f1c4f1c4f1c4f1c","status":"pending"}"#
+            r#"{"seq":4,"id":1,"page":"/","parent":1,"created_at":"2026-11-22T05:08:00.001Z","deleted":true,"nonce":"4f1c4f1c4f1c4f1c","status":"pending","imported":"disqus"}"#
         );
     }
 

@@ -100,6 +100,10 @@ pub enum Rejection {
     PinsFull(usize),
     /// There are as many bans, or pages that were closed or opened, as there may be.
     ModerationFull(usize, &'static str),
+    /// A page can't be moved to one whose comments are on it: the two.
+    CantMove(String, String),
+    /// A page has moved already: its name, and where its comments are now.
+    MovedAlready(String, String),
     /// The comment has a newer line than the one that the moderator has seen: its id, and that line.
     ChangedMeanwhile(u64, String),
     /// Nothing is known of where the comment came from, so that can't be banned.
@@ -167,6 +171,8 @@ impl Rejection {
             | Rejection::FlagsFull(..)
             | Rejection::PinsFull(_)
             | Rejection::ModerationFull(..)
+            | Rejection::CantMove(..)
+            | Rejection::MovedAlready(..)
             | Rejection::ChangedMeanwhile(..)
             | Rejection::AddressUnknown(_)
             | Rejection::NobodyToBan(_)
@@ -231,6 +237,8 @@ impl Rejection {
             Rejection::FlagsFull(..) => "flags_full",
             Rejection::PinsFull(_) => "pins_full",
             Rejection::ModerationFull(..) => "moderation_full",
+            Rejection::CantMove(..) => "cant_move",
+            Rejection::MovedAlready(..) => "moved_already",
             Rejection::ChangedMeanwhile(..) => "changed_meanwhile",
             Rejection::AddressUnknown(_) => "address_unknown",
             Rejection::NobodyToBan(_) => "nobody_to_ban",
@@ -283,6 +291,9 @@ impl Rejection {
             | Rejection::OtherPage(page)
             | Rejection::PageLocked(page) => none.with("page", &**page),
             Rejection::Banned(until) => none.with("until", &**until),
+            Rejection::CantMove(page, to) | Rejection::MovedAlready(page, to) => {
+                none.with("page", &**page).with("to", &**to)
+            }
             Rejection::UnknownBan(key) => none.with("value", &**key),
             Rejection::PinsFull(max) => none.with("max", *max),
             Rejection::TooManyPages(max, _) | Rejection::TooManyFrames(max) => {

@@ -53,6 +53,13 @@ pub enum ShardCommand<S> {
         /// Which frames it gets.
         tier: Tier,
     },
+    /// Makes all readers of a topic follow another one.
+    Merge {
+        /// The topic that is no more.
+        from: Topic,
+        /// The other one.
+        to: Topic,
+    },
     /// Sends frames to one reader.
     Send {
         /// The reader.

@@ -136,6 +136,7 @@ impl<S: Sink> Shard<S> {
                 self.join(reader, sink, greeting, topic, tier)
             }
             ShardCommand::Send { reader, frames, sent } => self.send(reader, frames.into(), sent),
+            ShardCommand::Merge { from, to } => self.merge(from, to),
             ShardCommand::Live { reader } => self.make_live(reader),
             ShardCommand::Publish(deliveries) => self.publish(deliveries),
             ShardCommand::Leave { reader, close } => self.leave(reader, close, CLOSE_TIMEOUT),
@@ -210,6 +211,18 @@ impl<S: Sink> Shard<S> {
             }
             topic_readers.pending_bytes += delivery.full.len();
             topic_readers.pending.push((delivery.plain, delivery.full));
+        }
+    }
+
+    fn merge(&mut self, from: Topic, to: Topic) {
+        // What was published before goes to those who followed its topic then.
+        self.deliver();
+        let Some(moved) = self.topics.remove(&from) else { return };
+        let target = self.topics.entry(to).or_default();
+        for slot in moved.slots {
+            let reader = self.slots[slot].as_mut().expect("a listed reader has a slot");
+            (reader.topic, reader.topic_index) = (to, target.slots.len());
+            target.slots.push(slot);
         }
     }
 

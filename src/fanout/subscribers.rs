@@ -3,6 +3,7 @@
 //! Owns the senders to the shards. Does not know the log, nor what a line says.
 
 mod moderators;
+mod moves;
 
 use std::{
     borrow::Cow,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+pub use moves::Watched;
 
 use crate::{
     comment::Author,
@@ -68,8 +70,8 @@ impl<'s> Typist<'s> {
 enum Follows {
     /// The comments on a page.
     Page(Box<str>),
-    /// The numbers of comments on some pages.
-    Counts(HashSet<Box<str>>),
+    /// The numbers of comments on some pages: the names that were asked for.
+    Counts(Vec<Watched>),
     /// Everything.
     Everything,
 }
@@ -191,11 +193,10 @@ impl<S> Subscribers<S> {
     }
 
     /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
-    pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
-        let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
+    pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<Watched>) {
         self.has_news_for_moderators |= !self.moderators.is_empty();
         for page in &pages {
-            self.watchers.entry(page.clone()).or_default().insert(reader);
+            self.watchers.entry(page.key().into()).or_default().insert(reader);
         }
         self.readers
             .insert(reader, Reader { follows: Follows::Counts(pages), author: None, name: None });
@@ -236,10 +237,11 @@ impl<S> Subscribers<S> {
             }
             Some(Follows::Counts(pages)) => {
                 for page in pages {
-                    let readers = self.watchers.get_mut(&page).expect("a watched page is there");
+                    // Two names of one page are watched once.
+                    let Some(readers) = self.watchers.get_mut(page.key()) else { continue };
                     readers.remove(&reader);
                     if readers.is_empty() {
-                        self.watchers.remove(&page);
+                        self.watchers.remove(page.key());
                     }
                 }
             }
@@ -384,8 +386,8 @@ impl<S> Subscribers<S> {
         }
         for (id, reader) in &self.readers {
             let Follows::Counts(pages) = &reader.follows else { continue };
-            let news = pages.iter().filter(|page| changed.contains(*page));
-            let counts: Vec<_> = news.map(|page| (&**page, count(page))).collect();
+            let news = pages.iter().filter(|page| changed.contains(page.key()));
+            let counts: Vec<_> = news.map(|page| (&*page.page, count(page.key()))).collect();
             if !counts.is_empty() {
                 let message = ServerMessage::Counts { counts: Counts(&counts) };
                 self.send_to(*id, message.to_json().as_bytes());

@@ -257,6 +257,40 @@ fn a_sender_is_notified_once_the_socket_has_taken_its_frames() {
 }
 
 #[test]
+fn readers_of_a_topic_that_becomes_part_of_another_one_get_what_came_before_and_all_that_comes_then()
+ {
+    let mut shard = TestShard::new();
+    let join = |shard: &mut TestShard, reader, topic| {
+        let pipe = Rc::new(Pipe { room: Cell::new(10_000), ..Pipe::default() });
+        let (sink, tier) = (End(pipe.clone()), Tier::Full);
+        let join = ShardCommand::Join { reader, sink, greeting: Vec::new(), topic, tier };
+        shard.turn(vec![join, ShardCommand::Live { reader }]);
+        pipe
+    };
+    let others = [2, 3].map(|reader| join(&mut shard, reader, 2));
+    let own = join(&mut shard, 1, 1);
+    let of_other = |text| {
+        let full: Frames = frame_of(text).into();
+        ShardCommand::Publish(vec![Delivery { topic: 2, plain: full.clone(), full }])
+    };
+    let merge = ShardCommand::Merge { from: 2, to: 1 };
+    shard.turn(vec![publish("a"), of_other("b"), merge, publish("c"), of_other("nobody's")]);
+    assert_eq!(*own.received.borrow(), frames(&["a", "c"]));
+    for other in &others {
+        assert_eq!(*other.received.borrow(), frames(&["b", "c"]));
+    }
+    // One that nobody follows here, and one whose target nobody follows.
+    shard
+        .turn(vec![ShardCommand::Merge { from: 7, to: 1 }, ShardCommand::Merge { from: 1, to: 9 }]);
+    shard.turn(vec![ShardCommand::Gone { reader: 2 }, publish("nobody's")]);
+    let full: Frames = frame_of("d").into();
+    shard.turn(vec![ShardCommand::Publish(vec![Delivery { topic: 9, plain: full.clone(), full }])]);
+    assert_eq!(*own.received.borrow(), frames(&["a", "c", "d"]));
+    assert_eq!(*others[1].received.borrow(), frames(&["b", "c", "d"]));
+    assert_eq!(*others[0].received.borrow(), frames(&["b", "c"]));
+}
+
+#[test]
 fn the_last_reader_of_a_topic_may_leave_between_two_long_publishes() {
     let mut shard = TestShard::new();
     shard.reader(1, Tier::Full, usize::MAX);

@@ -15,7 +15,7 @@ use crate::{
         rate_limit::DuplicateFilter,
         rules::Hold,
     },
-    store::{history::redacted, index::Entry, visibility::Visibility},
+    store::{history::redacted, index::Entry, record::time_of, visibility::Visibility},
     util::activity,
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Batch<S> {
     pub(super) records: usize,
     /// All its lines as frames, in the order of the log; empty unless a moderator watches.
     pub(super) for_moderators: Vec<u8>,
+    /// Pages that move: the old one, the new one and the `seq` of the line. Nothing is written after them.
+    pub(super) moves: Vec<(Box<str>, Box<str>, u64)>,
     /// What follows from it besides its lines.
     pub(super) effects: Vec<Effect>,
     /// Flags that it has, by comment and address.
@@ -56,6 +58,7 @@ impl<S> Default for Batch<S> {
             bytes: Vec::new(),
             records: 0,
             for_moderators: Vec::new(),
+            moves: Vec::new(),
             effects: Vec::new(),
             flagged_from: Vec::new(),
             replies: Vec::new(),
@@ -100,6 +103,8 @@ pub(super) struct EncodedLine<'a> {
     /// What a new comment answers.
     pub(super) parent: Option<u64>,
     pub(super) nonce: Option<&'a str>,
+    /// When a new comment was written elsewhere, in ms since 1970.
+    pub(super) time: Option<u64>,
     /// Whether a moderator changes what somebody else wrote.
     pub(super) is_moderation: bool,
     /// Why it waits for a moderator from now on.
@@ -150,7 +155,7 @@ impl<S> Hub<S> {
                 Command::Write(write) => self.stage_write(write),
                 Command::Query(query) => self.batch.queries.push(query),
             }
-            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
+            if self.batch.bytes.len() >= BATCH_BYTES_MAX || !self.batch.moves.is_empty() {
                 break;
             }
         }
@@ -223,12 +228,16 @@ impl<S> Hub<S> {
             author,
             parent,
             nonce,
+            time,
             is_moderation,
             held_for,
         } = encoded;
+        let page = self.moderation.resolve(page);
         let range = start..self.batch.bytes.len();
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
-        self.index.put(Entry { id, seq, location, visibility, page, parent, nonce });
+        let entry = Entry { id, seq, location, visibility, page, parent, nonce, time };
+        let log = &self.log;
+        self.index.put(entry, &|location| time_of(&log.read(location).ok()?));
         if self.subscribers.has_moderators() {
             frame::text(&self.batch.bytes[range.clone()], &mut self.batch.for_moderators);
         }
@@ -268,6 +277,7 @@ impl<S> Hub<S> {
                 self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
                 self.batch.liked.clear();
                 self.batch.effects.clear();
+                self.batch.moves.clear();
                 self.batch.for_moderators.clear();
                 for flag in &self.batch.flagged_from {
                     self.flagged_from.remove(flag);

@@ -104,7 +104,8 @@ impl<S> Hub<S> {
         if is_pinned && comment.status != Status::Public {
             return Err(Rejection::NotYetPublic(item.id));
         }
-        if is_pinned && self.pinned(&comment.page).len() >= PINS_A_PAGE_MAX {
+        let page = self.moderation.resolve(&comment.page);
+        if is_pinned && self.pinned(page).len() >= PINS_A_PAGE_MAX {
             return Err(Rejection::PinsFull(PINS_A_PAGE_MAX));
         }
         comment.pinned = is_pinned;

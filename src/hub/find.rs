@@ -39,6 +39,7 @@ impl<S> Hub<S> {
                 }
             }
         };
+        let page = page.map(|page| self.resolve(page));
         match (wanted, page) {
             (Wanted::Id(id), _) => take_all(&mut self.index.find(id).into_iter()),
             (_, Some(page)) => take_all(&mut self.index.newest_with_pending(&page, before)),

@@ -63,11 +63,7 @@ impl<S> Hub<S> {
         let item = self.index.find(id).filter(|item| item.visibility.is_shared());
         let item = item.ok_or(Rejection::UnknownComment(id))?;
         let number = self.index.page_of(id).ok_or(Rejection::UnknownComment(id))?;
-        if target
-            .page
-            .as_deref()
-            .is_some_and(|page| self.index.page_number_of(page) != Some(number))
-        {
+        if target.page.as_deref().is_some_and(|page| !self.is_on(page, id)) {
             return Err(Rejection::NotOnPage(id));
         }
         match item.visibility {
@@ -98,6 +94,7 @@ impl<S> Hub<S> {
         self.log.stage(&line);
         self.show_moderators(&line);
         self.likes.set(key, author, on);
+        let page = self.moderation.resolve(&page).into();
         self.batch.liked.push((page, id));
         Ok(liked)
     }

@@ -32,6 +32,14 @@ pub enum Measure {
     Restore(Vec<u64>),
     /// Closes a page to posts (`true`) or opens it. Answered with its [`PageState`].
     Lock(Box<str>, bool),
+    /// Makes pages live elsewhere, each with all its comments: pairs of old and new names, one after another up to the first that can't
+    /// be moved; at most [`MOVES_AT_ONCE_MAX`](super::moves::MOVES_AT_ONCE_MAX). Answered
+    /// `{"moved":[{"page":OLD,"to":NEW,"comments":n}]}`, with those that had not moved there already, and with `"refused":"why"` if
+    /// there is one that can't. If that is the first, it is refused.
+    Move(Vec<(Box<str>, Box<str>)>),
+    /// The same for all pages whose name begins with the first text: there, theirs begins with the second one. Answered likewise, with
+    /// `"more":true` if it is to be asked again for those that are left.
+    MovePrefix(Box<str>, Box<str>),
     /// Writes a private note about an author; an empty one removes it. Answered with its line.
     AuthorNote(Author, String),
 }

@@ -18,6 +18,7 @@ pub mod line_cache;
 pub mod measure;
 mod moderation;
 pub mod moderators;
+pub mod moves;
 mod posts;
 pub mod rate_limit;
 mod reads;

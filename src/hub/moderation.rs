@@ -115,7 +115,8 @@ impl<S> Hub<S> {
         self.moderation.note(id, note, told);
         if let (Some(author), Some(reason)) = (told, reason) {
             let message = ServerMessage::note(id, did, &reason).to_json();
-            self.batch.effects.push(Effect::Reason { page: page.into(), author, message });
+            let page = self.moderation.resolve(page).into();
+            self.batch.effects.push(Effect::Reason { page, author, message });
         }
     }
 
@@ -131,7 +132,7 @@ impl<S> Hub<S> {
         let id = target.id;
         let item = self.index.find(id).filter(|item| item.visibility.is_shared());
         let item = item.ok_or(Rejection::UnknownComment(id))?;
-        if target.page.as_deref().is_some_and(|page| self.index.find_on(page, id).is_none()) {
+        if target.page.as_deref().is_some_and(|page| !self.is_on(page, id)) {
             return Err(Rejection::NotOnPage(id));
         }
         match item.visibility {
@@ -236,12 +237,20 @@ impl<S> Hub<S> {
                 format!("{{\"restored\":{restored:?}}}").into_bytes()
             }
             Measure::Lock(page, locked) => self.lock(page, locked, &by)?,
+            Measure::Move(pages) => self.move_pages(&pages, false, &by)?,
+            Measure::MovePrefix(old, new) => self.move_prefix(&old, &new, &by)?,
             Measure::AuthorNote(author, text) => self.write_author_note(author, text, &by),
         };
         Ok(Outcome::Recorded { answer, has_changed: true })
     }
 
-    fn lock(&mut self, page: Box<str>, locked: bool, by: &Arc<str>) -> Result<Vec<u8>, Rejection> {
+    pub(super) fn lock(
+        &mut self,
+        page: Box<str>,
+        locked: bool,
+        by: &Arc<str>,
+    ) -> Result<Vec<u8>, Rejection> {
+        let page: Box<str> = self.moderation.resolve(&page).into();
         let pages = &self.moderation.pages;
         if pages.get(&page).is_none() && pages.len() >= PAGE_STATES_MAX {
             let what = "pages that were closed or opened";
@@ -343,6 +352,7 @@ impl<S> Hub<S> {
                 }
             }
         }
+        self.finish_moves();
         let frames = std::mem::take(&mut self.batch.for_moderators);
         if !frames.is_empty() {
             self.subscribers.publish_to_moderators(frames);

@@ -45,6 +45,10 @@ impl<S> Hub<S> {
         {
             return Ok(known);
         }
+        if !self.moderation.moves.is_empty() {
+            // The line keeps the name that it was posted with.
+            draft.page = self.moderation.resolve(&draft.page).into();
+        }
         self.check_page(&draft.page)?;
         let is_moderator = draft.moderator.is_some();
         let must_wait = !is_moderator && self.check_ban(from, draft.author)?;
@@ -94,6 +98,7 @@ impl<S> Hub<S> {
                 author,
                 parent: draft.parent,
                 nonce,
+                time: None,
                 is_moderation: false,
                 held_for,
             },
@@ -142,7 +147,7 @@ impl<S> Hub<S> {
                 None => Rejection::WrittenWithoutKey(id),
             });
         }
-        if page.is_some_and(|page| *page != *comment.page) {
+        if page.is_some_and(|page| !self.is_on(&page, id)) {
             return Err(Rejection::NotOnPage(id));
         }
         let stored = Stored { item, line, comment, author };
@@ -241,7 +246,7 @@ impl<S> Hub<S> {
         comment.encode(&mut self.batch.bytes);
         let visibility = Visibility::of(comment.status, comment.deleted);
         let (seq, page) = (comment.seq, &*comment.page);
-        let (parent, nonce) = (None, None);
+        let (parent, nonce, time) = (None, None, None);
         self.stage(
             start,
             EncodedLine {
@@ -253,17 +258,24 @@ impl<S> Hub<S> {
                 author,
                 parent,
                 nonce,
+                time,
                 is_moderation,
                 held_for,
             },
         )
     }
 
-    fn check_page(&self, page: &str) -> Result<(), Rejection> {
+    /// Whether `--page-prefix` allows comments on a page.
+    pub(super) fn check_prefix(&self, page: &str) -> Result<(), Rejection> {
         let prefixes = &self.rules.page_prefix;
         if !prefixes.is_empty() && !prefixes.iter().any(|prefix| page.starts_with(&**prefix)) {
             return Err(Rejection::PageNotAllowed(page.into()));
         }
+        Ok(())
+    }
+
+    fn check_page(&self, page: &str) -> Result<(), Rejection> {
+        self.check_prefix(page)?;
         let max = self.rules.max_pages;
         let all_max = max.saturating_mul(PAGES_PER_LIVE_PAGE_MAX);
         if self.index.live_page_count() >= max as usize && !self.index.has_live_page(page) {

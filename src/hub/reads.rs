@@ -35,13 +35,14 @@ impl<S> Hub<S> {
             Query::Typing(reader, from) => self.announce_typing(reader, from),
             Query::ReadHistory(read) => self.read(read),
             Query::Count(pages, answer) => {
-                let counts = pages.into_iter().map(|page| (self.index.count(&page), page));
-                answer(counts.map(|(count, page)| (page, count)).collect());
+                let count = |page: &str| self.index.count(self.moderation.resolve(page));
+                answer(pages.into_iter().map(|page| (page.clone(), count(&page))).collect());
             }
             Query::Find(find) => self.find(find),
             Query::Whom(key, answer) => self.find_whom(key, answer),
             Query::Bans(answer) => self.find_bans(answer),
             Query::Page(page, answer) => {
+                let page = self.resolve(page);
                 self.learn_closing_time(&page);
                 answer(self.page_state(page));
             }
@@ -64,6 +65,7 @@ impl<S> Hub<S> {
         let hold = self.rules.hold;
         let first = match subscription {
             Subscription::Page(page, from) => {
+                let page = self.resolve(page);
                 self.learn_closing_time(&page);
                 let (items, resumed) = self.first_items(&page, &from);
                 let likes = self.likes_on(&page);
@@ -79,8 +81,13 @@ impl<S> Hub<S> {
                 Joined { history, readers, resumed: None, totals: self.totals(), hold }
             }
             Subscription::Counts(pages) => {
-                let counts: Vec<_> =
-                    pages.iter().map(|page| (&**page, self.index.count(page))).collect();
+                let pages = self.watched(pages);
+                let counts: Vec<_> = pages
+                    .iter()
+                    .map(|page| {
+                        (&*page.page, self.index.count(self.moderation.resolve(&page.page)))
+                    })
+                    .collect();
                 let message = ServerMessage::Counts { counts: Counts(&counts) }.to_json();
                 self.subscribers.watch(reader, sink, greeting, pages);
                 self.subscribers.send_to(reader, message.as_bytes());
@@ -107,7 +114,7 @@ impl<S> Hub<S> {
                 items.reverse();
                 (items, None)
             }
-            StartAt::Since(cursor) if self.is_good(cursor) => {
+            StartAt::Since(cursor) if self.is_good(cursor) && !self.has_missed(page, cursor) => {
                 match bounded(
                     self.index.since(page, cursor.since),
                     RESUME_LINES_MAX,
@@ -170,11 +177,12 @@ impl<S> Hub<S> {
 
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, range, limit, moderator, answer } = read;
+        let page = self.resolve(page);
         self.learn_closing_time(&page);
         // Without a mark, a client that polls is told what there is, wherever it stands.
         if let HistoryRange::Since(cursor) = &range
             && cursor.mark.is_some()
-            && !self.is_good(cursor)
+            && (!self.is_good(cursor) || self.has_missed(&page, cursor))
         {
             answer(Err(Rejection::StaleCursor(cursor.since)));
             return;

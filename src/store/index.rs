@@ -1,12 +1,15 @@
 //! The index of comments: which ones each page has, in what order and threads, who may see them, and where their newest lines lie.
 //!
-//! Holds no text and reads no file. A comment costs 25 bytes here, 4 in one of its page's lists of lines, 4 in that of threads, and 5.5
-//! to 6.5 in the table of nonces; one that was changed costs 4 more.
+//! Holds no text and reads no file. A page's order is that of its comments' times, then of their ids: see [`order`]. A comment costs 25 bytes here, 4 in one of its page's lists of lines, 4 in that of threads, and 5.5
+//! to 6.5 in the table of nonces; one that was changed costs 4 more, one with a time of its own 16, and each on a page whose order is
+//! another one than that of the ids 4.
 
 mod comments;
 mod ids;
 mod list;
 mod load;
+mod merge;
+mod order;
 mod page;
 mod reads;
 mod rollback;
@@ -61,6 +64,8 @@ pub struct Entry<'a> {
     pub parent: Option<u64>,
     /// The client's own mark for the post. As `parent`.
     pub nonce: Option<&'a str>,
+    /// The time of a comment that was written elsewhere, in ms since 1970. `None`: it was written here, after all before it. As `parent`.
+    pub time: Option<u64>,
 }
 
 /// The index. Comments are numbered from 0 by rising `id`; pages are numbered in the order in which they came.
@@ -82,12 +87,13 @@ pub struct Index {
 }
 
 impl Index {
-    /// Adds a new line: of a new comment if `id` equals `seq`, else of a known one.
-    pub fn put(&mut self, entry: Entry) {
-        if entry.id == entry.seq { self.insert(entry) } else { self.change(entry) }
+    /// Adds a new line: of a new comment if `id` equals `seq`, else of a known one. For a new comment with a time of its own, `time_of`
+    /// reads the times of other comments' lines.
+    pub fn put(&mut self, entry: Entry, time_of: &dyn Fn(Location) -> Option<u64>) {
+        if entry.id == entry.seq { self.insert(entry, time_of) } else { self.change(entry) }
     }
 
-    fn insert(&mut self, entry: Entry) {
+    fn insert(&mut self, entry: Entry, time_of: &dyn Fn(Location) -> Option<u64>) {
         assert!(
             self.comments.ids.last().is_none_or(|last| last < entry.id),
             "a new comment has the highest id"
@@ -106,6 +112,12 @@ impl Index {
             self.comments.link(number, parent);
         }
         self.insert_nonce(number);
+        if let Some(time) = entry.time {
+            self.comments.date(number, time, time_of);
+            if !self.pages[page as usize].is_ordered() && !self.stays_by_id(page, number) {
+                self.set_order(page);
+            }
+        }
         self.attach(number);
         let page_seq = self.raise_seq(page, &entry);
         self.record_undo(Undo::Inserted { new_page, page_seq });
@@ -165,7 +177,7 @@ impl Index {
 
     /// Returns the number of pages that have comments, deleted ones included.
     pub fn page_count(&self) -> usize {
-        self.pages.len()
+        self.page_numbers.len()
     }
 
     /// Returns the number of pages that have a comment which is not deleted.
@@ -193,7 +205,7 @@ impl Index {
         self.page(page).live > 0
     }
 
-    /// Returns the number of the page that comment `id` is on. It stays the same until the process ends.
+    /// Returns the number of the page that comment `id` is on. It stays the same until the process ends, or the page is merged.
     pub fn page_of(&self, id: u64) -> Option<u32> {
         Some(self.comments.page(self.comments.ids.find(id)?))
     }

@@ -89,6 +89,21 @@ impl Likes {
         }
     }
 
+    /// Makes the liked comments of the page with the number `from` those of `to`. It can't be rolled back.
+    pub fn merge_pages(&mut self, from: u32, to: u32) {
+        let Some(moved) = self.pages.get_mut(from as usize).map(std::mem::take) else { return };
+        if moved.is_empty() {
+            return;
+        }
+        if self.pages.len() <= to as usize {
+            self.pages.resize_with(to as usize + 1, Vec::new);
+        }
+        let all = &mut self.pages[to as usize];
+        all.extend(moved);
+        // Two sorted runs, so that this is linear.
+        all.sort_by_key(|comment| comment.0);
+    }
+
     fn liked_comments(&self, page: u32) -> &[LikedComment] {
         self.pages.get(page as usize).map_or(&[], |page| page)
     }
@@ -262,6 +277,20 @@ mod tests {
         likes.roll_back();
         likes.pages.pop();
         assert_eq!((&likes.pages, likes.count), (&before, 2));
+    }
+
+    #[test]
+    fn the_liked_comments_of_two_pages_become_those_of_one() {
+        let mut likes = Likes::default();
+        for (page, id) in [(0, 1), (0, 5), (1, 3), (1, 7)] {
+            likes.set((page, id), author(1), true);
+        }
+        likes.commit();
+        likes.merge_pages(1, 0);
+        likes.merge_pages(0, 4);
+        likes.merge_pages(9, 4);
+        assert!(likes.newest(4).eq([(7, 1), (5, 1), (3, 1), (1, 1)]));
+        assert!(likes.newest(0).next().is_none() && likes.has((4, 3), author(1)));
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Store {
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
                 moderation.load_pin(entry.id, summary.pinned);
-                if entry.id >= newest.0 {
+                // An imported one says nothing about the clock.
+                if entry.id >= newest.0 && entry.time.is_none() {
                     newest = (entry.id, Some(location));
                 }
                 if with_authors && let Some(author) = Author::parse(&summary.author) {
@@ -98,7 +99,8 @@ impl Store {
                 );
             }
         }
-        index.finish_loading();
+        let time_of = &|location| record::time_of(&log.read(location).ok()?);
+        index.finish_loading(moderation.moves_made().into_iter(), time_of);
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
         moderation.finish_loading(&index, &rfc3339(SystemTime::now()));
@@ -161,6 +163,7 @@ fn entry<'s>(summary: &'s LineSummary<'_>, location: Location) -> Option<Entry<'
         page: &summary.page,
         parent: summary.parent,
         nonce: Some(&*summary.nonce).filter(|nonce| !nonce.is_empty()),
+        time: summary.time,
     })
 }
 

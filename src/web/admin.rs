@@ -69,6 +69,8 @@ pub(super) fn without_traces(mut response: Response) -> Response {
 struct Body {
     page: Option<String>,
     locked: Option<bool>,
+    to: Option<String>,
+    prefix: bool,
     note: Option<String>,
     author: Option<String>,
     comment: Option<u64>,
@@ -127,6 +129,10 @@ impl Router {
             "pages" => {
                 check_method(request, &["GET", "HEAD", "PATCH"])?;
                 self.list_pages(request)
+            }
+            "moves" => {
+                check_method(request, &["POST"])?;
+                self.move_pages(request)
             }
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
                 (Some(key), _) => self.unban(key, request),
@@ -206,6 +212,19 @@ impl Router {
         check_page(&page)?;
         let done = if locked { "closed a page" } else { "opened a page" };
         self.measure(Measure::Lock(page.into(), locked), name, done, request)
+    }
+
+    fn move_pages(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        let name = self.require_moderator(request)?;
+        let Body { page, to, prefix, .. } = Body::parse(request)?;
+        let (page, to) = (required(page, "page")?, required(to, "to")?);
+        check_page(&page)?;
+        check_page(&to)?;
+        let measure = match prefix {
+            true => Measure::MovePrefix(page.into(), to.into()),
+            false => Measure::Move(vec![(page.into(), to.into())]),
+        };
+        self.measure(measure, name, "moved pages", request)
     }
 
     /// Does what only a moderator may, and answers as the hub does.

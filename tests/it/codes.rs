@@ -57,6 +57,8 @@ fn rejections() -> Vec<Rejection> {
         Rejection::FlagsFull(1_000, "this comment"),
         Rejection::PinsFull(10),
         Rejection::ModerationFull(10_000, "bans"),
+        Rejection::CantMove("/a".into(), "/b".into()),
+        Rejection::MovedAlready("/a".into(), "/b".into()),
         Rejection::ChangedMeanwhile(17, "{}".into()),
         Rejection::AddressUnknown(17),
         Rejection::NobodyToBan(17),

@@ -26,6 +26,7 @@ mod moderation;
 mod moderators;
 mod preview;
 mod readme;
+mod rename;
 mod repair;
 mod shell;
 mod spam;

@@ -101,6 +101,15 @@ impl fmt::Display for Rejection {
             Rejection::ModerationFull(max, what) => {
                 write!(f, "there are {max} {what}, no more are allowed")
             }
+            Rejection::CantMove(page, to) if page == to => {
+                write!(f, "page {page:?} can't be moved to itself, nor to one that has moved to it")
+            }
+            Rejection::CantMove(page, to) => {
+                write!(f, "page {page:?} can't be moved to {to:?}: that would lead in a circle")
+            }
+            Rejection::MovedAlready(page, to) => {
+                write!(f, "page {page:?} has moved to {to:?} already; move that one instead")
+            }
             Rejection::ChangedMeanwhile(id, _) => {
                 write!(f, "comment {id} has changed since you have seen it; look at it again")
             }

@@ -2,7 +2,12 @@
 //!
 //! Knows no lists: those are the pages'.
 
-use super::{CommentRef, ids::Ids};
+use super::{
+    CommentRef,
+    ids::Ids,
+    order::{Key, Order},
+};
+use crate::log::scan::Location;
 use crate::store::visibility::PackedLocation;
 
 /// Numbers of comments, pages and branches are below this, so that two bits are left to tell them apart.
@@ -18,6 +23,7 @@ pub(super) struct Comments {
     pub meta: Vec<Meta>,
     /// Of each answer: how many of the answers to it are in the list of threads, at most [`u8::MAX`]; of others, 0.
     pub listed: Vec<u8>,
+    pub order: Order,
     /// Of some answers, the first comment of the thread and what they answer.
     branches: Vec<(u32, u32)>,
 }
@@ -176,8 +182,31 @@ impl Comments {
         self.meta.iter().any(|meta| meta.place.get().0 != Kind::Page)
     }
 
+    /// Gives the last comment, or while a log is read a later one than any so far, a time of its own. `time_of` reads that of another
+    /// comment's line.
+    pub(super) fn date(
+        &mut self,
+        number: u32,
+        time: u64,
+        time_of: &dyn Fn(Location) -> Option<u64>,
+    ) {
+        let locations = &self.locations;
+        let time_of = |other: u32| time_of(locations[other as usize].location()).unwrap_or(0);
+        self.order.place(number, time, time_of);
+    }
+
+    /// Makes the first comment of a thread one of another page. Returns whether it is one.
+    pub(super) fn move_root(&mut self, number: u32, page: u32) -> bool {
+        let is_root = self.place(number).0 == Kind::Page;
+        if is_root {
+            self.meta[number as usize].place = Place::on_page(page);
+        }
+        is_root
+    }
+
     /// Removes the last comment.
     pub(super) fn pop(&mut self) {
+        self.order.pop(self.len() - 1);
         if self.place(self.len() - 1).0 == Kind::Branch {
             self.branches.pop();
         }
@@ -194,9 +223,35 @@ impl Comments {
         visibility.is_public() || (visibility.is_shared() && self.listed[number as usize] > 0)
     }
 
-    /// By which a page's list of threads is sorted.
-    pub(super) fn thread_key(&self, number: u32) -> (u32, u32) {
-        (self.root(number), number)
+    /// By which a page's comments are sorted.
+    pub(super) fn key(&self, number: u32) -> Key {
+        self.order.key(number)
+    }
+
+    /// By which the first comments of a page's threads are sorted.
+    pub(super) fn root_key(&self, number: u32) -> Key {
+        self.key(self.root(number))
+    }
+
+    /// By which a page's list of threads is sorted: the first comment stands before its answers, whatever their times are.
+    pub(super) fn thread_key(&self, number: u32) -> (Key, Key) {
+        let root = self.root(number);
+        let own = if number == root { Key::FIRST } else { self.key(number) };
+        (self.key(root), own)
+    }
+
+    /// Where those end in a page's order that are before the comment `id`.
+    pub(super) fn before(&self, id: u64) -> Key {
+        let number = self.ids.below(id);
+        let is_known = number < self.len() && self.ids.get(number) == id;
+        if is_known { self.key(number) } else { Key::up_to(number) }
+    }
+
+    /// Where those begin in a page's order that are behind the comment `id`.
+    pub(super) fn behind(&self, id: u64) -> Key {
+        let number = self.ids.below(id);
+        let is_known = number < self.len() && self.ids.get(number) == id;
+        if is_known { self.key(number).next() } else { self.order.behind(number) }
     }
 }
 

@@ -154,16 +154,33 @@ impl List {
 
     /// Sorts numbers that were appended in any order.
     pub(super) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(u32) -> K) {
-        if self.iter().is_sorted_by_key(&key) {
-            return;
+        if !self.iter().is_sorted_by_key(&key) {
+            *self = List::sorted(self.iter(), key);
         }
-        let mut all: Vec<u32> = self.iter().collect();
-        all.sort_unstable_by_key(|&number| key(number));
-        *self = List::EMPTY;
-        all.into_iter().for_each(|number| self.push(number));
     }
 
-    fn last(&self) -> Option<u32> {
+    /// A list of numbers that come in any order.
+    pub(super) fn sorted<K: Ord>(
+        numbers: impl Iterator<Item = u32>,
+        key: impl Fn(u32) -> K,
+    ) -> List {
+        let mut all: Vec<u32> = numbers.collect();
+        all.sort_by_cached_key(|&number| key(number));
+        let mut list = List::EMPTY;
+        all.into_iter().for_each(|number| list.push(number));
+        list
+    }
+
+    /// Adds the numbers of another list, none of which is in this one.
+    pub(super) fn merge<K: Ord>(&mut self, other: List, key: impl Fn(u32) -> K) {
+        if other.iter().nth(BLOCK_NUMBERS_MAX).is_none() {
+            other.iter().for_each(|number| self.insert(number, &key));
+        } else {
+            *self = List::sorted(self.iter().chain(other.iter()), key);
+        }
+    }
+
+    pub(super) fn last(&self) -> Option<u32> {
         self.blocks().last().and_then(|block| block.last()).copied()
     }
 

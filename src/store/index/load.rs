@@ -6,7 +6,7 @@ use super::{
     page::{Page, Rare},
     seq_delta_of,
 };
-use crate::store::visibility::PackedLocation;
+use crate::{log::scan::Location, store::visibility::PackedLocation};
 
 /// What is only needed until the whole log is read.
 #[derive(Default)]
@@ -14,7 +14,9 @@ pub(super) struct Loading {
     /// Comments whose first line was compacted away, so that they come in the order of their newest lines.
     orphans: Vec<(u64, PackedLocation, Meta)>,
     /// Ids of answers and of what they answer, where that was not known when the answer came.
-    parents: Vec<(u64, u64)>,
+    pub parents: Vec<(u64, u64)>,
+    /// Ids of comments with a time of their own, and these.
+    times: Vec<(u64, u64)>,
 }
 
 impl Index {
@@ -39,12 +41,20 @@ impl Index {
             self.loading.orphans.push((entry.id, packed, meta));
         }
         self.loading.parents.extend(parent.map(|parent| (entry.id, parent)));
+        self.loading.times.extend(entry.time.map(|time| (entry.id, time)));
     }
 
-    /// Builds the pages' lists and the table of nonces from what was loaded.
-    pub fn finish_loading(&mut self) {
+    /// Builds the pages' lists and the table of nonces from what was loaded. `moves` are the pages that have moved, each with the old
+    /// page, the new one and the `seq` of the line that says so, by rising `seq`; `time_of` reads the times of comments' lines.
+    pub fn finish_loading<'m>(
+        &mut self,
+        moves: impl Iterator<Item = (&'m str, &'m str, u64)>,
+        time_of: &dyn Fn(Location) -> Option<u64>,
+    ) {
         self.merge_orphans();
+        let merged = self.load_moves(moves);
         self.link_answers();
+        self.load_times(time_of);
         self.count_listed();
         // What this takes for a moment is used by what comes after it.
         self.list_threads();
@@ -60,6 +70,12 @@ impl Index {
                 rare.changed.sort_by_key(|number| comments.seq(number));
             }
         }
+        for (page, seq) in merged {
+            let page = &mut self.pages[page as usize];
+            page.seq = page.seq.max(seq);
+            page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY)).merged = seq;
+        }
+        self.order_pages();
         self.live_pages = self.pages.iter().filter(|page| page.live > 0).count();
     }
 
@@ -85,6 +101,36 @@ impl Index {
             let rare = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
             rare.changed.push(number);
             rare.changed_by_id.push(number);
+        }
+    }
+
+    /// Places the comments that have a time of their own among the others.
+    fn load_times(&mut self, time_of: &dyn Fn(Location) -> Option<u64>) {
+        let mut times = std::mem::take(&mut self.loading.times);
+        times.sort_unstable();
+        // An orphan may have come with several lines.
+        times.dedup_by_key(|(id, _)| *id);
+        let Comments { ids, locations, order, .. } = &mut self.comments;
+        let dated = times.iter().map(|&(id, time)| (ids.find(id).expect("it was loaded"), time));
+        let time_of = |number: u32| time_of(locations[number as usize].location()).unwrap_or(0);
+        order.place_all(dated, ids.len(), time_of);
+    }
+
+    /// Finds the pages whose order is not that of the ids.
+    fn order_pages(&mut self) {
+        if self.comments.order.is_by_id() {
+            return;
+        }
+        let mut last = vec![None; self.pages.len()];
+        let mut is_ordered = vec![false; self.pages.len()];
+        for number in 0..self.comments.len() {
+            let (page, key) =
+                (self.comments.page(number) as usize, Some(self.comments.key(number)));
+            is_ordered[page] |= last[page] > key;
+            last[page] = key;
+        }
+        for page in (0u32..).zip(is_ordered).filter_map(|(page, is)| is.then_some(page)) {
+            self.set_order(page);
         }
     }
 
@@ -142,13 +188,21 @@ impl Index {
     fn list_threads(&mut self) {
         let comments = &self.comments;
         let numbers = (0..comments.len()).filter(|&number| comments.is_listed(number));
-        if !comments.has_answers() {
+        if !comments.has_answers() && comments.order.is_by_id() {
             numbers.for_each(|number| {
                 self.pages[comments.page(number) as usize].threads.push(number);
             });
             return;
         }
-        let mut keys: Vec<(u32, u32)> = numbers.map(|number| comments.thread_key(number)).collect();
+        if !comments.order.is_by_id() {
+            let mut keys: Vec<_> = numbers.map(|n| (comments.thread_key(n), n)).collect();
+            keys.sort_unstable();
+            for (_, number) in keys {
+                self.pages[comments.page(number) as usize].threads.push(number);
+            }
+            return;
+        }
+        let mut keys: Vec<(u32, u32)> = numbers.map(|n| (comments.root(n), n)).collect();
         keys.sort_unstable();
         for (root, number) in keys {
             self.pages[comments.page(root) as usize].threads.push(number);

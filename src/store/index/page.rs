@@ -3,14 +3,14 @@
 //! Every comment is in exactly one of `unchanged`, `changed` and `pending`, so that no read passes over what it doesn't return. What
 //! readers see of it is in `threads` as well. Knows no log.
 
-use super::{Index, comments::Comments, list::List};
+use super::{Index, comments::Comments, list::List, order::Key};
 
 /// A page that has comments, deleted ones included.
 #[derive(Debug)]
 pub(super) struct Page {
     /// Comments with one line, which everyone gets, by rising id and so by rising `seq`.
     pub unchanged: List,
-    /// What is shown in threads, by the first comment of its thread and then by rising id. See [`is_listed`](super::comments::Comments::is_listed).
+    /// What is shown in threads, by the first comment of its thread and then in the page's order. See [`is_listed`](super::comments::Comments::is_listed).
     pub threads: List,
     pub rare: Option<Box<Rare>>,
     /// Number of public comments.
@@ -26,9 +26,22 @@ pub(super) struct Page {
 pub(super) struct Rare {
     /// Comments with a newer line, which everyone gets, by rising `seq`.
     pub changed: List,
-    /// The same by rising id.
+    /// The same by rising id; empty if there is an order besides.
     pub changed_by_id: List,
     /// Comments that never were public, by rising id.
+    pub pending: List,
+    /// The page's order, if that is another one than that of the ids.
+    pub ordered: Option<Ordered>,
+    /// The `seq` at which another page's comments came to those that were here: a cursor below it has missed some.
+    pub merged: u64,
+}
+
+/// All comments of a page in its order.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    /// Those that everyone gets.
+    pub shared: List,
+    /// Those that never were public.
     pub pending: List,
 }
 
@@ -43,9 +56,32 @@ impl Page {
     };
 }
 
+impl Page {
+    /// The lists that together have all comments, each once, by rising id, as long as that is the page's order.
+    fn lists_by_id(&self) -> impl Iterator<Item = &List> {
+        let rare = self.rare.iter().flat_map(|rare| [&rare.changed_by_id, &rare.pending]);
+        std::iter::once(&self.unchanged).chain(rare)
+    }
+
+    /// All comments by rising id, as long as that is the page's order.
+    pub(super) fn all_by_id(&self) -> List {
+        List::sorted(self.lists_by_id().flat_map(List::iter), |number| number)
+    }
+
+    /// Whether the page has an order besides that of the ids.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.ordered.is_some())
+    }
+}
+
 impl Rare {
-    pub(super) const EMPTY: Rare =
-        Rare { changed: List::EMPTY, changed_by_id: List::EMPTY, pending: List::EMPTY };
+    pub(super) const EMPTY: Rare = Rare {
+        changed: List::EMPTY,
+        changed_by_id: List::EMPTY,
+        pending: List::EMPTY,
+        ordered: None,
+        merged: 0,
+    };
 }
 
 impl Index {
@@ -87,18 +123,42 @@ impl Index {
         } else {
             self.live_bytes -= packed.bytes();
         }
+        if let Some(ordered) = page.rare.as_mut().and_then(|rare| rare.ordered.as_mut()) {
+            let list =
+                if visibility.is_shared() { &mut ordered.shared } else { &mut ordered.pending };
+            set(list, number, adds, |number| comments.key(number));
+        }
         let by_id = |number: u32| number;
         if visibility.is_shared() && comments.meta[number as usize].seq_delta == 0 {
             set(&mut page.unchanged, number, adds, by_id);
             return;
         }
         let rare = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
-        if visibility.is_shared() {
-            set(&mut rare.changed, number, adds, |number| comments.seq(number));
-            set(&mut rare.changed_by_id, number, adds, by_id);
-        } else {
+        if !visibility.is_shared() {
             set(&mut rare.pending, number, adds, by_id);
+            return;
         }
+        set(&mut rare.changed, number, adds, |number| comments.seq(number));
+        if rare.ordered.is_none() {
+            set(&mut rare.changed_by_id, number, adds, by_id);
+        }
+    }
+
+    /// Whether a page's order stays that of the ids if a comment with a higher id is added.
+    pub(super) fn stays_by_id(&self, page: u32, number: u32) -> bool {
+        let (page, key) = (&self.pages[page as usize], self.comments.key(number));
+        page.lists_by_id().all(|list| list.last().is_none_or(|last| self.comments.key(last) < key))
+    }
+
+    /// Gives a page an order of its own besides that of the ids.
+    pub(super) fn set_order(&mut self, page: u32) {
+        let (comments, page) = (&self.comments, &mut self.pages[page as usize]);
+        let rare = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
+        rare.changed_by_id = List::EMPTY;
+        let key = |number| comments.key(number);
+        let shared = List::sorted(page.unchanged.iter().chain(rare.changed.iter()), key);
+        let pending = List::sorted(rare.pending.iter(), key);
+        rare.ordered = Some(Ordered { shared, pending });
     }
 
     /// Adds a comment to the list of threads or removes it, and with it the tombstones that only it keeps there.
@@ -123,9 +183,11 @@ impl Index {
 
 /// Counts which answers to an answer are in the list of threads, up to [`u8::MAX`].
 fn count_listed(comments: &Comments, threads: &List, parent: u32) -> u8 {
-    let key = comments.thread_key(parent);
+    let (root, own) = comments.thread_key(parent);
+    // With a time of its own, an answer may stand before what it answers.
+    let key = (root, if comments.order.is_by_id() { own } else { Key::FIRST });
     let later = threads.from(threads.position(|number| comments.thread_key(number) <= key));
-    let thread = later.take_while(|&number| comments.root(number) == key.0);
+    let thread = later.take_while(|&number| comments.root_key(number) == root);
     let answers = thread.filter(|&number| comments.answer_above(number) == Some(parent));
     answers.take(u8::MAX.into()).count() as u8
 }

@@ -1,14 +1,15 @@
-//! Reads of a page's history by id and by `seq`. Each looks at what it returns and at hardly anything else.
+//! Reads of a page's history in its order and by `seq`. Each looks at what it returns and at hardly anything else.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::{CommentRef, Index, list::List, page::Page, page::Rare};
+use super::{CommentRef, Index, list::List, page::Ordered, page::Page, page::Rare};
 
 static NO_PAGE: Page = Page::EMPTY;
 static NOTHING_RARE: Rare = Rare::EMPTY;
+static NOTHING: List = List::EMPTY;
 
 impl Index {
-    /// Returns those comments of `page` with an id below `before` that everyone gets a line of, newest first.
+    /// Returns those comments of `page` before the comment `before` that everyone gets a line of, newest first.
     pub fn newest(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = CommentRef> + '_ {
         self.numbers_before(page, before).map(|number| self.comments.get(number))
     }
@@ -19,14 +20,15 @@ impl Index {
         page: &str,
         before: Option<u64>,
     ) -> impl Iterator<Item = CommentRef> + '_ {
-        let pending = self.before(&self.rare(page).pending, before);
-        let all = merge(self.numbers_before(page, before), pending, |a, b| a > b);
+        let pending = self.before(self.pending_in_order(page), before);
+        let is_first = |a, b| self.comments.key(a) > self.comments.key(b);
+        let all = merge(self.numbers_before(page, before), pending, is_first);
         all.map(|number| self.comments.get(number))
     }
 
     /// Returns those comments of `page` that never were public, newest first.
     pub fn pending(&self, page: &str) -> impl Iterator<Item = CommentRef> + '_ {
-        self.rare(page).pending.iter().rev().map(|number| self.comments.get(number))
+        self.pending_in_order(page).iter().rev().map(|number| self.comments.get(number))
     }
 
     /// Returns those comments of `page` that everyone gets a line of and that have more lines than their first, newest first.
@@ -42,9 +44,10 @@ impl Index {
 
     /// Returns the first comment of `page`, whatever became of it.
     pub fn first(&self, page: &str) -> Option<CommentRef> {
-        let (lists, rare) = (self.page(page), self.rare(page));
-        let lists = [&lists.unchanged, &rare.changed_by_id, &rare.pending];
-        let first = lists.iter().filter_map(|list| list.iter().next()).min()?;
+        let (a, b) = self.shared_in_order(page);
+        let firsts =
+            [a, b, self.pending_in_order(page)].into_iter().filter_map(|list| list.iter().next());
+        let first = firsts.min_by_key(|&number| self.comments.key(number))?;
         Some(self.comments.get(first))
     }
 
@@ -63,6 +66,18 @@ impl Index {
         newest.into_sorted_vec().into_iter().map(|Reverse((seq, name))| (name, seq)).collect()
     }
 
+    /// Returns the first `limit` names of pages that begin with `start`.
+    pub fn pages_below(&self, start: &str, limit: usize) -> Vec<&str> {
+        let mut first = BinaryHeap::new();
+        for name in self.page_numbers.keys().filter(|name| name.starts_with(start)) {
+            first.push(&**name);
+            if first.len() > limit {
+                first.pop();
+            }
+        }
+        first.into_sorted_vec()
+    }
+
     /// Returns the highest `seq` of the comments on `page`, those that were never public included.
     pub fn seq_with_pending(&self, page: &str) -> u64 {
         self.page_number_of(page).map_or(0, |number| self.newest_seq(number))
@@ -72,6 +87,12 @@ impl Index {
         let page = &self.pages[number as usize];
         let pending = page.rare.as_ref().and_then(|rare| rare.pending.iter().next_back());
         page.seq.max(pending.map_or(0, |number| self.comments.seq(number)))
+    }
+
+    /// Returns the `seq` from which on a cursor has missed nothing on `page`: that at which another page's comments came to those that
+    /// it had. 0 if there was none.
+    pub fn merged(&self, page: &str) -> u64 {
+        self.rare(page).merged
     }
 
     /// Returns those comments of `page` whose newest line everyone gets and has a `seq` above `since`, by rising `seq`.
@@ -94,9 +115,23 @@ impl Index {
     }
 
     fn numbers_before(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = u32> + '_ {
-        let unchanged = self.before(&self.page(page).unchanged, before);
-        let changed = self.before(&self.rare(page).changed_by_id, before);
-        merge(unchanged, changed, |a, b| a > b)
+        let (a, b) = self.shared_in_order(page);
+        let is_first = |a, b| self.comments.key(a) > self.comments.key(b);
+        merge(self.before(a, before), self.before(b, before), is_first)
+    }
+
+    /// Two lists in the page's order which together have what everyone gets.
+    fn shared_in_order(&self, page: &str) -> (&List, &List) {
+        let rare = self.rare(page);
+        match &rare.ordered {
+            Some(Ordered { shared, .. }) => (shared, &NOTHING),
+            None => (&self.page(page).unchanged, &rare.changed_by_id),
+        }
+    }
+
+    fn pending_in_order(&self, page: &str) -> &List {
+        let rare = self.rare(page);
+        rare.ordered.as_ref().map_or(&rare.pending, |ordered| &ordered.pending)
     }
 
     fn numbers_since(&self, page: &str, since: u64) -> impl Iterator<Item = u32> + '_ {
@@ -108,14 +143,17 @@ impl Index {
         merge(unchanged, changed, |a, b| self.is_older_line(a, b))
     }
 
-    /// The numbers in a list that is sorted by id whose ids are below `before`, highest first.
+    /// The numbers in a list in a page's order that are before the comment `before`, last first.
     fn before<'a>(
         &self,
         list: &'a List,
         before: Option<u64>,
     ) -> impl Iterator<Item = u32> + use<'a> {
-        let end = before.map_or(self.comments.len(), |id| self.comments.ids.below(id));
-        list.up_to(list.position(|number| number < end)).rev()
+        let end = before.map_or(list.end(), |id| {
+            let limit = self.comments.before(id);
+            list.position(|number| self.comments.key(number) < limit)
+        });
+        list.up_to(end).rev()
     }
 
     fn is_older_line(&self, a: u32, b: u32) -> bool {

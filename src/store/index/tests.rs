@@ -22,7 +22,9 @@ impl Written {
         self.seq += 1;
         let (seq, id) = (self.seq, id.unwrap_or(self.seq));
         let location = Location { offset: seq * 100, len: 90 };
-        self.index.put(Entry { id, seq, location, visibility, page: "/", parent, nonce: None });
+        let (nonce, time) = (None, None);
+        let entry = Entry { id, seq, location, visibility, page: "/", parent, nonce, time };
+        self.index.put(entry, &|_| None);
         id
     }
 

@@ -7,7 +7,9 @@ use std::iter;
 
 use super::{
     CommentRef, Index,
+    comments::Comments,
     list::{List, Position},
+    order::Key,
 };
 
 /// A thread.
@@ -22,22 +24,24 @@ pub struct Thread<'a> {
 }
 
 impl Index {
-    /// Returns the threads of `page` whose first comment has an id below `before`, newest first.
+    /// Returns the threads of `page` whose first comment is before the comment `before`, newest first.
     pub fn threads_before(
         &self,
         page: &str,
         before: Option<u64>,
     ) -> impl Iterator<Item = Thread<'_>> {
         let (comments, list) = (&self.comments, &self.page(page).threads);
-        let limit = before.map_or(comments.len(), |id| comments.ids.below(id));
-        let mut end = list.position(|number| comments.root(number) < limit);
+        let mut end = before.map_or(list.end(), |id| {
+            let limit = comments.before(id);
+            list.position(|number| comments.root_key(number) < limit)
+        });
         iter::from_fn(move || {
             let last = list.before(end)?;
             let number = list.get(last)?;
             let root = comments.root(number);
             let start = match number == root {
                 true => last,
-                false => list.position(|number| comments.root(number) < root),
+                false => begin(comments, list, root),
             };
             let thread = self.thread(list, root, start, end);
             end = start;
@@ -45,16 +49,16 @@ impl Index {
         })
     }
 
-    /// Returns the threads of `page` whose first comment has an id above `after`, oldest first.
+    /// Returns the threads of `page` whose first comment is behind the comment `after`, oldest first.
     pub fn threads_after(&self, page: &str, after: u64) -> impl Iterator<Item = Thread<'_>> {
         let (comments, list) = (&self.comments, &self.page(page).threads);
-        let first = comments.ids.below(after.saturating_add(1));
-        let mut start = list.position(|number| comments.root(number) < first);
+        let first = comments.behind(after);
+        let mut start = list.position(|number| comments.root_key(number) < first);
         iter::from_fn(move || {
             let root = comments.root(list.get(start)?);
             let next = list.skip(start, 1);
             let end = match list.get(next).is_some_and(|number| comments.root(number) == root) {
-                true => list.position(|number| comments.root(number) <= root),
+                true => end(comments, list, root),
                 false => next,
             };
             let thread = self.thread(list, root, start, end);
@@ -68,8 +72,7 @@ impl Index {
         self.find_on(page, id).filter(|comment| comment.visibility.is_shared())?;
         let (comments, list) = (&self.comments, &self.page(page).threads);
         let root = comments.root(comments.ids.find(id)?);
-        let start = list.position(|number| comments.root(number) < root);
-        let end = list.position(|number| comments.root(number) <= root);
+        let (start, end) = (begin(comments, list, root), end(comments, list, root));
         (start != end).then(|| self.thread(list, root, start, end))
     }
 
@@ -85,6 +88,18 @@ impl Index {
         let start = if has_root { list.skip(start, 1) } else { start };
         Thread { index: self, list, root, start, end }
     }
+}
+
+/// Where the thread begins whose first comment this is.
+fn begin(comments: &Comments, list: &List, root: u32) -> Position {
+    let key = comments.key(root);
+    list.position(|number| comments.root_key(number) < key)
+}
+
+/// Where it ends.
+fn end(comments: &Comments, list: &List, root: u32) -> Position {
+    let key = comments.key(root);
+    list.position(|number| comments.root_key(number) <= key)
 }
 
 impl<'a> Thread<'a> {
@@ -108,7 +123,7 @@ impl<'a> Thread<'a> {
         self.len() == 0
     }
 
-    /// Its oldest `first` and its newest `newest` answers, by rising id; all if it has no more.
+    /// Its oldest `first` and its newest `newest` answers, in the page's order; all if it has no more.
     pub fn ends(self, first: usize, newest: usize) -> impl Iterator<Item = CommentRef> + use<'a> {
         let left_out = self.len().saturating_sub(first + newest);
         let from = if left_out == 0 { self.end } else { self.list.skip(self.start, first) };
@@ -117,10 +132,11 @@ impl<'a> Thread<'a> {
         numbers.map(move |number| self.index.comments.get(number))
     }
 
-    /// Its answers with an id above `id`, by rising id.
+    /// Its answers behind the comment `id`, in the page's order.
     pub fn after(self, id: u64) -> impl Iterator<Item = CommentRef> + use<'a> {
         let comments = &self.index.comments;
-        let key = (self.root, comments.ids.below(id.saturating_add(1)));
+        let own = if id == self.id() { Key::FIRST.next() } else { comments.behind(id) };
+        let key = (comments.key(self.root), own);
         let from = self.list.position(|number| comments.thread_key(number) < key);
         let numbers = self.list.range(from.max(self.start), self.end);
         numbers.map(move |number| comments.get(number))

@@ -39,6 +39,14 @@ impl<K: Hash + Eq + Clone, V: Logged> Journal<K, V> {
         self.map.get(key)
     }
 
+    /// Returns the key that is equal to `key`.
+    pub fn get_key<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&K>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.map.get_key_value(key).map(|(key, _)| key)
+    }
+
     /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.map.len()

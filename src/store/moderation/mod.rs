@@ -4,9 +4,11 @@
 //! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
 
 pub mod journal;
+mod kept;
 pub mod line;
+pub mod moves;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -127,6 +129,7 @@ macro_rules! one_line {
 one_line!(Ban);
 one_line!(Note);
 one_line!(PageState);
+one_line!(moves::Move);
 
 /// Settled flags need no line: a compaction drops them.
 impl Logged for Flags {
@@ -161,6 +164,10 @@ pub struct Moderation {
     pub bans: Journal<BanKey, Ban>,
     /// What moderators have decided about pages.
     pub pages: Journal<Box<str>, PageState>,
+    /// Pages that have moved.
+    pub moves: Journal<Arc<str>, moves::Move>,
+    /// Pages that others were moved to.
+    depths: Journal<Arc<str>, moves::Depth>,
     /// Private notes about authors.
     pub author_notes: Journal<Author, Note>,
     /// The pinned comments of each page by rising id, by the page's number.
@@ -200,11 +207,13 @@ impl Moderation {
                     self.bans.load(key, Some(ban).filter(|_| is_ban));
                 }
             }
-            ("page", _) => {
-                if let (Some(page), Some(locked)) = (line.page, line.locked) {
+            ("page", _) => match (line.page, line.locked, line.moved) {
+                (Some(old), _, Some(new)) => self.load_move(&old, &new, line.seq, location),
+                (Some(page), Some(locked), None) => {
                     self.pages.load(page.into(), Some(PageState { locked, location }));
                 }
-            }
+                _ => {}
+            },
             ("note", Some(id)) => {
                 let Some(did) = line.did else { return };
                 let note = Note { did, is_moderators: line.by.is_some(), location };
@@ -381,6 +390,7 @@ impl Moderation {
             + self.flags.bytes()
             + self.bans.bytes()
             + self.pages.bytes()
+            + self.moves.bytes()
             + self.author_notes.bytes()
     }
 
@@ -390,6 +400,8 @@ impl Moderation {
         self.flags.commit();
         self.bans.commit();
         self.pages.commit();
+        self.moves.commit();
+        self.depths.commit();
         self.author_notes.commit();
         self.pins.commit();
         self.reasons.commit();
@@ -403,48 +415,14 @@ impl Moderation {
         self.flags.roll_back();
         self.bans.roll_back();
         self.pages.roll_back();
+        self.moves.roll_back();
+        self.depths.roll_back();
         self.author_notes.roll_back();
         self.pins.roll_back();
         self.reasons.roll_back();
         self.rejected.roll_back();
         self.held_edits.roll_back();
         self.count_flags();
-    }
-
-    /// The offsets of the lines that a compaction must keep, rising.
-    pub fn offsets(&mut self) -> Vec<u64> {
-        let mut offsets: Vec<u64> = self.lines().map(|location| location.offset).collect();
-        offsets.sort_unstable();
-        offsets
-    }
-
-    /// Updates all locations after the log was rewritten: `moved` has pairs of old and new offsets, by rising old ones, of lines
-    /// before `from`; later lines have moved by `shift` bytes.
-    pub fn relocate(&mut self, moved: &[(u64, u64)], from: u64, shift: i64) {
-        let find = |offset| moved.binary_search_by_key(&offset, |pair| pair.0);
-        // The lines of those that were settled at the snapshot are gone, even if an edit has unsettled them since.
-        for flags in self.flags.values_mut() {
-            flags.flags.drain(..std::mem::take(&mut flags.settled));
-            flags.flags.retain(|(_, at)| at.offset >= from || find(at.offset).is_ok());
-        }
-        self.flags.recount_bytes();
-        self.count_flags();
-        for location in self.lines() {
-            let offset = location.offset;
-            location.offset = if offset >= from {
-                offset.checked_add_signed(shift).expect("a line stays within the file")
-            } else {
-                moved[find(offset).expect("a compaction keeps every line that is asked for")].1
-            };
-        }
-    }
-
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        (self.notes.lines())
-            .chain(self.flags.lines())
-            .chain(self.bans.lines())
-            .chain(self.pages.lines())
-            .chain(self.author_notes.lines())
     }
 }
 

@@ -25,9 +25,10 @@ fn index(public: &[u64], pending: &[u64]) -> Index {
             page: "/",
             parent: None,
             nonce: None,
+            time: None,
         });
     }
-    index.finish_loading();
+    index.finish_loading(std::iter::empty(), &|_| None);
     index
 }
 

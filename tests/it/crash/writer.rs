@@ -200,7 +200,7 @@ impl Writer {
             comment.encode(&mut bytes);
             let place = self.log.stage(&bytes);
             assert_eq!(self.log.read(place).unwrap(), bytes, "a staged line can be read");
-            self.index.put(entry(&comment, place));
+            self.index.put(entry(&comment, place), &|_| None);
             batch.push(Line { id: comment.id, bytes });
         }
         self.truth.attempts.push(batch);
@@ -277,5 +277,6 @@ fn entry(comment: &Comment, location: Location) -> Entry<'_> {
         page: &comment.page,
         parent: comment.parent,
         nonce: comment.nonce.as_deref(),
+        time: None,
     }
 }

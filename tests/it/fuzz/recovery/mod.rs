@@ -117,7 +117,16 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
             let nonce = Some(&*record.nonce).filter(|nonce| !nonce.is_empty());
             let visibility = Visibility::of(record.status, record.deleted);
             let (id, seq, page, parent) = (record.id, record.seq, &*record.page, record.parent);
-            index.load(Entry { id, seq, location: place, visibility, page, parent, nonce });
+            index.load(Entry {
+                id,
+                seq,
+                location: place,
+                visibility,
+                page,
+                parent,
+                nonce,
+                time: None,
+            });
         } else if let (likes::KIND, Some(author)) = (&*record.kind, Author::parse(&record.author)) {
             likes.load(record.id, author, record.on);
         }
@@ -125,7 +134,7 @@ fn open(machine: &Machine, second: u64) -> Result<Opened, Error> {
     };
     let path = Path::new("fuzz.jsonl");
     let (log, torn) = Log::open(machine.disk(), path, SyncMode::Always, now, each)?;
-    index.finish_loading();
+    index.finish_loading(std::iter::empty(), &|_| None);
     likes.finish_loading(|id| index.page_of(id));
     Ok(Opened { log, torn, index, likes, lines })
 }

@@ -3,11 +3,13 @@
 mod stack;
 
 use super::allowlist::{check, shown_text};
+use super::differences::Comparison;
 use super::*;
 use crate::limits::{HTML_BYTES_MAX, HTML_DEPTH_MAX};
 
 #[test]
 fn links_with_another_scheme_are_shown_as_text() {
+    let mut comparison = Comparison::default();
     for url in [
         "javascript:alert(1)",
         "JaVaScRiPt:alert(1)",
@@ -35,10 +37,12 @@ fn links_with_another_scheme_are_shown_as_text() {
         for content in [format!("*a* [t]({url})"), format!("*a* ![t]({url})")] {
             let html = html(&content).expect("it contains emphasis");
             check(&html);
+            comparison.add(&content);
             assert!(!html.contains("<a"), "{content}: {html}");
             assert!(html.contains("<em>a</em>"), "{content}: {html}");
         }
     }
+    comparison.check(40);
 }
 
 #[test]
@@ -138,19 +142,22 @@ fn random_combinations_of_markup_yield_only_allowed_elements() {
         "| a | b |\n|--|--|\n",
         "[^1]",
     ];
-    let (mut number, mut rich) = (random_numbers(), 0);
+    let (mut number, mut rich, mut comparison) = (random_numbers(), 0, Comparison::default());
     for _ in 0..12_000 {
         let content: String = (0..1 + number(14)).map(|_| PARTS[number(PARTS.len())]).collect();
+        comparison.add(content.trim());
         if let Some(html) = html(content.trim()) {
             assert!(check(&html) <= HTML_DEPTH_MAX && html.len() <= HTML_BYTES_MAX, "{content:?}");
             rich += 1;
         }
     }
     assert!(rich > 4_000, "{rich} of the texts had markup");
+    comparison.check(4_000);
 }
 
 #[test]
 fn no_link_definition_disappears() {
+    let mut comparison = Comparison::default();
     for definition in [
         "[Ada]: hello",
         "[Ada]:hello",
@@ -191,10 +198,12 @@ fn no_link_definition_disappears() {
             let content = format!("{before}{lines}{after}\n\n*z* [Ada] [text][Ada] ![Ada]");
             let html = html(&content).expect("it contains emphasis");
             check(&html);
+            comparison.add(&content);
             assert!(letters(&shown_text(&html)).eq(letters(&content)), "{content:?}: {html}");
             assert!(html.contains("[Ada] [text][Ada] ![Ada]"), "{content:?}: {html}");
         }
     }
+    comparison.check(100);
 }
 
 #[test]
@@ -224,7 +233,7 @@ fn short_hostile_texts_lose_no_letter_and_gain_none() {
     // Nothing in KEEPING can hide letters, as addresses, titles, entities and the text behind a fence do.
     const KEEPING: &[u8] = b"abC**__~~[]![<>&;:\\#-+1.)=|`\"' \t\n\n";
     const HIDING: &[u8] = b"ab*_~[]!(<>&#;:/\\1.)-+=`'\" \n";
-    let mut number = random_numbers();
+    let (mut number, mut comparison) = (random_numbers(), Comparison::default());
     for round in 0..100_000 {
         let alphabet = if round % 2 == 0 { KEEPING } else { HIDING };
         let content: String = (0..2 + number(30))
@@ -237,6 +246,7 @@ fn short_hostile_texts_lose_no_letter_and_gain_none() {
                 }
             })
             .collect();
+        comparison.add(content.trim());
         assert!(!is_plain(&content) || render(&content).is_none(), "{content:?} is not plain");
         let Some(html) = html(&content) else { continue };
         assert!(check(&html) <= HTML_DEPTH_MAX, "{content:?}");
@@ -251,4 +261,5 @@ fn short_hostile_texts_lose_no_letter_and_gain_none() {
             "{content:?}: {html}"
         );
     }
+    comparison.check(50_000);
 }

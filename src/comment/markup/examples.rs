@@ -1,11 +1,14 @@
 //! Texts and their exact HTML, like the examples in the CommonMark specification. Compiled for tests only.
 
 use super::allowlist::check;
+use super::differences::Comparison;
 use super::html;
 
 /// Compares texts with their HTML, in which `{u|` stands for the start of a link to `u`, and `}` for its end.
 fn check_examples(examples: &[(&str, &str)]) {
+    let mut comparison = Comparison::default();
     for (content, expected) in examples {
+        comparison.add(content);
         let expected = expected
             .replace('{', "<a href=\"")
             .replace('|', "\" rel=\"nofollow ugc noopener\">")
@@ -14,6 +17,7 @@ fn check_examples(examples: &[(&str, &str)]) {
         assert_eq!(html, expected, "{content:?}");
         check(&html);
     }
+    comparison.check(examples.len());
 }
 
 #[test]

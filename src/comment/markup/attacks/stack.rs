@@ -1,12 +1,14 @@
-//! Renders the most deeply nested and most expensive texts on a small stack. Compiled for tests only.
+//! Renders the most deeply nested and most expensive texts on a small stack, and counts the steps. Compiled for tests only.
 
 use crate::comment::markup::allowlist::check;
-use crate::comment::markup::html;
+use crate::comment::markup::{html, steps};
 use crate::limits::CONTENT_BYTES_MAX;
 use crate::util::threads::READER_STACK_BYTES;
 
+/// Steps for each byte: a byte may stand in as many brackets of an address as may be open, and before as many blocks.
+const STEPS_MAX: usize = 40;
 /// Texts that are expensive only behind a certain start: the start, and what is repeated behind it.
-const LONG_TAILS: [(&str, &str); 21] = [
+const LONG_TAILS: [(&str, &str); 34] = [
     ("[a](b \"", "a\n"),
     ("[a](<b>(", "a\n"),
     ("[a](b \"c [d](e \"\n", "a\n"),
@@ -28,10 +30,23 @@ const LONG_TAILS: [(&str, &str); 21] = [
     ("", "<a:"),
     ("", "\\```a"),
     ("", "&#1;&#x41;"),
+    ("", "[a](b \"c"),
+    ("", "[a](b 'c [a](b \"c [a](b (c"),
+    ("", "[a](<b"),
+    ("", "[a](<b\\>"),
+    ("", "[a](\\(https://a("),
+    ("", "[a](https://a/( \"c\""),
+    ("- - - - - - - - a", "\n                                                a"),
+    ("", "- - - - - - -\n"),
+    ("", "`` ` ``` "),
+    ("", "*a_b~~c**d__e***"),
+    ("", "**a*b"),
+    ("", "    a\n\n"),
+    ("- a\n\n", "      a\n\n"),
 ];
 
-#[test]
-fn hostile_texts_fit_into_the_stack_of_a_reader() {
+/// Texts of the most bytes.
+fn hostile_texts() -> impl Iterator<Item = String> {
     let shapes = [
         ">",
         "> ",
@@ -115,12 +130,27 @@ fn hostile_texts_fit_into_the_stack_of_a_reader() {
             [one, nested, around]
         })
         .collect();
-    let hostile = hostile.into_iter().chain(LONG_TAILS.map(|(head, tail)| {
+    hostile.into_iter().chain(LONG_TAILS.map(|(head, tail)| {
         let count = (CONTENT_BYTES_MAX - head.len()) / tail.len();
         [head, &tail.repeat(count), "*b*"].concat()
-    }));
+    }))
+}
+
+#[test]
+fn hostile_texts_take_steps_in_proportion_to_their_length() {
+    for content in hostile_texts() {
+        steps::take();
+        html(&content);
+        let (steps, most) = (steps::take(), STEPS_MAX * (content.len() + 1));
+        let start: String = content.chars().take(40).collect();
+        assert!(steps <= most, "{start:?}: {} steps for each byte", steps / content.len());
+    }
+}
+
+#[test]
+fn hostile_texts_fit_into_the_stack_of_a_reader() {
     let thread = std::thread::Builder::new().stack_size(READER_STACK_BYTES).spawn(move || {
-        for content in hostile {
+        for content in hostile_texts() {
             html(content.trim()).as_deref().map(check);
         }
     });

@@ -7,15 +7,15 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag as Block, TagEnd};
 
 use super::source::Source;
-use super::url;
-use super::writer::{Tag, Writer};
+use crate::comment::markup::writer::{Tag, Writer};
+use crate::comment::markup::{link, url};
 
 /// An escaped space before each line of indented code, so that the parser reads the line as part of a paragraph. It is not shown.
 const PARAGRAPH_SPACE: &str = "&#32;";
 
 /// Writes a text. Returns `None` if its HTML is too long or nested too deep.
-pub fn write(writer: &mut Writer, source: &Source) -> Option<()> {
-    EventWriter::new(writer, source).write()
+pub fn write(writer: &mut Writer, source: &Source, has_html: &mut bool) -> Option<()> {
+    EventWriter::new(writer, source, has_html).write()
 }
 
 /// A link or an image that is open.
@@ -32,6 +32,8 @@ struct Anchor {
 struct EventWriter<'a> {
     source: &'a Source,
     writer: &'a mut Writer,
+    /// See [`Rendering`](super::Rendering).
+    has_html: &'a mut bool,
     /// The code block that is open, and whether it is fenced.
     code: Option<(String, bool)>,
     /// The links and images that are open.
@@ -47,10 +49,20 @@ struct EventWriter<'a> {
 }
 
 impl<'a> EventWriter<'a> {
-    fn new(writer: &'a mut Writer, source: &'a Source) -> EventWriter<'a> {
+    fn new(writer: &'a mut Writer, source: &'a Source, has_html: &'a mut bool) -> EventWriter<'a> {
         let addresses = source.addresses();
         let (code, open) = (None, Vec::new());
-        EventWriter { source, writer, code, open, images: 0, linked: false, addresses, done: 0 }
+        EventWriter {
+            source,
+            writer,
+            has_html,
+            code,
+            open,
+            images: 0,
+            linked: false,
+            addresses,
+            done: 0,
+        }
     }
 
     fn write(mut self) -> Option<()> {
@@ -104,6 +116,7 @@ impl<'a> EventWriter<'a> {
             Block::Strikethrough if self.images == 0 => self.writer.open(Tag::Del)?,
             Block::Link { link_type: LinkType::Autolink | LinkType::Email, .. } => {
                 let typed = self.source.original(range.clone());
+                *self.has_html |= link::autolink(&typed).is_none();
                 self.start_anchor(String::new(), false)?;
                 self.address(typed.trim_matches(['<', '>']))?;
                 self.done = range.end;
@@ -205,11 +218,12 @@ impl<'a> EventWriter<'a> {
             text.push_str(line.trim());
             text.push('\n');
         }
-        write(self.writer, &Source::new(&text))
+        write(self.writer, &Source::new(&text), self.has_html)
     }
 
     /// Writes HTML as text. [`Source`] escapes every `<` that could begin HTML; this is for what it may have missed.
     fn html(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+        *self.has_html = true;
         let text = self.source.restored(text, range);
         for (number, line) in text.trim_end_matches('\n').split('\n').enumerate() {
             if number > 0 {

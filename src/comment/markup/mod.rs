@@ -6,7 +6,7 @@
 
 mod events;
 mod source;
-mod url;
+pub(crate) mod url;
 mod writer;
 
 use source::Source;

@@ -1,0 +1,1 @@
+//! Writes comments in the forms of other systems.

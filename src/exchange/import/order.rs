@@ -1,0 +1,297 @@
+//! Finds every comment's parent, decides what stays, and puts it in the order in which it is to be written: by time, then as in the
+//! export, and a parent always before its answers.
+//!
+//! Works on columns of numbers: some 30 bytes for each entry at most, and 8 when it is done. Knows no texts.
+
+use std::collections::HashMap;
+
+use super::error::ImportError;
+use super::report::{Change, Reason};
+use super::spool::{Entry, Flags, NONE, Spool};
+
+/// How many comments of a page may be pinned; the newest stay so.
+pub const PINS_A_PAGE_MAX: usize = 10;
+/// In [`Ordered::parents`]: it answers nothing.
+pub const NO_PARENT: u32 = u32::MAX;
+
+/// A fate with this bit is kept, but what it answered is not; the rest of it is a [`Change`].
+const ORPHANED: u8 = 0x80;
+/// This bit is added to one that is kept and loses its pin.
+const UNPINNED: u8 = 0x40;
+/// The fate of an older line of a comment, whose place the newest line has taken.
+const SUPERSEDED: u8 = 0x3f;
+
+/// Which page an entry is on, once pages are named.
+#[derive(Debug, Default)]
+pub struct PageNumbers {
+    /// By the number in the entry.
+    pub numbers: Vec<u32>,
+}
+
+impl PageNumbers {
+    /// The page is deleted.
+    pub const DELETED: u32 = u32::MAX - 1;
+    /// The page can't be named.
+    pub const UNKNOWN: u32 = u32::MAX;
+
+    fn of(&self, entry: &Entry) -> u32 {
+        self.numbers.get(entry.page as usize).copied().unwrap_or(PageNumbers::UNKNOWN)
+    }
+}
+
+/// What stays, in order.
+#[derive(Debug, Default)]
+pub struct Ordered {
+    /// The numbers of the entries, in the order in which they are to be written.
+    pub entries: Vec<u32>,
+    /// For each of them, the place of its parent in that order, which is lower, or [`NO_PARENT`].
+    pub parents: Vec<u32>,
+    /// For each entry of the export, what becomes of it.
+    fates: Vec<u8>,
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is imported.
+    Kept(Option<Change>),
+    /// It is left out.
+    LeftOut(Reason),
+    /// A later line of the same comment is imported in its place.
+    Superseded,
+}
+
+impl Ordered {
+    /// What becomes of an entry.
+    pub fn fate(&self, entry: u32) -> Fate {
+        match self.fates[entry as usize] & !UNPINNED {
+            SUPERSEDED => Fate::Superseded,
+            0 => Fate::Kept(None),
+            fate if fate & ORPHANED != 0 => {
+                Fate::Kept(Some(Change::ALL[usize::from(fate & !ORPHANED)]))
+            }
+            fate => Fate::LeftOut(Reason::ALL[usize::from(fate) - 1]),
+        }
+    }
+
+    /// Whether an entry loses its pin.
+    pub fn is_unpinned(&self, entry: u32) -> bool {
+        self.fates[entry as usize] & UNPINNED != 0
+    }
+}
+
+/// Orders the entries of an import. `newest_wins`: of entries with one id the last counts, and deleted ones stay; else the
+/// first counts, and deleted ones stay only if something answers them.
+///
+/// # Errors
+/// Fails if the temporary file can't be read.
+pub fn arrange(
+    spool: &Spool,
+    pages: &PageNumbers,
+    newest_wins: bool,
+) -> Result<Ordered, ImportError> {
+    let mut fates = first_fates(spool, pages)?;
+    let keys = unique_keys(spool, &mut fates, newest_wins)?;
+    let mut parents = find_parents(spool, pages, &keys, &mut fates)?;
+    drop(keys);
+    let mut times = vec![0; spool.count() as usize];
+    let mut gone = vec![false; spool.count() as usize];
+    spool.each(|number, entry| {
+        times[number as usize] = entry.created_at;
+        gone[number as usize] = entry.flags.has(Flags::DELETED);
+    })?;
+    break_loops(&times, &mut parents, &mut fates);
+    if !newest_wins {
+        drop_unanswered(spool, &parents, gone, &mut fates)?;
+    } else {
+        drop(gone);
+    }
+    unpin(spool, pages, &mut fates)?;
+    let (entries, parents) = sorted(times, parents, &fates);
+    Ok(Ordered { entries, parents, fates })
+}
+
+fn is_kept(fate: u8) -> bool {
+    fate & !UNPINNED == 0 || fate & ORPHANED != 0
+}
+
+fn first_fates(spool: &Spool, pages: &PageNumbers) -> Result<Vec<u8>, ImportError> {
+    let mut fates = Vec::with_capacity(spool.count() as usize);
+    spool.each(|_, entry| {
+        fates.push(match pages.of(&entry) {
+            _ if entry.reason > 0 => entry.reason,
+            PageNumbers::DELETED => Reason::PageDeleted as u8,
+            PageNumbers::UNKNOWN => Reason::NoPage as u8,
+            _ => 0,
+        });
+    })?;
+    Ok(fates)
+}
+
+/// The keys of the entries that are kept, sorted, each as its two halves and the number of the entry.
+fn unique_keys(
+    spool: &Spool,
+    fates: &mut [u8],
+    newest_wins: bool,
+) -> Result<Vec<[u32; 3]>, ImportError> {
+    let mut keys = Vec::with_capacity(fates.iter().filter(|fate| is_kept(**fate)).count());
+    spool.each(|number, entry| {
+        if is_kept(fates[number as usize]) {
+            keys.push([(entry.key >> 32) as u32, entry.key as u32, number]);
+        }
+    })?;
+    keys.sort_unstable();
+    // Those of one key are in the order of the file.
+    let mut first_at = 0;
+    for at in 1..keys.len() {
+        if keys[first_at][..2] != keys[at][..2] {
+            first_at = at;
+            continue;
+        }
+        let (first, number) = (keys[first_at][2], keys[at][2]);
+        if newest_wins {
+            spool.replace(first, &spool.entry(number)?)?;
+        }
+        fates[number as usize] = if newest_wins { SUPERSEDED } else { Reason::Repeated as u8 };
+    }
+    keys.dedup_by_key(|key| [key[0], key[1]]);
+    Ok(keys)
+}
+
+fn find_parents(
+    spool: &Spool,
+    pages: &PageNumbers,
+    keys: &[[u32; 3]],
+    fates: &mut [u8],
+) -> Result<Vec<u32>, ImportError> {
+    let mut page_of = Vec::with_capacity(fates.len());
+    spool.each(|_, entry| page_of.push(pages.of(&entry)))?;
+    let mut parents = vec![NO_PARENT; fates.len()];
+    spool.each(|number, entry| {
+        let at = number as usize;
+        if !is_kept(fates[at]) || entry.parent == NONE {
+            return;
+        }
+        let key = [(entry.parent >> 32) as u32, entry.parent as u32];
+        match keys.binary_search_by_key(&key, |[high, low, _]| [*high, *low]) {
+            Err(_) => fates[at] = ORPHANED | Change::ParentMissing as u8,
+            Ok(found) => {
+                let parent = keys[found][2];
+                if page_of[parent as usize] == page_of[at] {
+                    parents[at] = parent;
+                } else {
+                    fates[at] = ORPHANED | Change::ParentElsewhere as u8;
+                }
+            }
+        }
+    })?;
+    Ok(parents)
+}
+
+/// Takes its parent from the oldest comment of each loop.
+fn break_loops(times: &[u64], parents: &mut [u32], fates: &mut [u8]) {
+    const UNSEEN: u8 = 0;
+    const ON_PATH: u8 = 1;
+    const DONE: u8 = 2;
+    let mut states = vec![UNSEEN; parents.len()];
+    let mut path = Vec::new();
+    for start in 0..parents.len() as u32 {
+        let mut at = start;
+        while at != NO_PARENT && states[at as usize] == UNSEEN {
+            states[at as usize] = ON_PATH;
+            path.push(at);
+            at = parents[at as usize];
+        }
+        if at != NO_PARENT && states[at as usize] == ON_PATH {
+            let from = path.iter().position(|on_path| *on_path == at).unwrap_or(0);
+            let oldest =
+                path[from..].iter().min_by_key(|on_loop| (times[**on_loop as usize], **on_loop));
+            if let Some(oldest) = oldest {
+                parents[*oldest as usize] = NO_PARENT;
+                fates[*oldest as usize] = ORPHANED | Change::ParentLoop as u8;
+            }
+        }
+        for seen in path.drain(..) {
+            states[seen as usize] = DONE;
+        }
+    }
+}
+
+/// Leaves out the deleted comments below which there is none that isn't.
+fn drop_unanswered(
+    spool: &Spool,
+    parents: &[u32],
+    gone: Vec<bool>,
+    fates: &mut [u8],
+) -> Result<(), ImportError> {
+    let mut is_needed = vec![false; parents.len()];
+    for start in 0..parents.len() {
+        if !is_kept(fates[start]) || gone[start] {
+            continue;
+        }
+        let mut at = parents[start];
+        while at != NO_PARENT && !is_needed[at as usize] {
+            is_needed[at as usize] = true;
+            at = parents[at as usize];
+        }
+    }
+    spool.each(|number, entry| {
+        let at = number as usize;
+        if is_kept(fates[at]) && gone[at] && !is_needed[at] {
+            let is_empty = entry.flags.has(Flags::EMPTY);
+            fates[at] = if is_empty { Reason::Empty } else { Reason::Deleted } as u8;
+        }
+    })
+}
+
+fn unpin(spool: &Spool, pages: &PageNumbers, fates: &mut [u8]) -> Result<(), ImportError> {
+    let mut pinned: HashMap<u32, Vec<(u64, u32)>> = HashMap::new();
+    spool.each(|number, entry| {
+        if !is_kept(fates[number as usize]) || !entry.flags.has(Flags::PINNED) {
+            return;
+        }
+        let pins = pinned.entry(pages.of(&entry)).or_default();
+        pins.push((entry.created_at, number));
+        pins.sort_unstable();
+        if pins.len() > PINS_A_PAGE_MAX {
+            let (_, oldest) = pins.remove(0);
+            fates[oldest as usize] |= UNPINNED;
+        }
+    })
+}
+
+/// The order, and the parents' places in it.
+fn sorted(times: Vec<u64>, mut parents: Vec<u32>, fates: &[u8]) -> (Vec<u32>, Vec<u32>) {
+    let kept = |number: &u32| is_kept(fates[*number as usize]);
+    let count = fates.iter().filter(|fate| is_kept(**fate)).count();
+    let mut by_time = Vec::with_capacity(count);
+    by_time.extend((0..fates.len() as u32).filter(kept));
+    by_time.sort_unstable_by_key(|number| (times[*number as usize], *number));
+    drop(times);
+    // The place of each entry in the order, once it has one.
+    let mut places = vec![NO_PARENT; fates.len()];
+    let mut entries = Vec::with_capacity(count);
+    let mut line = Vec::new();
+    for number in by_time {
+        let mut at = number;
+        // A clock that went wrong may have made an answer older than what it answers.
+        while at != NO_PARENT && places[at as usize] == NO_PARENT {
+            line.push(at);
+            at = parents[at as usize];
+        }
+        for at in line.drain(..).rev() {
+            places[at as usize] = entries.len() as u32;
+            entries.push(at);
+        }
+    }
+    let places_of_parents = entries.iter().map(|number| match parents[*number as usize] {
+        NO_PARENT => NO_PARENT,
+        parent => places[parent as usize],
+    });
+    let in_order: Vec<u32> = places_of_parents.collect();
+    parents.clear();
+    (entries, in_order)
+}
+
+#[cfg(test)]
+mod tests;

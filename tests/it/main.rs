@@ -13,6 +13,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod http;
+mod import;
 mod likes;
 mod limits;
 mod listener;

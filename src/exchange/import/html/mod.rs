@@ -4,6 +4,7 @@
 //! What Markdown can't say (emphasis that begins inside a word, a list in a table) is checked by rendering it, and then said
 //! with less markup, never with other text.
 
+mod blocks;
 mod entities;
 mod escape;
 mod tokens;

@@ -2,6 +2,7 @@
 //!
 //! Takes one token after the other. Remembers what is open, to a bounded depth.
 
+use super::blocks::{BLOCKS_MAX, Blocks};
 use super::entities::decode_entities;
 use super::escape::{Escape, destination, fence, push_code, push_line, push_text};
 use super::tokens::{Token, attribute};
@@ -9,8 +10,6 @@ use crate::comment::markup::url;
 use crate::exchange::import::text::clip;
 use crate::limits::CONTENT_BYTES_MAX;
 
-/// How deep quotes and lists may be nested; what is deeper stands in the deepest. The renderer allows 16 elements, and a list is two.
-const BLOCKS_MAX: usize = 6;
 /// How many inline elements may be open.
 const MARKS_MAX: usize = 16;
 /// Beyond so many bytes nothing more is written: a comment has fewer.
@@ -25,21 +24,6 @@ pub enum Level {
     NoEmphasis,
     /// Only text, with all punctuation escaped.
     TextOnly,
-}
-
-/// A block that is open.
-enum Block {
-    Quote,
-    List {
-        next: Option<u64>,
-        marker: char,
-        items: usize,
-    },
-    /// An item: what its first line begins with, and whether that is written.
-    Item {
-        marker: String,
-        is_begun: bool,
-    },
 }
 
 /// Inline elements.
@@ -68,21 +52,12 @@ struct Mark {
 pub struct MarkdownWriter {
     level: Level,
     keeps_lines: bool,
-    out: String,
-    blocks: Vec<Block>,
-    /// Blocks beyond the depth, which are not written.
-    ignored_blocks: usize,
+    blocks: Blocks,
     /// The paragraph that is open.
     paragraph: String,
     marks: Vec<Mark>,
     /// The content of the `pre` that is open.
     pre: Option<String>,
-    /// Whether an empty line must stand before the next block.
-    gap: bool,
-    /// How many of the blocks were open when the last line was written.
-    common: usize,
-    /// Which of two markers the next list has, so that two lists in a row don't become one.
-    is_second_marker: bool,
     /// The text that a reader will see.
     shown: String,
 }
@@ -92,28 +67,22 @@ impl MarkdownWriter {
         MarkdownWriter {
             level,
             keeps_lines,
-            out: String::new(),
-            blocks: Vec::new(),
-            ignored_blocks: 0,
+            blocks: Blocks::new(if level == Level::TextOnly { 0 } else { BLOCKS_MAX }),
             paragraph: String::new(),
             marks: Vec::new(),
             pre: None,
-            gap: false,
-            common: 0,
-            is_second_marker: false,
             shown: String::new(),
         }
     }
 
     /// The Markdown, and the text that it must show.
     pub fn finish(mut self) -> (String, String) {
-        self.end_pre();
-        self.end_paragraph();
-        (self.out, self.shown)
+        self.end_text();
+        (self.blocks.into_markdown(), self.shown)
     }
 
     pub fn token(&mut self, token: Token) {
-        if self.out.len() + self.paragraph.len() > MARKDOWN_BYTES_MAX {
+        if self.blocks.len() + self.paragraph.len() > MARKDOWN_BYTES_MAX {
             return;
         }
         match token {
@@ -143,20 +112,19 @@ impl MarkdownWriter {
                 self.end_paragraph();
                 self.pre.get_or_insert_default();
             }
-            "blockquote" => self.open_block(Block::Quote),
-            "ul" | "ol" => {
-                let start = attribute(attributes, "start").and_then(|start| start.parse().ok());
-                let next = (name == "ol").then(|| start.unwrap_or(1).min(999_999_999_u64));
-                let second = std::mem::replace(&mut self.is_second_marker, false);
-                let marker = match (next.is_some(), second) {
-                    (false, false) => '-',
-                    (false, true) => '+',
-                    (true, false) => '.',
-                    (true, true) => ')',
-                };
-                self.open_block(Block::List { next, marker, items: 0 });
+            "blockquote" => {
+                self.end_text();
+                self.blocks.open_quote();
             }
-            "li" => self.open_item(),
+            "ul" | "ol" => {
+                self.end_text();
+                let start = attribute(attributes, "start").and_then(|start| start.parse().ok());
+                self.blocks.open_list((name == "ol").then(|| start.unwrap_or(1)));
+            }
+            "li" => {
+                self.end_text();
+                self.blocks.open_item();
+            }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.end_paragraph();
                 self.open_mark(Kind::Strong, String::new());
@@ -174,12 +142,13 @@ impl MarkdownWriter {
             "code" | "tt" | "kbd" | "samp" => self.close_mark(Kind::Code),
             "a" => self.close_mark(Kind::Link),
             "pre" => self.end_pre(),
-            "blockquote" => self.close_block(|block| matches!(block, Block::Quote)),
-            "ul" | "ol" => self.close_block(|block| matches!(block, Block::List { .. })),
+            "blockquote" | "ul" | "ol" => {
+                self.end_text();
+                self.blocks.close(name == "blockquote");
+            }
             "li" => {
-                self.end_pre();
-                self.end_paragraph();
-                self.end_item();
+                self.end_text();
+                self.blocks.close_item();
             }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                 self.close_mark(Kind::Strong);
@@ -353,58 +322,10 @@ impl MarkdownWriter {
         ["[", text, "](", &destination(&mark.url), ")"].concat()
     }
 
-    fn open_block(&mut self, block: Block) {
+    /// Ends whatever text is open, before a block begins or ends.
+    fn end_text(&mut self) {
         self.end_pre();
         self.end_paragraph();
-        let in_list = matches!(self.blocks.last(), Some(Block::List { .. }));
-        let in_item = matches!(self.blocks.last(), Some(Block::Item { .. }));
-        if self.blocks.len() >= BLOCKS_MAX || self.level == Level::TextOnly || in_list {
-            self.ignored_blocks += 1;
-            return;
-        }
-        // A list may begin right behind the text of an item, if it counts from 1.
-        let may_follow = matches!(block, Block::List { next: None | Some(1), .. });
-        self.gap = !(in_item && may_follow);
-        self.blocks.push(block);
-    }
-
-    fn open_item(&mut self) {
-        self.end_pre();
-        self.end_paragraph();
-        self.end_item();
-        let Some(Block::List { next, marker, items }) = self.blocks.last_mut() else { return };
-        let marker = match next {
-            Some(number) => {
-                let text = format!("{number}{marker} ");
-                *number += 1;
-                text
-            }
-            None => format!("{marker} "),
-        };
-        *items += 1;
-        self.gap &= *items == 1;
-        self.blocks.push(Block::Item { marker, is_begun: false });
-    }
-
-    fn end_item(&mut self) {
-        if matches!(self.blocks.last(), Some(Block::Item { .. })) {
-            self.blocks.pop();
-            self.common = self.common.min(self.blocks.len());
-        }
-    }
-
-    fn close_block(&mut self, is_it: impl Fn(&Block) -> bool) {
-        self.end_pre();
-        self.end_paragraph();
-        if self.ignored_blocks > 0 {
-            self.ignored_blocks -= 1;
-            return;
-        }
-        let Some(at) = self.blocks.iter().rposition(is_it) else { return };
-        self.is_second_marker = matches!(self.blocks[at], Block::List { marker: '-' | '.', .. });
-        self.blocks.truncate(at);
-        self.common = self.common.min(at);
-        self.gap = true;
     }
 
     /// Ends the paragraph. What is open in it goes on in the next one.
@@ -435,7 +356,7 @@ impl MarkdownWriter {
         }
         if lines.iter().any(|line| !line.is_empty()) {
             // An empty line ends a paragraph, whether it should or not.
-            self.write_block(&lines);
+            self.blocks.write(&lines);
         }
     }
 
@@ -450,55 +371,15 @@ impl MarkdownWriter {
         if self.level == Level::TextOnly {
             let mut text = String::new();
             push_text(&mut text, code, Escape::Everything);
-            self.write_block(
-                &text.split('\n').map(|line| line.trim().to_owned()).collect::<Vec<_>>(),
-            );
+            self.blocks
+                .write(&text.split('\n').map(|line| line.trim().to_owned()).collect::<Vec<_>>());
             return;
         }
         let fence = fence(code, 3);
         let mut lines = vec![fence.clone()];
         lines.extend(code.split('\n').map(str::to_owned));
         lines.push(fence);
-        self.write_block(&lines);
-    }
-
-    fn write_block(&mut self, lines: &[String]) {
-        if !self.out.is_empty() {
-            self.out.push('\n');
-            if self.gap {
-                self.prefix(self.common, true);
-                self.out.truncate(self.out.trim_end_matches(' ').len());
-                self.out.push('\n');
-            }
-        }
-        for (number, line) in lines.iter().enumerate() {
-            if number > 0 {
-                self.out.push('\n');
-            }
-            self.prefix(self.blocks.len(), false);
-            self.out.push_str(line);
-            if line.is_empty() {
-                self.out.truncate(self.out.trim_end_matches(' ').len());
-            }
-        }
-        self.gap = true;
-        self.common = self.blocks.len();
-        self.is_second_marker = false;
-    }
-
-    /// Writes what a line begins with in the outermost blocks.
-    fn prefix(&mut self, blocks: usize, is_empty_line: bool) {
-        for block in &mut self.blocks[..blocks] {
-            match block {
-                Block::Quote => self.out.push_str("> "),
-                Block::List { .. } => {}
-                Block::Item { marker, is_begun: is_begun @ false } if !is_empty_line => {
-                    self.out.push_str(marker);
-                    *is_begun = true;
-                }
-                Block::Item { marker, .. } => self.out.push_str(&" ".repeat(marker.len())),
-            }
-        }
+        self.blocks.write(&lines);
     }
 }
 

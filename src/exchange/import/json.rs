@@ -241,6 +241,9 @@ fn describe(error: &serde_json::Error, position: &Rc<Position>, line: u64) -> Im
         serde_json::error::Category::Eof => "the file ends in the middle of an entry".to_owned(),
         serde_json::error::Category::Syntax => format!("this is no JSON: {text}"),
         serde_json::error::Category::Data => match text.rsplit_once(", expected ") {
+            Some((_, expected)) if expected.starts_with("struct ") => {
+                "expected an object".to_owned()
+            }
             Some((_, expected)) => format!("expected {expected}"),
             None if text.starts_with("duplicate field") => text.to_owned(),
             None => "an unexpected value".to_owned(),

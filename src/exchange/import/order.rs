@@ -92,8 +92,8 @@ pub fn arrange(
 ) -> Result<Ordered, ImportError> {
     let mut fates = first_fates(spool, pages)?;
     let keys = unique_keys(spool, &mut fates, newest_wins)?;
-    let mut parents = find_parents(spool, pages, &keys, &mut fates)?;
-    drop(keys);
+    let mut parents = find_parents(spool, keys, &mut fates)?;
+    keep_to_pages(spool, pages, &mut parents, &mut fates)?;
     let mut times = vec![0; spool.count() as usize];
     let mut gone = vec![false; spool.count() as usize];
     spool.each(|number, entry| {
@@ -160,12 +160,9 @@ fn unique_keys(
 
 fn find_parents(
     spool: &Spool,
-    pages: &PageNumbers,
-    keys: &[[u32; 3]],
+    keys: Vec<[u32; 3]>,
     fates: &mut [u8],
 ) -> Result<Vec<u32>, ImportError> {
-    let mut page_of = Vec::with_capacity(fates.len());
-    spool.each(|_, entry| page_of.push(pages.of(&entry)))?;
     let mut parents = vec![NO_PARENT; fates.len()];
     spool.each(|number, entry| {
         let at = number as usize;
@@ -174,18 +171,29 @@ fn find_parents(
         }
         let key = [(entry.parent >> 32) as u32, entry.parent as u32];
         match keys.binary_search_by_key(&key, |[high, low, _]| [*high, *low]) {
+            Ok(found) => parents[at] = keys[found][2],
             Err(_) => fates[at] = ORPHANED | Change::ParentMissing as u8,
-            Ok(found) => {
-                let parent = keys[found][2];
-                if page_of[parent as usize] == page_of[at] {
-                    parents[at] = parent;
-                } else {
-                    fates[at] = ORPHANED | Change::ParentElsewhere as u8;
-                }
-            }
         }
     })?;
     Ok(parents)
+}
+
+/// Takes away parents on other pages.
+fn keep_to_pages(
+    spool: &Spool,
+    pages: &PageNumbers,
+    parents: &mut [u32],
+    fates: &mut [u8],
+) -> Result<(), ImportError> {
+    let mut page_of = Vec::with_capacity(fates.len());
+    spool.each(|_, entry| page_of.push(pages.of(&entry)))?;
+    for (at, parent) in parents.iter_mut().enumerate() {
+        if *parent != NO_PARENT && page_of[*parent as usize] != page_of[at] {
+            *parent = NO_PARENT;
+            fates[at] = ORPHANED | Change::ParentElsewhere as u8;
+        }
+    }
+    Ok(())
 }
 
 /// Takes its parent from the oldest comment of each loop.

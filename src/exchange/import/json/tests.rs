@@ -46,7 +46,7 @@ fn entries_are_found_in_every_place_with_their_lines() {
 #[test]
 fn an_error_names_the_line_and_never_the_value() {
     for (text, error) in [
-        ("[\n{\"id\":1},\n\"ada@example.org\"]", "line 3: expected struct Thing"),
+        ("[\n{\"id\":1},\n\"ada@example.org\"]", "line 3: expected an object"),
         ("[{\"id\":1}\n,{\"id\" 2}]", "line 2: this is no JSON: expected `:`"),
         ("[{\"id\":1},\n{\"id\":", "line 2: the file ends in the middle of an entry"),
         ("{\"other\":[]}", "line 1: the file has no list named things"),

@@ -1,9 +1,11 @@
 //! Exports of eleven comment systems with every trap that they are known to have: what an import makes of them.
 
 mod broken;
+mod databases;
 mod html_sources;
 mod json_sources;
 mod options;
+mod variants;
 
 use std::{collections::HashMap, fmt::Write, fs, io::Cursor, path::Path};
 

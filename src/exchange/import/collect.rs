@@ -14,7 +14,7 @@ use super::input::Position;
 use super::options::{Format, Options};
 use super::order;
 use super::page::{self, NoPage, SITE_MISSING};
-use super::plan::{PagePlan, Person, Plan};
+use super::plan::{PagePlan, People, Plan};
 use super::record::{ImportedComment, ImportedPage, PageRef};
 use super::report::{Progress, Reason};
 use super::spool::{Entry, Flags, NONE, SpoolWriter, Texts};
@@ -51,7 +51,7 @@ pub struct Collector<'a> {
     hasher: RandomState,
     page_numbers: HashMap<u64, u32>,
     pages: Vec<FoundPage>,
-    people: Vec<Person>,
+    people: People,
     sites: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Collector<'a> {
             hasher: RandomState::new(),
             page_numbers: HashMap::new(),
             pages: Vec::new(),
-            people: Vec::new(),
+            people: People::default(),
             sites: Vec::new(),
         })
     }
@@ -107,7 +107,7 @@ impl<'a> Collector<'a> {
         is_site_author: bool,
     ) -> Result<(), ImportError> {
         let at = self.spool.push_text(&normal_name(name).0)?;
-        self.people.push(Person { id: self.hash(&("person", id)), name_at: at, is_site_author });
+        self.people.add(self.hash(&("person", id)), at, is_site_author);
         Ok(())
     }
 
@@ -157,8 +157,7 @@ impl<'a> Collector<'a> {
     pub fn finish(mut self) -> Result<Plan, ImportError> {
         self.check_sites()?;
         let (pages, page_of) = self.name_pages()?;
-        self.people.sort_unstable_by_key(|person| (person.id, person.name_at));
-        self.people.dedup_by_key(|person| person.id);
+        self.people.finish();
         let keeps_deleted = self.options.format == Format::Sayso;
         let spool = self.spool.finish()?;
         let ordered = order::arrange(&spool, &page_of, keeps_deleted)?;
@@ -305,7 +304,7 @@ impl<'a> Collector<'a> {
     /// Names the pages, and tells for each number which page it is.
     fn name_pages(&mut self) -> Result<(Vec<PagePlan>, order::PageNumbers), ImportError> {
         self.page_numbers = HashMap::new();
-        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut numbers: HashMap<u64, u32> = HashMap::new();
         let mut named: Vec<PagePlan> = Vec::new();
         let mut page_of = order::PageNumbers::default();
         for found in std::mem::take(&mut self.pages) {
@@ -313,7 +312,7 @@ impl<'a> Collector<'a> {
                 _ if found.deleted => order::PageNumbers::DELETED,
                 Ok(name) => {
                     let next = named.len() as u32;
-                    let number = *numbers.entry(name.clone()).or_insert(next);
+                    let number = *numbers.entry(self.hash(&name)).or_insert(next);
                     if number == next {
                         named.push(PagePlan { name, ..PagePlan::default() });
                     }

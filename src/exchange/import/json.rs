@@ -1,17 +1,13 @@
 //! Reads JSON exports entry by entry: lists in a document, or one object on each line. At most one entry is in memory.
 //!
-//! Knows no format; a source module says which lists it wants and what an entry is.
+//! Knows no format; a source module says which lists and fields it wants. All others are passed over. There is one visitor for
+//! everything, since each further type that serde reads costs some 15 KB of the binary.
 
 use std::fmt;
 use std::io::BufRead;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
-use serde::Deserialize;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
-    Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::ImportError;
 use super::input::{Input, Position};
@@ -37,19 +33,18 @@ pub enum Field {
 }
 
 impl Field {
-    /// The value as text, trimmed; `None` if it is empty.
+    /// The value as text, trimmed; `None` if it is empty. A number with a fraction is no id and no name.
     pub fn text(&self) -> Option<String> {
         match self {
-            Field::Absent => None,
+            Field::Absent | Field::Number(_) => None,
             Field::Text(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-            Field::Number(number) => Some(number.to_string()),
             Field::Integer(number) => Some(number.to_string()),
             Field::Flag(flag) => Some(flag.to_string()),
         }
     }
 
     /// The value as a text with its white space.
-    pub fn into_raw(self) -> String {
+    fn into_raw(self) -> String {
         match self {
             Field::Text(text) => text,
             other => other.text().unwrap_or_default(),
@@ -85,150 +80,127 @@ impl Field {
     }
 }
 
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Field, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
+/// An entry, as far as it is wanted.
+#[derive(Debug, Default)]
+pub struct Row {
+    /// The line on which it begins.
+    pub line: u64,
+    fields: Vec<(&'static str, Field)>,
+}
+
+impl Row {
+    /// The field of a name.
+    pub fn field(&self, name: &str) -> &Field {
+        let found = self.fields.iter().find(|(known, _)| *known == name);
+        found.map_or(&Field::Absent, |(_, field)| field)
+    }
+
+    /// Whether it has a field or a list of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(known, _)| *known == name)
+    }
+
+    /// See [`Field::text`].
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.field(name).text()
+    }
+
+    /// The text with its white space.
+    pub fn raw(&mut self, name: &str) -> String {
+        let found = self.fields.iter_mut().find(|(known, _)| *known == name);
+        found.map_or_else(String::new, |(_, field)| std::mem::take(field).into_raw())
+    }
+
+    /// See [`Field::is_true`].
+    pub fn is_true(&self, name: &str) -> bool {
+        self.field(name).is_true()
+    }
+
+    /// See [`Field::time`].
+    pub fn time(&self, name: &str) -> Option<i64> {
+        self.field(name).time()
     }
 }
 
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Field, E> {
-        Ok(Field::Absent)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Field, E> {
-        Ok(Field::Flag(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Field, E> {
-        Ok(Field::Integer(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Field, E> {
-        Ok(i64::try_from(value).map_or(Field::Number(value as f64), Field::Integer))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Field, E> {
-        Ok(Field::Number(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Field, E> {
-        Ok(Field::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Field, E> {
-        Ok(Field::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Absent)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
-        let mut value = Field::Absent;
-        while let Some(key) = map.next_key::<String>()? {
-            if WRAPPERS.contains(&&*key) {
-                value = map.next_value()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(value)
-    }
-}
-
-/// Which parts of a document hold entries.
+/// Which parts of a document are wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
-    /// The keys of lists of entries. A document that is a list itself counts as the list `""`.
+    /// The keys of lists of entries, in the document or in an entry. A document that is a list itself, and lines, are the list `""`.
     pub lists: &'static [&'static str],
-    /// The keys of objects in which these stand.
+    /// The keys of objects in which lists stand.
     pub objects: &'static [&'static str],
+    /// The fields of entries; one in an object in an entry has the object's key and a dot before its own.
+    pub fields: &'static [&'static str],
 }
 
-/// What is done with an entry: the list that it stands in, its line, and the entry.
-pub type Each<'e, T> = &'e mut dyn FnMut(&'static str, u64, T) -> Result<(), ImportError>;
+/// What is done with an entry: the list that it stands in, the entry, and what is known so far of the entry that has the list.
+pub type Each<'e> = &'e mut dyn FnMut(&'static str, &mut Row, &Row) -> Result<(), ImportError>;
 
 /// Reads a document, and calls `each` with every entry of its lists.
 ///
 /// # Errors
 /// Fails if it is broken, has none of the lists, or `each` fails.
-pub fn document<T: DeserializeOwned>(
-    input: Input,
-    layout: Layout,
-    each: Each<T>,
-) -> Result<(), ImportError> {
+pub fn document(input: Input, layout: Layout, each: Each) -> Result<(), ImportError> {
+    read(input, layout, false, each)
+}
+
+/// Reads one object after the other, and calls `each` with it.
+///
+/// # Errors
+/// Fails if one is broken or `each` fails.
+pub fn lines(input: Input, layout: Layout, each: Each) -> Result<(), ImportError> {
+    read(input, layout, true, each)
+}
+
+fn read(mut input: Input, layout: Layout, is_lines: bool, each: Each) -> Result<(), ImportError> {
     let position = input.position();
     let mut walker = Walker { layout, position: &position, each, error: None, lists: 0 };
-    let mut json = serde_json::Deserializer::from_reader(input);
-    let read = Place { walker: &mut walker, list: None }.deserialize(&mut json);
-    let lists = walker.lists;
-    let failed = walker.error.take();
-    match read.and_then(|()| json.end()) {
-        Err(error) => Err(failed.unwrap_or_else(|| describe(&error, &position, position.line()))),
-        Ok(()) if lists == 0 => {
-            let names = layout.lists.iter().filter(|name| !name.is_empty());
-            let names: Vec<&str> = names.copied().collect();
-            let what = match &*names {
-                [] => "the file is no list".to_owned(),
-                names => format!("the file has no list named {}", names.join(" or ")),
-            };
-            Err(ImportError::at(1, what))
+    let mut values = 0;
+    while skip_white_space(&mut input)? || (!is_lines && values == 0) {
+        if !is_lines && values > 0 {
+            return Err(ImportError::at(position.line(), "this is no JSON: trailing characters"));
         }
-        Ok(()) => Ok(()),
-    }
-}
-
-/// Reads one value from the start of the input, which goes on behind it.
-///
-/// # Errors
-/// Fails if it is broken.
-pub fn first_value<T: DeserializeOwned>(input: &mut Input) -> Result<T, ImportError> {
-    let position = input.position();
-    position.begin_skipped();
-    let value = T::deserialize(&mut serde_json::Deserializer::from_reader(input));
-    value.map_err(|error| describe(&error, &position, position.line()))
-}
-
-/// Reads one object from each line that isn't empty.
-///
-/// # Errors
-/// Fails if a line is broken or `each` fails.
-pub fn lines<T: DeserializeOwned>(
-    mut input: Input,
-    each: &mut dyn FnMut(u64, T) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
-    let position = input.position();
-    let mut line = Vec::new();
-    loop {
-        let number = position.line();
         position.begin_entry();
-        line.clear();
-        let length = input.read_until(b'\n', &mut line);
-        let length =
-            length.map_err(|error| position.too_long().unwrap_or(ImportError::Read(error)))?;
-        if length == 0 {
-            return Ok(());
+        let mut json = serde_json::Deserializer::from_reader(&mut input);
+        let place = if is_lines { Place::Row("") } else { Place::Outside };
+        let node = Node { walker: &mut walker, place, parent: &Row::default(), row: None };
+        if let Err(error) = node.deserialize(&mut json) {
+            return Err(walker.error.take().unwrap_or_else(|| describe(&error, &position)));
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
+        values += 1;
+    }
+    if is_lines || walker.lists > 0 {
+        return Ok(());
+    }
+    let what = if layout.lists.contains(&"") {
+        "the file is no list".to_owned()
+    } else {
+        format!("the file has no list named {}", layout.lists.join(" or "))
+    };
+    Err(ImportError::at(1, what))
+}
+
+/// Whether anything comes behind the white space.
+fn skip_white_space(input: &mut Input) -> Result<bool, ImportError> {
+    input.position().begin_skipped();
+    loop {
+        let bytes = input.fill_buf().map_err(ImportError::Read)?;
+        let Some(length) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+            let length = bytes.len();
+            if length == 0 {
+                return Ok(false);
+            }
+            input.consume(length);
             continue;
-        }
-        let entry = serde_json::from_slice(&line);
-        each(number, entry.map_err(|error| describe(&error, &position, number))?)?;
+        };
+        input.consume(length);
+        return Ok(true);
     }
 }
 
 /// The message of a parser's error without the value that it repeats.
-fn describe(error: &serde_json::Error, position: &Rc<Position>, line: u64) -> ImportError {
+fn describe(error: &serde_json::Error, position: &Rc<Position>) -> ImportError {
+    let line = position.line();
     if let Some(error) = position.too_long() {
         return error;
     }
@@ -240,99 +212,214 @@ fn describe(error: &serde_json::Error, position: &Rc<Position>, line: u64) -> Im
         }
         serde_json::error::Category::Eof => "the file ends in the middle of an entry".to_owned(),
         serde_json::error::Category::Syntax => format!("this is no JSON: {text}"),
-        serde_json::error::Category::Data => match text.rsplit_once(", expected ") {
-            Some((_, expected)) if expected.starts_with("struct ") => {
-                "expected an object".to_owned()
-            }
-            Some((_, expected)) => format!("expected {expected}"),
-            None if text.starts_with("duplicate field") => text.to_owned(),
-            None => "an unexpected value".to_owned(),
-        },
+        // The visitor's own messages; it repeats no value.
+        serde_json::error::Category::Data => text.to_owned(),
     };
     ImportError::at(line, format!("{what} (column {})", error.column()))
 }
 
-struct Walker<'w, T> {
+struct Walker<'w> {
     layout: Layout,
     position: &'w Position,
-    each: Each<'w, T>,
+    each: Each<'w>,
     error: Option<ImportError>,
     lists: usize,
 }
 
-/// A value of the document: one that may hold lists, or a list itself.
-struct Place<'p, 'w, T> {
-    walker: &'p mut Walker<'w, T>,
-    list: Option<&'static str>,
+/// What a value is.
+enum Place {
+    /// A part of the document around the lists.
+    Outside,
+    /// A list of entries.
+    List(&'static str),
+    /// An entry of a list.
+    Row(&'static str),
+    /// An object in an entry; what stands before the keys of its fields.
+    Nested(String),
+    /// A field of an entry.
+    Field,
 }
 
-impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Place<'_, '_, T> {
-    type Value = ();
+/// A value that is read.
+struct Node<'n, 'w> {
+    walker: &'n mut Walker<'w>,
+    place: Place,
+    /// The entry that a list stands in.
+    parent: &'n Row,
+    /// The entry that a nested object belongs to.
+    row: Option<&'n mut Row>,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+impl<'n, 'w> Node<'n, 'w> {
+    fn wrong<E: Error>(&self) -> Result<Field, E> {
+        Err(E::custom(match self.place {
+            Place::Outside if self.walker.layout.lists.contains(&"") => "expected a list",
+            Place::Outside => "expected an object with lists",
+            Place::List(_) => "expected a list",
+            _ => "expected an object",
+        }))
+    }
+
+    /// A value that holds nothing else: a field is it, and an object in an entry may be missing.
+    fn scalar<E: Error>(self, field: Field) -> Result<Field, E> {
+        match self.place {
+            Place::Field => Ok(field),
+            Place::Nested(_) => Ok(Field::Absent),
+            _ => self.wrong(),
+        }
+    }
+
+    fn outside<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let Layout { lists, objects, .. } = self.walker.layout;
+            let list = lists.iter().find(|name| **name == key && !name.is_empty());
+            let place = match list {
+                Some(list) => Place::List(list),
+                None if objects.contains(&&*key) => Place::Outside,
+                None => {
+                    self.walker.position.begin_skipped();
+                    map.next_value::<IgnoredAny>()?;
+                    self.walker.position.begin_entry();
+                    continue;
+                }
+            };
+            let walker = &mut *self.walker;
+            map.next_value_seed(Node { walker, place, parent: self.parent, row: None })?;
+        }
+        Ok(Field::Absent)
+    }
+
+    /// Reads the wanted fields of an entry, or of an object in it.
+    fn fields<'de, A: MapAccess<'de>>(
+        walker: &mut Walker,
+        prefix: &str,
+        row: &mut Row,
+        mut map: A,
+    ) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let Layout { lists, fields, .. } = walker.layout;
+            let name = [prefix, &key].concat();
+            let begins = |field: &&&str| {
+                field.strip_prefix(&*name).is_some_and(|rest| rest.starts_with('.'))
+            };
+            let parent = &Row::default();
+            if let Some(field) = fields.iter().find(|field| **field == name) {
+                let node = Node { walker, place: Place::Field, parent, row: None };
+                let value = map.next_value_seed(node)?;
+                row.fields.push((field, value));
+            } else if fields.iter().any(|field| begins(&field)) {
+                let place = Place::Nested([&name, "."].concat());
+                map.next_value_seed(Node { walker, place, parent, row: Some(row) })?;
+            } else if let Some(list) = lists.iter().find(|list| **list == name) {
+                let place = Place::List(list);
+                map.next_value_seed(Node { walker, place, parent: row, row: None })?;
+                row.fields.push((list, Field::Absent));
+            } else {
+                walker.position.begin_skipped();
+                map.next_value::<IgnoredAny>()?;
+                walker.position.begin_entry();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_, '_> {
+    type Value = Field;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for Place<'_, '_, T> {
-    type Value = ();
+impl<'de> Visitor<'de> for Node<'_, '_> {
+    type Value = Field;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a list or an object with lists")
+        f.write_str("a value")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.walker.lists += usize::from(self.list.is_some());
-        Ok(())
+    fn visit_unit<E: Error>(self) -> Result<Field, E> {
+        if let Place::List(_) = self.place {
+            self.walker.lists += 1;
+            return Ok(Field::Absent);
+        }
+        self.scalar(Field::Absent)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let top = self.walker.layout.lists.iter().find(|name| name.is_empty()).copied();
-        let Some(list) = self.list.or(top) else {
-            return Err(A::Error::custom("a list, expected an object with lists"));
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Field, E> {
+        self.scalar(Field::Flag(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Field, E> {
+        self.scalar(Field::Integer(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Field, E> {
+        let field = i64::try_from(value).map_or(Field::Number(value as f64), Field::Integer);
+        self.scalar(field)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Field, E> {
+        self.scalar(Field::Number(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Field, E> {
+        self.scalar(Field::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
+        let list = match self.place {
+            Place::List(list) => list,
+            Place::Outside if self.walker.layout.lists.contains(&"") => "",
+            Place::Field | Place::Nested(_) => {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Field::Absent);
+            }
+            _ => return self.wrong(),
         };
         self.walker.lists += 1;
-        let position = self.walker.position;
-        position.begin_entry();
-        while let Some((line, entry)) =
-            seq.next_element_seed(Located::<T>(position, PhantomData))?
-        {
-            if let Err(error) = (self.walker.each)(list, line, entry) {
-                self.walker.error = Some(error);
-                return Err(A::Error::custom("stopped"));
-            }
-            position.begin_entry();
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if self.list.is_some() {
-            return Err(A::Error::custom("an object, expected a list"));
-        }
-        while let Some(key) = map.next_key::<String>()? {
-            let layout = self.walker.layout;
-            let list = layout.lists.iter().find(|name| **name == key && !name.is_empty()).copied();
-            if list.is_some() || layout.objects.contains(&&*key) {
-                map.next_value_seed(Place { walker: self.walker, list })?;
-            } else {
-                self.walker.position.begin_skipped();
-                map.next_value::<IgnoredAny>()?;
-            }
+        loop {
             self.walker.position.begin_entry();
+            let walker = &mut *self.walker;
+            let node = Node { walker, place: Place::Row(list), parent: self.parent, row: None };
+            if seq.next_element_seed(node)?.is_none() {
+                return Ok(Field::Absent);
+            }
         }
-        Ok(())
     }
-}
 
-/// An entry, with the line on which it begins.
-struct Located<'p, T>(&'p Position, PhantomData<T>);
-
-impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Located<'_, T> {
-    type Value = (u64, T);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(u64, T), D::Error> {
-        Ok((self.0.line(), T::deserialize(deserializer)?))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
+        match (&self.place, self.row) {
+            (Place::Outside, _) => Node { row: None, ..self }.outside(map),
+            (Place::Row(list), _) => {
+                let mut row = Row { line: self.walker.position.line(), ..Row::default() };
+                Node::fields(self.walker, "", &mut row, map)?;
+                if let Err(error) = (self.walker.each)(list, &mut row, self.parent) {
+                    self.walker.error = Some(error);
+                    return Err(A::Error::custom("stopped"));
+                }
+                Ok(Field::Absent)
+            }
+            (Place::Nested(prefix), Some(row)) => {
+                Node::fields(self.walker, prefix, row, map)?;
+                Ok(Field::Absent)
+            }
+            (Place::Field, _) => {
+                let mut value = Field::Absent;
+                while let Some(key) = map.next_key::<String>()? {
+                    if WRAPPERS.contains(&&*key) {
+                        let (walker, parent) = (&mut *self.walker, self.parent);
+                        let node = Node { walker, place: Place::Field, parent, row: None };
+                        value = map.next_value_seed(node)?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(value)
+            }
+            (_, row) => Node { row, ..self }.wrong(),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub fn arrange(
     keep_to_pages(spool, pages, &mut parents, &mut fates)?;
     let mut times = vec![0; spool.count() as usize];
     let mut gone = vec![false; spool.count() as usize];
-    spool.each(|number, entry| {
+    spool.each(&mut |number, entry| {
         times[number as usize] = entry.created_at;
         gone[number as usize] = entry.flags.has(Flags::DELETED);
     })?;
@@ -117,7 +117,7 @@ fn is_kept(fate: u8) -> bool {
 
 fn first_fates(spool: &Spool, pages: &PageNumbers) -> Result<Vec<u8>, ImportError> {
     let mut fates = Vec::with_capacity(spool.count() as usize);
-    spool.each(|_, entry| {
+    spool.each(&mut |_, entry| {
         fates.push(match pages.of(&entry) {
             _ if entry.reason > 0 => entry.reason,
             PageNumbers::DELETED => Reason::PageDeleted as u8,
@@ -135,12 +135,12 @@ fn unique_keys(
     newest_wins: bool,
 ) -> Result<Vec<[u32; 3]>, ImportError> {
     let mut keys = Vec::with_capacity(fates.iter().filter(|fate| is_kept(**fate)).count());
-    spool.each(|number, entry| {
+    spool.each(&mut |number, entry| {
         if is_kept(fates[number as usize]) {
-            keys.push([(entry.key >> 32) as u32, entry.key as u32, number]);
+            keys.push(triple(entry.key, number));
         }
     })?;
-    keys.sort_unstable();
+    sort(&mut keys);
     // Those of one key are in the order of the file.
     let mut first_at = 0;
     for at in 1..keys.len() {
@@ -164,15 +164,14 @@ fn find_parents(
     fates: &mut [u8],
 ) -> Result<Vec<u32>, ImportError> {
     let mut parents = vec![NO_PARENT; fates.len()];
-    spool.each(|number, entry| {
+    spool.each(&mut |number, entry| {
         let at = number as usize;
         if !is_kept(fates[at]) || entry.parent == NONE {
             return;
         }
-        let key = [(entry.parent >> 32) as u32, entry.parent as u32];
-        match keys.binary_search_by_key(&key, |[high, low, _]| [*high, *low]) {
-            Ok(found) => parents[at] = keys[found][2],
-            Err(_) => fates[at] = ORPHANED | Change::ParentMissing as u8,
+        match find(&keys, entry.parent) {
+            Some(parent) => parents[at] = parent,
+            None => fates[at] = ORPHANED | Change::ParentMissing as u8,
         }
     })?;
     Ok(parents)
@@ -186,7 +185,7 @@ fn keep_to_pages(
     fates: &mut [u8],
 ) -> Result<(), ImportError> {
     let mut page_of = Vec::with_capacity(fates.len());
-    spool.each(|_, entry| page_of.push(pages.of(&entry)))?;
+    spool.each(&mut |_, entry| page_of.push(pages.of(&entry)))?;
     for (at, parent) in parents.iter_mut().enumerate() {
         if *parent != NO_PARENT && page_of[*parent as usize] != page_of[at] {
             *parent = NO_PARENT;
@@ -243,7 +242,7 @@ fn drop_unanswered(
             at = parents[at as usize];
         }
     }
-    spool.each(|number, entry| {
+    spool.each(&mut |number, entry| {
         let at = number as usize;
         if is_kept(fates[at]) && gone[at] && !is_needed[at] {
             let is_empty = entry.flags.has(Flags::EMPTY);
@@ -253,19 +252,41 @@ fn drop_unanswered(
 }
 
 fn unpin(spool: &Spool, pages: &PageNumbers, fates: &mut [u8]) -> Result<(), ImportError> {
-    let mut pinned: HashMap<u32, Vec<(u64, u32)>> = HashMap::new();
-    spool.each(|number, entry| {
-        if !is_kept(fates[number as usize]) || !entry.flags.has(Flags::PINNED) {
-            return;
+    let mut pinned = Vec::new();
+    spool.each(&mut |number, entry| {
+        if is_kept(fates[number as usize]) && entry.flags.has(Flags::PINNED) {
+            pinned.push(triple(entry.created_at, number));
         }
-        let pins = pinned.entry(pages.of(&entry)).or_default();
-        pins.push((entry.created_at, number));
-        pins.sort_unstable();
-        if pins.len() > PINS_A_PAGE_MAX {
-            let (_, oldest) = pins.remove(0);
-            fates[oldest as usize] |= UNPINNED;
+    })?;
+    sort(&mut pinned);
+    let mut counts: HashMap<u64, u32> = HashMap::new();
+    for [.., number] in pinned.into_iter().rev() {
+        let page = pages.of(&spool.entry(number)?);
+        let count = counts.entry(page.into()).or_default();
+        *count += 1;
+        if *count as usize > PINS_A_PAGE_MAX {
+            fates[number as usize] |= UNPINNED;
         }
-    })
+    }
+    Ok(())
+}
+
+/// A large number in two halves, and a small one.
+pub fn triple(large: u64, small: u32) -> [u32; 3] {
+    [(large >> 32) as u32, large as u32, small]
+}
+
+/// The small number that belongs to a large one, in sorted triples without another of the same.
+#[inline(never)]
+pub fn find(triples: &[[u32; 3]], large: u64) -> Option<u32> {
+    let at = triples.partition_point(|other| *other < triple(large, 0));
+    triples.get(at).filter(|other| other[..2] == triple(large, 0)[..2]).map(|other| other[2])
+}
+
+/// Sorts, whatever is sorted here: each type of its own would cost some 10 KB of the binary.
+#[inline(never)]
+pub fn sort(triples: &mut [[u32; 3]]) {
+    triples.sort_unstable();
 }
 
 /// The order, and the parents' places in it.
@@ -273,14 +294,15 @@ fn sorted(times: Vec<u64>, mut parents: Vec<u32>, fates: &[u8]) -> (Vec<u32>, Ve
     let kept = |number: &u32| is_kept(fates[*number as usize]);
     let count = fates.iter().filter(|fate| is_kept(**fate)).count();
     let mut by_time = Vec::with_capacity(count);
-    by_time.extend((0..fates.len() as u32).filter(kept));
-    by_time.sort_unstable_by_key(|number| (times[*number as usize], *number));
+    let numbers = (0..fates.len() as u32).filter(kept);
+    by_time.extend(numbers.map(|number| triple(times[number as usize], number)));
     drop(times);
+    sort(&mut by_time);
     // The place of each entry in the order, once it has one.
     let mut places = vec![NO_PARENT; fates.len()];
     let mut entries = Vec::with_capacity(count);
     let mut line = Vec::new();
-    for number in by_time {
+    for [.., number] in by_time {
         let mut at = number;
         // A clock that went wrong may have made an answer older than what it answers.
         while at != NO_PARENT && places[at as usize] == NO_PARENT {

@@ -3,7 +3,7 @@
 //! Knows no format, and not where the records go.
 
 use super::error::ImportError;
-use super::order::{Fate, NO_PARENT, Ordered};
+use super::order::{Fate, NO_PARENT, Ordered, find, sort, triple};
 use super::report::{Change, Notice, Reason, Report};
 use super::spool::{Entry, Flags, NONE, Spool, Texts};
 use super::time;
@@ -23,15 +23,36 @@ pub struct PagePlan {
     pub locked: bool,
 }
 
-/// Somebody whom comments name by an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Person {
-    /// Hash of the id.
-    pub id: u64,
+/// The people whom comments name by an id.
+#[derive(Debug, Default)]
+pub struct People {
+    /// Hashes of ids with the place in `names`.
+    ids: Vec<[u32; 3]>,
     /// Where the name is in the temporary file.
-    pub name_at: u64,
-    /// Whether they speak for the site.
-    pub is_site_author: bool,
+    names: Vec<u64>,
+}
+
+impl People {
+    /// In `names`: they speak for the site.
+    const SITE_AUTHOR: u64 = 1 << 63;
+
+    /// Adds somebody.
+    pub fn add(&mut self, id: u64, name_at: u64, is_site_author: bool) {
+        self.ids.push(triple(id, self.names.len() as u32));
+        self.names.push(if is_site_author { name_at | People::SITE_AUTHOR } else { name_at });
+    }
+
+    /// Makes them ready to be found; of several with one id the first counts.
+    pub fn finish(&mut self) {
+        sort(&mut self.ids);
+        self.ids.dedup_by_key(|id| [id[0], id[1]]);
+    }
+
+    /// Where somebody's name is, and whether they speak for the site.
+    fn find(&self, id: u64) -> Option<(u64, bool)> {
+        let name = self.names[find(&self.ids, id)? as usize];
+        Some((name & !People::SITE_AUTHOR, name & People::SITE_AUTHOR != 0))
+    }
 }
 
 /// A record that is ready to be written.
@@ -70,8 +91,7 @@ pub struct Plan {
     pages: Vec<PagePlan>,
     /// By the number of a page in an entry, its number in `pages`.
     page_of: Vec<u32>,
-    /// By rising id.
-    people: Vec<Person>,
+    people: People,
     report: Report,
 }
 
@@ -81,7 +101,7 @@ impl Plan {
         ordered: Ordered,
         pages: Vec<PagePlan>,
         page_of: Vec<u32>,
-        people: Vec<Person>,
+        people: People,
         sites: Vec<String>,
     ) -> Result<Plan, ImportError> {
         let report = Report { sites, ..Report::default() };
@@ -159,10 +179,10 @@ impl Plan {
         let deleted = entry.flags.has(Flags::DELETED);
         let mut is_site_author = entry.flags.has(Flags::SITE_AUTHOR);
         if entry.person != NONE && !deleted {
-            match self.person(entry.person) {
-                Some(person) => {
-                    is_site_author |= person.is_site_author;
-                    let known = self.spool.text(person.name_at)?;
+            match self.people.find(entry.person) {
+                Some((name_at, speaks_for_site)) => {
+                    is_site_author |= speaks_for_site;
+                    let known = self.spool.text(name_at)?;
                     name = if known.is_empty() { name } else { known };
                 }
                 None => author.clear(),
@@ -190,16 +210,11 @@ impl Plan {
         self.page_of[entry.page as usize] as usize
     }
 
-    fn person(&self, id: u64) -> Option<Person> {
-        let found = self.people.binary_search_by_key(&id, |person| person.id).ok()?;
-        Some(self.people[found])
-    }
-
     fn count(&mut self) -> Result<(), ImportError> {
         let mut report = std::mem::take(&mut self.report);
         let mut pages = std::mem::take(&mut self.pages);
         let mut authors = Distinct::default();
-        self.spool.each(|number, entry| {
+        self.spool.each(&mut |number, entry| {
             match self.ordered.fate(number) {
                 Fate::Superseded => return,
                 Fate::LeftOut(reason) => {
@@ -219,7 +234,7 @@ impl Plan {
             report.comments += 1;
             report.pending += usize::from(entry.flags.status() == Status::Pending);
             report.hidden += usize::from(entry.flags.status() == Status::Hidden);
-            let is_known = entry.person == NONE || self.person(entry.person).is_some();
+            let is_known = entry.person == NONE || self.people.find(entry.person).is_some();
             if entry.author != NONE && is_known {
                 authors.add(entry.author);
             } else {
@@ -240,7 +255,7 @@ fn notice<T>(number: u32, entry: &Entry, what: T) -> Notice<T> {
 
 /// Counts different numbers in memory for twice as many.
 #[derive(Default)]
-struct Distinct(Vec<u64>);
+struct Distinct(Vec<[u32; 3]>);
 
 impl Distinct {
     fn add(&mut self, number: u64) {
@@ -248,7 +263,7 @@ impl Distinct {
             self.drop_repeated();
             self.0.reserve(self.0.len().max(AUTHORS_AT_ONCE));
         }
-        self.0.push(number);
+        self.0.push(triple(number, 0));
     }
 
     fn count(mut self) -> usize {
@@ -257,7 +272,7 @@ impl Distinct {
     }
 
     fn drop_repeated(&mut self) {
-        self.0.sort_unstable();
+        sort(&mut self.0);
         self.0.dedup();
     }
 }

@@ -236,7 +236,7 @@ impl Spool {
     }
 
     /// Calls `each` with every entry and its number.
-    pub fn each(&self, mut each: impl FnMut(u32, Entry)) -> Result<(), ImportError> {
+    pub fn each(&self, each: &mut dyn FnMut(u32, Entry)) -> Result<(), ImportError> {
         let mut number = 0;
         let mut bytes = vec![0; READ_BYTES];
         while number < self.count {
@@ -326,7 +326,7 @@ mod tests {
         let spool = writer.finish().unwrap();
         let mut seen = 0;
         spool
-            .each(|number, entry| {
+            .each(&mut |number, entry| {
                 assert_eq!((number, entry.key), (seen, u64::from(seen)));
                 assert_eq!((entry.line, entry.page, entry.reason), (u64::MAX, u32::MAX, 9));
                 assert_eq!(entry.flags.status(), Status::Hidden);

@@ -5,6 +5,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::util::clock;
+use crate::util::text::{is_decimal, parse_decimal};
 
 /// The latest time, ms: the last second of the year 9999.
 const LATEST: i64 = 253_402_300_799_000;
@@ -15,7 +16,7 @@ const SECONDS_BELOW: f64 = 1e11;
 /// Returns `None` for anything else and for times that mean "unset".
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
-    if let Ok(count) = text.parse::<f64>() {
+    if let Some(count) = count(text) {
         return from_count(count);
     }
     let mut rest = text;
@@ -55,6 +56,15 @@ pub fn parse(text: &str) -> Option<i64> {
     in_bounds((minutes * 60 + second) * 1000 + millis)
 }
 
+/// A decimal number, with a fraction of seconds or without.
+fn count(text: &str) -> Option<f64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let whole: u64 = parse_decimal(whole)?;
+    let fraction = is_decimal(fraction).then(|| format!("{fraction:0<3}"))?;
+    let millis: u64 = parse_decimal(fraction.get(..3)?)?;
+    Some(whole as f64 + millis as f64 / 1000.0)
+}
+
 /// A count of seconds or, where it is too large for that, of milliseconds.
 pub fn from_count(count: f64) -> Option<i64> {
     let millis = if count.abs() < SECONDS_BELOW { count * 1000.0 } else { count };
@@ -79,7 +89,7 @@ fn in_bounds(millis: i64) -> Option<i64> {
 /// Takes exactly `count` digits from the start of `rest`.
 fn digits(rest: &mut &str, count: usize) -> Option<i64> {
     let (number, behind) = rest.split_at_checked(count)?;
-    let value = crate::util::text::parse_decimal(number)?;
+    let value = parse_decimal(number)?;
     *rest = behind;
     Some(value)
 }

@@ -4,13 +4,8 @@ use std::io::Cursor;
 
 use super::*;
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Thing {
-    id: Field,
-}
-
-const LAYOUT: Layout = Layout { lists: &["", "things"], objects: &["data"] };
+const LAYOUT: Layout =
+    Layout { lists: &["", "things"], objects: &["data"], fields: &["id", "user.id"] };
 
 fn input(text: &str) -> Input {
     Input::open(Box::new(Cursor::new(text.to_owned()))).unwrap()
@@ -18,8 +13,8 @@ fn input(text: &str) -> Input {
 
 fn things(text: &str) -> Result<Vec<(u64, String)>, String> {
     let mut seen = Vec::new();
-    let read = document(input(text), LAYOUT, &mut |_, line, thing: Thing| {
-        seen.push((line, thing.id.text().unwrap_or_default()));
+    let read = document(input(text), LAYOUT, &mut |_, row, _| {
+        seen.push((row.line, row.text("id").unwrap_or_default()));
         Ok(())
     });
     read.map(|()| seen).map_err(|error| error.to_string())
@@ -33,8 +28,8 @@ fn entries_are_found_in_every_place_with_their_lines() {
         ("{\"data\":{\"data\":{\"things\":[{\"id\":{\"$oid\":\"q\"}}]}},\"y\":1}", vec![(1, "q")]),
         ("{\"things\":null}", vec![]),
         (
-            "[{\"id\":[1,{}]},{\"id\":{\"a\":{},\"iso\":2.5}},{\"id\":null},{}]",
-            vec![(1, ""), (1, "2.5"), (1, ""), (1, "")],
+            "[{\"id\":[1,{}]},{\"id\":{\"a\":{},\"iso\":2}},{\"id\":null},{}]",
+            vec![(1, ""), (1, "2"), (1, ""), (1, "")],
         ),
     ] {
         let expected: Vec<_> =
@@ -49,7 +44,7 @@ fn an_error_names_the_line_and_never_the_value() {
         ("[\n{\"id\":1},\n\"ada@example.org\"]", "line 3: expected an object"),
         ("[{\"id\":1}\n,{\"id\" 2}]", "line 2: this is no JSON: expected `:`"),
         ("[{\"id\":1},\n{\"id\":", "line 2: the file ends in the middle of an entry"),
-        ("{\"other\":[]}", "line 1: the file has no list named things"),
+        ("{\"other\":[]}", "line 1: the file is no list"),
         ("{\"things\":{}}", "line 1: expected a list"),
         ("<xml>", "line 1: this is no JSON: expected value"),
         ("", "line 1: the file ends in the middle of an entry"),
@@ -74,12 +69,39 @@ fn an_entry_at_the_limit_is_read_and_a_longer_one_is_not() {
 #[test]
 fn lines_are_entries() {
     let mut seen = Vec::new();
-    lines(input("{\"id\":1}\n\n {\"id\":2}"), &mut |line, thing: Thing| {
-        seen.push((line, thing.id.text().unwrap()));
+    lines(input("{\"id\":1}\n\n {\"id\":2}"), LAYOUT, &mut |_, row, _| {
+        seen.push((row.line, row.text("id").unwrap()));
         Ok(())
     })
     .unwrap();
     assert_eq!(seen, [(1, "1".into()), (3, "2".into())]);
-    let error = lines(input("{}\n[]x"), &mut |_, _: Thing| Ok(())).unwrap_err().to_string();
+    let error = lines(input("{}\n[]x"), LAYOUT, &mut |_, _, _| Ok(())).unwrap_err().to_string();
     assert!(error.starts_with("line 2: "), "{error}");
+}
+
+#[test]
+fn fields_of_objects_and_lists_in_an_entry_are_read() {
+    let text = "[{\"user\":{\"id\":\"u\",\"x\":1},\"id\":7,\"things\":[{\"id\":8}]},{\"user\":null,\"things\":null},{\"user\":\"x\"}]";
+    let mut seen = Vec::new();
+    document(input(text), LAYOUT, &mut |list, row, parent| {
+        seen.push((
+            list,
+            row.text("id"),
+            row.text("user.id"),
+            parent.text("id"),
+            row.has("things"),
+        ));
+        Ok(())
+    })
+    .unwrap();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        seen,
+        [
+            ("things", some("8"), None, some("7"), false),
+            ("", some("7"), some("u"), None, true),
+            ("", None, None, None, true),
+            ("", None, None, None, false),
+        ]
+    );
 }

@@ -2,52 +2,50 @@
 //!
 //! Knows no other JSON.
 
-use serde::Deserialize;
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::input::Input;
-use super::super::json::{self, Field, Layout};
+use super::super::json::{self, Layout};
 use super::super::record::{ImportedComment, Markup, PageRef};
 use crate::comment::Status;
 
-const LAYOUT: Layout = Layout { lists: &[""], objects: &[] };
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Row {
-    id: Field,
-    rid: Field,
-    content: Field,
-    created_at: Field,
-    /// The first version's name of the time.
-    date: Field,
-    is_pending: Field,
-    is_pinned: Field,
-    nick: Field,
-    page_key: Field,
-    page_admin_only: Field,
-    site_name: Field,
-}
+const LAYOUT: Layout = Layout {
+    lists: &[""],
+    objects: &[],
+    // `date` is the first version's name of the time.
+    fields: &[
+        "id",
+        "rid",
+        "content",
+        "created_at",
+        "date",
+        "is_pending",
+        "is_pinned",
+        "nick",
+        "page_key",
+        "page_admin_only",
+        "site_name",
+    ],
+};
 
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
-    json::document(input, LAYOUT, &mut |_, line, row: Row| {
-        let page = row.page_key.text();
-        if let Some(page) = page.as_deref().filter(|_| row.page_admin_only.is_true()) {
+    json::document(input, LAYOUT, &mut |_, row, _| {
+        let page = row.text("page_key");
+        if let Some(page) = page.as_deref().filter(|_| row.is_true("page_admin_only")) {
             out.lock(page, true);
         }
         out.comment(ImportedComment {
-            line,
-            site: row.site_name.text(),
-            id: row.id.text().unwrap_or_default(),
-            parent: row.rid.text().filter(|parent| parent != "0"),
+            line: row.line,
+            site: row.text("site_name"),
+            id: row.text("id").unwrap_or_default(),
+            parent: row.text("rid").filter(|parent| parent != "0"),
             page: page.map(PageRef::Address),
-            name: row.nick.text(),
-            text: row.content.into_raw(),
+            name: row.text("nick"),
+            text: row.raw("content"),
             markup: Markup::Guess,
-            created_at: row.created_at.time().or(row.date.time()),
-            status: if row.is_pending.is_true() { Status::Pending } else { Status::Public },
-            pinned: row.is_pinned.is_true(),
+            created_at: row.time("created_at").or(row.time("date")),
+            status: if row.is_true("is_pending") { Status::Pending } else { Status::Public },
+            pinned: row.is_true("is_pinned"),
             ..ImportedComment::default()
         })
     })

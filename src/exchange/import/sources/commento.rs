@@ -2,126 +2,121 @@
 //!
 //! Knows no other JSON.
 
-use serde::Deserialize;
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::input::Input;
-use super::super::json::{self, Field, Layout};
+use super::super::json::{self, Layout, Row};
 use super::super::record::{ImportedComment, ImportedPage, PageRef};
 use crate::comment::Status;
 
-const LAYOUT: Layout = Layout { lists: &["comments", "commenters", "pages"], objects: &[] };
-
-/// An entry of any of the lists.
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Entry {
-    // Version 1.
-    comment_hex: Field,
-    commenter_hex: Field,
-    parent_hex: Field,
-    domain: Field,
-    host: Field,
-    state: Field,
-    creation_date: Field,
-    deleted: Field,
-    // Version 3.
-    id: Field,
-    parent_id: Field,
-    page_id: Field,
-    is_sticky: Field,
-    is_approved: Field,
-    is_pending: Field,
-    is_deleted: Field,
-    is_readonly: Field,
-    created_time: Field,
-    edited_time: Field,
-    user_created: Field,
-    author_name: Field,
-    // Both.
-    url: Field,
-    path: Field,
-    markdown: Field,
-    name: Field,
-    is_moderator: Field,
-}
+const LAYOUT: Layout = Layout {
+    lists: &["comments", "commenters", "pages"],
+    objects: &[],
+    fields: &[
+        // Version 1.
+        "commentHex",
+        "commenterHex",
+        "parentHex",
+        "domain",
+        "host",
+        "state",
+        "creationDate",
+        "deleted",
+        // Version 3.
+        "id",
+        "parentId",
+        "pageId",
+        "isSticky",
+        "isApproved",
+        "isPending",
+        "isDeleted",
+        "isReadonly",
+        "createdTime",
+        "editedTime",
+        "userCreated",
+        "authorName",
+        // Both.
+        "url",
+        "path",
+        "markdown",
+        "name",
+        "isModerator",
+    ],
+};
 
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
-    json::document(input, LAYOUT, &mut |list, line, entry: Entry| match list {
+    json::document(input, LAYOUT, &mut |list, row, _| match list {
         "pages" => {
-            let address = entry.path.text().map(|path| rooted(&path));
-            let locked = entry.is_readonly.is_true();
-            if let Some(id) = entry.id.text() {
+            let address = row.text("path").map(|path| rooted(&path));
+            let locked = row.is_true("isReadonly");
+            if let Some(id) = row.text("id") {
                 out.page(&id, ImportedPage { address, locked, deleted: false });
             }
             Ok(())
         }
-        "commenters" => match entry.commenter_hex.text().or(entry.id.text()).filter(is_somebody) {
-            Some(id) => {
-                let name = entry.name.text().unwrap_or_default();
-                out.person(&id, &name, entry.is_moderator.is_true())
-            }
-            None => Ok(()),
-        },
-        _ if entry.page_id.text().is_some() => out.comment(version_3(entry, line)),
-        _ => out.comment(version_1(entry, line)),
+        "commenters" => {
+            let id = row.text("commenterHex").or(row.text("id")).filter(is_somebody);
+            let name = row.text("name").unwrap_or_default();
+            id.map_or(Ok(()), |id| out.person(&id, &name, row.is_true("isModerator")))
+        }
+        _ if row.text("pageId").is_some() => out.comment(version_3(row)),
+        _ => out.comment(version_1(row)),
     })
 }
 
-fn version_1(entry: Entry, line: u64) -> ImportedComment {
-    let site = entry.domain.text().or(entry.host.text());
-    let path = entry.path.text().or(entry.url.text()).map(|path| rooted(&path));
+fn version_1(row: &mut Row) -> ImportedComment {
+    let site = row.text("domain").or(row.text("host"));
+    let path = row.text("path").or(row.text("url")).map(|path| rooted(&path));
     let page = match &site {
         Some(site) => path.map(|path| format!("https://{site}{path}")),
         None => path,
     };
-    let commenter = entry.commenter_hex.text().filter(is_somebody);
-    let text = entry.markdown.into_raw();
+    let commenter = row.text("commenterHex").filter(is_somebody);
+    let text = row.raw("markdown");
     ImportedComment {
-        line,
+        line: row.line,
         site,
-        id: entry.comment_hex.text().unwrap_or_default(),
-        parent: entry.parent_hex.text().filter(|parent| parent != "root" && is_somebody(parent)),
+        id: row.text("commentHex").unwrap_or_default(),
+        parent: row.text("parentHex").filter(|parent| parent != "root" && is_somebody(parent)),
         page: page.map(PageRef::Address),
         author: commenter.clone(),
         person: commenter,
-        created_at: entry.creation_date.time(),
-        status: match entry.state.text().as_deref() {
+        created_at: row.time("creationDate"),
+        status: match row.text("state").as_deref() {
             Some("unapproved") => Status::Pending,
             Some("flagged") => Status::Hidden,
             _ => Status::Public,
         },
         // The flag is never set in what Commento exports.
-        deleted: entry.deleted.is_true() || is_deleted(&text),
+        deleted: row.is_true("deleted") || is_deleted(&text),
         text,
         ..ImportedComment::default()
     }
 }
 
-fn version_3(entry: Entry, line: u64) -> ImportedComment {
-    let user = entry.user_created.text().filter(is_somebody);
-    let author_name = entry.author_name.text();
-    let text = entry.markdown.into_raw();
+fn version_3(row: &mut Row) -> ImportedComment {
+    let user = row.text("userCreated").filter(is_somebody);
+    let author_name = row.text("authorName");
+    let text = row.raw("markdown");
     ImportedComment {
-        line,
-        id: entry.id.text().unwrap_or_default(),
-        parent: entry.parent_id.text().filter(is_somebody),
-        page: entry.page_id.text().map(PageRef::Id),
+        line: row.line,
+        id: row.text("id").unwrap_or_default(),
+        parent: row.text("parentId").filter(is_somebody),
+        page: row.text("pageId").map(PageRef::Id),
         // The list of pages has no host.
-        page_url: entry.url.text(),
+        page_url: row.text("url"),
         author: user.clone(),
         person: user.filter(|_| author_name.is_none()),
         name: author_name,
-        created_at: entry.created_time.time(),
-        edited_at: entry.edited_time.time(),
-        status: match (entry.is_approved.is_true(), entry.is_pending.is_true()) {
+        created_at: row.time("createdTime"),
+        edited_at: row.time("editedTime"),
+        status: match (row.is_true("isApproved"), row.is_true("isPending")) {
             (true, _) => Status::Public,
             (false, true) => Status::Pending,
             (false, false) => Status::Hidden,
         },
-        deleted: entry.is_deleted.is_true() || is_deleted(&text),
-        pinned: entry.is_sticky.is_true(),
+        deleted: row.is_true("isDeleted") || is_deleted(&text),
+        pinned: row.is_true("isSticky"),
         text,
         ..ImportedComment::default()
     }

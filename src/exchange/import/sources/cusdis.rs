@@ -5,57 +5,49 @@
 //!   c.by_nickname,c.content,c.approved FROM comments c JOIN pages p ON c.pageId=p.id ORDER BY c.created_at"
 //! ```
 
-use serde::Deserialize;
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::input::Input;
-use super::super::json::{self, Field, Layout};
+use super::super::json::{self, Layout};
 use super::super::page;
 use super::super::record::{ImportedComment, Markup, PageRef};
 use crate::comment::Status;
 
-const LAYOUT: Layout = Layout { lists: &[""], objects: &[] };
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Row {
-    slug: Field,
-    url: Field,
-    #[serde(rename = "projectId")]
-    project_id: Field,
-    id: Field,
-    #[serde(rename = "parentId")]
-    parent_id: Field,
-    created_at: Field,
-    #[serde(rename = "deletedAt")]
-    deleted_at: Field,
-    #[serde(rename = "moderatorId")]
-    moderator_id: Field,
-    by_nickname: Field,
-    content: Field,
-    approved: Field,
-}
+const LAYOUT: Layout = Layout {
+    lists: &[""],
+    objects: &[],
+    fields: &[
+        "slug",
+        "url",
+        "projectId",
+        "id",
+        "parentId",
+        "created_at",
+        "deletedAt",
+        "moderatorId",
+        "by_nickname",
+        "content",
+        "approved",
+    ],
+};
 
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
-    json::document(input, LAYOUT, &mut |_, line, row: Row| {
-        let url = row.url.text().filter(|url| page::host(url).is_some());
-        let is_site_author = row.moderator_id.is_given();
+    json::document(input, LAYOUT, &mut |_, row, _| {
+        let url = row.text("url").filter(|url| page::host(url).is_some());
+        let is_site_author = row.field("moderatorId").is_given();
+        let is_approved = row.is_true("approved") || is_site_author;
         out.comment(ImportedComment {
-            line,
-            site: row.project_id.text(),
-            id: row.id.text().unwrap_or_default(),
-            parent: row.parent_id.text(),
-            page: url.or(row.slug.text()).map(PageRef::Address),
-            name: row.by_nickname.text(),
-            created_at: row.created_at.time(),
-            status: match row.approved.is_true() || is_site_author {
-                true => Status::Public,
-                false => Status::Pending,
-            },
+            line: row.line,
+            site: row.text("projectId"),
+            id: row.text("id").unwrap_or_default(),
+            parent: row.text("parentId"),
+            page: url.or(row.text("slug")).map(PageRef::Address),
+            name: row.text("by_nickname"),
+            created_at: row.time("created_at"),
+            status: if is_approved { Status::Public } else { Status::Pending },
             // A deleted row keeps its text.
-            deleted: row.deleted_at.is_given(),
-            text: row.content.into_raw(),
+            deleted: row.field("deletedAt").is_given(),
+            text: row.raw("content"),
             markup: Markup::Guess,
             is_site_author,
             ..ImportedComment::default()

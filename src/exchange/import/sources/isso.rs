@@ -5,74 +5,58 @@
 //!   FROM comments c JOIN threads t ON c.tid=t.id ORDER BY c.created"
 //! ```
 
-use serde::Deserialize;
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::html::decode_entities;
 use super::super::input::Input;
-use super::super::json::{self, Field, Layout};
+use super::super::json::{self, Field, Layout, Row};
 use super::super::record::{ImportedComment, Markup, PageRef};
 use crate::comment::Status;
 
-const LAYOUT: Layout = Layout { lists: &[""], objects: &[] };
+const LAYOUT: Layout = Layout {
+    lists: &["", "comments"],
+    objects: &[],
+    fields: &["uri", "id", "parent", "created", "modified", "mode", "text", "author"],
+};
 /// `mode` of a comment that waits.
 const PENDING: Field = Field::Integer(2);
 /// `mode` of a deleted comment that others answer.
 const DELETED: Field = Field::Integer(4);
 
-/// A row of the database, a thread of the generic form, or a comment in it.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Row {
-    uri: Field,
-    id: Field,
-    parent: Field,
-    created: Field,
-    modified: Field,
-    mode: Field,
-    text: Field,
-    author: Field,
-    comments: Option<Vec<Row>>,
-}
-
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
-    json::document(input, LAYOUT, &mut |_, line, row: Row| match row.comments {
-        None => {
-            let page = row.uri.text();
-            take(row, line, page, |id| id, out)
-        }
-        Some(comments) => {
-            let page = row.id.text();
+    json::document(input, LAYOUT, &mut |list, row, thread| {
+        if list == "comments" {
             // Ids of the generic form may begin anew in each thread.
-            let thread = page.clone().unwrap_or_default();
-            for comment in comments {
-                take(comment, line, page.clone(), |id| format!("{thread} {id}"), out)?;
-            }
-            Ok(())
+            let page = thread.text("id").ok_or_else(|| {
+                ImportError::at(row.line, "the comments of a thread stand before its id")
+            })?;
+            let scope = format!("{page} ");
+            return take(row, Some(page), &scope, out);
         }
+        // A thread of the generic form was read with its comments.
+        if row.has("comments") { Ok(()) } else { take(row, row.text("uri"), "", out) }
     })
 }
 
 fn take(
-    row: Row,
-    line: u64,
+    row: &mut Row,
     page: Option<String>,
-    scoped: impl Fn(String) -> String,
+    scope: &str,
     out: &mut Collector,
 ) -> Result<(), ImportError> {
+    let scoped = |id: String| [scope, &id].concat();
     out.comment(ImportedComment {
-        line,
-        id: row.id.text().map(&scoped).unwrap_or_default(),
-        parent: row.parent.text().map(&scoped),
+        line: row.line,
+        id: row.text("id").map(scoped).unwrap_or_default(),
+        parent: row.text("parent").map(scoped),
         page: page.map(PageRef::Address),
         // Names are escaped since version 0.14, once.
-        name: row.author.text().map(|name| decode_entities(&name)),
-        created_at: row.created.time(),
-        edited_at: row.modified.time(),
-        status: if row.mode == PENDING { Status::Pending } else { Status::Public },
-        deleted: row.mode == DELETED,
-        text: row.text.into_raw(),
+        name: row.text("author").map(|name| decode_entities(&name)),
+        created_at: row.time("created"),
+        edited_at: row.time("modified"),
+        status: if *row.field("mode") == PENDING { Status::Pending } else { Status::Public },
+        deleted: *row.field("mode") == DELETED,
+        text: row.raw("text"),
         // What Isso imported from elsewhere is HTML.
         markup: Markup::Guess,
         ..ImportedComment::default()

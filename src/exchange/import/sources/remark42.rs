@@ -2,131 +2,69 @@
 //!
 //! Knows no other JSON.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::input::Input;
-use super::super::json::{self, Field};
+use super::super::json::{self, Layout};
 use super::super::record::{ImportedComment, Markup, PageRef};
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Line {
-    version: Option<IgnoredAny>,
-    posts: Locked,
-    id: Field,
-    pid: Field,
-    text: Field,
-    orig: Field,
-    user: Option<User>,
-    locator: Option<Locator>,
-    time: Field,
-    edit: Option<Edit>,
-    pin: Field,
-    delete: Field,
-}
+const LAYOUT: Layout = Layout {
+    lists: &["posts"],
+    objects: &[],
+    fields: &[
+        "version",
+        "url",
+        "read_only",
+        "id",
+        "pid",
+        "text",
+        "orig",
+        "user.id",
+        "user.name",
+        "user.admin",
+        "locator.site",
+        "locator.url",
+        "time",
+        "edit.time",
+        "pin",
+        "delete",
+    ],
+};
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct User {
-    id: Field,
-    name: Field,
-    admin: Field,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Locator {
-    site: Field,
-    url: Field,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Edit {
-    time: Field,
-}
-
-/// The URLs of the posts that are closed.
-#[derive(Default)]
-struct Locked(Vec<String>);
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Post {
-    url: Field,
-    read_only: Field,
-}
-
-impl<'de> Deserialize<'de> for Locked {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Locked, D::Error> {
-        deserializer.deserialize_any(LockedVisitor)
-    }
-}
-
-struct LockedVisitor;
-
-impl<'de> Visitor<'de> for LockedVisitor {
-    type Value = Locked;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a list of posts")
-    }
-
-    fn visit_unit<E>(self) -> Result<Locked, E> {
-        Ok(Locked::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Locked, A::Error> {
-        let mut locked = Vec::new();
-        while let Some(post) = seq.next_element::<Post>()? {
-            locked.extend(post.url.text().filter(|_| post.read_only.is_true()));
+pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
+    json::lines(input, LAYOUT, &mut |list, row, _| {
+        if list == "posts" {
+            if let Some(url) = row.text("url").filter(|_| row.is_true("read_only")) {
+                out.lock(&url, true);
+            }
+            return Ok(());
         }
-        Ok(Locked(locked))
-    }
-}
-
-pub fn read(mut input: Input, out: &mut Collector) -> Result<(), ImportError> {
-    // It may be as long as all users take, of whom nothing is kept.
-    let first: Line = json::first_value(&mut input)?;
-    if first.version.is_some() {
-        for url in &first.posts.0 {
-            out.lock(url, true);
+        if row.has("version") {
+            return Ok(());
         }
-    } else {
-        take(first, 1, out)?;
-    }
-    json::lines(input, &mut |line, comment| take(comment, line, out))
-}
-
-fn take(line: Line, number: u64, out: &mut Collector) -> Result<(), ImportError> {
-    let (user, locator) = (line.user.unwrap_or_default(), line.locator.unwrap_or_default());
-    // A deleted user is nobody in particular.
-    let author = user.id.text().filter(|id| id != "deleted");
-    // What Remark42 itself imported has no source.
-    let (text, markup) = match line.orig.text() {
-        Some(_) => (line.orig, Markup::Markdown),
-        None => (line.text, Markup::Html),
-    };
-    out.comment(ImportedComment {
-        line: number,
-        site: locator.site.text(),
-        id: line.id.text().unwrap_or_default(),
-        parent: line.pid.text(),
-        page: locator.url.text().map(PageRef::Address),
-        name: user.name.text().filter(|_| author.is_some()),
-        author,
-        text: text.into_raw(),
-        markup,
-        created_at: line.time.time(),
-        edited_at: line.edit.and_then(|edit| edit.time.time()),
-        deleted: line.delete.is_true(),
-        pinned: line.pin.is_true(),
-        is_site_author: user.admin.is_true(),
-        ..ImportedComment::default()
+        // A deleted user is nobody in particular.
+        let author = row.text("user.id").filter(|id| id != "deleted");
+        // What Remark42 itself imported has no source.
+        let (text, markup) = match row.text("orig") {
+            Some(_) => (row.raw("orig"), Markup::Markdown),
+            None => (row.raw("text"), Markup::Html),
+        };
+        out.comment(ImportedComment {
+            line: row.line,
+            site: row.text("locator.site"),
+            id: row.text("id").unwrap_or_default(),
+            parent: row.text("pid"),
+            page: row.text("locator.url").map(PageRef::Address),
+            name: row.text("user.name").filter(|_| author.is_some()),
+            author,
+            text,
+            markup,
+            created_at: row.time("time"),
+            edited_at: row.time("edit.time"),
+            deleted: row.is_true("delete"),
+            pinned: row.is_true("pin"),
+            is_site_author: row.is_true("user.admin"),
+            ..ImportedComment::default()
+        })
     })
 }

@@ -2,79 +2,78 @@
 //!
 //! Reads no checksums: `sayso check` does.
 
-use serde::Deserialize;
-
 use super::super::collect::Collector;
 use super::super::error::ImportError;
 use super::super::input::Input;
-use super::super::json::{self, Field};
+use super::super::json::{self, Layout, Row};
 use super::super::record::{ImportedComment, PageRef};
 use super::super::report::Reason;
 use crate::comment::{Author, Status};
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Line {
-    /// The header's version.
-    sayso: Field,
-    log: Field,
-    id: Field,
-    page: Field,
-    parent: Field,
-    name: Field,
-    author: Field,
-    content: Field,
-    created_at: Field,
-    edited_at: Field,
-    deleted: Field,
-    nonce: Field,
-    status: Field,
-    pinned: Field,
-    #[serde(rename = "mod")]
-    moderator: Field,
-    kind: Field,
-    locked: Field,
-}
+const LAYOUT: Layout = Layout {
+    lists: &[],
+    objects: &[],
+    // `sayso` is the header's version.
+    fields: &[
+        "sayso",
+        "log",
+        "id",
+        "page",
+        "parent",
+        "name",
+        "author",
+        "content",
+        "created_at",
+        "edited_at",
+        "deleted",
+        "nonce",
+        "status",
+        "pinned",
+        "mod",
+        "kind",
+        "locked",
+    ],
+};
 
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
     let mut log = String::new();
-    json::lines(input, &mut |number, line: Line| {
-        if line.sayso.is_given() {
-            log = line.log.text().unwrap_or_default();
+    json::lines(input, LAYOUT, &mut |_, row, _| {
+        if row.has("sayso") {
+            log = row.text("log").unwrap_or_default();
             return Ok(());
         }
-        match (line.kind.text().as_deref(), line.page.text()) {
-            (None, _) => out.comment(comment(line, number, &log)),
-            (Some("page"), Some(page)) if line.locked != Field::Absent => {
-                out.lock(&page, line.locked.is_true());
+        match (row.text("kind").as_deref(), row.text("page")) {
+            (None, _) => out.comment(comment(row, &log)),
+            (Some("page"), Some(page)) if row.has("locked") => {
+                out.lock(&page, row.is_true("locked"));
                 Ok(())
             }
-            _ => out.leave_out(number, Reason::NoComment),
+            _ => out.leave_out(row.line, Reason::NoComment),
         }
     })
 }
 
-fn comment(line: Line, number: u64, log: &str) -> ImportedComment {
+fn comment(row: &mut Row, log: &str) -> ImportedComment {
     let id = |id: String| format!("{log}/{id}");
     ImportedComment {
-        line: number,
-        id: line.id.text().map(id).unwrap_or_default(),
-        parent: line.parent.text().map(id),
-        page: line.page.text().map(PageRef::Address),
-        name: line.name.text(),
-        pseudonym: line.author.text().filter(|author| Author::parse(author).is_some()),
-        text: line.content.into_raw(),
-        created_at: line.created_at.time(),
-        edited_at: line.edited_at.time(),
-        status: match line.status.text().as_deref() {
+        line: row.line,
+        id: row.text("id").map(id).unwrap_or_default(),
+        parent: row.text("parent").map(id),
+        page: row.text("page").map(PageRef::Address),
+        name: row.text("name"),
+        pseudonym: row.text("author").filter(|author| Author::parse(author).is_some()),
+        text: row.raw("content"),
+        created_at: row.time("created_at"),
+        edited_at: row.time("edited_at"),
+        status: match row.text("status").as_deref() {
             Some("pending") => Status::Pending,
             Some("hidden") => Status::Hidden,
             _ => Status::Public,
         },
-        deleted: line.deleted.is_true(),
-        pinned: line.pinned.is_true(),
-        is_site_author: line.moderator.is_given(),
-        nonce: Some(line.nonce.into_raw()),
+        deleted: row.is_true("deleted"),
+        pinned: row.is_true("pinned"),
+        is_site_author: row.field("mod").is_given(),
+        nonce: row.text("nonce"),
         ..ImportedComment::default()
     }
 }

@@ -27,7 +27,7 @@ use crate::limits::{NONCE_BYTES_MAX, NONCE_BYTES_MIN};
 const PROGRESS_ENTRIES: u32 = 1_024;
 /// How many sites of an export are told apart. Beyond, it has too many to name.
 const SITES_MAX: usize = 50;
-/// A page of an export that names no site and no page.
+/// The number of no page.
 const NO_PAGE: u32 = u32::MAX;
 
 /// A page as far as it is known.

@@ -143,7 +143,7 @@ fn what_is_no_export_of_the_format_is_refused_with_a_sentence_about_it() {
         (
             Format::Remark42,
             b"{\"version\":1}\n{\"id\":\"a\"\n",
-            "line 2: the file ends in the middle of an entry",
+            "line 3: the file ends in the middle of an entry",
         ),
         (
             Format::Sayso,

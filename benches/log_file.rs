@@ -35,6 +35,24 @@ pub fn write(data: &Path, comments: u64, pages: u64) {
     writer.finish().expect("the log can be synced");
 }
 
+/// A log of so many comments that wait for a moderator, each with the note that says why.
+pub fn write_waiting(data: &Path, comments: u64) {
+    let mut writer = begin(data, 1);
+    for id in (1..=2 * comments).step_by(2) {
+        let line = format!(
+            "{{\"seq\":{id},\"id\":{id},\"page\":\"/\",\"name\":\"{NAME}\",\"author\":\"q83vEjRWeJCrze8SNFZ4kA\",\"content\":\"{CONTENT}\",\
+             \"created_at\":\"2026-11-22T05:08:00.001Z\",\"status\":\"pending\""
+        );
+        writer.line(line.as_bytes(), true).expect("the log can be written");
+        let note = format!(
+            "{{\"seq\":{},\"kind\":\"note\",\"id\":{id},\"did\":\"hold\",\"why\":\"all\",\"created_at\":\"2026-11-22T05:08:00.001Z\"",
+            id + 1
+        );
+        writer.line(note.as_bytes(), false).expect("the log can be written");
+    }
+    writer.finish().expect("the log can be synced");
+}
+
 fn begin(data: &Path, first_seq: u64) -> LogWriter {
     let storage = FileStorage::open(&data.join(NAME_IN_FOLDER)).expect("a log can be created");
     let header = Header::new(SystemTime::now(), first_seq).expect("there are random bytes");

@@ -11,6 +11,7 @@ mod micro;
 mod page_loads;
 mod peers;
 mod program;
+mod queue;
 mod soak;
 mod summary;
 
@@ -35,11 +36,12 @@ pub struct Arguments {
     pub rest: Vec<String>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { name: "log", run: log::run, is_in_full: true },
     Part { name: "fanout", run: fanout::run, is_in_full: true },
     Part { name: "connections", run: connections::run, is_in_full: true },
     Part { name: "pages", run: page_loads::run, is_in_full: true },
+    Part { name: "queue", run: queue::run, is_in_full: true },
     Part { name: "micro", run: micro::run, is_in_full: true },
     Part { name: "peers", run: peers::run, is_in_full: false },
     Part { name: "soak", run: soak::run, is_in_full: false },

@@ -10,6 +10,7 @@ use rig::{
 use crate::{
     connections, fanout, log, page_loads,
     program::{self, Folder},
+    queue,
 };
 
 /// Other programs that use more cores than this falsify the numbers.
@@ -31,6 +32,8 @@ pub fn run(measures: bool) -> Result<(), String> {
     log::stored(log_plan, &folder, &mut table);
     let window = Duration::from_millis(if measures { 1_500 } else { 50 });
     let loaded = page_loads::measure(&page_loads::TARGETS[..1], window, &folder, &mut table);
+    let plan = if measures { &queue::FULL } else { &queue::TINY };
+    queue::measure(plan, &folder.join("queue"), &mut table);
     let cores = others_cpu().saturating_sub(others).as_secs_f64() / start.elapsed().as_secs_f64();
     if measures && cores > OTHERS_CORES_MAX {
         println!("\nother programs used {cores:.1} cores meanwhile: measure again when they don't");

@@ -37,7 +37,7 @@
 //!
 //! ```text
 //! cli/      what can be typed: parses it and runs it
-//! web/      what each HTTP path answers; `web::backend` runs the private tiny_http
+//! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
 //! exchange/ comments of other systems, in and out
 //! hub/      all state, and the one thread that changes it
@@ -68,13 +68,14 @@
 //! | `web` | 1 | the private server: starts it, and again if it dies | shutdown |
 //! | `web-0` … `web-2` | 3 | nothing; receive requests and send commands to the hub | shutdown |
 //! | `web-3` | 1 | nothing; builds responses once the hub has replied, reads the log for them | shutdown |
+//! | `ctl`, `ctl-0`, `ctl-1` | 1 each | the same three jobs for the control socket, over which sayso's own commands come | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
 //!
-//! tiny_http has some threads of its own, unnamed.
+//! The two tiny_http servers have some threads of their own, unnamed.
 //!
 //! # Invariants
 //!

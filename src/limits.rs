@@ -45,6 +45,14 @@ pub const COUNTED_PAGES_MAX: usize = 100;
 pub const LIKED_COMMENTS_MAX: usize = 200;
 /// A client's text frame, and the body of an HTTP request, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// What a moderator tells an author, characters after trimming.
+pub const REASON_CHARS_MAX: usize = 200;
+/// A moderators' note about an author, characters after trimming.
+pub const AUTHOR_NOTE_CHARS_MAX: usize = 1_000;
+/// What moderators look for, characters.
+pub const SEARCH_CHARS_MAX: usize = 200;
+/// How long a ban that ends may last, seconds.
+pub const BAN_SECONDS_MAX: u64 = 36_500 * 24 * 60 * 60;
 /// What `--challenge` may ask for, bits: 2^24 hashes are ten seconds or more in a browser.
 pub const CHALLENGE_BITS_MAX: u8 = 24;
 

@@ -109,13 +109,29 @@ pub struct HttpClient {
 impl HttpClient {
     /// Connects, to load `target`.
     pub fn new(program: &Program, target: &str) -> HttpClient {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", program.address);
+        HttpClient::with_headers(program, target, "")
+    }
+
+    /// The same with further header lines.
+    pub fn with_headers(program: &Program, target: &str, headers: &str) -> HttpClient {
+        let host = program.address;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
         HttpClient { stream: program.connect(), inbox: Inbox::new(), request: request.into() }
     }
 
     /// Loads the page and returns it.
     pub fn get(&mut self) -> &[u8] {
+        self.send();
+        self.receive()
+    }
+
+    /// Asks for the page.
+    pub fn send(&mut self) {
         self.stream.write_all(&self.request).expect("sayso reads");
+    }
+
+    /// Waits for the page that was asked for.
+    pub fn receive(&mut self) -> &[u8] {
         let head = self.inbox.head(&mut self.stream);
         let text = String::from_utf8_lossy(&self.inbox.bytes[head]).to_lowercase();
         assert!(text.starts_with("http/1.1 200 "), "not the page: {text}");

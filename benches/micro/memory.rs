@@ -101,7 +101,15 @@ pub fn hub() -> Hub<NullSink> {
     let (log, _) =
         Log::open(disk, Path::new("memory"), SyncMode::Never, SystemTime::now(), |_, _| Ok(0))
             .expect("an empty log can be begun");
-    let rules = Rules { hold: Hold::None, max_links: None, page_prefix: Vec::new(), max_pages: 1 };
+    let rules = Rules {
+        hold: Hold::None,
+        max_links: None,
+        flags_hold: None,
+        close_after: None,
+        salt: Default::default(),
+        page_prefix: Vec::new(),
+        max_pages: 1,
+    };
     Hub::new(
         log,
         Runs::default(),

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 22] = [
+const FLAGS: [(&str, Form); 24] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -24,12 +24,32 @@ const FLAGS: [(&str, Form); 22] = [
     ("hold", Form::Once),
     ("block-file", Form::Once),
     ("max-links", Form::Once),
+    ("flags-hold", Form::Once),
+    ("close-after", Form::Once),
     ("admin-token-file", Form::Once),
     ("no-page", Form::Switch),
     ("title", Form::Once),
     ("metrics", Form::Once),
     ("log-level", Form::Once),
     ("log-addresses", Form::Switch),
+];
+/// The flags of the commands that moderate, and how each is given. They stand behind the command, and but for `--server` not in the
+/// environment, where they would act unseen.
+const MODERATION_FLAGS: [(&str, Form); 14] = [
+    ("server", Form::Once),
+    ("status", Form::Once),
+    ("page", Form::Once),
+    ("author", Form::Once),
+    ("limit", Form::Once),
+    ("json", Form::Switch),
+    ("repaired", Form::Switch),
+    ("reason", Form::Once),
+    ("comment", Form::Once),
+    ("address", Form::Switch),
+    ("hide", Form::Switch),
+    ("hold", Form::Switch),
+    ("for", Form::Once),
+    ("restore", Form::Switch),
 ];
 /// What the environment variables of all flags begin with.
 const VARIABLE_PREFIX: &str = "SAYSO_";
@@ -43,7 +63,12 @@ const SYNONYMS: [(&str, &str); 6] = [
     ("verbose", "log-level"),
 ];
 /// All subcommands; `serve` is the default.
-const SUBCOMMANDS: [&str; 5] = ["serve", "check", "repair", "compact", "doctor"];
+const SUBCOMMANDS: [&str; 13] = [
+    "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "check",
+    "repair", "compact", "doctor",
+];
+/// Those that moderate.
+const MODERATION: std::ops::Range<usize> = 1..9;
 /// The operands of `doctor`: URL and SITE.
 const DOCTOR_OPERANDS_MAX: usize = 2;
 
@@ -90,7 +115,7 @@ impl<'e> ParsedArgs<'e> {
                 }
                 lexopt::Arg::Short(_) => {
                     return Err(usage(
-                        "flags are written in full, such as --listen; see sayso --help",
+                        "flags are written in full, such as --listen, and what else begins with a dash behind --; see sayso --help",
                     ));
                 }
                 lexopt::Arg::Value(word) => collector.add_word(&word.to_string_lossy())?,
@@ -118,7 +143,7 @@ impl Args<'_> {
         self.flags.iter().map(|(name, _)| *name)
     }
 
-    /// The arguments after the subcommand that are not flags; only `doctor` has any.
+    /// The arguments after the subcommand that are not flags.
     pub fn operands(&self) -> &[String] {
         &self.operands
     }
@@ -139,6 +164,16 @@ impl Args<'_> {
         let Some(list) = text.to_str() else { return vec![Value { name, text }] };
         let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
         items.map(|item| Value { name: name.clone(), text: item.into() }).collect()
+    }
+
+    /// The value of a flag that the environment can't give.
+    pub fn given(&self, flag: &str) -> Option<Value> {
+        self.on_command_line(flag).next()
+    }
+
+    /// Whether a flag is given that the environment can't give.
+    pub fn has(&self, flag: &str) -> bool {
+        self.given(flag).is_some()
     }
 
     fn on_command_line(&self, flag: &str) -> impl Iterator<Item = Value> {
@@ -196,7 +231,13 @@ impl Collector {
                 return Ok(());
             }
             (Some("doctor"), _) => "write sayso doctor URL, or sayso doctor URL SITE".into(),
-            (Some("serve"), _) => "sayso serve takes flags only; see sayso --help".into(),
+            (Some(name @ ("serve" | "comments" | "ban")), _) => {
+                format!("sayso {name} takes flags only; see sayso --help")
+            }
+            (Some(name), _) if moderates(name) => {
+                self.operands.push(word.to_owned());
+                return Ok(());
+            }
             (Some(name), _) => format!("write sayso {name} --data {word}"),
             (None, None) if ["import", "export"].contains(&word) => {
                 format!("this version of sayso has no {word} yet")
@@ -204,8 +245,9 @@ impl Collector {
             (None, None) => match nearest(word.split('=').next().unwrap_or(word), true) {
                 Some(name) => format!("write {name}"),
                 None => {
-                    "the commands are serve, check, repair, compact and doctor; see sayso --help"
-                        .into()
+                    let [others @ .., last] = SUBCOMMANDS;
+                    let others = others.join(", ");
+                    format!("the commands are {others} and {last}; see sayso --help")
                 }
             },
         };
@@ -213,8 +255,17 @@ impl Collector {
     }
 
     fn add_flag(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Error> {
-        let Some((name, form)) = FLAGS.into_iter().find(|(known, _)| *known == name) else {
-            let advice = nearest(name, false).unwrap_or_else(|| "sayso --help to see all".into());
+        let moderates = self.subcommand.is_some_and(moderates);
+        let of_moderation = MODERATION_FLAGS.into_iter().find(|(known, _)| *known == name);
+        let of_all = || FLAGS.into_iter().find(|(known, _)| *known == name);
+        let Some((name, form)) = of_moderation.filter(|_| moderates).or_else(of_all) else {
+            let advice = match nearest(name, false) {
+                _ if of_moderation.is_some() => {
+                    format!("it behind a command such as comments, hide or ban: sayso ban --{name}")
+                }
+                Some(flag) => flag,
+                None => "sayso --help to see all".into(),
+            };
             return Err(usage(format!("unknown flag \"--{name}\"; write {advice}")));
         };
         let value = match parser.optional_value() {
@@ -244,6 +295,11 @@ impl Collector {
     }
 }
 
+/// Whether this is a command that moderates.
+pub(super) fn moderates(name: &str) -> bool {
+    SUBCOMMANDS[MODERATION].contains(&name)
+}
+
 /// The environment variable of a flag.
 fn variable(flag: &str) -> String {
     VARIABLE_PREFIX.to_owned() + &flag.to_ascii_uppercase().replace('-', "_")
@@ -253,7 +309,9 @@ fn variable(flag: &str) -> String {
 pub fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
     let names = names.map(|name| name.to_string_lossy().into_owned());
     let unknown = names.filter(|name| {
-        name.starts_with(VARIABLE_PREFIX) && !FLAGS.iter().any(|(flag, _)| variable(flag) == *name)
+        name.starts_with(VARIABLE_PREFIX)
+            && *name != variable("server")
+            && !FLAGS.iter().any(|(flag, _)| variable(flag) == *name)
     });
     let mut warnings: Vec<String> = unknown
         .map(|name| {

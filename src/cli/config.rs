@@ -17,12 +17,19 @@ pub const HELP: &str = "\
 sayso: live comments for any page, from one tiny binary
 
 Usage: sayso [serve] [FLAGS]
+       sayso comments [--status S] [--page P] [--author A] [--limit N] [--json]
+       sayso approve ID…|--repaired, sayso hide|delete ID… [--reason TEXT]
+       sayso ban --comment ID|--author A [--address] [--hide] [--hold] --for 7d
+       sayso unban AUTHOR|ADDRESS [--restore], sayso lock|unlock PAGE
        sayso check [--data DIR] [--block-file FILE]
        sayso repair|compact [--data DIR]
        sayso doctor URL [SITE]
 
 Commands:
   serve    serve the page, the API and the WebSocket (what happens without a command)
+  comments, approve, hide, delete, ban, unban, lock, unlock
+           moderate what is in --data DIR, whether a server runs or not; elsewhere
+           with --server URL --admin-token-file FILE
   check    report what is wrong with the stored comments, change nothing; with
            --block-file, name the comments that it would hold
   repair   make a repaired copy of damaged comments, keep the original
@@ -54,6 +61,9 @@ Flags:
   --block-file FILE        words, phrases and /expressions/, one a line; what has one waits
                            for a moderator; read again when it changes [none]
   --max-links N|off        a comment with more links waits for a moderator [off]
+  --flags-hold N|off       so many flags by readers hide a comment until a moderator has seen
+                           it [3, off without --admin-token-file]
+  --close-after DAYS|off   a page takes no more comments so long after its first [off]
   --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
@@ -103,6 +113,10 @@ pub struct Config {
     pub block_file: Option<PathBuf>,
     /// How many links a comment may have without waiting; `None` means any number. Requires `admin_token_file`.
     pub max_links: Option<u32>,
+    /// How many flags hide a comment; `None` means that no number does. Counts only with `admin_token_file`.
+    pub flags_hold: Option<u32>,
+    /// How many days after its first comment a page is closed; `None` means never.
+    pub close_after: Option<u32>,
     /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
     /// Whether the page and the demo are switched off.
@@ -136,6 +150,8 @@ impl Default for Config {
             hold: Hold::None,
             block_file: None,
             max_links: None,
+            flags_hold: Some(3),
+            close_after: None,
             admin_token_file: None,
             no_page: false,
             title: "Comments".into(),
@@ -164,6 +180,8 @@ impl Config {
         set(&mut config.max_pages, args, "max-pages", values::pages)?;
         set(&mut config.hold, args, "hold", values::hold)?;
         set(&mut config.max_links, args, "max-links", values::max_links)?;
+        set(&mut config.flags_hold, args, "flags-hold", values::flags_hold)?;
+        set(&mut config.close_after, args, "close-after", values::close_after)?;
         set(&mut config.title, args, "title", values::title)?;
         set(&mut config.log_level, args, "log-level", values::log_level)?;
         set(&mut config.no_page, args, "no-page", values::switch)?;

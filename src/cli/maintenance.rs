@@ -5,8 +5,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
-    os::unix::net::UnixStream,
     path::Path,
     thread,
     time::{Duration, SystemTime},
@@ -15,6 +13,8 @@ use std::{
 use crate::{
     cli::block_file,
     cli::config::SyncMode,
+    cli::control::{self, Access, Api, success},
+    cli::moderate,
     cli::stdout,
     comment::Comment,
     comment::block_list::BlockList,
@@ -29,7 +29,6 @@ use crate::{
     store::repair::Repair,
     util::text::counted,
     web::COMPACT_PATH,
-    web::backend,
 };
 
 /// How often a log with problems is scanned. A problem that is gone in the next scan was a write in progress.
@@ -96,7 +95,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
     let copy =
         storage.save_copy(&dated(".damaged", now), &mut &original).map_err(io_error("copy"))?;
     repaired.disk.replace().map_err(io_error("replace"))?;
-    report(&repair)?;
+    report(&repair, data)?;
     stdout::line(format_args!(
         "{}: {} good lines were kept, the newest of each comment; the original was saved as {}",
         path.display(),
@@ -106,7 +105,7 @@ pub fn repair(data: &Path) -> Result<(), Error> {
 }
 
 /// Says what was wrong and which comments are hidden now.
-fn report(repair: &Repair) -> Result<(), Error> {
+fn report(repair: &Repair, data: &Path) -> Result<(), Error> {
     for Problem { line, why } in &repair.problems {
         stdout::line(format_args!("line {line}: {why}"))?;
     }
@@ -115,11 +114,10 @@ fn report(repair: &Repair) -> Result<(), Error> {
     }
     if !repair.hidden.is_empty() {
         stdout::line(format_args!(
-            "{} comments are hidden now, because a lost line may have deleted, hidden or edited them; to show one again, \
-             start sayso with --admin-token-file FILE and send its id: \
-             curl -X PATCH -H \"Authorization: Bearer TOKEN\" -H \"Content-Type: application/json\" \
-             -d '{{\"status\":\"public\"}}' http://127.0.0.1:8000/api/comments/ID",
-            repair.hidden.len()
+            "{} hidden now, because a lost line may have deleted, hidden or edited them; \"sayso comments --status hidden\" \
+             lists them, \"sayso approve ID\" shows one again and \"sayso approve --repaired\" all, each with --data {}",
+            moderate::are(repair.hidden.len()),
+            data.display()
         ))?;
     }
     if repair.has_loss {
@@ -136,42 +134,27 @@ fn report(repair: &Repair) -> Result<(), Error> {
 /// Fails if the log is damaged, an I/O operation fails, or the server refuses; the original then stays in place.
 pub fn compact(data: &Path) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
-    FileStorage::open_read_only(&path)?;
-    let _lock = match DirLock::take(data) {
-        Err(Error::Locked { .. }) => return ask_server(data),
-        lock => lock?,
+    let _lock = match control::access(data)? {
+        Access::Locked(lock) => lock,
+        Access::Server(socket) => return ask_server(&path, Api::Socket(socket)),
     };
     let io_error = Error::io("compact", &path);
-    let Store { mut log, mut index, likes, .. } = Store::open(data, SyncMode::Always, false)?;
+    let Store { mut log, mut index, likes, mut moderation, .. } =
+        Store::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = CompactionJob::new(&log, &index, &likes)
+    let compacted = CompactionJob::new(&log, &index, &likes, &mut moderation)
         .and_then(CompactionJob::work)
         .map_err(&io_error)?;
-    compacted.replace_with(&mut log, &mut index).map_err(io_error)?;
+    compacted.replace_with(&mut log, &mut index, &mut moderation).map_err(io_error)?;
     stdout::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
 }
 
-/// Asks the server to compact, over its private socket, which only the folder's owner can open.
-fn ask_server(data: &Path) -> Result<(), Error> {
-    let path = backend::find_socket(data);
-    let io_error = Error::io("ask the server on", &path);
-    let mut socket = UnixStream::connect(&path).map_err(&io_error)?;
-    let request = format!(
-        "POST {COMPACT_PATH} HTTP/1.1\r\nHost: sayso\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).map_err(&io_error)?;
-    let mut response = String::new();
-    socket.read_to_string(&mut response).map_err(&io_error)?;
-    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
-    if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(Error::Other(format!("the server did not compact: {body}")));
-    }
-    stdout::line(format_args!(
-        "{}: compacted by the server: {body}",
-        data.join(FILE_NAME).display()
-    ))?;
-    Ok(())
+/// Asks the server to compact.
+fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
+    let answer = success(server.call("POST", COMPACT_PATH, "")?)?;
+    let answer = String::from_utf8_lossy(&answer);
+    stdout::line(format_args!("{}: compacted by the server: {answer}", path.display()))
 }
 
 /// Says which of the stored comments a block list would hold, by rising id. A comment is judged by its newest line; those that wait or are

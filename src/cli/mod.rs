@@ -14,13 +14,20 @@ use crate::http::origin;
 
 use self::args::{Args, ParsedArgs};
 use self::config::{Config, HELP};
+use self::control::Place;
+use self::moderation_args::Action;
 
 pub mod args;
 pub mod block_file;
 pub mod config;
+pub mod control;
 pub mod doctor;
+pub mod listing;
 pub mod maintenance;
+pub mod moderate;
+pub mod moderation_args;
 mod probe;
+mod remote;
 pub mod serve;
 pub mod stdout;
 mod token_file;
@@ -49,6 +56,8 @@ pub enum Subcommand {
         /// The data folder.
         data: PathBuf,
     },
+    /// Moderate.
+    Moderate(Place, Action),
     /// Examine a running server from outside.
     Doctor {
         /// The server's address, normalized like [`Config::public_url`].
@@ -79,6 +88,10 @@ pub fn parse(
         ParsedArgs::Subcommand("doctor", args) => return parse_doctor(&args),
         ParsedArgs::Subcommand(name, args) => (name, args),
     };
+    if args::moderates(name) {
+        return moderation_args::parse(name, &args)
+            .map(|(place, action)| Subcommand::Moderate(place, action));
+    }
     let taken: &[&str] = if name == "check" { &["data", "block-file"] } else { &["data"] };
     if let Some(flag) = args.flags().find(|flag| !taken.contains(flag)) {
         let taken = taken.join(" and --");
@@ -101,7 +114,8 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Serve(config) => Some(&config.data),
         Subcommand::Check { data, .. }
         | Subcommand::Repair { data }
-        | Subcommand::Compact { data } => Some(data),
+        | Subcommand::Compact { data }
+        | Subcommand::Moderate(Place::Folder(data), _) => Some(data),
         _ => None,
     };
     data.map_or(Ok(()), |data| check_is_folder(data))?;
@@ -113,6 +127,7 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Check { data, block_file } => maintenance::check(&data, block_file.as_deref()),
         Subcommand::Repair { data } => maintenance::repair(&data),
         Subcommand::Compact { data } => maintenance::compact(&data),
+        Subcommand::Moderate(place, action) => moderate::run(&place, &action),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Address {
     /// The part that a browser sends as `Host`.
     pub host: String,
     /// The prefix of every path.
-    base_path: String,
+    pub base_path: String,
     is_tls: bool,
 }
 
@@ -218,7 +218,7 @@ impl Drop for Probe {
 }
 
 /// Connects to the first of the host's addresses that accepts.
-fn connect(server: &Address) -> io::Result<TcpStream> {
+pub fn connect(server: &Address) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::NotFound.into();
     for address in server.host_and_port().to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, RESPONSE_TIMEOUT) {

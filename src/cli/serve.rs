@@ -39,9 +39,11 @@ use crate::{
         response::Response,
     },
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
+    hub::moderators::Moderators,
     hub::rate_limit::RateLimiter,
     hub::{Hub, rules::Rules, screen::Screen},
     log::runs::Runs,
+    log::salt::{self, Salt},
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
     net::listener::Listener,
@@ -53,8 +55,7 @@ use crate::{
     util::threads,
     web,
     web::Router,
-    web::backend,
-    web::moderators::Moderators,
+    web::backend::{Socket, Web},
     ws::{self, Context},
 };
 
@@ -88,7 +89,7 @@ impl Handler for Routes {
     }
 }
 
-type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
+pub(super) type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
 /// What SIGHUP reads again. Each says in the log what it has read, or why it goes on with what it had.
 type OnHangup = Vec<Box<dyn FnMut()>>;
 
@@ -127,16 +128,18 @@ pub fn run(config: Config) -> Result<(), Error> {
     // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
+    let salt = salt::open(&config.data)?;
     let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen)?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen, salt)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
         origins: Origins::new(config.allow_origin.clone()),
+        moderators: moderators.clone(),
         challenge: config.challenge,
     });
     let (restart, restart_requests) = bounded(1);
-    let path = backend::socket_path(&config.data)?;
+    let path = Socket::Relay.create_path(&config.data)?;
     let upstream = Arc::new(Upstream::new(
         path.clone(),
         resource_limits::FdBudget::now().exchanges,
@@ -155,7 +158,10 @@ pub fn run(config: Config) -> Result<(), Error> {
         },
         hub.clone(),
     ));
-    let web = backend::Web::start(path, router, restart, restart_requests)?;
+    let web = Web::start(Socket::Relay, path, router.clone(), restart, restart_requests)?;
+    let path = Socket::Control.create_path(&config.data)?;
+    let (restart, restart_requests) = bounded(1);
+    let control = Web::start(Socket::Control, path, router, restart, restart_requests)?;
     let options = Options {
         base_path: config.base_path.clone(),
         trust_proxy: config.trust_proxy.clone(),
@@ -178,8 +184,10 @@ pub fn run(config: Config) -> Result<(), Error> {
     listener.shutdown();
     let _ = hub.query(Query::Stop);
     drop(hub);
-    web.stop();
-    backend::remove_socket(&config.data);
+    for (server, socket) in [(web, Socket::Relay), (control, Socket::Control)] {
+        server.stop();
+        socket.remove(&config.data);
+    }
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
     // Whoever starts sayso again must first put the right file in place.
@@ -218,21 +226,26 @@ fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
     Ok((inboxes, threads))
 }
 
-fn start_hub(
+/// Starts the hub of an open log.
+pub(super) fn start_hub(
     config: &Config,
     store: Store,
     runs: Runs,
     shards: Vec<ShardSenders>,
     screen: Screen,
+    salt: Salt,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
     let stats = Arc::new(Stats { screen, ..Stats::default() });
     let rate_limiter = config.rate.map(RateLimiter::new);
     let subscribers = Subscribers::new(shards);
-    let stored = (store.index, store.likes);
+    let stored = (store.index, store.likes, store.moderation);
     let rules = Rules {
         hold: config.hold,
         max_links: config.max_links,
+        flags_hold: config.flags_hold.filter(|_| config.admin_token_file.is_some()),
+        close_after: config.close_after,
+        salt,
         page_prefix: config.page_prefix.clone(),
         max_pages: config.max_pages,
     };

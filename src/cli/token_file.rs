@@ -1,6 +1,6 @@
 //! `--admin-token-file`: reads it at the start and again on SIGHUP.
 //!
-//! Its lines are `web::moderators`'.
+//! Its lines are `hub::moderators`'.
 
 use std::{
     fs::File,
@@ -12,8 +12,8 @@ use std::{
 
 use crate::{
     error::Error,
+    hub::moderators::{self, Moderator, Moderators},
     util::text::counted,
-    web::moderators::{self, Moderator, Moderators},
 };
 
 /// The longest token file, in bytes: 64 for each of a thousand moderators.
@@ -28,6 +28,23 @@ const READABLE_BY_OTHERS: u32 = 0o004;
 /// [`Error::Io`] if it can't be read, [`Error::Usage`] with the number of the line if one is none of a moderator. No error repeats a
 /// word of the file.
 pub fn read(path: &Path) -> Result<Vec<Moderator>, Error> {
+    read_text(path).map(|(_, list)| list)
+}
+
+/// The token in the first line that has one.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn first_token(path: &Path) -> Result<String, Error> {
+    let (text, _) = read_text(path)?;
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    let token = first.and_then(|line| line.split_whitespace().last());
+    Ok(token.expect("a file without a token was refused").to_owned())
+}
+
+/// The file's text and its moderators.
+fn read_text(path: &Path) -> Result<(String, Vec<Moderator>), Error> {
     let failed = Error::io("read", path);
     let file = File::open(path).map_err(&failed)?;
     let mode = file.metadata().map_err(&failed)?.permissions().mode();
@@ -46,7 +63,7 @@ pub fn read(path: &Path) -> Result<Vec<Moderator>, Error> {
             "everybody on this machine can read the moderators' tokens; run: chmod o= {shown}"
         );
     }
-    Ok(list)
+    Ok((text, list))
 }
 
 /// What SIGHUP does: the file's moderators replace those before, who stay if it is not as it must be.

@@ -10,6 +10,7 @@ use crate::{
     hub::rules::Hold,
     limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX, Rate},
     log::SyncMode,
+    store::moderation::FLAGS_A_COMMENT_MAX,
     util::text::{is_decimal, parse_decimal},
 };
 
@@ -17,6 +18,8 @@ const CONNECTIONS_MAX: u32 = 1_000_000;
 const PAGES_MAX: u32 = 10_000_000;
 /// More do not fit into a comment.
 const LINKS_MAX: u32 = 10_000;
+/// A hundred years.
+const CLOSE_AFTER_DAYS_MAX: u32 = 36_500;
 const RATE_POSTS_MAX: u32 = 1_000_000;
 const RATE_SECONDS_MAX: u32 = 86_400;
 const TITLE_CHARS_MAX: usize = 200;
@@ -70,13 +73,26 @@ pub fn hold(text: &str) -> Result<Hold, String> {
 
 /// Parses `off`, or how many links a comment may have, which may be none.
 pub fn max_links(text: &str) -> Result<Option<u32>, String> {
+    number_or_off(text, 0, LINKS_MAX, "links")
+}
+
+/// Parses `off`, or how many flags hide a comment.
+pub fn flags_hold(text: &str) -> Result<Option<u32>, String> {
+    number_or_off(text, 1, FLAGS_A_COMMENT_MAX as u32, "flags")
+}
+
+/// Parses `off`, or how many days after its first comment a page is closed.
+pub fn close_after(text: &str) -> Result<Option<u32>, String> {
+    number_or_off(text, 1, CLOSE_AFTER_DAYS_MAX, "days")
+}
+
+fn number_or_off(text: &str, min: u32, max: u32, what: &str) -> Result<Option<u32>, String> {
     if text == "off" {
         return Ok(None);
     }
-    let links = parse_decimal(text).filter(|links| *links <= LINKS_MAX);
-    links
-        .map(Some)
-        .ok_or_else(|| format!("but must be off, or a number of links from 0 to {LINKS_MAX}"))
+    let number = parse_decimal(text).filter(|number| (min..=max).contains(number));
+    let expected = || format!("but must be off, or a number of {what} from {min} to {max}");
+    number.map(Some).ok_or_else(expected)
 }
 
 /// Parses `local` or `public`, which is `true`.
@@ -205,12 +221,12 @@ pub fn proxy(text: &str) -> Result<Option<Network>, String> {
     text.parse().map(Some).map_err(|why: String| format!("{why}, or none"))
 }
 
-fn number(text: &str, max: u32) -> Result<u32, String> {
+pub(super) fn number(text: &str, max: u32) -> Result<u32, String> {
     let number = parse_decimal(text).filter(|number| (1..=max).contains(number));
     number.ok_or_else(|| format!("but must be a whole number from 1 to {max}"))
 }
 
-fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }

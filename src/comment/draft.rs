@@ -3,7 +3,7 @@
 //!
 //! Knows no socket and no state: the hub decides whether a parent exists and whether a key is the author's.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ use crate::{
     comment::{Author, Body},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
-        NONCE_BYTES_MIN, PAGE_BYTES_MAX,
+        NONCE_BYTES_MIN, PAGE_BYTES_MAX, REASON_CHARS_MAX,
     },
     util::text::{shorten, shorten_middle},
 };
@@ -50,10 +50,18 @@ pub struct ClientMessage {
     pub like: Option<u64>,
     /// `true` likes the comment, `false` withdraws the like.
     pub on: Option<bool>,
+    /// The id of the comment that a moderator should look at.
+    pub flag: Option<u64>,
     /// Whether the client is typing.
     pub typing: Option<bool>,
-    /// The status that a moderator gives a comment: `public` or `hidden`.
+    /// The status that a moderator gives a comment: `public`, `hidden` or `pending`.
     pub status: Option<String>,
+    /// Whether a moderator pins the comment.
+    pub pinned: Option<bool>,
+    /// One line that a moderator tells the author.
+    pub reason: Option<String>,
+    /// The `seq` of the line that a moderator decides about.
+    pub seen: Option<u64>,
     /// The proof of work of a post, see [`proof_of_work`](crate::comment::proof_of_work).
     pub proof: Option<String>,
 }
@@ -77,6 +85,8 @@ pub struct Draft {
     pub held_for: Option<HoldReason>,
     /// The length of the text in bytes.
     pub length: usize,
+    /// The moderator who writes it in the site's name.
+    pub moderator: Option<Arc<str>>,
 }
 
 /// The text of a new or edited comment, checked and rendered.
@@ -116,6 +126,8 @@ pub enum Action<'m> {
     Delete(u64, Option<Author>),
     /// Likes a comment (`true`) or withdraws the like.
     Like(u64, bool, Author),
+    /// Tells that a moderator should look at a comment.
+    Flag(u64, Author),
     /// Tells whose WebSocket this is.
     Identify(Author),
     /// Somebody is typing. Under which name that is told is not theirs to say.
@@ -153,7 +165,15 @@ impl ClientMessage {
             return Err(Rejection::OtherPage(page));
         }
         // Most messages are posts; `post` does their checks.
-        if let ClientMessage { content: Some(_), edit: None, delete: None, like: None, .. } = self {
+        if let ClientMessage {
+            content: Some(_),
+            edit: None,
+            delete: None,
+            like: None,
+            flag: None,
+            ..
+        } = self
+        {
             return Ok(Action::Post(self.post(page)?));
         }
         check_nonce(self.nonce.as_deref())?;
@@ -161,6 +181,17 @@ impl ClientMessage {
         match self {
             ClientMessage { edit: Some(_), delete: Some(_), .. } => {
                 Err(Rejection::Malformed("it has both edit and delete".into()))
+            }
+            ClientMessage {
+                flag: Some(id),
+                like: None,
+                edit: None,
+                delete: None,
+                content: None,
+                ..
+            } => Ok(Action::Flag(*id, author.ok_or(Rejection::KeyMissing)?)),
+            ClientMessage { flag: Some(_), .. } => {
+                Err(Rejection::Malformed("it has flag and something else to do".into()))
             }
             ClientMessage { like: Some(id), edit: None, delete: None, content: None, .. } => {
                 let (on, author) = self.like()?;
@@ -179,7 +210,7 @@ impl ClientMessage {
                 Ok(Action::Identify(author.expect("every key has an author")))
             }
             _ => Err(Rejection::Malformed(
-                "it has none of content, edit, delete, like, key and typing".into(),
+                "it has none of content, edit, delete, like, flag, key and typing".into(),
             )),
         }
     }
@@ -194,6 +225,15 @@ impl ClientMessage {
             Rejection::Malformed("on is missing, a like needs true or false".into())
         })?;
         Ok((on, author))
+    }
+
+    /// What a moderator tells the author, one line; an empty one is none.
+    ///
+    /// # Errors
+    /// Fails if it is too long or has control characters.
+    pub fn reason(&self) -> Result<Option<Box<str>>, Rejection> {
+        let reason = moderators_text("reason", self.reason.as_deref(), REASON_CHARS_MAX, false)?;
+        Ok(Some(reason).filter(|reason| !reason.is_empty()).map(Box::from))
     }
 
     /// Checks the message as a new comment on `page`.
@@ -249,6 +289,7 @@ impl Post<'_> {
             links: text.count_links() + name.map_or(0, count_addresses),
             held_for,
             length: text.content.len(),
+            moderator: None,
         }
     }
 }
@@ -303,6 +344,25 @@ pub fn check_page(page: &str) -> Result<(), Rejection> {
         return Err(Rejection::PageLength(page.len()));
     }
     check_characters("page", page, |_| false)
+}
+
+/// Trims and checks a text that only moderators write; a missing one is empty. `has_lines`: whether it may have more than one.
+///
+/// # Errors
+/// Fails if it has more than `max` characters, or control characters.
+pub fn moderators_text<'t>(
+    field: &'static str,
+    text: Option<&'t str>,
+    max: usize,
+    has_lines: bool,
+) -> Result<&'t str, Rejection> {
+    let text = text.unwrap_or_default().trim();
+    let characters = text.chars().count();
+    if characters > max {
+        return Err(Rejection::TextTooLong { field, characters, max });
+    }
+    check_characters(field, text, |c| has_lines && matches!(c, '\n' | '\t'))?;
+    Ok(text)
 }
 
 /// The author that belongs to a key.

@@ -11,6 +11,8 @@ pub enum HoldReason {
     New,
     /// Every comment waits, with `--hold all`.
     All,
+    /// A moderator wants to look at everything that its author, or its address, writes.
+    Author,
 }
 
 impl HoldReason {
@@ -21,6 +23,15 @@ impl HoldReason {
             HoldReason::Links => "links",
             HoldReason::New => "new",
             HoldReason::All => "all",
+            HoldReason::Author => "author",
+        }
+    }
+
+    /// What a note tells moderators: the name, and of a word the line of the list.
+    pub fn why(&self) -> String {
+        match self {
+            HoldReason::Word(line) => format!("word: {line}"),
+            reason => reason.name().into(),
         }
     }
 }

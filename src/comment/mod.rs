@@ -3,6 +3,7 @@
 //! Pure: knows no clock, thread or file. The caller provides `seq` and the time.
 
 pub mod block_list;
+pub mod did;
 pub mod draft;
 pub mod folding;
 pub mod hold_reason;
@@ -123,6 +124,21 @@ pub struct Comment {
     /// Of a like: whether it is given (`true`) or withdrawn.
     #[serde(default)]
     pub on: bool,
+    /// Whether it stands before the other comments of its page.
+    #[serde(default)]
+    pub pinned: bool,
+    /// The moderator who wrote it in the site's name.
+    #[serde(default, rename = "mod")]
+    pub moderator: Option<String>,
+    /// Whether a moderator has changed what somebody else wrote.
+    #[serde(default)]
+    pub mod_edited: bool,
+    /// Whether the host page vouches for its author.
+    #[serde(default)]
+    pub verified: bool,
+    /// The comment system that it was imported from.
+    #[serde(default)]
+    pub imported: Option<String>,
 }
 
 impl Comment {
@@ -147,6 +163,21 @@ impl Comment {
         self.content.clear();
         self.html = None;
         self.edited_at = None;
+        self.pinned = false;
+        self.moderator = None;
+        self.mod_edited = false;
+        self.verified = false;
+        self.imported = None;
+    }
+
+    fn marks(&self) -> Marks<'_> {
+        Marks {
+            pinned: self.pinned,
+            moderator: self.moderator.as_deref(),
+            mod_edited: self.mod_edited,
+            verified: self.verified,
+            imported: self.imported.as_deref(),
+        }
     }
 
     /// Appends the comment's line as clients receive it: from `{` to `}`, without checksum and line feed.
@@ -170,6 +201,7 @@ impl Comment {
             deleted: self.deleted,
             nonce: self.nonce.as_deref(),
             status: self.status,
+            marks: self.marks(),
         }
         .encode(out);
     }
@@ -226,6 +258,33 @@ pub struct LineParts<'a> {
     pub nonce: Option<&'a str>,
     /// See [`Comment::status`].
     pub status: Status,
+    /// What few comments have.
+    pub marks: Marks<'a>,
+}
+
+/// The fields at the end of a line that few comments have.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marks<'a> {
+    /// See [`Comment::pinned`].
+    pub pinned: bool,
+    /// See [`Comment::moderator`].
+    pub moderator: Option<&'a str>,
+    /// See [`Comment::mod_edited`].
+    pub mod_edited: bool,
+    /// See [`Comment::verified`].
+    pub verified: bool,
+    /// See [`Comment::imported`].
+    pub imported: Option<&'a str>,
+}
+
+impl Marks<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        append_flag(out, b",\"pinned\":true", self.pinned);
+        append_text(out, ",\"mod\":", self.moderator);
+        append_flag(out, b",\"mod_edited\":true", self.mod_edited);
+        append_flag(out, b",\"verified\":true", self.verified);
+        append_text(out, ",\"imported\":", self.imported);
+    }
 }
 
 impl LineParts<'_> {
@@ -238,17 +297,22 @@ impl LineParts<'_> {
         out.extend_from_slice(self.body);
         append_text(out, ",\"created_at\":", Some(self.created_at));
         append_text(out, ",\"edited_at\":", self.edited_at);
-        if self.deleted {
-            out.extend_from_slice(b",\"deleted\":true");
-        }
+        append_flag(out, b",\"deleted\":true", self.deleted);
         append_text(out, ",\"nonce\":", self.nonce);
         append_text(out, ",\"status\":", self.status.json_value());
+        self.marks.encode(out);
         out.push(b'}');
     }
 }
 
 fn append_number(out: &mut Vec<u8>, n: u64) {
     serde_json::to_writer(out, &n).expect("writing to a vector never fails");
+}
+
+fn append_flag(out: &mut Vec<u8>, field: &[u8], value: bool) {
+    if value {
+        out.extend_from_slice(field);
+    }
 }
 
 fn append_text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
@@ -278,10 +342,31 @@ mod tests {
         }
     }
 
+    fn marked() -> Comment {
+        Comment {
+            pinned: true,
+            moderator: Some("ada".into()),
+            mod_edited: true,
+            verified: true,
+            imported: Some("disqus".into()),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn marks_stand_at_the_end_of_the_line() {
+        let mut line = Vec::new();
+        marked().encode(&mut line);
+        let line = String::from_utf8(line).unwrap();
+        let end =
+            r#","pinned":true,"mod":"ada","mod_edited":true,"verified":true,"imported":"disqus"}"#;
+        assert!(line.ends_with(end), "{line}");
+    }
+
     #[test]
     fn a_comment_can_be_parsed_from_its_line() {
         for status in [Status::Public, Status::Pending, Status::Hidden] {
-            let comment = Comment { status, parent: Some(9), ..sample() };
+            let comment = Comment { status, parent: Some(9), ..marked() };
             let mut line = Vec::new();
             comment.encode(&mut line);
             assert_eq!(Comment::parse(&line).unwrap(), comment);
@@ -300,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_keeps_id_page_parent_time_nonce_and_status_only() {
-        let mut comment = Comment { seq: 4, parent: Some(1), status: Status::Pending, ..sample() };
+        let mut comment = Comment { seq: 4, parent: Some(1), status: Status::Pending, ..marked() };
         comment.make_tombstone();
         let mut line = Vec::new();
         comment.encode(&mut line);

@@ -2,7 +2,7 @@
 //!
 //! Knows neither HTTP nor WebSocket. Both send the same message; only HTTP adds the status code (RFC 9110 §15, RFC 6585 §4).
 
-use std::fmt;
+mod message;
 
 use crate::limits::Rate;
 use crate::limits::{
@@ -45,6 +45,15 @@ pub enum Rejection {
     NameTooLong(usize),
     /// The name has only characters that show nothing.
     NameInvisible,
+    /// A moderator's text is too long.
+    TextTooLong {
+        /// The name of the field.
+        field: &'static str,
+        /// Its characters after trimming.
+        characters: usize,
+        /// How many it may have.
+        max: usize,
+    },
     /// The page is empty or too long: its bytes.
     PageLength(usize),
     /// The page has none of the prefixes of `--page-prefix`.
@@ -71,16 +80,36 @@ pub enum Rejection {
     WrongToken,
     /// The comment is on another page than the WebSocket.
     NotOnPage(u64),
-    /// The comment still waits for a moderator, so it can't be hidden.
+    /// The comment is not public, so it can't be pinned.
     NotYetPublic(u64),
     /// The comment is hidden, so it can't be liked.
     Hidden(u64),
-    /// A like without a key.
+    /// A like or a flag without a key.
     KeyMissing,
     /// The largest number of likes is reached, of what the text names.
     LikesFull(usize, &'static str),
     /// The nonce belongs to a comment that this client may not see.
     NonceTaken,
+    /// The author or the address is banned until then.
+    Banned(String),
+    /// The page is closed to new comments.
+    PageLocked(String),
+    /// The largest number of flags is reached, of what the text names.
+    FlagsFull(usize, &'static str),
+    /// The page has the largest number of pinned comments.
+    PinsFull(usize),
+    /// There are as many bans, or pages that were closed or opened, as there may be.
+    ModerationFull(usize, &'static str),
+    /// The comment has a newer line than the one that the moderator has seen: its id, and that line.
+    ChangedMeanwhile(u64, String),
+    /// Nothing is known of where the comment came from, so that can't be banned.
+    AddressUnknown(u64),
+    /// The comment has no author who could be banned.
+    NobodyToBan(u64),
+    /// There is no such ban.
+    UnknownBan(String),
+    /// The comment was not rejected, so it can't be made to wait again.
+    NotRejected(u64),
     /// The client's cursor, this `seq`, is beyond what the log shares with what the client has received.
     StaleCursor(u64),
     /// The comment is deleted, so it can't be edited.
@@ -126,11 +155,22 @@ impl Rejection {
             | Rejection::WrittenWithoutKey(_)
             | Rejection::NotModerator
             | Rejection::PageNotAllowed(_)
+            | Rejection::Banned(_)
+            | Rejection::PageLocked(_)
             | Rejection::ProofMissing(_) => 403,
-            Rejection::UnknownComment(_) | Rejection::NotOnPage(_) => 404,
+            Rejection::UnknownComment(_) | Rejection::NotOnPage(_) | Rejection::UnknownBan(_) => {
+                404
+            }
             Rejection::Deleted(_)
             | Rejection::Hidden(_)
             | Rejection::LikesFull(..)
+            | Rejection::FlagsFull(..)
+            | Rejection::PinsFull(_)
+            | Rejection::ModerationFull(..)
+            | Rejection::ChangedMeanwhile(..)
+            | Rejection::AddressUnknown(_)
+            | Rejection::NobodyToBan(_)
+            | Rejection::NotRejected(_)
             | Rejection::NonceTaken
             | Rejection::Duplicate(_)
             | Rejection::NotYetPublic(_)
@@ -167,6 +207,7 @@ impl Rejection {
             Rejection::ControlCharacter { .. } => "control_character",
             Rejection::NameTooLong(_) => "name_too_long",
             Rejection::NameInvisible => "name_invisible",
+            Rejection::TextTooLong { .. } => "text_too_long",
             Rejection::PageLength(_) => "page_length",
             Rejection::PageNotAllowed(_) => "page_not_allowed",
             Rejection::OtherPage(_) => "other_page",
@@ -185,6 +226,16 @@ impl Rejection {
             Rejection::KeyMissing => "key_missing",
             Rejection::LikesFull(..) => "likes_full",
             Rejection::NonceTaken => "nonce_taken",
+            Rejection::Banned(_) => "banned",
+            Rejection::PageLocked(_) => "page_locked",
+            Rejection::FlagsFull(..) => "flags_full",
+            Rejection::PinsFull(_) => "pins_full",
+            Rejection::ModerationFull(..) => "moderation_full",
+            Rejection::ChangedMeanwhile(..) => "changed_meanwhile",
+            Rejection::AddressUnknown(_) => "address_unknown",
+            Rejection::NobodyToBan(_) => "nobody_to_ban",
+            Rejection::UnknownBan(_) => "unknown_ban",
+            Rejection::NotRejected(_) => "not_rejected",
             Rejection::StaleCursor(_) => "stale_cursor",
             Rejection::Deleted(_) => "deleted",
             Rejection::TooFast { .. } => "too_fast",
@@ -216,6 +267,9 @@ impl Rejection {
             Rejection::NameTooLong(characters) => {
                 none.with("characters", *characters).with("max", NAME_CHARS_MAX)
             }
+            Rejection::TextTooLong { field, characters, max } => {
+                none.with("field", *field).with("characters", *characters).with("max", *max)
+            }
             Rejection::PageLength(bytes) => {
                 none.with("bytes", *bytes).with("min", 1_u32).with("max", PAGE_BYTES_MAX)
             }
@@ -225,9 +279,12 @@ impl Rejection {
             Rejection::NonceLength(bytes) => {
                 none.with("bytes", *bytes).with("min", NONCE_BYTES_MIN).with("max", NONCE_BYTES_MAX)
             }
-            Rejection::PageNotAllowed(page) | Rejection::OtherPage(page) => {
-                none.with("page", &**page)
-            }
+            Rejection::PageNotAllowed(page)
+            | Rejection::OtherPage(page)
+            | Rejection::PageLocked(page) => none.with("page", &**page),
+            Rejection::Banned(until) => none.with("until", &**until),
+            Rejection::UnknownBan(key) => none.with("value", &**key),
+            Rejection::PinsFull(max) => none.with("max", *max),
             Rejection::TooManyPages(max, _) | Rejection::TooManyFrames(max) => {
                 none.with("max", *max)
             }
@@ -238,9 +295,15 @@ impl Rejection {
             | Rejection::NotOnPage(id)
             | Rejection::NotYetPublic(id)
             | Rejection::Hidden(id)
+            | Rejection::ChangedMeanwhile(id, _)
+            | Rejection::AddressUnknown(id)
+            | Rejection::NobodyToBan(id)
+            | Rejection::NotRejected(id)
             | Rejection::Deleted(id) => none.with("comment", *id),
             Rejection::StaleCursor(since) => none.with("since", *since),
-            Rejection::LikesFull(max, what) => none.with("max", *max).with("of", *what),
+            Rejection::LikesFull(max, what)
+            | Rejection::FlagsFull(max, what)
+            | Rejection::ModerationFull(max, what) => none.with("max", *max).with("of", *what),
             Rejection::TooFast { rate, what, .. } => {
                 none.with("what", *what).with("max", rate.posts).with("seconds", rate.seconds)
             }
@@ -266,116 +329,14 @@ impl Rejection {
         let nonce = nonce.filter(|nonce| nonce.len() <= ECHO_BYTES_MAX);
         let (error, values) = (&*self.to_string(), &self.values());
         let retry_after = self.retry_after();
-        ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json()
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rejection::Malformed(why) => {
-                write!(f, "this is not a message sayso understands: {why}")
-            }
-            Rejection::BadParameter { name, value, allowed } => {
-                write!(f, "{name} is {value:?}, but must be {allowed}")
-            }
-            Rejection::ContentEmpty => {
-                write!(f, "content is empty, at least 1 visible character is needed")
-            }
-            Rejection::ContentTooLong(n) => {
-                write!(f, "content is {n} bytes, at most {CONTENT_BYTES_MAX} are allowed")
-            }
-            Rejection::ControlCharacter { field, character, at } => write!(
-                f,
-                "{field} has the control character {} at byte {at}, only line breaks and tabs in content are allowed",
-                unicode_name(*character)
-            ),
-            Rejection::NameTooLong(n) => {
-                write!(f, "name is {n} characters, at most {NAME_CHARS_MAX} are allowed")
-            }
-            Rejection::NameInvisible => {
-                write!(
-                    f,
-                    "name shows nothing, at least 1 visible character is needed; leave it out to stay anonymous"
-                )
-            }
-            Rejection::PageLength(n) => {
-                write!(f, "page is {n} bytes, 1 to {PAGE_BYTES_MAX} are allowed")
-            }
-            Rejection::PageNotAllowed(page) => {
-                write!(f, "page {page:?} may not be commented on here")
-            }
-            Rejection::OtherPage(page) => {
-                write!(
-                    f,
-                    "page {page:?} is not the page of this socket; open another socket for it"
-                )
-            }
-            Rejection::TooManyPages(n, with_deleted) => {
-                let counted = if *with_deleted { ", deleted ones included" } else { "" };
-                write!(f, "there are {n} pages with comments{counted}, no more are allowed")
-            }
-            Rejection::KeyLength(n) => {
-                write!(f, "key is {n} bytes, {KEY_BYTES_MIN} to {KEY_BYTES_MAX} are allowed")
-            }
-            Rejection::NonceLength(n) => {
-                write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
-            }
-            Rejection::KeyMissing => write!(f, "key is missing, a like needs one"),
-            Rejection::Hidden(id) => write!(f, "comment {id} is hidden"),
-            Rejection::LikesFull(max, what) => {
-                write!(f, "{what} already has {max} likes, no more are allowed")
-            }
-            Rejection::UnknownParent(id) => {
-                write!(f, "there is no comment {id} on this page to answer")
-            }
-            Rejection::UnknownComment(id) => write!(f, "there is no comment {id}"),
-            Rejection::NotAuthor(id) => write!(f, "comment {id} was written with another key"),
-            Rejection::WrittenWithoutKey(id) => {
-                write!(f, "comment {id} can't be changed: it was written without a key")
-            }
-            Rejection::WrongToken => write!(f, "wrong token"),
-            Rejection::NotModerator => write!(f, "this needs the moderator's token"),
-            Rejection::NotOnPage(id) => write!(f, "there is no comment {id} on this page"),
-            Rejection::NotYetPublic(id) => {
-                write!(f, "comment {id} was never public; delete it, or make it public")
-            }
-            Rejection::NonceTaken => {
-                write!(f, "the nonce belongs to another comment, a new comment needs a new one")
-            }
-            Rejection::StaleCursor(since) => {
-                write!(f, "seq {since} is not of this log as it is now; load the comments anew")
-            }
-            Rejection::Deleted(id) => write!(f, "comment {id} is deleted"),
-            Rejection::TooFast { wait, rate: Rate { posts, seconds }, what } => {
-                write!(
-                    f,
-                    "at most {posts} {what} in {seconds} s are allowed, try again in {wait} s"
-                )
-            }
-            Rejection::Duplicate(seconds) => {
-                write!(
-                    f,
-                    "you have said exactly this here within the last {seconds} s, once is enough"
-                )
-            }
-            Rejection::HoneypotFilled => write!(f, "website is filled in, and must stay empty"),
-            Rejection::SubmittedTooSoon(wait) => {
-                write!(f, "that was quicker than anybody writes, try again in {wait} s")
-            }
-            Rejection::ProofMissing(bits) => write!(
-                f,
-                "proof is missing or wrong, a proof of work of {bits} bits is asked for; the page makes one where it has JavaScript"
-            ),
-            Rejection::TooManyFrames(n) => {
-                write!(f, "more than {n} messages in a second, slow down")
-            }
-            Rejection::StorageFull => write!(f, "storage is full, try again"),
-            Rejection::StorageFailed => {
-                write!(f, "storage has failed, comments can't be saved until sayso is restarted")
-            }
-            Rejection::Stopping => write!(f, "sayso is stopping, try again"),
+        let mut json = ErrorBody { error, code: self.code(), values, retry_after, nonce }.to_json();
+        if let Rejection::ChangedMeanwhile(_, line) = self {
+            json.pop();
+            json.push_str(",\"line\":");
+            json.push_str(line);
+            json.push('}');
         }
+        json
     }
 }
 

@@ -5,6 +5,9 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::comment::did::Did;
+use crate::util::text::is_false;
+
 /// A message of the WebSocket; HTTP uses that for likes too. Most are sent only to clients of subprotocol `sayso.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -34,11 +37,32 @@ pub enum ServerMessage<'a> {
         /// The number of comments by page.
         counts: Counts<'a, &'a str>,
     },
+    /// `{"locked":true}`: the page was closed to new comments, or opened.
+    Locked {
+        /// Whether it is closed.
+        locked: bool,
+    },
+    /// `{"note":{…}}`: what a moderator tells the author of a comment.
+    Note {
+        /// Its fields.
+        note: Note<'a>,
+    },
     /// `{"seq":19}`: the page's highest sequence number, every 25 s, so that a client notices a gap.
     Seq {
         /// The sequence number.
         seq: u64,
     },
+}
+
+/// What a moderator tells an author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note<'a> {
+    /// The comment.
+    pub id: u64,
+    /// What was done to it.
+    pub did: Did,
+    /// One line.
+    pub reason: &'a str,
 }
 
 /// The state of a page when a client joins it.
@@ -59,6 +83,15 @@ pub struct Hello<'a> {
     pub challenge: Option<u8>,
     /// The likes of the page's newest comments, without those that have none.
     pub likes: Counts<'a, u64>,
+    /// Whether the page is closed to new comments.
+    #[serde(skip_serializing_if = "is_false")]
+    pub locked: bool,
+    /// The page's pinned comments.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    pub pinned: &'a [u64],
+    /// The names of the moderators, which nobody else may bear.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub moderators: &'a [String],
 }
 
 /// Encodes pairs as an object, in their order.
@@ -71,7 +104,12 @@ impl<N: Serialize> Serialize for Counts<'_, N> {
     }
 }
 
-impl ServerMessage<'_> {
+impl<'a> ServerMessage<'a> {
+    /// What a moderator tells the author of comment `id`.
+    pub fn note(id: u64, did: Did, reason: &'a str) -> ServerMessage<'a> {
+        ServerMessage::Note { note: Note { id, did, reason } }
+    }
+
     /// Encodes the message.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers can be encoded")
@@ -94,12 +132,23 @@ mod tests {
             resumed: Some(false),
             challenge: Some(16),
             likes,
+            locked: true,
+            pinned: &[3, 17],
+            moderators: &["ada".into()],
         };
-        let short = Hello { resumed: None, challenge: None, likes: Counts(&[]), ..hello.clone() };
+        let short = Hello {
+            resumed: None,
+            challenge: None,
+            likes: Counts(&[]),
+            locked: false,
+            pinned: &[],
+            moderators: &[],
+            ..hello.clone()
+        };
         for (message, json) in [
             (
                 ServerMessage::Hello { hello },
-                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1}}}"#,
+                r#"{"hello":{"log":"9c41f0aa53d7e6b2","mark":"5d0c1a7e03bb42f9","seq":19,"readers":7,"resumed":false,"challenge":16,"likes":{"17":6,"3":1},"locked":true,"pinned":[3,17],"moderators":["ada"]}}"#,
             ),
             (
                 ServerMessage::Hello { hello: short },
@@ -113,6 +162,11 @@ mod tests {
                 r#"{"counts":{"a\"b":1,"\n":2}}"#,
             ),
             (Seq { seq: 19 }, r#"{"seq":19}"#),
+            (ServerMessage::Locked { locked: true }, r#"{"locked":true}"#),
+            (
+                ServerMessage::note(17, Did::Hide, "Off topic"),
+                r#"{"note":{"id":17,"did":"hide","reason":"Off topic"}}"#,
+            ),
         ] {
             assert_eq!(message.to_json(), json);
         }

@@ -25,6 +25,8 @@ pub enum CloseCode {
     Policy,
     /// 1008, too: the peer did not finish a message in time.
     Late,
+    /// 1008, too: the peer has shown no moderator's token, or one that is no longer.
+    Token,
     /// 1009: the peer sent a message over the limit.
     TooBig,
     /// 1013: the peer reads too slowly; it may reconnect and resume.
@@ -41,6 +43,7 @@ impl CloseCode {
             CloseCode::Invalid => (1007, "text is not UTF-8"),
             CloseCode::Policy => (1008, "too many malformed messages or pings"),
             CloseCode::Late => (1008, "a message took more than 30 s"),
+            CloseCode::Token => (1008, "a moderator's token is needed"),
             CloseCode::TooBig => (1009, "messages have at most 65536 bytes"),
             CloseCode::TryAgain => (1013, "too slow, resume later"),
         }

@@ -2,6 +2,8 @@
 //!
 //! Owns the senders to the shards. Does not know the log, nor what a line says.
 
+mod moderators;
+
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
@@ -33,6 +35,11 @@ pub struct Subscribers<S> {
     /// Watched pages whose number of comments has changed.
     dirty_counts: HashSet<Box<str>>,
     last_topic: Topic,
+    /// Moderators, who follow every page.
+    moderators: HashSet<ReaderId>,
+    /// What they were told last, as texts.
+    told_moderators: [String; 2],
+    has_news_for_moderators: bool,
 }
 
 struct Reader {
@@ -63,6 +70,8 @@ enum Follows {
     Page(Box<str>),
     /// The numbers of comments on some pages.
     Counts(HashSet<Box<str>>),
+    /// Everything.
+    Everything,
 }
 
 /// A page that has readers.
@@ -126,7 +135,10 @@ impl<S> Subscribers<S> {
             dirty_pages: HashSet::new(),
             watchers: HashMap::new(),
             dirty_counts: HashSet::new(),
-            last_topic: 0,
+            last_topic: moderators::TOPIC,
+            moderators: HashSet::new(),
+            told_moderators: Default::default(),
+            has_news_for_moderators: false,
         }
     }
 
@@ -181,6 +193,7 @@ impl<S> Subscribers<S> {
     /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
     pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<String>) {
         let pages: HashSet<Box<str>> = pages.into_iter().map(Box::from).collect();
+        self.has_news_for_moderators |= !self.moderators.is_empty();
         for page in &pages {
             self.watchers.entry(page.clone()).or_default().insert(reader);
         }
@@ -193,9 +206,22 @@ impl<S> Subscribers<S> {
         );
     }
 
+    /// Tells the readers of a page that it was closed (`true`) or opened.
+    pub fn locked(&self, page: &str, locked: bool) {
+        if let Some(page) = self.pages.get(page) {
+            self.broadcast(page, &ServerMessage::Locked { locked });
+        }
+    }
+
+    /// Returns the pages that have readers.
+    pub fn pages(&self) -> Vec<Box<str>> {
+        self.pages.keys().cloned().collect()
+    }
+
     /// Removes a reader.
     pub fn leave(&mut self, reader: ReaderId) {
         let shard = self.shard_of(reader);
+        self.has_news_for_moderators |= !self.moderators.is_empty();
         match self.readers.remove(&reader).map(|reader| reader.follows) {
             Some(Follows::Page(name)) => {
                 let page = self.pages.get_mut(&name).expect("a reader's page is there");
@@ -217,6 +243,7 @@ impl<S> Subscribers<S> {
                     }
                 }
             }
+            Some(Follows::Everything) => drop(self.moderators.remove(&reader)),
             None => {}
         }
     }
@@ -231,7 +258,7 @@ impl<S> Subscribers<S> {
         reader.name = None;
         match &reader.follows {
             Follows::Page(page) => Some(page),
-            Follows::Counts(_) => None,
+            Follows::Counts(_) | Follows::Everything => None,
         }
     }
 
@@ -368,11 +395,18 @@ impl<S> Subscribers<S> {
 
     /// Whether [`Subscribers::tell_changes`] has anything to tell.
     pub fn has_changes(&self) -> bool {
-        !self.dirty_pages.is_empty() || !self.dirty_counts.is_empty()
+        !self.dirty_pages.is_empty()
+            || !self.dirty_counts.is_empty()
+            || (self.has_news_for_moderators && !self.moderators.is_empty())
     }
 
-    /// Tells the readers of every page its highest `seq`, so that they notice a gap.
-    pub fn tell_seqs(&self, seq: impl Fn(&str) -> u64) {
+    /// Tells the readers of every page its highest `seq`, so that they notice a gap, and moderators that of the log.
+    pub fn tell_seqs(&mut self, of_log: u64, seq: impl Fn(&str) -> u64) {
+        if self.has_moderators() {
+            let mut frames = Vec::new();
+            frame::text(ServerMessage::Seq { seq: of_log }.to_json().as_bytes(), &mut frames);
+            self.publish_to_moderators(frames);
+        }
         for (name, page) in &self.pages {
             self.broadcast(page, &ServerMessage::Seq { seq: seq(name) });
         }

@@ -51,7 +51,7 @@ impl ResponseHead {
     /// Parses the head of a response; `None` if it is incomplete.
     ///
     /// # Errors
-    /// Returns a message on what is malformed. That is a bug of the private server, not the client's mistake.
+    /// Returns a message on what is malformed. That is a bug of the server, not the client's mistake.
     pub fn parse(bytes: &[u8]) -> Result<Option<ResponseHead>, String> {
         let mut parsed = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut parsed);
@@ -59,29 +59,25 @@ impl ResponseHead {
             Ok(httparse::Status::Complete(end)) => end,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(error) => {
-                return Err(format!("the private server's response is malformed: {error}"));
+                return Err(format!("the response is malformed: {error}"));
             }
         };
         let status = response.code.unwrap_or_default();
         if !(200..600).contains(&status) {
-            return Err(format!(
-                "the private server's status is {status}, 200 to 599 are expected"
-            ));
+            return Err(format!("the response's status is {status}, 200 to 599 are expected"));
         }
         let mut headers = Vec::with_capacity(response.headers.len());
         let mut content_length = None;
         for header in response.headers {
             let value = str::from_utf8(header.value)
-                .map_err(|_| format!("the private server's {} is not UTF-8", header.name))?;
+                .map_err(|_| format!("the response's {} is not UTF-8", header.name))?;
             if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                return Err(
-                    "the private server's response is chunked, which was not requested".into()
-                );
+                return Err("the response is chunked, which was not requested".into());
             }
             if header.name.eq_ignore_ascii_case("content-length") {
                 let length = value.parse().ok();
                 if length.is_none() || content_length.is_some() {
-                    return Err("the private server's Content-Length is not one number".into());
+                    return Err("the response's Content-Length is not one number".into());
                 }
                 content_length = length;
             }

@@ -105,7 +105,7 @@ impl Upstream {
         let deadline = Instant::now() + EXCHANGE_DEADLINE;
         let mut stream = UnixStream::connect(&self.path).map_err(|error| match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::NotFound => UpstreamError::Unreachable(error),
-            _ => UpstreamError::Failed(format!("can't connect to the private server: {error}")),
+            _ => UpstreamError::Failed(format!("can't connect: {error}")),
         })?;
         stream.set_write_timeout(Some(EXCHANGE_DEADLINE)).map_err(UpstreamError::from_io)?;
         stream.write_all(request).map_err(UpstreamError::from_io)?;
@@ -137,7 +137,7 @@ impl Upstream {
                 )
             }
             UpstreamError::Failed(why) => {
-                log::warn!("{why}");
+                log::warn!("the private server has failed: {why}");
                 HttpError::new(503, "the web server failed to respond, try again")
             }
         }
@@ -148,7 +148,7 @@ impl UpstreamError {
     fn from_io(error: io::Error) -> UpstreamError {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => UpstreamError::TimedOut,
-            _ => UpstreamError::Failed(format!("the private server's socket failed: {error}")),
+            _ => UpstreamError::Failed(format!("its socket failed: {error}")),
         }
     }
 }
@@ -221,8 +221,7 @@ fn read_response(
             head.content_length.map(|length| head.body_start.saturating_add(length))
         });
         if filled.max(end.unwrap_or(0)) > RESPONSE_BYTES_MAX {
-            let why =
-                format!("the private server's response is longer than {RESPONSE_BYTES_MAX} bytes");
+            let why = format!("the response is longer than {RESPONSE_BYTES_MAX} bytes");
             return Err(UpstreamError::Failed(why));
         }
         if end.is_some_and(|end| filled >= end) {
@@ -235,7 +234,7 @@ fn read_response(
         match read(&mut bytes[filled..]) {
             Ok(0) if head.is_some() && end.is_none() => break,
             Ok(0) => {
-                let why = format!("the private server's response ended after {filled} bytes");
+                let why = format!("the response ended after {filled} bytes");
                 return Err(UpstreamError::Failed(why));
             }
             Ok(n) => filled += n,

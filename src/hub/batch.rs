@@ -7,9 +7,11 @@ use std::{
 use super::{Hub, likes::Liked};
 use crate::{
     comment::{Author, hold_reason::HoldReason, rejection::Rejection},
-    fanout::{ReaderId, subscribers::Published},
+    fanout::{ReaderId, frame, subscribers::Published},
+    http::forwarded::ClientKey,
     hub::{
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
+        moderation::Effect,
         rate_limit::DuplicateFilter,
         rules::Hold,
     },
@@ -30,6 +32,14 @@ pub(super) struct Batch<S> {
     pub(super) liked: Vec<(Box<str>, u64)>,
     /// The lines' bytes one after another, each from `{` to `}`.
     pub(super) bytes: Vec<u8>,
+    /// How many lines of other kinds it has, likes excepted.
+    pub(super) records: usize,
+    /// All its lines as frames, in the order of the log; empty unless a moderator watches.
+    pub(super) for_moderators: Vec<u8>,
+    /// What follows from it besides its lines.
+    pub(super) effects: Vec<Effect>,
+    /// Flags that it has, by comment and address.
+    pub(super) flagged_from: Vec<(u64, ClientKey)>,
     /// In the order of the writes.
     replies: Vec<Pending>,
     /// How many of the lines are published.
@@ -44,6 +54,10 @@ impl<S> Default for Batch<S> {
             lines: Vec::new(),
             liked: Vec::new(),
             bytes: Vec::new(),
+            records: 0,
+            for_moderators: Vec::new(),
+            effects: Vec::new(),
+            flagged_from: Vec::new(),
             replies: Vec::new(),
             published: 0,
             queries: Vec::new(),
@@ -58,6 +72,8 @@ struct Pending {
     reply: ReplyTo,
     outcome: Result<Outcome, Rejection>,
     client: Option<IpAddr>,
+    /// The comment that a moderator has changed, who sees more of it than others.
+    moderated: Option<u64>,
 }
 
 /// The outcome of a valid write.
@@ -66,6 +82,8 @@ pub(super) enum Outcome {
     Staged(usize, WriteKind),
     /// Nothing to write: the comment's current line, and whether it was durable before this batch.
     Known { line: Vec<u8>, durable: bool },
+    /// Lines of other kinds than comments, if the batch becomes durable; the answer, and whether anything has changed.
+    Recorded { answer: Vec<u8>, has_changed: bool },
     /// A like, given or withdrawn by this batch, or already so before.
     Liked(Liked),
 }
@@ -114,6 +132,7 @@ fn is_unproductive(outcome: &Result<Outcome, Rejection>) -> bool {
     match outcome {
         Ok(Outcome::Known { .. }) => true,
         Ok(Outcome::Liked(liked)) => liked.was_so,
+        Ok(Outcome::Recorded { has_changed, .. }) => !has_changed,
         Ok(Outcome::Staged(..)) => false,
         Err(Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping) => false,
         Err(Rejection::StorageFull | Rejection::StorageFailed) => false,
@@ -158,14 +177,27 @@ impl<S> Hub<S> {
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, client, reply } = write;
         let lines_before = self.batch.lines.len();
-        let is_moderator = matches!(&operation, Operation::Change { by, .. } if by.is_moderator());
+        let is_moderator = match &operation {
+            Operation::Change { by, .. } => by.is_moderator(),
+            Operation::Post(draft) => draft.moderator.is_some(),
+            Operation::Moderate(..) => true,
+            _ => false,
+        };
+        let moderated = match &operation {
+            Operation::Change { target, by, .. } if by.is_moderator() => Some(target.id),
+            _ => None,
+        };
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
         let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
             Operation::Repeat { nonce, author, otherwise } => {
                 self.known_nonce(&nonce, author)?.ok_or(otherwise)
             }
-            Operation::Change { target, change, by } => self.change(target, change, by, from),
+            Operation::Change { target, change, by, decision } => {
+                self.change(target, change, by, decision, from)
+            }
+            Operation::Flag { target, author } => self.flag(target, author, from),
+            Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });
         if !is_moderator && is_unproductive(&outcome) {
@@ -177,7 +209,7 @@ impl<S> Hub<S> {
             staged.reader = Some(*reader);
         }
         let lines_before = self.batch.lines.len();
-        self.batch.replies.push(Pending { lines_before, reply, outcome, client });
+        self.batch.replies.push(Pending { lines_before, reply, outcome, client, moderated });
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
@@ -197,6 +229,9 @@ impl<S> Hub<S> {
         let range = start..self.batch.bytes.len();
         let location = self.log.stage(&self.batch.bytes[range.clone()]);
         self.index.put(Entry { id, seq, location, visibility, page, parent, nonce });
+        if self.subscribers.has_moderators() {
+            frame::text(&self.batch.bytes[range.clone()], &mut self.batch.for_moderators);
+        }
         self.batch.lines.push(StagedLine {
             id,
             page: page.into(),
@@ -214,11 +249,13 @@ impl<S> Hub<S> {
 
     /// Makes the batch durable, and only then publishes it and answers its writes, in their order.
     fn commit_batch(&mut self) {
-        let is_empty = self.batch.lines.is_empty() && self.batch.liked.is_empty();
+        let batch = &self.batch;
+        let is_empty = batch.lines.is_empty() && batch.liked.is_empty() && batch.records == 0;
         let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
             Ok(()) => {
                 self.index.commit();
                 self.likes.commit();
+                self.moderation.commit();
                 self.stats.full.fetch_and(is_empty, Relaxed);
                 // Set before anybody is told, so that nobody is then served an outdated page.
                 self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
@@ -226,13 +263,21 @@ impl<S> Hub<S> {
             }
             Err(error) => {
                 self.likes.roll_back();
+                self.moderation.roll_back();
                 self.index.roll_back();
                 self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
                 self.batch.liked.clear();
+                self.batch.effects.clear();
+                self.batch.for_moderators.clear();
+                for flag in &self.batch.flagged_from {
+                    self.flagged_from.remove(flag);
+                }
                 Some(self.storage_fault(error))
             }
         };
-        for Pending { lines_before, reply, outcome, client } in mem::take(&mut self.batch.replies) {
+        for Pending { lines_before, reply, outcome, client, moderated } in
+            mem::take(&mut self.batch.replies)
+        {
             // An error or a known line must reach its reader between the right lines, so the lines before it are published first.
             let is_beside_lines = !matches!(outcome, Ok(Outcome::Staged(..) | Outcome::Liked(..)));
             if is_beside_lines && fault.is_none() && matches!(reply, ReplyTo::Reader(..)) {
@@ -240,12 +285,12 @@ impl<S> Hub<S> {
             }
             self.log_outcome(&outcome, &reply, fault.as_ref(), client);
             match (outcome, &fault) {
-                (Ok(outcome), None) => self.acknowledge(reply, outcome),
+                (Ok(outcome), None) => self.acknowledge(reply, outcome, moderated),
                 (Ok(Outcome::Liked(liked)), Some(_)) if self.is_as_asked(&liked) => {
                     self.acknowledge_like(reply, &liked);
                 }
                 (Ok(known @ Outcome::Known { durable: true, .. }), _) => {
-                    self.acknowledge(reply, known)
+                    self.acknowledge(reply, known, moderated)
                 }
                 (Ok(_), Some(fault)) => self.reject(reply, fault),
                 (Err(rejection), _) => self.reject(reply, &rejection),
@@ -254,8 +299,11 @@ impl<S> Hub<S> {
         if fault.is_none() {
             self.publish_up_to(self.batch.lines.len());
             self.note_likes();
+            self.tell_effects();
         }
         self.batch.published = 0;
+        self.batch.records = 0;
+        self.batch.flagged_from.clear();
         self.batch.lines.clear();
         self.batch.bytes.clear();
     }
@@ -349,21 +397,26 @@ impl<S> Hub<S> {
         }
     }
 
-    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome) {
-        match (reply, outcome) {
-            (ReplyTo::Callback(callback), Outcome::Staged(number, what)) => {
-                let line = self.batch.bytes[self.batch.lines[number].range.clone()].to_vec();
+    /// Answers a write that was carried out. `moderated`: the comment that a moderator has changed, who sees more of it than others.
+    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome, moderated: Option<u64>) {
+        let (line, what) = match outcome {
+            Outcome::Liked(liked) => return self.acknowledge_like(reply, &liked),
+            // The line itself, once published, is the acknowledgement.
+            Outcome::Staged(..) if matches!(reply, ReplyTo::Reader(..)) => return,
+            Outcome::Staged(number, what) => {
+                (self.batch.bytes[self.batch.lines[number].range.clone()].to_vec(), what)
+            }
+            Outcome::Known { line, .. } => (line, WriteKind::Known),
+            Outcome::Recorded { answer, has_changed: false } => (answer, WriteKind::Known),
+            Outcome::Recorded { answer, .. } => (answer, WriteKind::Changed),
+        };
+        match (reply, moderated) {
+            (ReplyTo::Reader(reader, _), _) => self.subscribers.send_to(reader, &line),
+            (ReplyTo::Callback(callback), None) => callback(Ok(Written { line, what })),
+            (ReplyTo::Callback(callback), Some(id)) => {
+                let line = self.as_moderators_see(id, line);
                 callback(Ok(Written { line, what }));
             }
-            (ReplyTo::Callback(callback), Outcome::Known { line, .. }) => {
-                callback(Ok(Written { line, what: WriteKind::Known }));
-            }
-            (ReplyTo::Reader(reader, _), Outcome::Known { line, .. }) => {
-                self.subscribers.send_to(reader, &line)
-            }
-            (reply, Outcome::Liked(liked)) => self.acknowledge_like(reply, &liked),
-            // The line itself, once published, is the acknowledgement.
-            (ReplyTo::Reader(..), Outcome::Staged(..)) => {}
         }
     }
 

@@ -20,8 +20,11 @@ use crate::{
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
     hub::gate::Gate,
+    hub::measure::{Find, Lines, Measure, PageState, Totals},
+    hub::rules::Hold,
     hub::screen::Screen,
     store::history::History,
+    store::moderation::BanKey,
 };
 
 /// Commands that may wait in the hub's inbox. A batch takes all of them, so a longer inbox would only move the waiting from the
@@ -69,6 +72,8 @@ pub enum Operation {
         change: Change,
         /// Who asks for it.
         by: Actor,
+        /// What a moderator says with it.
+        decision: Decision,
     },
     /// Gives a like (`on`) or takes it back.
     Like {
@@ -79,6 +84,24 @@ pub enum Operation {
         /// Whose like it is.
         author: Author,
     },
+    /// A reader's flag: a moderator should look at the comment. Answered `{"flagged":ID}`.
+    Flag {
+        /// The comment.
+        target: Target,
+        /// Who flags it.
+        author: Author,
+    },
+    /// What only a moderator, named by the last part, may do.
+    Moderate(Measure, Arc<str>),
+}
+
+/// What a moderator says with a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The `seq` of the line that the decision is about; if the comment has a newer one, it is refused.
+    pub seen: Option<u64>,
+    /// One line for the comment's author alone.
+    pub reason: Option<Box<str>>,
 }
 
 /// A command that changes nothing that is stored.
@@ -90,11 +113,21 @@ pub enum Query<S> {
     /// A reader has shown its author's key.
     Identify(ReaderId, Author, ClientKey),
     /// A reader is writing.
-    Typing(ReaderId),
+    Typing(ReaderId, ClientKey),
     /// Reads a part of a page's history, over HTTP.
     ReadHistory(ReadHistory),
     /// Counts the comments of each page.
     Count(Vec<String>, Callback<Vec<(String, u64)>>),
+    /// Looks for comments of all pages, for moderators.
+    Find(Find),
+    /// Tells what moderators have said about an author or an address, as the ban's line and the note's.
+    Whom(BanKey, Callback<Lines>),
+    /// Tells the bans in force, newest first, as their lines.
+    Bans(Callback<Lines>),
+    /// Tells one page's state.
+    Page(String, Callback<PageState>),
+    /// Lists the pages that were written to last, at most so many, of those whose `seq` is below the number.
+    Pages(Option<u64>, usize, Callback<(Vec<PageState>, bool)>),
     /// Rewrites the log with only the newest lines. Answers how many bytes it had and has now, or why it could not.
     Compact(Callback<Result<(u64, u64), String>>),
     /// Takes no more writes and sends all readers away.
@@ -114,8 +147,11 @@ pub struct Target {
 pub enum Change {
     /// It gets another text. If an author's text must wait, this is why, as far as the text tells without the hub's rules.
     Text(Text, Option<HoldReason>),
-    /// It is shown to others, or hidden from them; for moderators only.
+    /// It is shown to others, or hidden from them; for moderators only. One that was never public and is hidden is rejected: it stays
+    /// pending, and [`Status::Pending`] takes that back.
     Status(Status),
+    /// It stands before the other comments of its page (`true`), or no longer; for moderators only.
+    Pinned(bool),
     /// It becomes a tombstone.
     Delete,
 }
@@ -190,6 +226,8 @@ pub struct Join<S> {
 pub enum Subscription {
     /// A page.
     Page(String, StartAt),
+    /// Every line of every page as it is stored, for a moderator.
+    Moderation,
     /// Only how many comments these pages have; each is named once.
     Counts(Vec<String>),
 }
@@ -224,6 +262,10 @@ pub struct Joined {
     pub readers: u32,
     /// Whether the history begins at the reader's cursor; `None` if it gave none.
     pub resumed: Option<bool>,
+    /// For a moderator, how much there is.
+    pub totals: Totals,
+    /// Which comments wait.
+    pub hold: Hold,
 }
 
 /// A part of a page's history, read over HTTP.
@@ -284,6 +326,10 @@ pub struct Stats {
     pub is_rescuing: AtomicBool,
     /// Comments, deleted ones included.
     pub comments: AtomicU64,
+    /// Comments that wait for a moderator.
+    pub pending: AtomicU64,
+    /// Comments with flags that no moderator has settled.
+    pub flagged: AtomicU64,
     /// Sockets that follow something.
     pub readers: AtomicU64,
     /// Who posts too fast.

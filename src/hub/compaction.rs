@@ -62,7 +62,7 @@ impl<S> Hub<S> {
             && !self.stopping
             && self.stats.failed.get().is_none()
             && self.log.end() >= compaction.compacted_to * 2;
-        if may_begin && is_worth_it(&self.log, &self.index, &self.likes) {
+        if may_begin && is_worth_it(&self.log, &self.index, &self.likes, &self.moderation) {
             self.start_compaction();
         }
     }
@@ -72,7 +72,8 @@ impl<S> Hub<S> {
             let why = why.to_owned();
             return self.report_compaction(Err(why));
         }
-        let started = CompactionJob::new(&self.log, &self.index, &self.likes).and_then(|job| {
+        let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
+        let started = job.and_then(|job| {
             let (sender, receiver) = bounded(1);
             // The hub may have ended meanwhile; then nobody wants the new file.
             threads::start("compact", move || drop(sender.send(job.work())))?;
@@ -94,7 +95,9 @@ impl<S> Hub<S> {
             .unwrap_or_else(|| Err(io::Error::other("its thread has panicked")))
             .and_then(|compacted| match self.log.failed() {
                 Some(why) => Err(io::Error::other(why.to_owned())),
-                None => compacted.replace_with(&mut self.log, &mut self.index),
+                None => {
+                    compacted.replace_with(&mut self.log, &mut self.index, &mut self.moderation)
+                }
             });
         match replaced {
             Ok(replaced) => {

@@ -75,6 +75,7 @@ impl<S> Hub<S> {
             Visibility::Hidden => return Err(Rejection::Hidden(id)),
             _ => return Err(Rejection::Deleted(id)),
         }
+        self.check_ban(from, Some(author))?;
         let key = (number, id);
         let was_so = self.likes.has(key, author) == on;
         let liked = Outcome::Liked(Liked { key, author, on, was_so });
@@ -92,18 +93,25 @@ impl<S> Hub<S> {
             None => self.page_named_in(item)?,
         };
         let keys = [BucketKey::Address(from), BucketKey::Author(author)];
-        if let Some(limiter) = &mut self.like_limiter {
-            let now = self.started.elapsed();
-            limiter.take(&keys, now).map_err(|wait| Rejection::TooFast {
-                wait,
-                rate: limiter.rate(),
-                what: "likes",
-            })?;
-        }
-        self.log.stage(&encode(self.log.next_seq(), id, author, on));
+        self.charge_like(&keys, "likes")?;
+        let line = encode(self.log.next_seq(), id, author, on);
+        self.log.stage(&line);
+        self.show_moderators(&line);
         self.likes.set(key, author, on);
         self.batch.liked.push((page, id));
         Ok(liked)
+    }
+
+    /// Charges a like, or a flag, which costs the same.
+    pub(super) fn charge_like(
+        &mut self,
+        keys: &[BucketKey],
+        what: &'static str,
+    ) -> Result<(), Rejection> {
+        let Some(limiter) = &mut self.like_limiter else { return Ok(()) };
+        let now = self.started.elapsed();
+        let rate = limiter.rate();
+        limiter.take(keys, now).map_err(|wait| Rejection::TooFast { wait, rate, what })
     }
 
     fn page_named_in(&self, item: CommentRef) -> Result<Box<str>, Rejection> {

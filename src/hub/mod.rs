@@ -4,12 +4,20 @@
 //! sync, publishes it, and takes the next batch. Idle, a batch is one comment; busy, batches grow by themselves. Queries are
 //! served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
+mod addresses;
+pub mod bans;
 mod batch;
+mod closing;
 pub mod command;
 mod compaction;
+mod decisions;
+mod find;
 pub mod gate;
 mod likes;
 pub mod line_cache;
+pub mod measure;
+mod moderation;
+pub mod moderators;
 mod posts;
 pub mod rate_limit;
 mod reads;
@@ -22,7 +30,7 @@ mod whole_threads;
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, select};
@@ -30,8 +38,11 @@ use crossbeam_channel::{Receiver, select};
 use crate::{
     comment::{Author, rejection::Rejection},
     fanout::subscribers::Subscribers,
+    http::forwarded::ClientKey,
     hub::{
+        addresses::Addresses,
         batch::Batch,
+        closing::ClosingTimes,
         command::{Command, Stats},
         compaction::Compaction,
         line_cache::LineCache,
@@ -41,7 +52,7 @@ use crate::{
         typing::SearchBudget,
     },
     log::{CommitError, Log, runs::Runs},
-    store::{index::Index, likes::Likes},
+    store::{index::Index, likes::Likes, moderation::Moderation, visibility::Visibility},
     util::{clock::Clock, threads},
 };
 
@@ -57,6 +68,14 @@ pub struct Hub<S> {
     runs: Runs,
     index: Index,
     likes: Likes,
+    moderation: Moderation,
+    /// Which comment came from where.
+    addresses: Addresses,
+    /// Comments and the addresses that have flagged them in this run.
+    flagged_from: HashSet<(u64, ClientKey)>,
+    closing_times: ClosingTimes,
+    /// When readers were told last which pages have closed.
+    closings_told: Option<SystemTime>,
     subscribers: Subscribers<S>,
     /// `None`: anybody may post as fast as they like.
     post_limiter: Option<RateLimiter>,
@@ -87,7 +106,7 @@ impl<S> Hub<S> {
     pub fn new(
         log: Log,
         runs: Runs,
-        (index, likes): (Index, Likes),
+        (index, likes, moderation): (Index, Likes, Moderation),
         subscribers: Subscribers<S>,
         post_limiter: Option<RateLimiter>,
         rules: Rules,
@@ -103,6 +122,11 @@ impl<S> Hub<S> {
             runs,
             index,
             likes,
+            moderation,
+            addresses: Addresses::new(rules.salt),
+            flagged_from: HashSet::new(),
+            closing_times: ClosingTimes::new(),
+            closings_told: None,
             subscribers,
             like_limiter: likes::limiter(post_limiter.as_ref()),
             duplicates: post_limiter.as_ref().map(|_| DuplicateFilter::default()),
@@ -161,6 +185,7 @@ impl<S> Hub<S> {
             }
             if now >= changes_at && self.subscribers.has_changes() {
                 changes_at = now + CHANGES_INTERVAL;
+                self.tell_totals();
                 self.subscribers.tell_changes(
                     |page| self.index.count(page),
                     |id| likes::public_count(&self.index, &self.likes, id),
@@ -168,7 +193,8 @@ impl<S> Hub<S> {
             }
             if now >= seqs_at {
                 seqs_at = now + SEQ_INTERVAL;
-                self.subscribers.tell_seqs(|page| self.index.seq(page));
+                self.subscribers.tell_seqs(self.log.next_seq() - 1, |page| self.index.seq(page));
+                self.close_old_pages();
             }
         }
     }
@@ -199,6 +225,9 @@ impl<S> Hub<S> {
     fn publish_stats(&mut self) {
         self.stats.seq.store(self.log.next_seq() - 1, Relaxed);
         self.stats.comments.store(self.index.comment_count() as u64, Relaxed);
+        let waiting = self.index.count_of(Visibility::Pending);
+        self.stats.pending.store(waiting - self.moderation.rejected.len() as u64, Relaxed);
+        self.stats.flagged.store(self.moderation.flagged_count(), Relaxed);
         self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
     }
 }

@@ -5,25 +5,35 @@
 use super::{
     Hub,
     batch::{EncodedLine, Outcome},
+    moderation::NoteText,
 };
 use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
     comment::shown_text::count_addresses,
-    comment::{Author, Comment, LineParts, Status},
+    comment::{Author, Comment, LineParts, Marks, Status, did::Did},
     http::forwarded::ClientKey,
-    hub::command::{Actor, Change, Target, WriteKind},
+    hub::command::{Actor, Change, Decision, Target, WriteKind},
     hub::gate::Bucket,
     hub::rate_limit::{BucketKey, DUPLICATE_BYTES_MIN, DUPLICATE_WINDOW},
     hub::rules::Hold,
     store::history::redacted,
     store::index::CommentRef,
+    store::moderation::Note,
     store::visibility::Visibility,
 };
 
 /// Pages of all kinds for each page of `--max-pages` that has a comment which is not deleted.
 const PAGES_PER_LIVE_PAGE_MAX: u32 = 10;
+
+/// A comment as it is stored.
+pub(super) struct Stored {
+    pub item: CommentRef,
+    pub line: Vec<u8>,
+    pub comment: Comment,
+    pub author: Option<Author>,
+}
 
 impl<S> Hub<S> {
     pub(super) fn post(&mut self, mut draft: Draft, from: ClientKey) -> Result<Outcome, Rejection> {
@@ -36,16 +46,24 @@ impl<S> Hub<S> {
             return Ok(known);
         }
         self.check_page(&draft.page)?;
+        let is_moderator = draft.moderator.is_some();
+        let must_wait = !is_moderator && self.check_ban(from, draft.author)?;
+        if !is_moderator {
+            self.check_lock(&draft.page)?;
+        }
         if let Some(parent) = draft.parent {
             self.index
                 .find_on(&draft.page, parent)
                 .filter(|item| item.visibility == Visibility::Public)
                 .ok_or(Rejection::UnknownParent(parent))?;
         }
-        self.charge(from, draft.author)?;
-        self.check_is_new(from, &draft)?;
-        let held_for = draft.held_for.take();
-        let held_for = self.needs_moderation(held_for, || draft.links, draft.author);
+        let mut held_for = None;
+        if !is_moderator {
+            self.charge(from, draft.author)?;
+            self.check_is_new(from, &draft)?;
+            let reason = if must_wait { Some(HoldReason::Author) } else { draft.held_for.take() };
+            held_for = self.needs_moderation(reason, || draft.links, draft.author);
+        }
         let status = if held_for.is_some() { Status::Pending } else { Status::Public };
         let seq = self.log.next_seq();
         let start = self.batch.bytes.len();
@@ -58,11 +76,13 @@ impl<S> Hub<S> {
             deleted: false,
             nonce: draft.nonce.as_deref(),
             status,
+            marks: Marks { moderator: draft.moderator.as_deref(), ..Marks::default() },
         }
         .encode(&mut self.batch.bytes);
         let visibility = Visibility::of(status, false);
         let (page, nonce) = (&*draft.page, draft.nonce.as_deref());
         let author = draft.author;
+        let why = held_for.as_ref().map(HoldReason::why);
         let at = self.stage(
             start,
             EncodedLine {
@@ -78,8 +98,11 @@ impl<S> Hub<S> {
                 held_for,
             },
         );
-        let what = if status == Status::Pending { WriteKind::Held } else { WriteKind::Posted };
-        Ok(Outcome::Staged(at, what))
+        self.addresses.remember(seq, from);
+        let Some(why) = why else { return Ok(Outcome::Staged(at, WriteKind::Posted)) };
+        let text = NoteText { why: Some(why), ..NoteText::default() };
+        self.note((seq, &draft.page), author, Did::Hold, text);
+        Ok(Outcome::Staged(at, WriteKind::Held))
     }
 
     pub(super) fn change(
@@ -87,6 +110,7 @@ impl<S> Hub<S> {
         target: Target,
         change: Change,
         by: Actor,
+        decision: Decision,
         from: ClientKey,
     ) -> Result<Outcome, Rejection> {
         let Target { id, page } = target;
@@ -95,7 +119,12 @@ impl<S> Hub<S> {
         }
         let item = self.index.find(id).ok_or(Rejection::UnknownComment(id))?;
         let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
-        let mut comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
+        if by.is_moderator() && decision.seen.is_some_and(|seen| seen < item.seq) {
+            let line = self.as_moderators_see(id, line);
+            let line = String::from_utf8_lossy(&line).into_owned();
+            return Err(Rejection::ChangedMeanwhile(id, line));
+        }
         if comment.deleted {
             let may_know = item.visibility.is_shared() || by.is_moderator();
             return match change {
@@ -116,42 +145,101 @@ impl<S> Hub<S> {
         if page.is_some_and(|page| *page != *comment.page) {
             return Err(Rejection::NotOnPage(id));
         }
+        let stored = Stored { item, line, comment, author };
+        match (change, by.moderator) {
+            (Change::Delete, moderator) => {
+                Ok(self.delete(stored, moderator.filter(|_| !is_author), decision))
+            }
+            (Change::Text(text, _), Some(moderator)) => {
+                Ok(self.edit_as_moderator(stored, text, moderator, decision))
+            }
+            (Change::Text(text, reason), None) => self.edit(stored, text, reason, from),
+            (_, None) => Err(Rejection::NotModerator),
+            (Change::Status(status), Some(moderator)) => {
+                self.set_status(stored, status, moderator, decision)
+            }
+            (Change::Pinned(is_pinned), Some(moderator)) => {
+                self.pin(stored, is_pinned, moderator, decision)
+            }
+        }
+    }
+
+    /// An author's edit. It must not publish what would have been held as a new comment.
+    fn edit(
+        &mut self,
+        stored: Stored,
+        text: Text,
+        reason: Option<HoldReason>,
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
+        let Stored { item, line, mut comment, author } = stored;
+        if text.content == comment.content && text.html == comment.html {
+            return Ok(self.known(item, line));
+        }
+        let must_wait = self.check_ban(from, author)?;
+        self.charge(from, author)?;
         let mut held_for = None;
-        match change {
-            Change::Delete => {
-                comment.make_tombstone();
-                comment.edited_at = Some(self.now.clone());
+        if comment.status == Status::Public {
+            let reason = if must_wait { Some(HoldReason::Author) } else { reason };
+            held_for = self.needs_moderation(reason, || text.count_links(), author);
+            // `--hold links` does not ask again about a name that a moderator has let pass.
+            let in_name = comment.name.as_deref().map_or(0, count_addresses);
+            if held_for.is_none() && self.has_too_many_links(|| text.count_links() + in_name) {
+                held_for = Some(HoldReason::Links);
             }
-            Change::Text(text, _)
-                if text.content == comment.content && text.html == comment.html =>
-            {
-                return Ok(self.known(item, line));
-            }
-            Change::Text(text, reason) => {
-                self.charge(from, by.author)?;
-                held_for = self.edit(&mut comment, text, reason, &by);
-            }
-            Change::Status(_) if !by.is_moderator() => return Err(Rejection::NotModerator),
-            Change::Status(status) if status == comment.status => {
-                return Ok(self.known(item, line));
-            }
-            // To everybody else a hidden comment is a tombstone, and that would be the first they hear of this one.
-            Change::Status(Status::Hidden) if comment.status == Status::Pending => {
-                return Err(Rejection::NotYetPublic(id));
-            }
-            Change::Status(status) => comment.status = status,
         }
-        if let (true, Some(number)) = (comment.deleted, self.index.page_of(id)) {
-            self.likes.forget((number, id));
+        if held_for.is_some() {
+            comment.status = Status::Hidden;
+            comment.pinned = false;
         }
+        self.set_text(&mut comment, text);
+        let (id, page) = (item.id, comment.page.clone());
+        let why = held_for.as_ref().map(HoldReason::why);
+        let at = self.stage_change(item, comment, author, false, held_for);
+        let is_rejected = self.moderation.rejected.get(&id).is_some();
+        self.moderation.set_rejected(id, false);
+        let why = why.or_else(|| is_rejected.then(|| "edited".into()));
+        if why.is_some() {
+            let text = NoteText { why, ..NoteText::default() };
+            self.note((id, &page), author, Did::Hold, text);
+        } else if self.moderation.flags.get(&id).is_some()
+            || self.moderation.notes.get(&id).is_some_and(Note::approves)
+        {
+            // What a moderator has said about its flags was said of another text.
+            self.note((id, &page), author, Did::Edit, NoteText::default());
+        }
+        Ok(Outcome::Staged(at, WriteKind::Changed))
+    }
+
+    pub(super) fn set_text(&self, comment: &mut Comment, text: Text) {
+        comment.content = text.content;
+        comment.html = text.html;
+        comment.edited_at = Some(self.now.clone());
+    }
+
+    /// Stages a new line of a known comment, and what follows from it for pins. Returns its number in the batch.
+    pub(super) fn stage_change(
+        &mut self,
+        item: CommentRef,
+        mut comment: Comment,
+        author: Option<Author>,
+        is_moderation: bool,
+        held_for: Option<HoldReason>,
+    ) -> usize {
+        let (id, before) = (item.id, Some(item.visibility));
         comment.seq = self.log.next_seq();
+        if comment.status != Status::Pending || comment.deleted {
+            self.moderation.set_rejected(id, false);
+        }
+        if let Some(number) = self.index.page_of(id) {
+            self.moderation.set_pinned(number, id, comment.pinned);
+        }
         let start = self.batch.bytes.len();
         comment.encode(&mut self.batch.bytes);
         let visibility = Visibility::of(comment.status, comment.deleted);
-        let (seq, page, before) = (comment.seq, &*comment.page, Some(item.visibility));
-        let is_moderation = by.is_moderator() && !is_author;
+        let (seq, page) = (comment.seq, &*comment.page);
         let (parent, nonce) = (None, None);
-        let at = self.stage(
+        self.stage(
             start,
             EncodedLine {
                 id,
@@ -165,35 +253,7 @@ impl<S> Hub<S> {
                 is_moderation,
                 held_for,
             },
-        );
-        Ok(Outcome::Staged(at, WriteKind::Changed))
-    }
-
-    /// Gives a comment another text, and says why that hides it.
-    fn edit(
-        &self,
-        comment: &mut Comment,
-        text: Text,
-        reason: Option<HoldReason>,
-        by: &Actor,
-    ) -> Option<HoldReason> {
-        let mut held_for = None;
-        // An edit must not publish what would have been held as a new comment.
-        if !by.is_moderator() && comment.status == Status::Public {
-            held_for = self.needs_moderation(reason, || text.count_links(), by.author);
-            // `--hold links` does not ask again about a name that a moderator has let pass.
-            let in_name = comment.name.as_deref().map_or(0, count_addresses);
-            if held_for.is_none() && self.has_too_many_links(|| text.count_links() + in_name) {
-                held_for = Some(HoldReason::Links);
-            }
-        }
-        if held_for.is_some() {
-            comment.status = Status::Hidden;
-        }
-        comment.content = text.content;
-        comment.html = text.html;
-        comment.edited_at = Some(self.now.clone());
-        held_for
+        )
     }
 
     fn check_page(&self, page: &str) -> Result<(), Rejection> {
@@ -305,7 +365,7 @@ impl<S> Hub<S> {
         }
     }
 
-    fn known(&self, item: CommentRef, line: Vec<u8>) -> Outcome {
+    pub(super) fn known(&self, item: CommentRef, line: Vec<u8>) -> Outcome {
         Outcome::Known { line, durable: item.location.offset < self.log.end() }
     }
 }

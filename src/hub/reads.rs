@@ -8,10 +8,12 @@ use crate::{
     fanout::ReaderId,
     http::forwarded::ClientKey,
     hub::command::{Cursor, HistoryRange, Join, Joined, Query, ReadHistory, StartAt, Subscription},
+    hub::measure::Totals,
     hub::rate_limit::BucketKey,
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
+    store::moderation::line::ModerationLine,
     store::visibility::Visibility,
 };
 
@@ -30,12 +32,20 @@ impl<S> Hub<S> {
             Query::Join(join) => self.join(join),
             Query::Leave(reader) => self.subscribers.leave(reader),
             Query::Identify(reader, author, from) => self.identify(reader, author, from),
-            Query::Typing(reader) => self.announce_typing(reader),
+            Query::Typing(reader, from) => self.announce_typing(reader, from),
             Query::ReadHistory(read) => self.read(read),
             Query::Count(pages, answer) => {
                 let counts = pages.into_iter().map(|page| (self.index.count(&page), page));
                 answer(counts.map(|(count, page)| (page, count)).collect());
             }
+            Query::Find(find) => self.find(find),
+            Query::Whom(key, answer) => self.find_whom(key, answer),
+            Query::Bans(answer) => self.find_bans(answer),
+            Query::Page(page, answer) => {
+                self.learn_closing_time(&page);
+                answer(self.page_state(page));
+            }
+            Query::Pages(before, limit, answer) => self.find_pages(before, limit, answer),
             Query::Compact(callback) => self.compact(callback),
             Query::Stop => {
                 self.stopping = true;
@@ -51,13 +61,22 @@ impl<S> Hub<S> {
             return;
         }
         let Join { reader, sink, greeting, tier, subscription, joined } = join;
+        let hold = self.rules.hold;
         let first = match subscription {
             Subscription::Page(page, from) => {
+                self.learn_closing_time(&page);
                 let (items, resumed) = self.first_items(&page, &from);
                 let likes = self.likes_on(&page);
                 let history = History { likes, ..self.history(&page, items, false, false) };
                 let readers = self.subscribers.join(reader, sink, greeting, tier, &page);
-                Joined { history, readers, resumed }
+                Joined { history, readers, resumed, totals: Totals::default(), hold }
+            }
+            Subscription::Moderation => {
+                self.subscribers.join_moderator(reader, sink, greeting);
+                let mut history = self.history("", Vec::new(), false, true);
+                history.seq = self.log.next_seq() - 1;
+                let readers = self.subscribers.len() as u32;
+                Joined { history, readers, resumed: None, totals: self.totals(), hold }
             }
             Subscription::Counts(pages) => {
                 let counts: Vec<_> =
@@ -69,6 +88,8 @@ impl<S> Hub<S> {
                     history: self.history("", Vec::new(), false, false),
                     readers: 0,
                     resumed: None,
+                    totals: Totals::default(),
+                    hold,
                 }
             }
         };
@@ -115,8 +136,10 @@ impl<S> Hub<S> {
             let rejection = Rejection::TooFast { wait, rate: limiter.rate(), what: "keys" };
             return self.subscribers.send_to(reader, rejection.to_json(None).as_bytes());
         }
-        let Some(page) = self.subscribers.identify(reader, author) else { return };
-        let searched = self.index.pending(page).take(OWN_PENDING_SEARCHED_MAX);
+        let Some(page) = self.subscribers.identify(reader, author).map(str::to_owned) else {
+            return;
+        };
+        let searched = self.index.pending(&page).take(OWN_PENDING_SEARCHED_MAX);
         let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
         let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
@@ -128,10 +151,26 @@ impl<S> Hub<S> {
                 self.subscribers.send_to(reader, &line);
             }
         }
+        self.send_reasons(reader, author, &page);
+    }
+
+    /// Tells an author what moderators have said about their newest comments on the page.
+    fn send_reasons(&self, reader: ReaderId, author: Author, page: &str) {
+        for id in self.moderation.reasons.get(&author).into_iter().flatten() {
+            let note =
+                self.moderation.notes.get(id).filter(|_| self.index.find_on(page, *id).is_some());
+            let line = note.and_then(|note| self.log.read(note.location).ok());
+            let line = line.and_then(|line| ModerationLine::parse(&line).ok());
+            if let Some(ModerationLine { did: Some(did), reason: Some(reason), .. }) = line {
+                let message = ServerMessage::note(*id, did, &reason).to_json();
+                self.subscribers.send_to(reader, message.as_bytes());
+            }
+        }
     }
 
     fn read(&mut self, read: ReadHistory) {
         let ReadHistory { page, range, limit, moderator, answer } = read;
+        self.learn_closing_time(&page);
         // Without a mark, a client that polls is told what there is, wherever it stands.
         if let HistoryRange::Since(cursor) = &range
             && cursor.mark.is_some()
@@ -192,6 +231,8 @@ impl<S> Hub<S> {
             more,
             file: self.log.reader(),
             moderator,
+            locked: self.is_locked(page),
+            pinned: self.pinned(page),
         }
     }
 }

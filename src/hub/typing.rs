@@ -8,6 +8,7 @@ use super::Hub;
 use crate::{
     comment::{Author, Comment},
     fanout::ReaderId,
+    http::forwarded::ClientKey,
     store::{record::LineSummary, visibility::Visibility},
 };
 
@@ -38,9 +39,12 @@ impl SearchBudget {
 }
 
 impl<S> Hub<S> {
-    /// Tells the reader's page that somebody is typing.
-    pub(super) fn announce_typing(&mut self, reader: ReaderId) {
+    /// Tells the reader's page that somebody is typing, unless who types is banned.
+    pub(super) fn announce_typing(&mut self, reader: ReaderId, from: ClientKey) {
         let Some(typist) = self.subscribers.typist(reader) else { return };
+        if self.check_ban(from, typist.author).is_err() {
+            return;
+        }
         let (page, author) = (Box::<str>::from(typist.page), typist.author);
         let name = match (author, typist.known_name(self.index.seq(&page))) {
             (None, _) => None,

@@ -8,6 +8,7 @@
 pub mod ends;
 mod lines;
 pub mod runs;
+pub mod salt;
 pub mod scan;
 mod staged;
 pub mod storage;

@@ -21,7 +21,7 @@ use crate::util::activity;
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// The path of the WebSocket below the base path; a trailing slash is optional.
-const WEBSOCKET_PATH: &str = "/ws/comments";
+const WEBSOCKET_PATHS: [&str; 2] = ["/ws/comments", "/ws/admin"];
 /// The paths below the base path that are answered even over the limit of connections.
 const MONITORING_PATHS: [&str; 2] = ["/healthz", "/metrics"];
 /// The time for the head of a connection that is refused. Few threads do that, so none waits for long.
@@ -252,8 +252,9 @@ impl Connections {
     }
 
     fn is_websocket(&self, head: &RequestHead) -> bool {
-        let path = self.path(head).and_then(|path| path.strip_prefix(WEBSOCKET_PATH));
-        matches!(path, Some("" | "/")) && head.is_websocket_upgrade()
+        let path = self.path(head).unwrap_or_default();
+        WEBSOCKET_PATHS.contains(&path.strip_suffix('/').unwrap_or(path))
+            && head.is_websocket_upgrade()
     }
 
     /// Whether a request without a body asks how the server is.

@@ -1,6 +1,6 @@
 //! Compaction: rewrites the log with only the newest line of each comment, so that deleted text is physically gone.
 //!
-//! Keeps one line for each like there is, and all lines of unknown kinds. Every `seq` keeps its value, so cursors stay valid. The long
+//! Keeps one line for each like there is, those that moderation needs, and all lines of unknown kinds. Every `seq` keeps its value, so cursors stay valid. The long
 //! part ([`CompactionJob::work`]) needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in
 //! `sayso compact`. Knows neither threads nor who waits.
 
@@ -20,6 +20,7 @@ use crate::{
     log::{Log, Replaced},
     store::index::Index,
     store::likes::{KIND, Likes, LiveLikes},
+    store::moderation::{Moderation, line::KINDS},
     store::record::LineSummary,
 };
 
@@ -44,6 +45,8 @@ pub struct CompactionJob {
     /// Offset of each comment's newest line, by comment number.
     offsets: Vec<u64>,
     likes: LiveLikes,
+    /// Offsets of the lines that moderation needs, rising.
+    moderation: Vec<u64>,
     /// Length of the log now, in bytes.
     end: Arc<AtomicU64>,
 }
@@ -59,11 +62,13 @@ pub struct CompactedLog {
     crc: u32,
     /// New offset of each comment's newest line at the snapshot, by comment number.
     offsets: Vec<u64>,
+    /// Old and new offsets of the lines that moderation needed at the snapshot, by rising old ones.
+    moderation: Vec<(u64, u64)>,
 }
 
 /// Whether the log is large enough and most of its bytes are lines that later ones have replaced.
-pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes) -> bool {
-    let live = index.live_bytes() + likes.live_bytes();
+pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes, moderation: &Moderation) -> bool {
+    let live = index.live_bytes() + likes.live_bytes() + moderation.live_bytes();
     log.end() >= LOG_BYTES_MIN && live * 2 < log.end()
 }
 
@@ -72,7 +77,12 @@ impl CompactionJob {
     ///
     /// # Errors
     /// Fails if the new file can't be created.
-    pub fn new(log: &Log, index: &Index, likes: &Likes) -> io::Result<CompactionJob> {
+    pub fn new(
+        log: &Log,
+        index: &Index,
+        likes: &Likes,
+        moderation: &mut Moderation,
+    ) -> io::Result<CompactionJob> {
         Ok(CompactionJob {
             reader: log.reader(),
             from: log.end(),
@@ -81,6 +91,7 @@ impl CompactionJob {
             target: log.create_sibling()?,
             offsets: index.offsets(),
             likes: likes.live(),
+            moderation: moderation.offsets(),
             end: log.shared_end(),
         })
     }
@@ -90,8 +101,10 @@ impl CompactionJob {
     /// # Errors
     /// Fails if reading or writing fails, and with `InvalidData` if the log is damaged.
     pub fn work(self) -> io::Result<CompactedLog> {
-        let CompactionJob { reader, from, mut crc, header, target, offsets: old, mut likes, end } =
-            self;
+        let CompactionJob {
+            reader, from, mut crc, header, target, offsets: old, mut likes, ..
+        } = self;
+        let (wanted, end) = (self.moderation, self.end);
         let mut numbers_by_offset: Vec<(u64, u32)> =
             (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
         numbers_by_offset.sort_unstable();
@@ -103,16 +116,23 @@ impl CompactionJob {
             find(location.offset).is_some()
                 || LineSummary::parse(line).is_ok_and(|line| match Author::parse(&line.author) {
                     Some(author) if line.kind == KIND => likes.claim(line.id, author, line.on),
+                    _ if KINDS.contains(&&*line.kind) => {
+                        wanted.binary_search(&location.offset).is_ok()
+                    }
                     _ => !line.kind.is_empty(),
                 })
         };
+        let mut moderation = Vec::with_capacity(wanted.len());
         let mut offsets = vec![u64::MAX; old.len()];
         let mut writer = LogWriter::begin(target, &header);
         rewrite(reader.clone(), from, &mut writer, keeps, |old_offset, new_offset| {
             if let Some(number) = find(old_offset) {
                 offsets[number as usize] = new_offset;
+            } else if wanted.binary_search(&old_offset).is_ok() {
+                moderation.push((old_offset, new_offset));
             }
         })?;
+        assert!(moderation.len() == wanted.len(), "every line that moderation needs is in the log");
         assert!(
             offsets.iter().all(|&offset| offset != u64::MAX),
             "every comment's newest line is in the log"
@@ -128,19 +148,25 @@ impl CompactionJob {
             crc = copy(&bytes, crc, &mut writer)?;
             copied_to = now;
         }
-        Ok(CompactedLog { finished: writer.finish()?, from, copied_to, crc, offsets })
+        Ok(CompactedLog { finished: writer.finish()?, from, copied_to, crc, offsets, moderation })
     }
 }
 
 impl CompactedLog {
-    /// Copies the last newer lines, replaces the log, and updates the index. Nothing may be staged. Returns the old log, see
+    /// Copies the last newer lines, replaces the log, and updates index and moderation. Nothing may be staged. Returns the old log, see
     /// [`Log::replace_with`].
     ///
     /// # Errors
-    /// As [`Log::replace_with`]; the index is then unchanged.
-    pub fn replace_with(self, log: &mut Log, index: &mut Index) -> io::Result<Replaced> {
+    /// As [`Log::replace_with`]; both are then unchanged.
+    pub fn replace_with(
+        self,
+        log: &mut Log,
+        index: &mut Index,
+        moderation: &mut Moderation,
+    ) -> io::Result<Replaced> {
         let (shift, replaced) = log.replace_with(self.finished, self.copied_to, self.crc)?;
         index.relocate(&self.offsets, self.from, shift);
+        moderation.relocate(&self.moderation, self.from, shift);
         Ok(replaced)
     }
 }

@@ -37,6 +37,10 @@ pub struct History {
     pub file: Arc<dyn ReadAt>,
     /// Whether hidden comments are shown in full.
     pub moderator: bool,
+    /// Whether the page is closed to new comments.
+    pub locked: bool,
+    /// The page's pinned comments, by rising id.
+    pub pinned: Vec<u64>,
 }
 
 impl History {

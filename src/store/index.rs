@@ -71,6 +71,8 @@ pub struct Index {
     pages: Vec<Page>,
     /// How many of the pages have a comment that is not deleted.
     live_pages: usize,
+    /// How many comments there are of each [`Visibility`].
+    sums: [u64; 5],
     nonces: Nonces,
     hasher: RandomState,
     live_bytes: u64,
@@ -169,6 +171,11 @@ impl Index {
     /// Returns the number of pages that have a comment which is not deleted.
     pub fn live_page_count(&self) -> usize {
         self.live_pages
+    }
+
+    /// Returns the number of comments that are seen by so many.
+    pub fn count_of(&self, visibility: Visibility) -> u64 {
+        self.sums[visibility as usize]
     }
 
     /// Returns the number of comments, deleted ones included.

@@ -6,6 +6,7 @@ pub mod compact;
 pub mod history;
 pub mod index;
 pub mod likes;
+pub mod moderation;
 pub mod nonces;
 pub mod record;
 pub mod repair;
@@ -15,7 +16,7 @@ pub mod visibility;
 use std::{collections::HashSet, path::Path, time::SystemTime};
 
 use crate::{
-    comment::{Author, Comment},
+    comment::{Author, Comment, did::Did},
     error::Error,
     log::SyncMode,
     log::scan::Location,
@@ -23,9 +24,11 @@ use crate::{
     log::{FILE_NAME, Log},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
+    store::moderation::Moderation,
+    store::moderation::line::{self, ModerationLine},
     store::record::LineSummary,
     store::visibility::Visibility,
-    util::text::counted,
+    util::{clock::rfc3339, text::counted},
 };
 
 /// An opened log and what was read from it.
@@ -36,6 +39,8 @@ pub struct Store {
     pub index: Index,
     /// Who likes which comment.
     pub likes: Likes,
+    /// What moderators have decided.
+    pub moderation: Moderation,
     /// The authors that `--hold new` trusts, as far as present lines tell; empty unless asked for.
     pub approved: HashSet<Author>,
     /// `created_at` of the newest comment; empty if there is none.
@@ -53,12 +58,14 @@ impl Store {
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();
+        let mut moderation = Moderation::default();
         let mut decisions = Vec::new();
-        let mut newest = (0, None);
+        let (mut deletions, mut newest) = (Vec::new(), (0, None));
         let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
             let summary = LineSummary::parse(line)?;
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
+                moderation.load_pin(entry.id, summary.pinned);
                 if entry.id >= newest.0 {
                     newest = (entry.id, Some(location));
                 }
@@ -70,6 +77,11 @@ impl Store {
                 && let Some(author) = Author::parse(&summary.author)
             {
                 likes.load(summary.id, author, summary.on);
+            } else if line::KINDS.contains(&&*summary.kind) {
+                moderation.load(line, location);
+                if with_authors && let Some(author) = deleted_author(line) {
+                    deletions.push((summary.seq, author));
+                }
             }
             Ok(summary.seq)
         })?;
@@ -89,30 +101,54 @@ impl Store {
         index.finish_loading();
         let exists = |id| index.find(id).is_some_and(|comment| !comment.visibility.is_deleted());
         likes.finish_loading(|id| index.page_of(id).filter(|_| exists(id)));
+        moderation.finish_loading(&index, &rfc3339(SystemTime::now()));
         let comments = counted(index.comment_count(), "comment");
         ::log::info!("{comments} on {}", counted(index.page_count(), "page"));
-        let approved = approved(&index, &decisions);
+        let approved = approved(&index, &moderation, &decisions, &deletions);
         let newest = newest.1.map(|location| log.read(location)).transpose();
         let newest = newest.map_err(Error::io("read", &path))?;
         let newest = newest.and_then(|line| Comment::parse(&line).ok());
         let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
-        Ok(Store { log, index, likes, approved, last_created_at })
+        Ok(Store { log, index, likes, moderation, approved, last_created_at })
     }
 }
 
-/// The authors whose comment was approved or hidden last, and approved: of `id`, `seq` and author of lines by rising `seq`, those
-/// that are present count. Who deleted a comment, a moderator or its author, no line tells, so tombstones don't count.
-fn approved(index: &Index, lines: &[(u64, u64, Author)]) -> HashSet<Author> {
+/// The authors of whom a comment was approved, and none hidden, rejected or deleted by a moderator since. Of `lines`, the `id`, `seq` and
+/// author of comments by rising `seq`, those that are present count; `deletions` are the `seq` and author of what moderators deleted.
+fn approved(
+    index: &Index,
+    moderation: &Moderation,
+    lines: &[(u64, u64, Author)],
+    deletions: &[(u64, Author)],
+) -> HashSet<Author> {
     let mut approved = HashSet::new();
+    let mut deletions = deletions.iter().peekable();
     for &(id, seq, author) in lines {
-        let present = index.find(id).filter(|comment| comment.seq == seq);
-        match present.map(|comment| comment.visibility) {
-            Some(Visibility::Public) => approved.insert(author),
-            Some(Visibility::Hidden) => approved.remove(&author),
-            _ => false,
-        };
+        while let Some((_, author)) = deletions.next_if(|(at, _)| *at < seq) {
+            approved.remove(author);
+        }
+        let Some(present) = index.find(id).filter(|comment| comment.seq == seq) else { continue };
+        let is_moderators = || moderation.notes.get(&id).is_none_or(|note| note.did != Did::Hold);
+        match present.visibility {
+            Visibility::Public => drop(approved.insert(author)),
+            // Not where its author's own edit must be looked at.
+            Visibility::Hidden if is_moderators() => drop(approved.remove(&author)),
+            Visibility::Pending if moderation.rejected.get(&id).is_some() => {
+                approved.remove(&author);
+            }
+            _ => {}
+        }
+    }
+    for (_, author) in deletions {
+        approved.remove(author);
     }
     approved
+}
+
+/// The author of a comment that a moderator has deleted, if a line says that.
+fn deleted_author(line: &[u8]) -> Option<Author> {
+    let line = ModerationLine::parse(line).ok()?;
+    line.author.filter(|_| line.did == Some(Did::Delete)).and_then(|author| Author::parse(&author))
 }
 
 /// Returns what the index needs to know of a comment's line, or `None` if the line is of another kind.

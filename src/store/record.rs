@@ -32,6 +32,8 @@ pub struct LineSummary<'a> {
     pub status: Status,
     /// In a like's line: whether the like was given, not taken back.
     pub on: bool,
+    /// Whether it stands before the other comments of its page.
+    pub pinned: bool,
     /// Kind of the line; empty for a comment.
     pub kind: Cow<'a, str>,
 }
@@ -49,6 +51,7 @@ impl From<Comment> for LineSummary<'_> {
             deleted: line.deleted,
             status: line.status,
             on: line.on,
+            pinned: line.pinned,
             kind: text(line.kind),
         }
     }
@@ -136,6 +139,15 @@ impl<'a> FastParser<'a> {
             summary.status = Status::Pending;
         } else if self.has(b",\"status\":\"hidden\"") {
             summary.status = Status::Hidden;
+        }
+        summary.pinned = self.has(b",\"pinned\":true");
+        if self.has(b",\"mod\":\"") {
+            self.skip_text()?;
+        }
+        self.has(b",\"mod_edited\":true");
+        self.has(b",\"verified\":true");
+        if self.has(b",\"imported\":\"") {
+            self.skip_text()?;
         }
         self.end().then_some(summary)
     }
@@ -248,7 +260,15 @@ mod tests {
         let minimal = Comment { seq: 1, id: 1, page: "/".into(), ..Comment::default() };
         let mut tombstone = Comment { status: Status::Pending, ..full.clone() };
         tombstone.make_tombstone();
-        let lines = [full, minimal, tombstone].map(|comment| {
+        let marked = Comment {
+            pinned: true,
+            moderator: Some("ada".into()),
+            mod_edited: true,
+            verified: true,
+            imported: Some("disqus".into()),
+            ..minimal.clone()
+        };
+        let lines = [full, minimal, tombstone, marked].map(|comment| {
             let mut line = Vec::new();
             comment.encode(&mut line);
             line.pop();

@@ -68,6 +68,11 @@ pub fn moderated(name: &str, done: &'static str, id: u64, client: Option<IpAddr>
     say(done, Level::Info, client, || format!("{name} {done} comment {id}"));
 }
 
+/// The moderator with this name has done something else, such as "closed a page".
+pub fn measured(name: &str, done: &'static str, client: Option<IpAddr>) {
+    say(done, Level::Info, client, || format!("{name} {done}"));
+}
+
 fn say(kind: &'static str, level: Level, client: Option<IpAddr>, what: impl FnOnce() -> String) {
     if level > log::max_level() {
         return;

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod address_space;
 pub mod clock;
 pub mod error_body;
+pub mod hmac;
 pub mod html;
 pub mod logger;
 pub mod text;

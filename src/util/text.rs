@@ -30,6 +30,11 @@ pub fn quote(text: &str) -> String {
     format!("{:?}", shorten(text, QUOTE_CHARS_MAX))
 }
 
+/// Whether a flag is off, for serde, which leaves such fields out.
+pub fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// `1 comment`, `2 comments`: a number of things whose plural ends in s.
 pub fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }

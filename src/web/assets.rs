@@ -20,6 +20,8 @@ pub struct Asset {
 pub const WALL: &str = "/wall.html";
 /// The article that shows how to embed comments, served as `/demo`.
 pub const DEMO: &str = "/demo.html";
+/// The page of moderators, served as `/admin`.
+pub const ADMIN: &str = "/admin/index.html";
 
 /// The path and the compressed bytes of every file in `static/`, written by `build.rs`.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/static.rs"));

@@ -1,7 +1,8 @@
-//! Runs tiny_http on a private Unix socket and restarts it if it dies. The only file that names tiny_http.
+//! Runs tiny_http on private Unix sockets and restarts it if it dies. The only file that names tiny_http.
 //!
 //! A few threads receive requests and send commands to the hub; one more builds and writes the responses once the hub has replied, and
-//! it alone reads the log. None of them waits for a client, which `http::upstream` does. Knows no public socket.
+//! it alone reads the log. None of them waits for a client, which `http::upstream` does. Knows no public socket, and decides by the
+//! socket that a request came over, never by what it says, whether it is the owner's.
 
 use std::{
     fs, io,
@@ -31,12 +32,14 @@ use crate::{
     http::upstream::CLIENT_HEADER,
     limits::MESSAGE_BYTES_MAX,
     util::{clock::is_representable, threads},
-    web::request,
+    web::request::{self, Peer},
     web::{BuildResponse, Reply, Router},
 };
 
-/// Threads that receive requests. Each serves a page in well under a millisecond.
+/// Threads that receive clients' requests. Each serves a page in well under a millisecond.
 const RECEIVING_THREADS: usize = 3;
+/// Threads that receive the owner's requests, who is one person or script.
+const CONTROL_THREADS: usize = 1;
 /// How many responses may wait to be written: more than the exchanges that `http::upstream` allows at once.
 const FINISHED_MAX: usize = 128;
 /// The shortest time between two restarts.
@@ -47,89 +50,127 @@ const SOCKET_PATH_BYTES_MAX: usize = 100;
 /// A request that the hub has replied to, and what builds its response.
 type Finished = (Request, BuildResponse);
 
-/// The private server. Dropping does nothing; [`Web::stop`] ends it.
+/// A socket in the data folder, and whose requests come over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Socket {
+    /// That of `http::upstream`, which passes on the requests of clients, each with the client's address.
+    Relay,
+    /// That of sayso's own commands. Whoever can open it owns the folder, so their requests are the owner's.
+    Control,
+}
+
+impl Socket {
+    fn file_name(self) -> &'static str {
+        match self {
+            Socket::Relay => ".web.sock",
+            Socket::Control => ".ctl.sock",
+        }
+    }
+
+    /// The name of the supervisor's thread, and what the names of the others begin with.
+    fn thread_name(self) -> &'static str {
+        match self {
+            Socket::Relay => "web",
+            Socket::Control => "ctl",
+        }
+    }
+
+    fn receiving_threads(self) -> usize {
+        match self {
+            Socket::Relay => RECEIVING_THREADS,
+            Socket::Control => CONTROL_THREADS,
+        }
+    }
+
+    /// The path at which a server is to listen: in the data folder, or in a private temporary folder if that path is too long. A link in
+    /// the data folder then leads to it. The caller must hold the lock of the data folder.
+    ///
+    /// # Errors
+    /// Fails if the temporary folder or the link can't be created.
+    pub fn create_path(self, data: &Path) -> Result<PathBuf, Error> {
+        let absolute = self.path_in(data);
+        if absolute.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+            return Ok(absolute);
+        }
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
+        let folder =
+            std::env::temp_dir().join(format!("sayso-{:016x}", u64::from_be_bytes(random)));
+        let io_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io { what: "create", path, source }
+        };
+        fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io_error(&folder))?;
+        let socket = folder.join("sock");
+        // A server that was killed has left its link.
+        self.remove(data);
+        symlink(&socket, &absolute).map_err(io_error(&absolute))?;
+        Ok(socket)
+    }
+
+    /// The path at which the server that uses the data folder listens, as [`Socket::create_path`] returned it there.
+    pub fn find(self, data: &Path) -> PathBuf {
+        let path = self.path_in(data);
+        fs::read_link(&path).unwrap_or(path)
+    }
+
+    /// Removes the socket, or the link to it and its folder. The caller must hold the lock of the data folder.
+    pub fn remove(self, data: &Path) {
+        let path = self.path_in(data);
+        // A link that sayso has not created may lead anywhere.
+        let linked = fs::read_link(&path).ok();
+        if let Some(socket) = linked.filter(|socket| socket.starts_with(std::env::temp_dir())) {
+            let _ = fs::remove_file(&socket);
+            let _ = socket.parent().map(fs::remove_dir);
+        }
+        let _ = fs::remove_file(path);
+    }
+
+    fn path_in(self, data: &Path) -> PathBuf {
+        let path = data.join(self.file_name());
+        std::path::absolute(&path).unwrap_or(path)
+    }
+}
+
+/// A private server. Dropping does nothing; [`Web::stop`] ends it.
 pub struct Web {
     thread: JoinHandle<()>,
     restart: Sender<()>,
     stopping: Arc<AtomicBool>,
 }
 
-/// The path of the private socket: in the data folder, or in a private temporary folder if that path is too long. A link in the data
-/// folder then leads to it.
-///
-/// # Errors
-/// Fails if the temporary folder or the link can't be created.
-pub fn socket_path(data: &Path) -> Result<PathBuf, Error> {
-    let absolute = path_in(data);
-    if absolute.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
-        return Ok(absolute);
-    }
-    let mut random = [0; 8];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::Other(format!("no random bytes: {error}")))?;
-    let folder = std::env::temp_dir().join(format!("sayso-{:016x}", u64::from_be_bytes(random)));
-    let io_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { what: "create", path, source }
-    };
-    fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io_error(&folder))?;
-    let socket = folder.join("web.sock");
-    // A server that was killed has left its link. The data folder is locked by this process.
-    remove_socket(data);
-    symlink(&socket, &absolute).map_err(io_error(&absolute))?;
-    Ok(socket)
-}
-
-/// The socket of the server that uses the data folder, as [`socket_path`] returned it there.
-pub fn find_socket(data: &Path) -> PathBuf {
-    let path = path_in(data);
-    fs::read_link(&path).unwrap_or(path)
-}
-
-/// Removes the private socket, or the link to it and its folder. The caller must hold the lock of the data folder.
-pub fn remove_socket(data: &Path) {
-    let path = path_in(data);
-    // A link that sayso has not created may lead anywhere.
-    let linked = fs::read_link(&path).ok();
-    if let Some(socket) = linked.filter(|socket| socket.starts_with(std::env::temp_dir())) {
-        let _ = fs::remove_file(&socket);
-        let _ = socket.parent().map(fs::remove_dir);
-    }
-    let _ = fs::remove_file(path);
-}
-
-fn path_in(data: &Path) -> PathBuf {
-    let path = data.join(".web.sock");
-    std::path::absolute(&path).unwrap_or(path)
-}
-
 impl Web {
-    /// Serves `router` on the Unix socket `path`. A message through `restart` to `restart_requests`, the two ends of one channel,
-    /// requests a restart.
+    /// Serves `router` on the Unix socket `path`, which is `socket` in some data folder. A message through `restart` to
+    /// `restart_requests`, the two ends of one channel, requests a restart.
     ///
     /// # Errors
     /// Fails if the socket or a thread can't be created.
     pub fn start(
+        socket: Socket,
         path: PathBuf,
         router: Arc<Router>,
         restart: Sender<()>,
         restart_requests: Receiver<()>,
     ) -> Result<Web, Error> {
-        let backend = Backend::start(&path, &router, &restart).map_err(|source| Error::Io {
+        let backend = Backend::start(socket, &path, &router, &restart);
+        let backend = backend.map_err(|source| Error::Io {
             what: "listen on",
             path: path.clone(),
             source,
         })?;
         let stopping = Arc::new(AtomicBool::new(false));
         let supervisor = Supervisor {
+            socket,
             path,
             router,
             restart: restart.clone(),
             restart_requests,
             stopping: stopping.clone(),
         };
-        let thread = threads::start("web", move || supervisor.run(backend))
-            .map_err(|source| Error::Thread { name: "web".into(), source })?;
+        let name = socket.thread_name();
+        let thread = threads::start(name, move || supervisor.run(backend))
+            .map_err(|source| Error::Thread { name: name.into(), source })?;
         Ok(Web { thread, restart, stopping })
     }
 
@@ -144,6 +185,7 @@ impl Web {
 
 /// Owns the server and restarts it on request.
 struct Supervisor {
+    socket: Socket,
     path: PathBuf,
     router: Arc<Router>,
     restart: Sender<()>,
@@ -160,7 +202,7 @@ impl Supervisor {
             // Nothing else can be done without a server, so sleeping delays nobody.
             thread::sleep(RESTART_INTERVAL);
             while self.restart_requests.try_recv().is_ok() {}
-            match Backend::start(&self.path, &self.router, &self.restart) {
+            match Backend::start(self.socket, &self.path, &self.router, &self.restart) {
                 Ok(new) => backend = Some(new),
                 Err(error) => {
                     log::error!("can't restart the private web server: {error}");
@@ -174,41 +216,48 @@ impl Supervisor {
 
 /// One tiny_http server and the threads that serve its requests.
 struct Backend {
+    socket: Socket,
     server: Arc<Server>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Backend {
-    fn start(path: &Path, router: &Arc<Router>, restart: &Sender<()>) -> io::Result<Backend> {
+    fn start(
+        socket: Socket,
+        path: &Path,
+        router: &Arc<Router>,
+        restart: &Sender<()>,
+    ) -> io::Result<Backend> {
         let listener = listen(path)?;
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
         let (finished, finished_requests) = bounded::<Finished>(FINISHED_MAX);
         let mut threads = Vec::new();
-        for n in 0..RECEIVING_THREADS {
+        let (name, count) = (socket.thread_name(), socket.receiving_threads());
+        for n in 0..count {
             let (server, router, finished, restart) =
                 (server.clone(), router.clone(), finished.clone(), restart.clone());
             let receive = move || {
                 while let Ok(request) = server.recv() {
                     // A panic ends the request that caused it, to which tiny_http then responds with 500, but not the thread.
-                    threads::catch_panic(Box::new(|| serve(&router, request, &finished)));
+                    threads::catch_panic(Box::new(|| serve(socket, &router, request, &finished)));
                 }
                 // Either the server was stopped, or tiny_http failed to accept: then the supervisor must restart it.
                 let _ = restart.try_send(());
             };
-            threads.push(threads::start(format!("web-{n}"), receive)?);
+            threads.push(threads::start(format!("{name}-{n}"), receive)?);
         }
         let finish = move || {
             finished_requests.iter().for_each(|(request, build)| {
                 let _ = threads::catch_panic(Box::new(|| respond(request, build())));
             })
         };
-        threads.push(threads::start(format!("web-{RECEIVING_THREADS}"), finish)?);
-        Ok(Backend { server, threads })
+        threads.push(threads::start(format!("{name}-{count}"), finish)?);
+        Ok(Backend { socket, server, threads })
     }
 
     fn stop(self) {
-        for _ in 0..RECEIVING_THREADS {
+        for _ in 0..self.socket.receiving_threads() {
             self.server.unblock();
         }
         drop(self.server);
@@ -224,14 +273,14 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mask = umask(Mode::RWXG | Mode::RWXO);
+    let mask = umask(Mode::XUSR | Mode::RWXG | Mode::RWXO);
     let listener = UnixListener::bind(path);
     umask(mask);
     listener
 }
 
-fn serve(router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>) {
-    let Some(parsed) = parse(&mut request) else { return };
+fn serve(socket: Socket, router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>) {
+    let Some(parsed) = parse(socket, &mut request) else { return };
     match router.serve(parsed) {
         Reply::Ready(response) => respond(request, response),
         Reply::Deferred(start) => {
@@ -242,8 +291,9 @@ fn serve(router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>
     }
 }
 
-/// Returns `None` if `http::upstream` has disconnected; then nobody waits for a response.
-fn parse(request: &mut Request) -> Option<request::Request> {
+/// Returns `None` if whoever sends the request has disconnected, or if a request over the relay's socket is of no client: it isn't from
+/// `http::upstream`. tiny_http responds to a dropped request with 500.
+fn parse(socket: Socket, request: &mut Request) -> Option<request::Request> {
     let mut body = Vec::new();
     let limit = MESSAGE_BYTES_MAX as u64 + 1;
     io::Read::read_to_end(&mut io::Read::take(request.as_reader(), limit), &mut body).ok()?;
@@ -254,10 +304,14 @@ fn parse(request: &mut Request) -> Option<request::Request> {
             (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned())
         })
         .collect();
-    let client = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(CLIENT_HEADER))
-        .and_then(|(_, value)| value.parse().ok());
+    let peer = match socket {
+        Socket::Control => Peer::Owner,
+        Socket::Relay => {
+            let is_client = |name: &str| name.eq_ignore_ascii_case(CLIENT_HEADER);
+            let (_, address) = headers.iter().find(|(name, _)| is_client(name))?;
+            Peer::Client(address.parse().ok()?)
+        }
+    };
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
     Some(request::Request {
         method: request.method().to_string(),
@@ -265,7 +319,7 @@ fn parse(request: &mut Request) -> Option<request::Request> {
         query: query.to_owned(),
         headers,
         body,
-        client,
+        peer,
     })
 }
 

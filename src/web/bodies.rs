@@ -6,7 +6,7 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::{comment::server_message::Counts, store::history::History};
+use crate::{comment::server_message::Counts, store::history::History, util::text::is_false};
 
 /// The size of the log before and after a compaction, in bytes.
 #[derive(Serialize)]
@@ -32,6 +32,10 @@ struct HistoryTail<'a> {
     more: bool,
     #[serde(skip_serializing_if = "is_empty")]
     answers: Counts<'a, u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    locked: bool,
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    pinned: &'a [u64],
 }
 
 fn is_empty(counts: &Counts<'_, u64>) -> bool {
@@ -58,7 +62,14 @@ pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Resu
         out.extend_from_slice(line);
     })?;
     let (likes, answers) = (Counts(&history.likes), Counts(&history.answers));
-    let tail = HistoryTail { likes, challenge, more: history.more, answers };
+    let tail = HistoryTail {
+        likes,
+        challenge,
+        more: history.more,
+        answers,
+        locked: history.locked,
+        pinned: &history.pinned,
+    };
     out.extend_from_slice(b"],");
     out.extend_from_slice(&to_json(&tail)[1..]);
     Ok(out)

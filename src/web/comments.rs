@@ -1,4 +1,5 @@
-//! `PATCH` and `DELETE /api/comments/ID`: edits or deletes a comment, or changes who may see it.
+//! `PATCH` and `DELETE /api/comments/ID`: edits or deletes a comment, pins it, or changes who may see it; and
+//! `POST /api/comments/ID/flag`: tells moderators to look at it.
 //!
 //! Knows no other path.
 
@@ -6,7 +7,6 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Reply, Router,
-    moderators::{NotModerator, too_many},
     parameters::{VALUE_ECHO_CHARS, check_method, not_found},
     posts::parse_json,
 };
@@ -15,7 +15,8 @@ use crate::{
     comment::rejection::Rejection,
     comment::{Author, Status},
     http::response::Response,
-    hub::command::{Actor, Change, Operation, Stats, Target, WriteKind},
+    hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind},
+    hub::moderators::{NotModerator, too_many},
     util::activity,
     util::text::{parse_decimal, shorten},
     web::request::{Request, rejected},
@@ -35,10 +36,11 @@ impl Router {
             Some(Ok(name)) => (Some(name), None),
             Some(Err(why)) => (None, Some(why)),
         };
-        let message = match request.method.as_str() {
-            "DELETE" => None,
-            _ => Some(parse_json(request)?),
-        };
+        let is_deletion = request.method == "DELETE";
+        // A deletion needs no body, and what others send with it is passed over.
+        let has_message = !is_deletion
+            || (!request.body.is_empty() && request.content_type() == "application/json");
+        let message = if has_message { Some(parse_json(request)?) } else { None };
         let nonce = message.as_ref().and_then(|message| message.nonce.clone());
         let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
         // A token of any length: what is no moderator's is refused as another author's key.
@@ -47,9 +49,14 @@ impl Router {
             (Some(bearer), _) => Some(Author::from_key(bearer)),
             (None, key) => author(key).map_err(refuse)?,
         };
+        let decision = match (&message, &moderator) {
+            (Some(message), Some(_)) => {
+                Decision { seen: message.seen, reason: message.reason().map_err(refuse)? }
+            }
+            _ => Decision::default(),
+        };
         let change = match &message {
-            None => Ok(Change::Delete),
-            Some(message) => parse_change(message, |text| {
+            Some(message) if !is_deletion => parse_change(message, |text| {
                 // A moderator's text needs no look by another.
                 if moderator.is_some() {
                     return Ok(Change::Text(text.render(), None));
@@ -60,24 +67,30 @@ impl Router {
                 let held_for = screen.check_edit(&text);
                 Ok(Change::Text(text, held_for))
             }),
+            _ => Ok(Change::Delete),
         };
-        let (id, client) = (target.id, request.client);
+        let (id, client) = (target.id, request.client());
         let change = match change {
             Ok(change) => change,
             Err(rejection) => return Err(refuse(after_guess(not_moderator, rejection, client))),
         };
-        if matches!(change, Change::Status(_)) && moderator.is_none() {
+        let is_moderators = matches!(change, Change::Status(_) | Change::Pinned(_));
+        if is_moderators && moderator.is_none() {
             let why = not_moderator.map_or(Rejection::NotModerator, |why| why.refuse(client));
             return Err(refuse(why));
         }
         let done = match &change {
             Change::Status(Status::Public) => "published",
-            Change::Status(_) => "hid",
+            Change::Status(Status::Hidden) => "hid",
+            Change::Status(Status::Pending) => "took back the rejection of",
+            Change::Pinned(true) => "pinned",
+            Change::Pinned(false) => "unpinned",
             Change::Text(..) => "edited",
             Change::Delete => "deleted",
         };
         let name = moderator.clone();
-        let operation = Operation::Change { target, change, by: Actor { author, moderator } };
+        let operation =
+            Operation::Change { target, change, by: Actor { author, moderator }, decision };
         Ok(self.write(operation, request, move |outcome| match outcome {
             Ok(written) => {
                 if let Some(name) = name.filter(|_| written.what == WriteKind::Changed) {
@@ -88,6 +101,28 @@ impl Router {
             Err(rejection) => {
                 rejected(&after_guess(not_moderator, rejection, client), nonce.as_deref())
             }
+        }))
+    }
+}
+
+impl Router {
+    /// A reader's flag. Its bearer token is the reader's key, and is compared with no moderator's.
+    pub(super) fn flag(
+        self: &Arc<Router>,
+        id: &str,
+        request: &Arc<Request>,
+    ) -> Result<Reply, Response> {
+        let target = target(id, request)?;
+        check_method(request, &["POST"])?;
+        self.check_origin(request)?;
+        let key = match request.body.is_empty() {
+            true => request.bearer_token().map(str::to_owned),
+            false => self.json_message(request)?.key,
+        };
+        let author = author(key.as_deref())?.ok_or(Rejection::KeyMissing)?;
+        Ok(self.write(Operation::Flag { target, author }, request, |outcome| match outcome {
+            Ok(_) => Response { status: 204, headers: Vec::new(), body: Vec::new(), code: None },
+            Err(rejection) => rejection.into(),
         }))
     }
 }
@@ -132,16 +167,19 @@ fn parse_change(
     message: &ClientMessage,
     edit: impl FnOnce(PlainText) -> Result<Change, Rejection>,
 ) -> Result<Change, Rejection> {
-    match message.status.as_deref() {
-        Some(_) if message.content.is_some() => {
-            Err(Rejection::Malformed("content and status can't be changed in one request".into()))
-        }
-        Some("public") => Ok(Change::Status(Status::Public)),
-        Some("hidden") => Ok(Change::Status(Status::Hidden)),
-        Some(other) => {
+    match (message.status.as_deref(), message.pinned, &message.content) {
+        (Some("public"), None, None) => Ok(Change::Status(Status::Public)),
+        (Some("hidden"), None, None) => Ok(Change::Status(Status::Hidden)),
+        (Some("pending"), None, None) => Ok(Change::Status(Status::Pending)),
+        (Some(other), None, None) => {
             let value = shorten(other, VALUE_ECHO_CHARS);
-            Err(Rejection::BadParameter { name: "status", value, allowed: "public or hidden" })
+            let allowed = "public, hidden or pending";
+            Err(Rejection::BadParameter { name: "status", value, allowed })
         }
-        None => edit(PlainText::of(message.content.as_deref())?),
+        (None, Some(is_pinned), None) => Ok(Change::Pinned(is_pinned)),
+        (None, None, content) => edit(PlainText::of(content.as_deref())?),
+        _ => Err(Rejection::Malformed(
+            "content, status and pinned can't be changed in one request".into(),
+        )),
     }
 }

@@ -51,6 +51,18 @@ impl Router {
                 "Comments in the log, deleted ones included.",
                 stats.comments.load(Relaxed),
             ),
+            (
+                "sayso_comments_pending",
+                "gauge",
+                "Comments that wait for a moderator.",
+                stats.pending.load(Relaxed),
+            ),
+            (
+                "sayso_comments_flagged",
+                "gauge",
+                "Comments with flags that no moderator has settled.",
+                stats.flagged.load(Relaxed),
+            ),
             ("sayso_readers", "gauge", "Open WebSockets.", stats.readers.load(Relaxed)),
             ("sayso_seq", "counter", "Highest durable sequence number.", stats.seq.load(Relaxed)),
             (

@@ -31,7 +31,7 @@ impl Router {
         let moderator = match self.moderator(request) {
             None => false,
             Some(Ok(_)) => true,
-            Some(Err(why)) => match why.refuse(request.client) {
+            Some(Err(why)) => match why.refuse(request.client()) {
                 // What everybody may read is refused to nobody.
                 Rejection::WrongToken => false,
                 too_many => return Err(too_many.into()),

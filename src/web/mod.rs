@@ -3,6 +3,7 @@
 //! Knows neither sockets nor files, and never waits for the hub: the caller runs [`Reply::Deferred`] and serves the next request.
 #![doc = include_str!("README.md")]
 
+mod admin;
 pub mod assets;
 pub mod backend;
 mod bodies;
@@ -15,7 +16,6 @@ mod health;
 mod history;
 pub mod html;
 mod like;
-pub mod moderators;
 mod page;
 mod parameters;
 mod posts;
@@ -28,7 +28,6 @@ use std::{
 };
 
 use bodies::{Compacted, to_json};
-use moderators::{Moderators, NotModerator};
 use page::CachedPage;
 use parameters::{check_method, not_found};
 use preview::Previews;
@@ -39,12 +38,15 @@ use crate::{
     http::origin::{self, Origins},
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
+    hub::moderators::{Moderators, NotModerator},
     util::{activity, logger},
     web::request::Request,
 };
 
-/// The path at which `sayso compact` reaches a running server, on its private socket only.
+/// The path at which `sayso compact` reaches a running server, on its control socket only.
 pub const COMPACT_PATH: &str = "/.compact";
+/// The name under which the owner of the data folder moderates.
+const OWNER_NAME: &str = "owner";
 /// How many comments the served page has, and a history without `limit=`.
 const PAGE_COMMENTS: usize = 50;
 /// How long browsers may cache the response to a preflight request.
@@ -83,6 +85,22 @@ pub struct Options {
     pub metrics_are_public: bool,
 }
 
+impl Options {
+    /// For the owner of the data folder alone, who has no page, no moderators beside them, and no limits.
+    pub fn of_owner() -> Options {
+        Options {
+            allow_origin: Vec::new(),
+            base_path: String::new(),
+            title: String::new(),
+            moderators: None,
+            challenge: None,
+            is_limited: false,
+            has_page: false,
+            metrics_are_public: false,
+        }
+    }
+}
+
 /// All routes and their shared state.
 pub struct Router {
     hub: HubHandle<Arc<TcpStream>>,
@@ -97,6 +115,7 @@ pub struct Router {
     /// Rendered pages by name; few enough to search one by one.
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
+    admin: admin::Admin,
 }
 
 impl Router {
@@ -114,6 +133,7 @@ impl Router {
             metrics_are_public: options.metrics_are_public,
             rendered: Mutex::default(),
             previews: Previews::default(),
+            admin: admin::Admin::default(),
         }
     }
 
@@ -142,13 +162,17 @@ impl Router {
             [ErrorCode::NotFound, ErrorCode::MethodNotAllowed, ErrorCode::OriginNotAllowed]
                 .map(ErrorCode::name);
         if let Some(code) = response.code.filter(|code| !is_noise.contains(code)) {
-            activity::refused(code, request.client);
+            activity::refused(code, request.client());
         }
         let host = request.header("host").unwrap_or_default();
         let response = response
             .with("X-Content-Type-Options", "nosniff")
             .with("Referrer-Policy", "same-origin")
             .with("Vary", "Origin, Accept-Encoding");
+        if self.is_admin(request) {
+            // Nobody else's page may read any of it.
+            return admin::without_traces(response);
+        }
         let is_public = response.header("Access-Control-Allow-Origin").is_some();
         match self.origins.cors_origin(request.header("origin"), host) {
             Some(origin) if !is_public => response
@@ -158,18 +182,29 @@ impl Router {
         }
     }
 
+    /// Whether a request is for what only moderators may see.
+    fn is_admin(&self, request: &Request) -> bool {
+        let base = if request.is_owner() { "" } else { &*self.base };
+        request.path.strip_prefix(base).is_some_and(admin::is_admin)
+    }
+
     fn route(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        if request.path == COMPACT_PATH && request.client.is_none() {
+        if request.path == COMPACT_PATH && request.is_owner() {
             check_method(request, &["POST"])?;
             return Ok(self.compact());
         }
-        let Some(path) = request.path.strip_prefix(&*self.base) else {
+        // Commands don't know what the server's paths begin with.
+        let base = if request.is_owner() { "" } else { &*self.base };
+        let Some(path) = request.path.strip_prefix(base) else {
             return Err(not_found(request));
         };
         if path.is_empty() {
             let mark = if request.query.is_empty() { "" } else { "?" };
             let location = format!("{}/{mark}{}", self.base, request.query);
             return Err(Response::new(308, "text/plain", "").with("Location", location));
+        }
+        if admin::is_admin(path) {
+            return self.admin(path, request);
         }
         if !self.has_page && matches!(path, "/" | "/demo" | assets::DEMO | assets::WALL) {
             let message =
@@ -205,14 +240,16 @@ impl Router {
                 let is_health = path == "/healthz";
                 Ok(Reply::Ready(if is_health { self.health() } else { self.metrics(request)? }))
             }
-            "/ws/comments/" | "/ws/comments" => Err(Response::error(
+            "/ws/admin/" | "/ws/admin" if self.moderators.is_none() => Err(not_found(request)),
+            "/ws/comments/" | "/ws/comments" | "/ws/admin/" | "/ws/admin" => Err(Response::error(
                 400,
                 "this is the address of a WebSocket; connect to it with one",
             )),
             _ => match comment_id {
-                Some(id) => match id.strip_suffix("/like") {
-                    Some(id) => self.like(id, request),
-                    None => self.change(id, request),
+                Some(id) => match (id.strip_suffix("/like"), id.strip_suffix("/flag")) {
+                    (Some(id), _) => self.like(id, request),
+                    (_, Some(id)) => self.flag(id, request),
+                    _ => self.change(id, request),
                 },
                 None => Err(not_found(request)),
             },
@@ -253,7 +290,7 @@ impl Router {
         request: &Request,
         build: impl FnOnce(Result<Written, Rejection>) -> Response + Send + 'static,
     ) -> Reply {
-        let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client);
+        let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client());
         Reply::Deferred(Box::new(move |respond| {
             let reply = ReplyTo::Callback(Box::new(move |outcome| {
                 respond(Box::new(move || build(outcome)));
@@ -264,6 +301,9 @@ impl Router {
 
     /// Refuses a request that another site's page has made.
     fn check_origin(&self, request: &Request) -> Result<(), Response> {
+        if request.is_owner() {
+            return Ok(());
+        }
         let (origin, fetch_site) = (request.header("origin"), request.header("sec-fetch-site"));
         let host = request.header("host").unwrap_or_default();
         let Err(message) = self.origins.check(origin, fetch_site, host) else { return Ok(()) };
@@ -275,7 +315,11 @@ impl Router {
     }
 
     /// The name of the moderator whose token the request has, or why it is nobody's. `None` if it has no token, or there are no moderators.
+    /// The owner is a moderator without a token, even if there is no other.
     fn moderator(&self, request: &Request) -> Option<Result<Arc<str>, NotModerator>> {
+        if request.is_owner() {
+            return Some(Ok(OWNER_NAME.into()));
+        }
         let (moderators, token) = (self.moderators.as_ref()?, request.bearer_token()?);
         Some(moderators.check(token, request.client_key()))
     }

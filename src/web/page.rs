@@ -250,7 +250,7 @@ pub(super) fn redirect_to_page(base: &str, page: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::gzip::gunzip;
+    use crate::web::{gzip::gunzip, request::Peer};
 
     fn request(name: &str, value: &str) -> Request {
         Request {
@@ -259,7 +259,7 @@ mod tests {
             query: String::new(),
             headers: vec![(name.into(), value.into())],
             body: Vec::new(),
-            client: None,
+            peer: Peer::Owner,
         }
     }
 

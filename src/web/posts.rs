@@ -30,7 +30,7 @@ impl Router {
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());
         let nonce = message.nonce.clone();
-        let (router, from, client) = (self.clone(), request.client_key(), request.client);
+        let (router, from, client) = (self.clone(), request.client_key(), request.client());
         // The cheap checks first: rendering takes longer than all of them.
         let operation = message.post(&page).and_then(|post| {
             form_check?;
@@ -81,7 +81,7 @@ pub(super) fn parse_json(request: &Request) -> Result<ClientMessage, Response> {
     })
 }
 
-fn status_of(what: WriteKind) -> u16 {
+pub(super) fn status_of(what: WriteKind) -> u16 {
     match what {
         WriteKind::Posted => 201,
         WriteKind::Held => 202,

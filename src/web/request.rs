@@ -2,7 +2,7 @@
 //!
 //! Knows no path and no server.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crc32c::crc32c;
 
@@ -13,6 +13,16 @@ use crate::{
 
 /// The shortest body that is compressed, in bytes: a shorter one fits into one packet anyway.
 pub const GZIP_BYTES_MIN: usize = 1_024;
+
+/// Whom a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A client of the public port, with its address as [`http::forwarded`](crate::http::forwarded) found it.
+    Client(IpAddr),
+    /// The owner of the data folder, through its control socket or in the same process. No origin, no token and no rate is asked of them:
+    /// they could as well change the files.
+    Owner,
+}
 
 /// A request that `http` has checked.
 #[derive(Debug, Clone)]
@@ -27,11 +37,24 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
-    /// The client's address; `None` for a request that came over the private socket directly, from the owner of the data folder.
-    pub client: Option<IpAddr>,
+    /// Whom it comes from.
+    pub peer: Peer,
 }
 
 impl Request {
+    /// Whether it comes from the owner of the data folder.
+    pub fn is_owner(&self) -> bool {
+        self.peer == Peer::Owner
+    }
+
+    /// The client's address; `None` for the owner of the data folder.
+    pub fn client(&self) -> Option<IpAddr> {
+        match self.peer {
+            Peer::Client(address) => Some(address),
+            Peer::Owner => None,
+        }
+    }
+
     /// The value of the first header with this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
@@ -56,9 +79,9 @@ impl Request {
         accepts_any
     }
 
-    /// The client that rate limits count this request for.
+    /// The client that rate limits count this request for. The owner is none of the clients, as no client has this address.
     pub fn client_key(&self) -> ClientKey {
-        ClientKey::of(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+        ClientKey::of(self.client().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -151,7 +174,7 @@ mod tests {
             query: String::new(),
             headers,
             body: Vec::new(),
-            client: None,
+            peer: Peer::Client(Ipv6Addr::LOCALHOST.into()),
         }
     }
 

@@ -15,6 +15,8 @@ use crate::{
 
 /// The subprotocol of clients that want more than lines.
 const SUBPROTOCOL: &str = "sayso.1";
+/// The subprotocol of moderators.
+pub(super) const ADMIN_SUBPROTOCOL: &str = "sayso.admin.1";
 
 /// The value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.1 and §4.2.2, item 5.4). The caller has checked that the request is a GET
 /// of HTTP/1.1.
@@ -39,16 +41,24 @@ pub(super) fn accept_key(head: &RequestHead) -> Result<String, HttpError> {
 
 /// Whether the client offers `sayso.1` or is a plain one.
 pub(super) fn tier(head: &RequestHead) -> Tier {
+    if offers(head, SUBPROTOCOL) { Tier::Full } else { Tier::Plain }
+}
+
+/// Whether the client offers a subprotocol.
+pub(super) fn offers(head: &RequestHead, subprotocol: &str) -> bool {
     let mut offered = head.get_all("sec-websocket-protocol").flat_map(|list| list.split(','));
-    if offered.any(|name| name.trim() == SUBPROTOCOL) { Tier::Full } else { Tier::Plain }
+    offered.any(|name| name.trim() == subprotocol)
+}
+
+/// The subprotocol that a reader is answered with.
+pub(super) fn subprotocol(tier: Tier) -> Option<&'static str> {
+    (tier == Tier::Full).then_some(SUBPROTOCOL)
 }
 
 /// The response that accepts the handshake (RFC 6455 §4.2.2, item 5).
-pub(super) fn response(accept: &str, tier: Tier) -> String {
-    let subprotocol = match tier {
-        Tier::Full => "Sec-WebSocket-Protocol: sayso.1\r\n",
-        Tier::Plain => "",
-    };
+pub(super) fn response(accept: &str, subprotocol: Option<&str>) -> String {
+    let subprotocol =
+        subprotocol.map_or(String::new(), |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n{subprotocol}\r\n"
     )

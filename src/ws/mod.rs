@@ -3,6 +3,7 @@
 //! tungstenite reads frames. What it wants to write goes to the shard, which alone writes to the socket and ends it. Knows no files.
 #![doc = include_str!("README.md")]
 
+mod admin;
 mod handshake;
 mod reader;
 mod stream;
@@ -25,6 +26,7 @@ use crate::{
         request::{HttpError, RequestHead},
     },
     hub::command::{HubHandle, Join, Query, Subscription},
+    hub::moderators::Moderators,
     net::socket::set_ack_timeout,
     util::{
         logger,
@@ -44,6 +46,8 @@ pub struct Context {
     pub shards: Vec<Sender<ShardCommand<Arc<TcpStream>>>>,
     /// The sites whose pages may connect.
     pub origins: Origins,
+    /// The moderators, if there may be any.
+    pub moderators: Option<Arc<Moderators>>,
     /// Bits of the proof of work that a comment needs.
     pub challenge: Option<u8>,
 }
@@ -62,6 +66,9 @@ pub fn upgrade(
     client: IpAddr,
     permit: Box<dyn Send>,
 ) -> Result<(), HttpError> {
+    if admin::is_admin(head) {
+        return admin::upgrade(context, number, socket, head, buffered, client, permit);
+    }
     let accept = handshake::accept_key(head)?;
     let host = head.get("host").unwrap_or_default();
     let origin = head.get("origin");
@@ -76,12 +83,18 @@ pub fn upgrade(
     let subscription = handshake::subscription(head.query(), tier)?;
     let page = match &subscription {
         Subscription::Page(page, _) => Some(page.as_str().into()),
-        Subscription::Counts(_) => None,
+        Subscription::Counts(_) | Subscription::Moderation => None,
     };
     let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
     let from = ClientKey::of(client);
     let session = Session { context: context.clone(), shard, number, socket, page, from, client };
-    session.open(handshake::response(&accept, tier), subscription, tier, buffered, permit);
+    session.open(
+        handshake::response(&accept, handshake::subprotocol(tier)),
+        subscription,
+        tier,
+        buffered,
+        permit,
+    );
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use crate::{
         ShardCommand,
         frame::{self, CloseCode},
     },
-    hub::command::{Actor, Change, Operation, Query, ReplyTo, Stats, Target, Write},
+    hub::command::{Actor, Change, Decision, Operation, Query, ReplyTo, Stats, Target, Write},
     limits::MESSAGE_BYTES_MAX,
     util::activity,
 };
@@ -38,14 +38,9 @@ const FRAMES_A_SECOND_MAX: u32 = 20;
 
 impl Session {
     pub(super) fn read_all(&self, buffered: Vec<u8>) {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let stream = SplitStream::new(&self.socket, &self.shard, self.number, &buffered);
         let mut socket =
-            WebSocket::from_partially_read(stream, buffered, Role::Server, Some(config));
+            WebSocket::from_partially_read(stream, buffered, Role::Server, Some(config()));
         let mut limits = MessageLimits::default();
         let close = loop {
             match socket.read() {
@@ -101,6 +96,7 @@ impl Session {
             target: target(id),
             change,
             by: Actor { author, moderator: None },
+            decision: Decision::default(),
         };
         let operation = match action {
             // Rendering takes longer than all checks, so it comes last.
@@ -118,10 +114,11 @@ impl Session {
             }
             Action::Delete(id, author) => change(id, Change::Delete, author),
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
+            Action::Flag(id, author) => Operation::Flag { target: target(id), author },
             Action::Identify(author) => {
                 return self.context.hub.query(Query::Identify(self.number, author, self.from));
             }
-            Action::Typing => return self.context.hub.query(Query::Typing(self.number)),
+            Action::Typing => return self.context.hub.query(Query::Typing(self.number, self.from)),
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());
@@ -129,7 +126,7 @@ impl Session {
         self.context.hub.write(Write { operation, from, client, reply })
     }
 
-    fn send_to(&self, message: &str) {
+    pub(super) fn send_to(&self, message: &str) {
         let mut frames = Vec::new();
         frame::text(message.as_bytes(), &mut frames);
         self.send_to_shard(ShardCommand::Send { reader: self.number, frames, sent: None });
@@ -156,8 +153,17 @@ impl Session {
     }
 }
 
+/// How a connection's messages are read.
+pub(super) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
 /// The code to close with when reading has ended with `error`; `None` if the peer has gone or tungstenite has answered it.
-fn close_code(error: &Error) -> Option<CloseCode> {
+pub(super) fn close_code(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Capacity(_) => Some(CloseCode::TooBig),
         Error::Utf8(_) => Some(CloseCode::Invalid),
@@ -168,7 +174,7 @@ fn close_code(error: &Error) -> Option<CloseCode> {
 }
 
 /// How many more messages a client may send that are malformed or no posts.
-struct MessageLimits {
+pub(super) struct MessageLimits {
     /// Messages that were malformed, too fast or without proof, since the last good one.
     refused: u32,
     /// Whether the present message is a post that is too fast, which the hub refuses unless its nonce is known.
@@ -184,7 +190,7 @@ impl Default for MessageLimits {
 }
 
 impl MessageLimits {
-    fn allows_frame(&mut self) -> bool {
+    pub(super) fn allows_frame(&mut self) -> bool {
         if self.second.elapsed() >= Duration::from_secs(1) {
             (self.second, self.frames) = (Instant::now(), 0);
         }
@@ -192,7 +198,7 @@ impl MessageLimits {
         self.frames <= FRAMES_A_SECOND_MAX
     }
 
-    fn count(&mut self, rejection: Option<&Rejection>) {
+    pub(super) fn count(&mut self, rejection: Option<&Rejection>) {
         match rejection {
             None if std::mem::take(&mut self.is_too_fast) => self.refused += 1,
             Some(
@@ -204,7 +210,7 @@ impl MessageLimits {
         }
     }
 
-    fn allow_more(&self) -> bool {
+    pub(super) fn allow_more(&self) -> bool {
         self.refused < REFUSED_IN_A_ROW_MAX
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct SplitStream<'s> {
     frames: FrameTracker,
     /// The read timeout that is set. Remembering it saves system calls: most messages come in one piece and need no other.
     timeout: Duration,
+    /// When reading ends in any case.
+    deadline: Option<Instant>,
     /// Whether a message was not finished in time.
     is_late: bool,
 }
@@ -41,7 +43,20 @@ impl<'s> SplitStream<'s> {
     ) -> SplitStream<'s> {
         let mut frames = FrameTracker::default();
         frames.follow(buffered, Instant::now());
-        SplitStream { socket, shard, reader, frames, timeout: SILENCE_MAX, is_late: false }
+        SplitStream {
+            socket,
+            shard,
+            reader,
+            frames,
+            timeout: SILENCE_MAX,
+            deadline: None,
+            is_late: false,
+        }
+    }
+
+    /// Ends reading at this time, or no longer.
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
     }
 
     /// Whether reading has failed because a message was not finished in time.
@@ -60,7 +75,10 @@ impl<'s> SplitStream<'s> {
 
 impl Read for SplitStream<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let timeout = self.frames.timeout(Instant::now());
+        let now = Instant::now();
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let timeout = self.frames.timeout(now);
+        let timeout = left.map_or(timeout, |left| left.min(timeout));
         if timeout.is_zero() {
             self.is_late = true;
             return Err(ErrorKind::TimedOut.into());

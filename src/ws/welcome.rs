@@ -4,7 +4,7 @@ use std::{io, mem, time::Duration};
 
 use crossbeam_channel::bounded;
 
-use super::Session;
+use super::{Context, Session};
 use crate::{
     comment::server_message::{Counts, Hello, ServerMessage},
     fanout::{ShardCommand, Tier, frame},
@@ -21,7 +21,9 @@ impl Session {
     pub(super) fn send_welcome(&self, joined: &Joined, tier: Tier) -> io::Result<()> {
         let mut frames = Vec::new();
         if tier == Tier::Full && self.page.is_some() {
-            frame::text(hello(joined, self.context.challenge).as_bytes(), &mut frames);
+            let Context { challenge, moderators, .. } = &*self.context;
+            let names = moderators.as_ref().map_or(Vec::new(), |moderators| moderators.names());
+            frame::text(hello(joined, *challenge, &names).as_bytes(), &mut frames);
         }
         let mut result = Ok(());
         joined.history.read(|item, line| {
@@ -48,7 +50,7 @@ impl Session {
     }
 }
 
-fn hello(joined: &Joined, challenge: Option<u8>) -> String {
+fn hello(joined: &Joined, challenge: Option<u8>, moderators: &[String]) -> String {
     let history = &joined.history;
     let hello = Hello {
         log: &history.log,
@@ -58,6 +60,9 @@ fn hello(joined: &Joined, challenge: Option<u8>) -> String {
         resumed: joined.resumed,
         challenge,
         likes: Counts(&history.likes),
+        locked: history.locked,
+        pinned: &history.pinned,
+        moderators,
     };
     ServerMessage::Hello { hello }.to_json()
 }

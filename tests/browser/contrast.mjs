@@ -16,7 +16,7 @@ export function dimTexts(page, borders = '', least = TEXT_MIN) {
     const light = (rgb) => rgb.map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
       .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
     const parent = (node) => node.parentElement ?? node.getRootNode().host;
-    const root = document.querySelector('sayso-comments').shadowRoot ?? document;
+    const root = document.querySelector('sayso-comments')?.shadowRoot ?? document.body;
     const probe = root.appendChild(document.createElement('i'));
     probe.style.cssText = `color-scheme: ${getComputedStyle(document.documentElement).colorScheme}; background: Canvas; position: absolute`;
     const paper = over(getComputedStyle(probe).backgroundColor, [255, 255, 255]);

@@ -13,7 +13,7 @@ const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** What only programs and moderators can be told, not who uses the widget. */
 const OTHERS = ['malformed', 'bad_parameter', 'page_length', 'key_length', 'nonce_length', 'key_missing', 'not_moderator', 'not_on_page',
-  'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token'];
+  'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token', 'text_too_long'];
 /** What the widget says of itself. */
 const OWN = ['origin_not_allowed'];
 

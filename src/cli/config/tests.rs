@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 20] = [
+const ALL_FLAGS: [(&str, &str); 22] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -44,6 +44,8 @@ const ALL_FLAGS: [(&str, &str); 20] = [
     ("hold", "links"),
     ("block-file", "/srv/words"),
     ("max-links", "3"),
+    ("flags-hold", "5"),
+    ("close-after", "30"),
     ("admin-token-file", "/srv/token"),
     ("title", "Wall"),
     ("metrics", "public"),
@@ -70,6 +72,8 @@ fn config_of_all_flags() -> Config {
         hold: Hold::Links,
         block_file: Some("/srv/words".into()),
         max_links: Some(3),
+        flags_hold: Some(5),
+        close_after: Some(30),
         admin_token_file: Some("/srv/token".into()),
         no_page: true,
         title: "Wall".into(),

@@ -70,6 +70,7 @@ impl Index {
         let visibility = packed.visibility();
         let page: &mut Page = &mut self.pages[comments.page(number) as usize];
         self.live_bytes += packed.bytes();
+        self.sums[visibility as usize] += 1;
         page.count += u32::from(visibility.is_public());
         page.live += u32::from(!visibility.is_deleted());
         if !visibility.is_shared() {

@@ -71,6 +71,12 @@ impl Index {
         let (visibility, page) = (packed.visibility(), comments.page(number));
         let page = &mut self.pages[page as usize];
         let add = |sum: u32, is: bool| if adds { sum + u32::from(is) } else { sum - u32::from(is) };
+        let sum = &mut self.sums[visibility as usize];
+        if adds {
+            *sum += 1;
+        } else {
+            *sum -= 1;
+        }
         page.count = add(page.count, visibility.is_public());
         let was_live = page.live > 0;
         page.live = add(page.live, !visibility.is_deleted());

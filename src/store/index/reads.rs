@@ -1,5 +1,7 @@
 //! Reads of a page's history by id and by `seq`. Each looks at what it returns and at hardly anything else.
 
+use std::{cmp::Reverse, collections::BinaryHeap};
+
 use super::{CommentRef, Index, list::List, page::Page, page::Rare};
 
 static NO_PAGE: Page = Page::EMPTY;
@@ -25,6 +27,51 @@ impl Index {
     /// Returns those comments of `page` that never were public, newest first.
     pub fn pending(&self, page: &str) -> impl Iterator<Item = CommentRef> + '_ {
         self.rare(page).pending.iter().rev().map(|number| self.comments.get(number))
+    }
+
+    /// Returns those comments of `page` that everyone gets a line of and that have more lines than their first, newest first.
+    pub fn changed(&self, page: &str) -> impl Iterator<Item = CommentRef> + '_ {
+        self.rare(page).changed_by_id.iter().rev().map(|number| self.comments.get(number))
+    }
+
+    /// Returns the comments of all pages with an id below `before`, newest first.
+    pub fn all_before(&self, before: Option<u64>) -> impl Iterator<Item = CommentRef> + '_ {
+        let end = before.map_or(self.comments.len(), |id| self.comments.ids.below(id));
+        (0..end).rev().map(|number| self.comments.get(number))
+    }
+
+    /// Returns the first comment of `page`, whatever became of it.
+    pub fn first(&self, page: &str) -> Option<CommentRef> {
+        let (lists, rare) = (self.page(page), self.rare(page));
+        let lists = [&lists.unchanged, &rare.changed_by_id, &rare.pending];
+        let first = lists.iter().filter_map(|list| list.iter().next()).min()?;
+        Some(self.comments.get(first))
+    }
+
+    /// Returns the names of those `limit` pages whose newest comment has the highest `seq` below `before`, with that, highest first.
+    pub fn newest_pages(&self, before: Option<u64>, limit: usize) -> Vec<(&str, u64)> {
+        let mut newest = BinaryHeap::with_capacity(limit + 1);
+        for (name, &number) in &self.page_numbers {
+            let seq = self.newest_seq(number);
+            if before.is_none_or(|before| seq < before) {
+                newest.push(Reverse((seq, &**name)));
+                if newest.len() > limit {
+                    newest.pop();
+                }
+            }
+        }
+        newest.into_sorted_vec().into_iter().map(|Reverse((seq, name))| (name, seq)).collect()
+    }
+
+    /// Returns the highest `seq` of the comments on `page`, those that were never public included.
+    pub fn seq_with_pending(&self, page: &str) -> u64 {
+        self.page_number_of(page).map_or(0, |number| self.newest_seq(number))
+    }
+
+    fn newest_seq(&self, number: u32) -> u64 {
+        let page = &self.pages[number as usize];
+        let pending = page.rare.as_ref().and_then(|rare| rare.pending.iter().next_back());
+        page.seq.max(pending.map_or(0, |number| self.comments.seq(number)))
     }
 
     /// Returns those comments of `page` whose newest line everyone gets and has a `seq` above `since`, by rising `seq`.

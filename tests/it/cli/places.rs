@@ -96,17 +96,19 @@ fn a_folder_that_is_missing_is_made_and_a_long_one_works() {
     let data = server.data().to_owned();
     posted(&server, "far down");
     assert_eq!(get(&server, "/").status, 200);
-    // The private socket is elsewhere then. It goes with the server, or with the next one where that was killed.
-    let elsewhere = || std::fs::read_link(data.join(".web.sock"));
-    let left = elsewhere().unwrap();
+    // The private sockets are elsewhere then. They go with the server, or with the next one where that was killed.
+    let sockets = [".web.sock", ".ctl.sock"];
+    let elsewhere = || sockets.map(|name| std::fs::read_link(data.join(name)));
+    let left = elsewhere().map(Result::unwrap);
     server.kill();
-    assert!(left.exists());
+    assert!(left.iter().all(|socket| socket.exists()));
     server.restart();
-    assert!(!left.parent().unwrap().exists());
-    let socket = elsewhere().unwrap();
-    assert!(socket.exists());
+    assert!(left.iter().all(|socket| !socket.parent().unwrap().exists()));
+    let now = elsewhere().map(Result::unwrap);
+    assert!(now.iter().all(|socket| socket.exists()));
     assert!(server.stop().success());
-    assert!(!socket.parent().unwrap().exists() && elsewhere().is_err());
+    assert!(now.iter().all(|socket| !socket.parent().unwrap().exists()));
+    assert!(elsewhere().iter().all(Result::is_err));
     assert!(data.join("comments.jsonl").exists());
     let mode = |path: &Path| {
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions())

@@ -57,7 +57,9 @@ fn both_signals_end_with_0_in_time_whoever_is_connected() {
             assert!(rest.is_empty(), "nothing but the end: {:?}", String::from_utf8_lossy(&rest));
         }
         drop(unfinished);
-        assert!(!server.data().join(".web.sock").exists(), "the private socket is gone");
+        for socket in [".web.sock", ".ctl.sock"] {
+            assert!(!server.data().join(socket).exists(), "{socket} is gone");
+        }
         // What was answered is there, and the folder is free.
         server.restart();
         assert_eq!(get(&server, "/api/comments").json()["comments"][0]["content"], "the last one");

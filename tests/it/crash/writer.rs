@@ -156,7 +156,13 @@ impl Writer {
             Step::Write(acts) => return self.write(acts),
             Step::BeginCompaction => {
                 self.begun_at = self.truth.acknowledged.len();
-                self.job = CompactionJob::new(&self.log, &self.index, &Default::default()).ok();
+                self.job = CompactionJob::new(
+                    &self.log,
+                    &self.index,
+                    &Default::default(),
+                    &mut Default::default(),
+                )
+                .ok();
             }
             Step::Rewrite => self.made = self.job.take().and_then(|job| job.work().ok()),
             Step::Adopt => self.adopt(),
@@ -169,7 +175,7 @@ impl Writer {
         let before = self.truth.compacted.clone();
         self.truth.compacted.insert(self.begun_at);
         self.note();
-        if made.replace_with(&mut self.log, &mut self.index).is_ok() {
+        if made.replace_with(&mut self.log, &mut self.index, &mut Default::default()).is_ok() {
             self.truth.compacted = BTreeSet::from([self.begun_at]);
         } else if self.log_takes_a_line() {
             self.truth.compacted = before;

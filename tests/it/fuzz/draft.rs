@@ -6,7 +6,7 @@ use sayso::{
     comment::draft::{Action, ClientMessage, Draft, Text},
     comment::rejection::Rejection,
     comment::shown_text::{is_blank, is_direction_override},
-    comment::{Author, Comment, LineParts, Status},
+    comment::{Author, Comment, LineParts, Marks, Status},
     limits::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, LINE_BYTES_MAX, MESSAGE_BYTES_MAX,
         NAME_CHARS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, PAGE_BYTES_MAX, SEQ_MAX,
@@ -162,8 +162,18 @@ fn check_draft(message: &ClientMessage, page: &str, draft: &Draft) {
         let mut line = Vec::new();
         let nonce = draft.nonce.as_deref();
         let body = &draft.body;
-        LineParts { seq, id, body, created_at: TIME, edited_at, deleted: false, nonce, status }
-            .encode(&mut line);
+        LineParts {
+            seq,
+            id,
+            body,
+            created_at: TIME,
+            edited_at,
+            deleted: false,
+            nonce,
+            status,
+            marks: Marks::default(),
+        }
+        .encode(&mut line);
         line.pop();
         let comment = check_line(&line);
         let html = comment.html.clone();

@@ -25,6 +25,8 @@ fn what_is_not_there_is_404_and_what_is_not_done_is_405_with_allow() {
         "/%2e%2e/%2e%2e/etc/passwd",
         "/comments.jsonl",
         "/.web.sock",
+        "/.ctl.sock",
+        "/.compact",
         "/embed.js%00",
     ] {
         let response = get(&server, path);

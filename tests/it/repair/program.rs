@@ -28,7 +28,8 @@ fn a_repair_names_what_it_hides_and_the_moderator_lets_it_out() {
     let output = server.run(&["repair"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for part in ["line 5: ", "comment 2 on \"/\" is hidden now\n", "-X PATCH", "bans and locks"] {
+    let advice = "\"sayso approve --repaired\" all";
+    for part in ["line 5: ", "comment 2 on \"/\" is hidden now\n", advice, "bans and locks"] {
         assert!(said.contains(part), "{said:?} does not say {part:?}");
     }
     let kept = fs::read_dir(server.data()).unwrap().map(|entry| entry.unwrap().path());
@@ -39,13 +40,20 @@ fn a_repair_names_what_it_hides_and_the_moderator_lets_it_out() {
     let comments = get(&server, "/api/comments").json();
     assert_eq!(comments["comments"][1]["deleted"], true, "{comments}");
     assert!(!comments.to_string().contains("text 2"), "{comments}");
-    // As the message says.
-    let shown =
-        request(&server, "PATCH", "/api/comments/2", &bearer(TOKEN), "{\"status\":\"public\"}");
-    assert_eq!((shown.status, &shown.json()["content"]), (200, &json!("text 2")));
     server.compact();
     let note = "\"kind\":\"note\",\"id\":2,\"did\":\"hide\",\"why\":\"repair\"";
     assert!(server.log_text().contains(note), "the mark outlives a compaction");
+    // As the message says.
+    let listed = server.run(&["comments", "--status", "hidden"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.starts_with("2  ") && listed.contains("hidden (repair)"), "{listed}");
+    for said in ["comment 2 is public now\n", "no comment is hidden by a repair\n"] {
+        let approved = server.run(&["approve", "--repaired"]);
+        assert_eq!(String::from_utf8(approved.stdout).unwrap(), said);
+    }
+    assert_eq!(get(&server, "/api/comments").json()["comments"][1]["content"], "text 2");
+    server.compact();
+    assert!(!server.log_text().contains(note), "and is gone once somebody has looked");
     let again = server.run(&["repair"]);
     assert_eq!(again.status.code(), Some(1), "a server uses the folder");
     assert!(server.stop().success());

@@ -115,9 +115,12 @@ pub(super) fn check_again(opened: Opened, machine: &Machine) {
     again.log.commit().expect("the medium is well");
     let more = open(machine, 2).expect("it was written well");
     assert_eq!((more.lines.len(), more.torn), (again.lines.len() + 1, None));
-    let job = CompactionJob::new(&again.log, &again.index, &again.likes);
+    let mut moderation = Default::default();
+    let job = CompactionJob::new(&again.log, &again.index, &again.likes, &mut moderation);
     let compacted = job.and_then(CompactionJob::work).expect("the medium is well");
-    compacted.replace_with(&mut again.log, &mut again.index).expect("the medium is well");
+    compacted
+        .replace_with(&mut again.log, &mut again.index, &mut moderation)
+        .expect("the medium is well");
     let after = open(machine, 3).expect("it was written well");
     assert_eq!((after.newest(), after.torn), (newest, None));
     assert_eq!((after.log.id(), after.log.next_seq()), (again.log.id(), again.log.next_seq()));

@@ -130,7 +130,12 @@ impl fmt::Debug for Moderators {
 struct State {
     list: Vec<Moderator>,
     guesses: Guesses,
+    /// Who listens with which token, by the number of the connection, and how they are sent away.
+    watching: Vec<(u64, TokenDigest, SendAway)>,
 }
+
+/// Ends a connection, without waiting for it.
+type SendAway = Box<dyn Fn() + Send>;
 
 /// Why a token makes nobody a moderator.
 pub enum NotModerator {
@@ -188,16 +193,42 @@ impl Drop for Guess {
 impl Moderators {
     /// Nothing has been guessed yet.
     pub fn new(list: Vec<Moderator>) -> Arc<Moderators> {
-        let state = State { list, guesses: Guesses::default() };
+        let state = State { list, guesses: Guesses::default(), watching: Vec::new() };
         Arc::new(Moderators { state: Mutex::new(state), started: Instant::now() })
     }
 
-    /// Lets in these and nobody else from now on.
+    /// The names of all of them.
+    pub fn names(&self) -> Vec<String> {
+        self.state().list.iter().map(|one| one.name.to_string()).collect()
+    }
+
+    /// Calls `send_away` as soon as this token is let in no longer, which may be at once.
+    pub fn watch(&self, connection: u64, token: &str, send_away: SendAway) {
+        let (token, mut state) = (digest(token), self.state());
+        match find(&state.list, &token) {
+            Some(_) => state.watching.push((connection, token, send_away)),
+            None => send_away(),
+        }
+    }
+
+    /// Forgets a connection that has ended.
+    pub fn unwatch(&self, connection: u64) {
+        self.state().watching.retain(|(one, ..)| *one != connection);
+    }
+
+    /// Lets in these and nobody else from now on. Who listens with another token is sent away.
     pub fn replace(&self, list: Vec<Moderator>) {
         let mut state = self.state();
         let is_kept = |token: &TokenDigest| list.iter().any(|one| one.token == *token);
         // Or somebody who has left could guess the others' tokens for a day.
         state.guesses.known_good.retain(|(_, token)| is_kept(token));
+        state.watching.retain(|(_, token, send_away)| {
+            let stays = is_kept(token);
+            if !stays {
+                send_away();
+            }
+            stays
+        });
         state.list = list;
     }
 

@@ -1,0 +1,155 @@
+//! The commands that moderate, from `sayso comments` to `sayso unlock`: carries them out through the HTTP API of moderators.
+//!
+//! Does not know whether a server runs: [`control`](crate::cli::control) does.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    cli::control::{Answer, Api, Place, Printable, parse, success, unknown},
+    cli::listing,
+    cli::moderation_args::{Action, Ban, Change},
+    cli::stdout,
+    error::Error,
+    store::moderation::line::ModerationLine,
+    util::logger,
+    util::text::counted,
+};
+
+/// The body of `PATCH` and `DELETE /api/comments/ID`.
+#[derive(Serialize)]
+struct ChangeBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<u64>,
+}
+
+/// The body of `PATCH /api/admin/pages`.
+#[derive(Serialize)]
+struct LockBody<'a> {
+    page: &'a str,
+    locked: bool,
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// The server's sentence, or whatever keeps it from being asked.
+pub fn run(place: &Place, action: &Action) -> Result<(), Error> {
+    // What opening a log warns of, and a token that others may read.
+    logger::init(log::LevelFilter::Warn).map_err(|error| Error::Other(error.to_string()))?;
+    let api = Api::open(place, !matches!(action, Action::List(_)))?;
+    let outcome = match action {
+        Action::List(filter) => listing::print(&api, filter),
+        Action::Change(change, ids, reason) => {
+            let ids = ids.iter().map(|id| (*id, None));
+            change_all(&api, *change, ids.collect(), reason.as_deref())
+        }
+        Action::ApproveRepaired => approve_repaired(&api),
+        Action::Ban(ban) => start_ban(&api, ban),
+        Action::Unban(key, restore) => end_ban(&api, key, *restore),
+        Action::Lock(page, locked) => lock(&api, page, *locked),
+    };
+    api.close();
+    outcome
+}
+
+/// Changes each of these comments, also behind one that can't be changed. With a `seq`, only if no newer line of it is there.
+fn change_all(
+    api: &Api,
+    change: Change,
+    comments: Vec<(u64, Option<u64>)>,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let (method, status, done) = match change {
+        Change::Approve => ("PATCH", Some("public"), "public now"),
+        Change::Hide => ("PATCH", Some("hidden"), "hidden now"),
+        Change::Delete => ("DELETE", None, "deleted"),
+    };
+    let mut failed = 0;
+    for (id, seen) in &comments {
+        let body = ChangeBody { status, reason, seen: *seen };
+        let is_empty = method == "DELETE" && reason.is_none();
+        let body = if is_empty { String::new() } else { to_json(&body) };
+        let response = api.call(method, &format!("/api/comments/{id}"), &body)?;
+        match success(response) {
+            Ok(_) => stdout::line(format_args!("comment {id} is {done}"))?,
+            Err(error) if comments.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("sayso: comment {id}: {error}");
+                failed += 1;
+            }
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Other(format!(
+            "{failed} of {} were not changed",
+            counted(comments.len(), "comment")
+        ))),
+    }
+}
+
+fn approve_repaired(api: &Api) -> Result<(), Error> {
+    let comments = listing::repaired(api)?;
+    if comments.is_empty() {
+        return stdout::line(format_args!("no comment is hidden by a repair"));
+    }
+    change_all(api, Change::Approve, comments, None)
+}
+
+fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
+    let body = success(api.call("POST", "/api/admin/bans", &to_json(ban))?)?;
+    let Answer { bans, hidden, .. } = parse(&body)?;
+    for ban in bans {
+        let ban = ModerationLine::parse(ban.get().as_bytes()).map_err(unknown)?;
+        let ModerationLine { author, address, hold, until, .. } = ban;
+        let kind = if author.is_some() { "author" } else { "address" };
+        let who = author.or(address).unwrap_or_default();
+        let until = until.unwrap_or_default();
+        let what = if hold { "held: all that they write waits" } else { "banned" };
+        // A ban without an end ends in the year 9999.
+        let end = match until.starts_with("9999") {
+            true => "for ever".to_owned(),
+            false => format!("until {}", Printable(&until)),
+        };
+        stdout::line(format_args!("{kind} {} is {what}, {end}", Printable(&who)))?;
+    }
+    match hidden.len() {
+        0 => Ok(()),
+        count => stdout::line(format_args!("{} hidden: {}", are(count), list(&hidden))),
+    }
+}
+
+fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
+    let query = if restore { "?restore=true" } else { "" };
+    let body = success(api.call("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?)?;
+    let Answer { restored, .. } = parse(&body)?;
+    stdout::line(format_args!("{key} is not banned any more"))?;
+    match restored.len() {
+        0 => Ok(()),
+        count => stdout::line(format_args!("{} public again: {}", are(count), list(&restored))),
+    }
+}
+
+fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
+    success(api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?)?;
+    let state = if locked { "locked" } else { "open" };
+    stdout::line(format_args!("page {page:?} is {state} now"))
+}
+
+/// `1 comment is`, `2 comments are`.
+pub(super) fn are(count: usize) -> String {
+    format!("{} {}", counted(count, "comment"), if count == 1 { "is" } else { "are" })
+}
+
+fn list(ids: &[&RawValue]) -> String {
+    ids.iter().map(|id| id.get()).collect::<Vec<_>>().join(" ")
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("names, texts and numbers can be encoded")
+}

@@ -1,0 +1,113 @@
+//! What moderators ask: comments of all pages, what is known of an author, bans and pages.
+//!
+//! Only finds where the lines lie; who asked reads them, so that the hub never waits for the disk.
+
+use super::Hub;
+use crate::{
+    hub::command::Callback,
+    hub::measure::{Find, Found, Lines, PageState, Wanted},
+    store::index::CommentRef,
+    store::moderation::{BanKey, Flags},
+    store::visibility::Visibility,
+};
+
+/// Comments that one search looks at, some 200 µs of work; the answer says where to continue.
+const SEARCHED_MAX: usize = 65_536;
+
+impl<S> Hub<S> {
+    pub(super) fn find(&self, find: Find) {
+        let Find { wanted, page, before, limit, answer } = find;
+        let mut items = Vec::new();
+        let mut next = None;
+        let mut take = |item: CommentRef, searched: usize| {
+            if items.len() == limit || searched == SEARCHED_MAX {
+                next = Some(item.id + 1);
+                return false;
+            }
+            if self.is_wanted(item, wanted) {
+                let note = self.moderation.notes.get(&item.id).map(|note| note.location);
+                let flags = self.moderation.flags.get(&item.id).map_or(0, Flags::unsettled);
+                items.push((item, note, flags));
+            }
+            true
+        };
+        let mut searched = 0..;
+        let mut take_all = |all: &mut dyn Iterator<Item = CommentRef>| {
+            for item in all {
+                if !take(item, searched.next().unwrap_or(usize::MAX)) {
+                    break;
+                }
+            }
+        };
+        match (wanted, page) {
+            (Wanted::Id(id), _) => take_all(&mut self.index.find(id).into_iter()),
+            (_, Some(page)) => take_all(&mut self.index.newest_with_pending(&page, before)),
+            (Wanted::Flagged, None) => {
+                let mut ids: Vec<u64> = self.moderation.flags.iter().map(|(id, _)| *id).collect();
+                ids.retain(|id| before.is_none_or(|before| *id < before));
+                ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+                take_all(&mut ids.into_iter().filter_map(|id| self.index.find(id)));
+            }
+            (_, None) => take_all(&mut self.index.all_before(before)),
+        }
+        answer(Found {
+            log: self.log_id.clone(),
+            mark: self.runs.mark().clone(),
+            seq: self.log.next_seq() - 1,
+            items,
+            next,
+            file: self.log.reader(),
+        });
+    }
+
+    fn is_wanted(&self, item: CommentRef, wanted: Wanted) -> bool {
+        let is_rejected = || self.moderation.rejected.get(&item.id).is_some();
+        match wanted {
+            Wanted::All | Wanted::Id(_) => true,
+            Wanted::Pending => item.visibility == Visibility::Pending && !is_rejected(),
+            Wanted::Hidden => match item.visibility {
+                Visibility::Hidden => true,
+                Visibility::Pending => is_rejected(),
+                _ => false,
+            },
+            Wanted::Public => item.visibility == Visibility::Public,
+            Wanted::Flagged => {
+                self.moderation.flags.get(&item.id).is_some_and(|flags| flags.unsettled() > 0)
+            }
+            Wanted::Deleted => item.visibility.is_deleted(),
+        }
+    }
+
+    /// The lines of the ban and the note of an author, or of an address, which has no note.
+    pub(super) fn find_whom(&self, key: BanKey, answer: Callback<Lines>) {
+        let ban = self.moderation.ban(key, &self.now);
+        let note = match key {
+            BanKey::Author(author) => self.moderation.author_notes.get(&author),
+            BanKey::Address(_) => None,
+        };
+        let lines = vec![ban.map(|ban| ban.location), note.map(|note| note.location)];
+        self.answer_lines(lines, answer);
+    }
+
+    /// The lines of the bans in force, newest first.
+    pub(super) fn find_bans(&self, answer: Callback<Lines>) {
+        let in_force = self.moderation.bans.iter().filter(|(_, ban)| *ban.until > *self.now);
+        let mut lines: Vec<_> = in_force.map(|(_, ban)| ban.location).collect();
+        lines.sort_unstable_by_key(|location| std::cmp::Reverse(location.offset));
+        self.answer_lines(lines.into_iter().map(Some).collect(), answer);
+    }
+
+    /// The pages that were written to last, and whether there are more.
+    pub(super) fn find_pages(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+        answer: Callback<(Vec<PageState>, bool)>,
+    ) {
+        let mut pages = self.index.newest_pages(before, limit + 1);
+        let more = pages.len() > limit;
+        pages.truncate(limit);
+        let states = pages.into_iter().map(|(page, _)| self.page_state(page.to_owned()));
+        answer((states.collect(), more));
+    }
+}

@@ -1,0 +1,72 @@
+//! The secret of a data folder, in `<data>/salt`: with it, a hash of an address can be compared but not looked up in a table.
+//!
+//! 32 random bytes, made at the first start. Without the file, banned addresses are no longer recognised, so it belongs to a backup.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+use super::storage::{open_options, sync_folder};
+use crate::error::Error;
+
+/// Name of the file in the data folder.
+pub const FILE_NAME: &str = "salt";
+/// Length of the secret.
+pub const SALT_BYTES: usize = 32;
+
+/// The secret.
+pub type Salt = [u8; SALT_BYTES];
+
+/// Reads the secret, and makes it if there is none.
+///
+/// # Errors
+/// [`Error::Io`] if the file can be neither read nor written, or is of another length.
+pub fn open(data: &Path) -> Result<Salt, Error> {
+    let path = data.join(FILE_NAME);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return create(&path).map_err(Error::io("create", &path));
+        }
+        read => read.map_err(Error::io("read", &path))?,
+    };
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| {
+        let why = format!(
+            "it is {length} bytes, but must be {SALT_BYTES}; restore it from a backup, or remove it and lose which addresses are banned"
+        );
+        Error::io("use", &path)(io::Error::new(io::ErrorKind::InvalidData, why))
+    })
+}
+
+fn create(path: &Path) -> io::Result<Salt> {
+    let mut salt = Salt::default();
+    getrandom::fill(&mut salt).map_err(io::Error::from)?;
+    let mut file = open_options().create_new(true).open(path)?;
+    file.write_all(&salt)?;
+    file.sync_all()?;
+    sync_folder(path)?;
+    Ok(salt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_salt_is_made_once_for_its_owner_alone_and_never_guessed() {
+        let data = std::env::temp_dir().join(format!("sayso-salt-{}", std::process::id()));
+        fs::create_dir_all(&data).unwrap();
+        let salt = open(&data).unwrap();
+        assert_eq!(open(&data).unwrap(), salt);
+        assert_ne!(salt, Salt::default());
+        let path = data.join(FILE_NAME);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, [0; 31]).unwrap();
+        let error = open(&data).unwrap_err().to_string();
+        assert!(error.contains("31 bytes") && error.contains("32"), "{error}");
+        fs::remove_dir_all(&data).unwrap();
+    }
+}

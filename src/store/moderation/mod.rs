@@ -1,0 +1,445 @@
+//! What moderators and readers' flags have decided, in memory: the newest note of each comment, flags, bans, closed pages, pinned
+//! comments. All of it stands in the log, as lines of their own kinds and as the field `pinned` of comments.
+//!
+//! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
+
+pub mod journal;
+pub mod line;
+
+use std::collections::HashMap;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+
+use crate::{
+    comment::{Author, did::Did},
+    log::scan::Location,
+    store::index::Index,
+    store::moderation::journal::{Journal, Logged},
+    store::moderation::line::ModerationLine,
+    store::visibility::Visibility,
+};
+
+/// Stored flags of one comment.
+pub const FLAGS_A_COMMENT_MAX: usize = 1_000;
+/// Stored flags of all comments, about 3 MB.
+pub const FLAGS_MAX: usize = 100_000;
+/// Bans in force.
+pub const BANS_MAX: usize = 10_000;
+/// Pinned comments of one page.
+pub const PINS_A_PAGE_MAX: usize = 10;
+/// Pages that a moderator has closed or opened, about 20 MB with the longest names.
+pub const PAGE_STATES_MAX: usize = 30_000;
+/// Comments of one author whose notes with a reason are remembered for the author, the newest.
+pub const REASONS_AN_AUTHOR_MAX: usize = 10;
+
+/// Who is banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BanKey {
+    /// An author.
+    Author(Author),
+    /// Everybody who writes from an address with this hash.
+    Address(AddressHash),
+}
+
+/// A salted hash of a client's address.
+pub type AddressHash = [u8; 16];
+
+/// Encodes an address's hash as it stands in a line: base64url without padding, 22 characters.
+pub fn encode_address(hash: AddressHash) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(hash)
+}
+
+/// Parses what [`encode_address`] writes; `None` if it is anything else.
+pub fn parse_address(text: &str) -> Option<AddressHash> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// A ban.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ban {
+    /// When it ends, in RFC 3339; times so written sort like texts.
+    pub until: Box<str>,
+    /// Whether what is written waits instead of being refused.
+    pub hold: bool,
+    /// Its line.
+    pub location: Location,
+}
+
+/// The newest note of a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// What it says was done.
+    pub did: Did,
+    /// Whether a moderator did it, and not the author or sayso itself.
+    pub is_moderators: bool,
+    /// Its line.
+    pub location: Location,
+}
+
+impl Note {
+    /// Whether a moderator has looked at the present text and left it public, so that flags do not hide it.
+    pub fn approves(&self) -> bool {
+        self.is_moderators && matches!(self.did, Did::Approve | Did::Pin | Did::Unpin | Did::Edit)
+    }
+}
+
+/// The flags of a comment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Who flagged it, and the lines that say so, oldest first.
+    pub flags: Vec<(Author, Location)>,
+    /// How many of these a moderator has settled by approving or hiding the comment.
+    pub settled: usize,
+    /// Whether a moderator has approved the present text, so that flags no longer hide it.
+    pub is_approved: bool,
+}
+
+impl Flags {
+    /// How many a moderator has not looked at.
+    pub fn unsettled(&self) -> usize {
+        self.flags.len() - self.settled
+    }
+}
+
+/// What a moderator has decided about a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageState {
+    /// Whether it is closed to posts.
+    pub locked: bool,
+    /// Its line.
+    pub location: Location,
+}
+
+macro_rules! one_line {
+    ($type:ty) => {
+        impl Logged for $type {
+            fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+                std::iter::once(&mut self.location)
+            }
+
+            fn bytes(&self) -> u64 {
+                self.location.len.into()
+            }
+        }
+    };
+}
+
+one_line!(Ban);
+one_line!(Note);
+one_line!(PageState);
+
+/// Settled flags need no line: a compaction drops them.
+impl Logged for Flags {
+    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+        self.flags.iter_mut().skip(self.settled).map(|(_, location)| location)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.flags[self.settled..].iter().map(|(_, location)| u64::from(location.len)).sum()
+    }
+}
+
+/// What no line is kept for.
+impl<T> Logged for Vec<T> {
+    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+        std::iter::empty()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Moderation {
+    /// The newest note of each comment that has any, by comment.
+    pub notes: Journal<u64, Note>,
+    /// The flags of each comment that has any.
+    pub flags: Journal<u64, Flags>,
+    /// Bans, ended ones too until the next start.
+    pub bans: Journal<BanKey, Ban>,
+    /// What moderators have decided about pages.
+    pub pages: Journal<Box<str>, PageState>,
+    /// Private notes about authors.
+    pub author_notes: Journal<Author, Note>,
+    /// The pinned comments of each page by rising id, by the page's number.
+    pub pins: Journal<u32, Vec<u64>>,
+    /// Comments whose newest note has a reason for their author, oldest first.
+    pub reasons: Journal<Author, Vec<u64>>,
+    /// Comments that were never public and that a moderator has rejected.
+    pub rejected: Journal<u64, Vec<()>>,
+    /// How many flags there are.
+    flag_count: usize,
+    /// How many comments have unsettled ones.
+    flagged_count: u64,
+    /// While a log is read: pinned comments.
+    loaded_pins: HashMap<u64, ()>,
+}
+
+impl Moderation {
+    /// Adds a line of one of [`line::KINDS`] while the log is read. A line that makes no sense is passed over.
+    pub fn load(&mut self, bytes: &[u8], location: Location) {
+        let Ok(line) = ModerationLine::parse(bytes) else { return };
+        let author = line.author.as_deref().and_then(Author::parse);
+        match (&*line.kind, line.id) {
+            ("flag", Some(id)) => {
+                let Some(author) = author else { return };
+                let flags = self.flags_with(id, author, location);
+                self.flags.load(id, Some(flags));
+            }
+            ("ban", _) => {
+                let address = line.address.as_deref().and_then(parse_address);
+                let key = author.map(BanKey::Author).or(address.map(BanKey::Address));
+                if let (Some(key), Some(until)) = (key, line.until) {
+                    // One that ended when it was written lifts the ban, whatever the clock says now.
+                    let is_ban = until > line.created_at;
+                    let ban = Ban { until: until.into(), hold: line.hold, location };
+                    self.bans.load(key, Some(ban).filter(|_| is_ban));
+                }
+            }
+            ("page", _) => {
+                if let (Some(page), Some(locked)) = (line.page, line.locked) {
+                    self.pages.load(page.into(), Some(PageState { locked, location }));
+                }
+            }
+            ("note", Some(id)) => {
+                let Some(did) = line.did else { return };
+                let note = Note { did, is_moderators: line.by.is_some(), location };
+                self.notes.load(id, Some(note));
+                if let Some(flags) = self.flags.get(&id) {
+                    let flags = settled(flags, note);
+                    self.flags.load(id, Some(flags));
+                }
+                if let Some(author) = author.filter(|_| line.reason.is_some()) {
+                    let reasons = self.reasons_with(author, id);
+                    self.reasons.load(author, Some(reasons));
+                }
+            }
+            ("note", None) => {
+                if let (Some(author), Some(reason)) = (author, line.reason) {
+                    let note = Note { did: Did::Edit, is_moderators: true, location };
+                    self.author_notes.load(author, Some(note).filter(|_| !reason.is_empty()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes while the log is read whether a comment's newest line says that it is pinned.
+    pub fn load_pin(&mut self, id: u64, is_pinned: bool) {
+        if is_pinned {
+            self.loaded_pins.insert(id, ());
+        } else if !self.loaded_pins.is_empty() {
+            self.loaded_pins.remove(&id);
+        }
+    }
+
+    /// Ends reading the log. Drops what is about comments that are gone, and bans that have ended before `now`.
+    pub fn finish_loading(&mut self, index: &Index, now: &str) {
+        let mut pinned: Vec<u64> = std::mem::take(&mut self.loaded_pins).into_keys().collect();
+        pinned.sort_unstable();
+        for id in pinned {
+            if let Some(page) = index.page_of(id) {
+                let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
+                pins.push(id);
+                self.pins.load(page, Some(pins));
+            }
+        }
+        let visibility = |id: &u64| index.find(*id).map(|comment| comment.visibility);
+        self.notes.retain(|id, _| visibility(id).is_some());
+        self.flags.retain(|id, _| visibility(id).is_some_and(|is| !is.is_deleted()));
+        self.bans.retain(|_, ban| &*ban.until > now);
+        self.count_flags();
+        for (id, note) in self.notes.iter() {
+            if note.did == Did::Hide && visibility(id) == Some(Visibility::Pending) {
+                self.rejected.load(*id, Some(Vec::new()));
+            }
+        }
+    }
+
+    /// Whether there is room for one more flag of this comment.
+    pub fn has_room_for_flag(&self, id: u64) -> bool {
+        let flags = self.flags.get(&id).map_or(0, |flags| flags.flags.len());
+        flags < FLAGS_A_COMMENT_MAX && self.flag_count < FLAGS_MAX
+    }
+
+    /// Adds a flag whose line lies at `location`. Returns the comment's flags.
+    pub fn flag(&mut self, id: u64, author: Author, location: Location) -> &Flags {
+        let flags = self.flags_with(id, author, location);
+        self.set_flags(id, Some(flags));
+        self.flags.get(&id).expect("it was just set")
+    }
+
+    /// A comment's flags with one more.
+    fn flags_with(&self, id: u64, author: Author, location: Location) -> Flags {
+        let mut flags = self.flags.get(&id).cloned().unwrap_or_else(|| Flags {
+            is_approved: self.notes.get(&id).is_some_and(Note::approves),
+            ..Flags::default()
+        });
+        flags.flags.push((author, location));
+        flags
+    }
+
+    fn set_flags(&mut self, id: u64, flags: Option<Flags>) {
+        let count = |flags: Option<&Flags>| {
+            flags.map_or((0, 0), |flags| (flags.flags.len(), u64::from(flags.unsettled() > 0)))
+        };
+        let (before, now) = (count(self.flags.get(&id)), count(flags.as_ref()));
+        self.flag_count = self.flag_count - before.0 + now.0;
+        self.flagged_count = self.flagged_count - before.1 + now.1;
+        self.flags.set(id, flags);
+    }
+
+    /// Counts anew what [`Moderation::set_flags`] keeps count of.
+    fn count_flags(&mut self) {
+        self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        let flagged = self.flags.iter().filter(|(_, flags)| flags.unsettled() > 0);
+        self.flagged_count = flagged.count() as u64;
+    }
+
+    /// Takes in a note about a comment. `author` is whose comment it is, given if the note has a reason for them.
+    pub fn note(&mut self, id: u64, note: Note, author: Option<Author>) {
+        self.notes.set(id, Some(note));
+        if let Some(flags) = self.flags.get(&id) {
+            let flags = Some(settled(flags, note)).filter(|_| note.did != Did::Delete);
+            self.set_flags(id, flags);
+        }
+        if let Some(author) = author {
+            let reasons = self.reasons_with(author, id);
+            self.reasons.set(author, Some(reasons));
+        }
+    }
+
+    fn reasons_with(&self, author: Author, id: u64) -> Vec<u64> {
+        let mut reasons = self.reasons.get(&author).cloned().unwrap_or_default();
+        reasons.retain(|known| *known != id);
+        reasons.push(id);
+        let surplus = reasons.len().saturating_sub(REASONS_AN_AUTHOR_MAX);
+        reasons.drain(..surplus);
+        reasons
+    }
+
+    /// Forgets the flags of a comment that was deleted.
+    pub fn forget_flags(&mut self, id: u64) {
+        if self.flags.get(&id).is_some() {
+            self.set_flags(id, None);
+        }
+    }
+
+    /// Whether the comment, which was never public, was rejected.
+    pub fn set_rejected(&mut self, id: u64, is_rejected: bool) {
+        if self.rejected.get(&id).is_some() != is_rejected {
+            self.rejected.set(id, is_rejected.then(Vec::new));
+        }
+    }
+
+    /// Pins a comment or takes its pin away.
+    pub fn set_pinned(&mut self, page: u32, id: u64, is_pinned: bool) {
+        let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
+        match (pins.binary_search(&id), is_pinned) {
+            (Err(at), true) => pins.insert(at, id),
+            (Ok(at), false) => drop(pins.remove(at)),
+            _ => return,
+        }
+        self.pins.set(page, Some(pins).filter(|pins| !pins.is_empty()));
+    }
+
+    /// Returns the ban of `key` that is in force at `now`.
+    pub fn ban(&self, key: BanKey, now: &str) -> Option<&Ban> {
+        self.bans.get(&key).filter(|ban| &*ban.until > now)
+    }
+
+    /// Forgets bans that have ended before `now`. That needs no line, since a start does the same.
+    pub fn forget_ended_bans(&mut self, now: &str) {
+        self.bans.retain(|_, ban| &*ban.until > now);
+    }
+
+    /// Returns how many comments have flags that no moderator has settled.
+    pub fn flagged_count(&self) -> u64 {
+        self.flagged_count
+    }
+
+    /// About how many bytes of lines a compaction keeps.
+    pub fn live_bytes(&self) -> u64 {
+        self.notes.bytes()
+            + self.flags.bytes()
+            + self.bans.bytes()
+            + self.pages.bytes()
+            + self.author_notes.bytes()
+    }
+
+    /// Keeps the changes made so far.
+    pub fn commit(&mut self) {
+        self.notes.commit();
+        self.flags.commit();
+        self.bans.commit();
+        self.pages.commit();
+        self.author_notes.commit();
+        self.pins.commit();
+        self.reasons.commit();
+        self.rejected.commit();
+    }
+
+    /// Takes back the changes made since the last commit.
+    pub fn roll_back(&mut self) {
+        self.notes.roll_back();
+        self.flags.roll_back();
+        self.bans.roll_back();
+        self.pages.roll_back();
+        self.author_notes.roll_back();
+        self.pins.roll_back();
+        self.reasons.roll_back();
+        self.rejected.roll_back();
+        self.count_flags();
+    }
+
+    /// The offsets of the lines that a compaction must keep, rising.
+    pub fn offsets(&mut self) -> Vec<u64> {
+        let mut offsets: Vec<u64> = self.lines().map(|location| location.offset).collect();
+        offsets.sort_unstable();
+        offsets
+    }
+
+    /// Updates all locations after the log was rewritten: `moved` has pairs of old and new offsets, by rising old ones, of lines
+    /// before `from`; later lines have moved by `shift` bytes.
+    pub fn relocate(&mut self, moved: &[(u64, u64)], from: u64, shift: i64) {
+        let find = |offset| moved.binary_search_by_key(&offset, |pair| pair.0);
+        // The lines of those that were settled at the snapshot are gone, even if an edit has unsettled them since.
+        for flags in self.flags.values_mut() {
+            flags.flags.drain(..std::mem::take(&mut flags.settled));
+            flags.flags.retain(|(_, at)| at.offset >= from || find(at.offset).is_ok());
+        }
+        self.flags.recount_bytes();
+        self.count_flags();
+        for location in self.lines() {
+            let offset = location.offset;
+            location.offset = if offset >= from {
+                offset.checked_add_signed(shift).expect("a line stays within the file")
+            } else {
+                moved[find(offset).expect("a compaction keeps every line that is asked for")].1
+            };
+        }
+    }
+
+    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
+        (self.notes.lines())
+            .chain(self.flags.lines())
+            .chain(self.bans.lines())
+            .chain(self.pages.lines())
+            .chain(self.author_notes.lines())
+    }
+}
+
+/// What becomes of a comment's flags by what was done to it.
+fn settled(flags: &Flags, note: Note) -> Flags {
+    let mut flags = flags.clone();
+    match (note.did, note.is_moderators) {
+        (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
+        (Did::Hide, true) => flags.settled = flags.flags.len(),
+        // What was said of its flags was said of another text.
+        (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
+        _ => {}
+    }
+    flags
+}

@@ -1,0 +1,225 @@
+//! Searches through comments of all pages: reads the lines that the hub finds, in a thread of its own.
+//!
+//! Two may run at once, each for a bounded time and over a bounded number of bytes, so that neither a hub that is stuck nor a large log
+//! keeps anybody else from being served. Knows no route and not what is looked for.
+
+use std::{
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::AcqRel},
+    },
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::bounded;
+
+use super::super::{Reply, Router, history::unreadable};
+use crate::{
+    comment::did::Did,
+    comment::rejection::Rejection,
+    http::request::HttpError,
+    http::response::Response,
+    hub::command::{Callback, HubHandle, Operation, Query, ReplyTo, Write, Written},
+    hub::measure::{Find, Found, Lines, Wanted},
+    log::read_line,
+    store::index::CommentRef,
+    store::moderation::line::ModerationLine,
+    util::threads,
+    web::request::Request,
+};
+
+/// Bytes of lines that one request reads. What it has not seen then, it says how to ask for.
+const SEARCHED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Searches at once. The others wait for their turn with `Retry-After`.
+const SEARCHES_MAX: usize = 2;
+/// How long one request searches, well below the time that a response may take.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Comments that the hub is asked for at once.
+const FOUND_AT_ONCE: usize = 1_024;
+/// `Retry-After` while as many searches run as may, in seconds.
+const BUSY_RETRY_SECONDS: u32 = 1;
+/// `Retry-After` if the hub does not answer, in seconds.
+const STUCK_RETRY_SECONDS: u32 = 5;
+
+/// A search that runs.
+pub(super) struct Search {
+    hub: HubHandle<Arc<TcpStream>>,
+    request: Arc<Request>,
+    bytes_left: usize,
+    deadline: Instant,
+    _permit: Permit,
+}
+
+/// One of the searches that may run at once.
+struct Permit(Arc<AtomicUsize>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, AcqRel);
+    }
+}
+
+/// A comment that was found.
+pub(super) struct Hit<'a> {
+    /// Where it lies, and who sees it.
+    pub item: CommentRef,
+    /// Its line.
+    pub line: &'a [u8],
+    /// The line of its newest note.
+    pub note: Option<Vec<u8>>,
+    /// How many unsettled flags it has.
+    pub flags: usize,
+}
+
+impl Hit<'_> {
+    /// Whether a comment that was never public is not to wait any longer.
+    pub(super) fn is_rejected(&self) -> bool {
+        let note = self.note.as_deref().and_then(|note| ModerationLine::parse(note).ok());
+        note.is_some_and(|note| note.did == Some(Did::Hide))
+    }
+}
+
+/// The log that was searched, as it was at the start.
+pub(super) struct Searched {
+    pub log: Arc<str>,
+    pub mark: Arc<str>,
+    pub seq: u64,
+    /// To go on, search those with an id below; `None` if everything was searched.
+    pub next: Option<u64>,
+}
+
+impl Router {
+    /// Runs `work` in a thread of its own and answers with what it returns.
+    ///
+    /// # Errors
+    /// 503 while [`SEARCHES_MAX`] searches run.
+    pub(super) fn search(
+        &self,
+        request: &Arc<Request>,
+        work: impl FnOnce(Search) -> Result<Response, Response> + Send + 'static,
+    ) -> Result<Reply, Response> {
+        let permit = self.search_permit()?;
+        let search = Search {
+            hub: self.hub.clone(),
+            request: request.clone(),
+            bytes_left: SEARCHED_BYTES_MAX,
+            deadline: Instant::now() + SEARCH_TIMEOUT,
+            _permit: permit,
+        };
+        Ok(Reply::Deferred(Box::new(move |respond| {
+            let started = threads::start("search", move || {
+                let response = work(search).unwrap_or_else(|error| error);
+                respond(Box::new(move || response));
+            });
+            // Whoever asks is answered with 500, since the function that responds is dropped.
+            if let Err(error) = started {
+                log::warn!("a search could not begin, because no thread could be started: {error}");
+            }
+        })))
+    }
+
+    fn search_permit(&self) -> Result<Permit, Response> {
+        let searches = &self.admin.searches;
+        let permit = Permit(searches.clone());
+        if searches.fetch_add(1, AcqRel) < SEARCHES_MAX {
+            return Ok(permit);
+        }
+        let message = format!("{SEARCHES_MAX} searches are running, try again");
+        Err(busy(message, BUSY_RETRY_SECONDS))
+    }
+}
+
+fn busy(message: impl Into<String>, seconds: u32) -> Response {
+    let error = HttpError::new(503, message);
+    Response::from_error(&HttpError { retry_after: Some(seconds), ..error })
+}
+
+impl Search {
+    /// Asks the hub and waits for its answer.
+    ///
+    /// # Errors
+    /// 503 if it does not answer in time.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(Callback<T>) -> Query<Arc<TcpStream>>,
+    ) -> Result<T, Response> {
+        let (sender, answer) = bounded(1);
+        self.hub.query(query(Box::new(move |found| drop(sender.try_send(found)))))?;
+        answer
+            .recv_deadline(self.deadline)
+            .map_err(|_| busy("the comments can't be searched now, try again", STUCK_RETRY_SECONDS))
+    }
+
+    /// Has the hub write something, and waits until it is durable.
+    ///
+    /// # Errors
+    /// The hub's rejection, or 503 if it does not answer in time.
+    pub(super) fn write(&self, operation: Operation) -> Result<Written, Response> {
+        let (sender, answer) = bounded(1);
+        let reply = ReplyTo::Callback(Box::new(move |outcome| drop(sender.try_send(outcome))));
+        let (from, client) = (self.request.client_key(), self.request.client());
+        self.hub.write(Write { operation, from, client, reply })?;
+        let outcome: Result<Result<Written, Rejection>, _> = answer.recv_deadline(self.deadline);
+        let late = |_| busy("storage does not answer in time, try again", STUCK_RETRY_SECONDS);
+        Ok(outcome.map_err(late)??)
+    }
+
+    /// Reads lines that the hub has named.
+    ///
+    /// # Errors
+    /// 503 if the log can't be read.
+    pub(super) fn read(&self, lines: Lines) -> Result<Vec<Option<Vec<u8>>>, Response> {
+        let Lines { lines, file } = lines;
+        let read = |location| {
+            let mut line = Vec::new();
+            read_line(&*file, location, &mut line).map(|()| line)
+        };
+        let lines = lines.into_iter().map(|location| location.map(read).transpose());
+        lines.collect::<Result<_, _>>().map_err(|error| unreadable(&error))
+    }
+
+    /// Passes comments to `each`, newest first, until it returns `false`: then the search goes on with that comment.
+    ///
+    /// # Errors
+    /// 503 if the hub does not answer in time, or if the log can't be read.
+    pub(super) fn run(
+        &mut self,
+        wanted: Wanted,
+        page: Option<&str>,
+        mut before: Option<u64>,
+        each: &mut dyn FnMut(Hit) -> bool,
+    ) -> Result<Searched, Response> {
+        let mut start = None;
+        loop {
+            let (page, limit) = (page.map(str::to_owned), FOUND_AT_ONCE);
+            let found =
+                self.ask(|answer| Query::Find(Find { wanted, page, before, limit, answer }))?;
+            let Found { log, mark, seq, items, next, file } = found;
+            let (log, mark, seq) = start.get_or_insert((log, mark, seq)).clone();
+            let searched = |next| Searched { log, mark, seq, next };
+            let mut line = Vec::new();
+            for (item, note, flags) in items {
+                let length = item.location.len as usize + note.map_or(0, |note| note.len as usize);
+                if length > self.bytes_left {
+                    return Ok(searched(Some(item.id + 1)));
+                }
+                self.bytes_left -= length;
+                line.clear();
+                read_line(&*file, item.location, &mut line).map_err(|e| unreadable(&e))?;
+                let note = note.map(|location| {
+                    let mut note = Vec::new();
+                    read_line(&*file, location, &mut note).map(|()| note)
+                });
+                let note = note.transpose().map_err(|error| unreadable(&error))?;
+                if !each(Hit { item, line: &line, note, flags }) {
+                    return Ok(searched(Some(item.id + 1)));
+                }
+            }
+            if next.is_none() || Instant::now() >= self.deadline {
+                return Ok(searched(next));
+            }
+            before = next;
+        }
+    }
+}

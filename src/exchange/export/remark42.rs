@@ -46,11 +46,16 @@ fn one(out: &mut dyn Write, comment: &Comment, site: &str) -> io::Result<()> {
     json_field(out, "name", name)?;
     out.write_all(b",")?;
     json_field(out, "id", &user)?;
-    out.write_all(b",\"picture\":\"\",\"ip\":\"\",\"admin\":false},\"locator\":{")?;
+    out.write_all(b",\"picture\":\"\",\"ip\":\"\",\"admin\":")?;
+    out.write_all(if comment.moderator.is_some() { b"true" } else { b"false" })?;
+    out.write_all(b"},\"locator\":{")?;
     json_field(out, "site", site)?;
     out.write_all(b",")?;
     json_field(out, "url", &url_of(&comment.page))?;
     write!(out, "}},\"score\":0,\"votes\":{{}},\"time\":\"{}\"", comment.created_at)?;
+    if comment.pinned {
+        out.write_all(b",\"pin\":true")?;
+    }
     if let Some(edited_at) = comment.edited_at.as_ref().filter(|_| !comment.deleted) {
         out.write_all(b",\"edit\":{\"time\":")?;
         json_text(out, edited_at)?;

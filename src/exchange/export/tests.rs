@@ -30,6 +30,11 @@ fn comments() -> Vec<Comment> {
     vec![
         comment(1, a, None, "Hello *there*\nline\n\n> quote\n\n- a\n- b"),
         Comment {
+            pinned: true,
+            moderator: Some("ada".into()),
+            mod_edited: true,
+            verified: true,
+            imported: Some("isso".into()),
             edited_at: Some("2026-11-22T05:10:00.000Z".into()),
             ..comment(2, a, Some(1), "]]> & <b> \\* `c`")
         },
@@ -78,39 +83,39 @@ fn planned_core(c: PlannedComment) -> Core {
 fn an_export_to_sayso_is_imported_as_it_was() {
     let (text, exported) = written(|comments, out| sayso::write(comments, "9c41f0aa53d7e6b2", out));
     assert_eq!(exported, Exported { comments: 8, left_out: 0 });
-    let found = imported(Format::Sayso, text, |c| {
-        (
-            c.parent,
-            c.name,
-            c.author,
-            c.content,
-            c.created_at,
-            c.edited_at,
-            c.nonce,
-            c.status,
-            c.deleted,
-        )
-    });
+    let found = imported(Format::Sayso, text, as_comment);
     let ids: Vec<u64> = comments().iter().map(|comment| comment.id).collect();
-    let place = |id: u64| ids.iter().position(|known| *known == id).unwrap() as u32;
-    let expected: Vec<_> = comments()
-        .into_iter()
-        .map(|c| {
-            let nonce = c.nonce.unwrap();
-            (
-                c.parent.map(place),
-                c.name,
-                c.author,
-                c.content,
-                c.created_at,
-                c.edited_at,
-                nonce,
-                c.status,
-                c.deleted,
-            )
-        })
-        .collect();
-    assert_eq!(found, expected);
+    let place = |id: u64| ids.iter().position(|known| *known == id).unwrap() as u64;
+    let expected = comments().into_iter().map(|comment| Comment {
+        seq: 0,
+        id: 0,
+        parent: comment.parent.map(place),
+        ..comment
+    });
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+/// The comment of a record; ids are places in the plan.
+fn as_comment(planned: PlannedComment) -> Comment {
+    Comment {
+        page: planned.page.into(),
+        parent: planned.parent.map(u64::from),
+        name: planned.name,
+        author: planned.author,
+        html: markup::html(&planned.content),
+        content: planned.content,
+        created_at: planned.created_at,
+        edited_at: planned.edited_at,
+        deleted: planned.deleted,
+        nonce: Some(planned.nonce),
+        status: planned.status,
+        pinned: planned.pinned,
+        moderator: planned.moderator,
+        mod_edited: planned.mod_edited,
+        verified: planned.verified,
+        imported: planned.imported,
+        ..Comment::default()
+    }
 }
 
 #[test]

@@ -199,6 +199,8 @@ impl<'a> Collector<'a> {
             (Flags::EMPTY, is_empty && !comment.deleted),
             (Flags::PINNED, comment.pinned),
             (Flags::SITE_AUTHOR, comment.is_site_author),
+            (Flags::MOD_EDITED, comment.mod_edited),
+            (Flags::VERIFIED, comment.verified),
             (Flags::TEXT_SHORTENED, text_shortened && !comment.deleted),
             (Flags::NAME_SHORTENED, name_shortened && !comment.deleted),
         ] {
@@ -221,7 +223,13 @@ impl<'a> Collector<'a> {
         let texts = if is_deleted {
             Texts { nonce, ..Texts::default() }
         } else {
-            Texts { nonce, name, author, content }
+            let moderator = comment.moderator.map(|name| normal_name(&name).0).unwrap_or_default();
+            let imported = match self.options.format {
+                Format::Sayso => comment.imported.filter(|name| Format::from_name(name).is_some()),
+                format => Some(format.name().to_owned()),
+            };
+            let imported = imported.unwrap_or_default();
+            Texts { nonce, name, author, content, moderator, imported }
         };
         Ok((entry, texts))
     }

@@ -82,6 +82,14 @@ pub struct PlannedComment<'p> {
     pub pinned: bool,
     /// Whether the site's owner or a moderator wrote it.
     pub is_site_author: bool,
+    /// The moderator who wrote it as the site, if the export comes from sayso.
+    pub moderator: Option<String>,
+    /// Whether a moderator edited it.
+    pub mod_edited: bool,
+    /// Whether a host page said who wrote it.
+    pub verified: bool,
+    /// The system that it was written in, as in the lines; none if that is sayso.
+    pub imported: Option<String>,
 }
 
 /// The plan of an import.
@@ -175,7 +183,8 @@ impl Plan {
         let number = self.ordered.entries[place];
         let parent = Some(self.ordered.parents[place]).filter(|parent| *parent != NO_PARENT);
         let entry = self.spool.entry(number)?;
-        let Texts { nonce, mut name, mut author, content } = self.spool.texts(&entry)?;
+        let Texts { nonce, mut name, mut author, content, moderator, imported } =
+            self.spool.texts(&entry)?;
         let deleted = entry.flags.has(Flags::DELETED);
         let mut is_site_author = entry.flags.has(Flags::SITE_AUTHOR);
         if entry.person != NONE && !deleted {
@@ -203,6 +212,10 @@ impl Plan {
             deleted,
             pinned: entry.flags.has(Flags::PINNED) && !deleted && !self.ordered.is_unpinned(number),
             is_site_author: is_site_author && !deleted,
+            moderator: given(moderator),
+            mod_edited: entry.flags.has(Flags::MOD_EDITED) && !deleted,
+            verified: entry.flags.has(Flags::VERIFIED) && !deleted,
+            imported: given(imported),
         })
     }
 

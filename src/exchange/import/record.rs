@@ -66,6 +66,14 @@ pub struct ImportedComment {
     pub pinned: bool,
     /// Whether the site's owner or a moderator wrote it.
     pub is_site_author: bool,
+    /// The moderator who wrote it as the site, if the export comes from sayso.
+    pub moderator: Option<String>,
+    /// Whether a moderator edited it.
+    pub mod_edited: bool,
+    /// Whether a host page said who wrote it.
+    pub verified: bool,
+    /// Where it was written, if the export comes from sayso and it was not written there.
+    pub imported: Option<String>,
     /// The nonce, if the export comes from sayso.
     pub nonce: Option<String>,
 }

@@ -49,33 +49,37 @@ pub struct Entry {
 
 /// What is true of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flags(pub u8);
+pub struct Flags(pub u16);
 
 impl Flags {
     /// Waits for a moderator.
-    pub const PENDING: u8 = 1;
+    pub const PENDING: u16 = 1;
     /// Hidden.
-    pub const HIDDEN: u8 = 2;
+    pub const HIDDEN: u16 = 2;
     /// Deleted.
-    pub const DELETED: u8 = 4;
+    pub const DELETED: u16 = 4;
     /// Deleted only because it has no text.
-    pub const EMPTY: u8 = 8;
+    pub const EMPTY: u16 = 8;
     /// Pinned.
-    pub const PINNED: u8 = 16;
+    pub const PINNED: u16 = 16;
     /// Written by the site's owner or a moderator.
-    pub const SITE_AUTHOR: u8 = 32;
+    pub const SITE_AUTHOR: u16 = 32;
     /// Its text was cut.
-    pub const TEXT_SHORTENED: u8 = 64;
+    pub const TEXT_SHORTENED: u16 = 64;
     /// Its name was cut.
-    pub const NAME_SHORTENED: u8 = 128;
+    pub const NAME_SHORTENED: u16 = 128;
+    /// A moderator edited it.
+    pub const MOD_EDITED: u16 = 256;
+    /// A host page said who wrote it.
+    pub const VERIFIED: u16 = 512;
 
     /// Whether a flag is set.
-    pub fn has(self, flag: u8) -> bool {
+    pub fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
     }
 
     /// Sets a flag if `on`.
-    pub fn set(&mut self, flag: u8, on: bool) {
+    pub fn set(&mut self, flag: u16, on: bool) {
         self.0 |= if on { flag } else { 0 };
     }
 
@@ -102,7 +106,7 @@ impl Entry {
             self.text_at,
             self.line,
             u64::from(self.text_length) << 32 | u64::from(self.page),
-            u64::from(self.reason) << 8 | u64::from(self.flags.0),
+            u64::from(self.reason) << 16 | u64::from(self.flags.0),
         ];
         for (bytes, number) in out.chunks_exact_mut(8).zip(numbers) {
             bytes.copy_from_slice(&number.to_le_bytes());
@@ -126,8 +130,8 @@ impl Entry {
             line: number(7),
             text_length: (number(8) >> 32) as u32,
             page: number(8) as u32,
-            reason: (number(9) >> 8) as u8,
-            flags: Flags(number(9) as u8),
+            reason: (number(9) >> 16) as u8,
+            flags: Flags(number(9) as u16),
         }
     }
 }
@@ -143,11 +147,15 @@ pub struct Texts {
     pub author: String,
     /// The content; empty if deleted.
     pub content: String,
+    /// The moderator who wrote it, if the export comes from sayso.
+    pub moderator: String,
+    /// Where it was written, if not in sayso.
+    pub imported: String,
 }
 
 impl Texts {
-    fn fields(&self) -> [&String; 4] {
-        [&self.nonce, &self.name, &self.author, &self.content]
+    fn fields(&self) -> [&String; 6] {
+        [&self.nonce, &self.name, &self.author, &self.content, &self.moderator, &self.imported]
     }
 }
 
@@ -258,7 +266,14 @@ impl Spool {
         self.texts.read_exact_at(&mut bytes, entry.text_at).map_err(ImportError::Temporary)?;
         let mut bytes = &bytes[..];
         let mut next = || read_text(&mut bytes).map_err(ImportError::Temporary);
-        Ok(Texts { nonce: next()?, name: next()?, author: next()?, content: next()? })
+        Ok(Texts {
+            nonce: next()?,
+            name: next()?,
+            author: next()?,
+            content: next()?,
+            moderator: next()?,
+            imported: next()?,
+        })
     }
 
     /// A text that stands alone.
@@ -309,8 +324,10 @@ mod tests {
             name: "é".repeat(number as usize % 64),
             author: String::new(),
             content: "x".repeat(number as usize % 8_193),
+            moderator: "ada".into(),
+            imported: "isso".into(),
         };
-        let flags = Flags(Flags::PINNED | Flags::HIDDEN);
+        let flags = Flags(Flags::PINNED | Flags::HIDDEN | Flags::VERIFIED);
         for number in 0..2_000 {
             let entry = Entry {
                 key: u64::from(number),

@@ -173,7 +173,7 @@ const PARTS: [&str; 52] = [
 #[test]
 fn any_html_shows_its_text_and_nothing_active() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..4_000 {
+    for _ in 0..1_500 {
         let html: String =
             (0..1 + random.below(16)).map(|_| PARTS[random.below(PARTS.len())]).collect();
         for keeps_lines in [false, true] {
@@ -205,7 +205,7 @@ fn hostile_html_takes_bounded_time_and_memory() {
         "\u{1f389}",
         "<li>",
     ] {
-        let markdown = to_markdown(&part.repeat(200_000), false);
+        let markdown = to_markdown(&part.repeat(40_000), false);
         assert!(markdown.len() <= 8 * CONTENT_BYTES_MAX, "{part}: {}", markdown.len());
     }
 }

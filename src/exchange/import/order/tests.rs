@@ -4,7 +4,7 @@ use super::super::spool::{SpoolWriter, Texts};
 use super::*;
 
 /// Key, key of the parent, time, flags.
-type Node = (u64, u64, u64, u8);
+type Node = (u64, u64, u64, u16);
 
 fn arranged(nodes: &[Node], newest_wins: bool) -> (Spool, Ordered) {
     let mut writer = SpoolWriter::create(&std::env::temp_dir()).unwrap();

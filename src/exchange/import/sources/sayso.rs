@@ -30,6 +30,9 @@ const LAYOUT: Layout = Layout {
         "status",
         "pinned",
         "mod",
+        "mod_edited",
+        "verified",
+        "imported",
         "kind",
         "locked",
     ],
@@ -73,6 +76,10 @@ fn comment(row: &mut Row, log: &str) -> ImportedComment {
         deleted: row.is_true("deleted"),
         pinned: row.is_true("pinned"),
         is_site_author: row.field("mod").is_given(),
+        moderator: row.text("mod"),
+        mod_edited: row.is_true("mod_edited"),
+        verified: row.is_true("verified"),
+        imported: row.text("imported"),
         nonce: row.text("nonce"),
         ..ImportedComment::default()
     }

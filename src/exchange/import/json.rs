@@ -298,7 +298,7 @@ impl<'n, 'w> Node<'n, 'w> {
     ) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             let Layout { lists, fields, .. } = walker.layout;
-            let name = [prefix, &key].concat();
+            let name = if prefix.is_empty() { key } else { [prefix, &key].concat() };
             let begins = |field: &&&str| {
                 field.strip_prefix(&*name).is_some_and(|rest| rest.starts_with('.'))
             };

@@ -6,7 +6,7 @@
  */
 
 /** All that reading needs. They import each other and nothing else, so none is found only when another has come. */
-const MODULES = ['thread', 'connection', 'view', 'texts', 'dom', 'colours'];
+const MODULES = ['thread', 'connection', 'view', 'frame', 'texts', 'dom'];
 /** Each has its texts in lang/. */
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** ms */
@@ -76,7 +76,7 @@ function tick() {
 class SaysoComments extends HTMLElement {
   #thread;
   #leave;
-  /** Of widget/colours.js. */
+  /** Of widget/frame.js. */
   #follow;
 
   connectedCallback() {

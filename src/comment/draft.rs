@@ -62,6 +62,8 @@ pub struct ClientMessage {
     pub reason: Option<String>,
     /// The `seq` of the line that a moderator decides about.
     pub seen: Option<u64>,
+    /// A moderator's token, on their WebSocket.
+    pub token: Option<String>,
     /// The proof of work of a post, see [`proof_of_work`](crate::comment::proof_of_work).
     pub proof: Option<String>,
 }

@@ -25,7 +25,7 @@ const SCHEMES: [&[u8]; 5] = [b"http", b"https", b"ftp", b"ipfs", b"tg"];
 const SCHEMES_WITHOUT_HOST: [&[u8]; 2] = [b"magnet", b"mailto"];
 /// A full stop that may also end a sentence, in a text that [`seen`] has returned. Behind it, only a known end makes a host name.
 const SENTENCE_STOP: u8 = 1;
-/// Letters of other alphabets that look like those of the ends of host names.
+/// Letters of other alphabets that look like Latin ones, folded.
 #[rustfmt::skip]
 const LOOK_ALIKES: [(char, &str); 23] = [
     ('a', "аαɑ"), ('b', "вβ"), ('c', "сϲ"), ('d', "ԁ"), ('e', "еε"), ('f', "ϝ"), ('g', "ɡ"), ('h', "һнհ"), ('i', "іιıɩ"), ('j', "јϳ"),
@@ -229,10 +229,15 @@ fn is_known_end(label: &[u8]) -> bool {
     let text = std::str::from_utf8(label).unwrap_or_default();
     let look = text.chars().map_while(|char| match char {
         _ if char.is_ascii() => Some(char),
-        _ => LOOK_ALIKES.iter().find(|(_, like)| like.contains(char)).map(|(char, _)| *char),
+        _ => look_alike(char),
     });
     // No known end is longer.
     is_known(look.take(20).collect::<String>().as_bytes())
+}
+
+/// The Latin letter that a letter of another alphabet looks like.
+pub fn look_alike(char: char) -> Option<char> {
+    LOOK_ALIKES.iter().find(|(_, like)| like.contains(char)).map(|(char, _)| *char)
 }
 
 /// Whether a label begins with at least two letters of another script.

@@ -39,7 +39,7 @@ impl<S> Hub<S> {
         let before = self.closings_told.replace(now).unwrap_or(UNIX_EPOCH);
         for page in self.subscribers.pages() {
             self.learn_closing_time(&page);
-            let end = self.closing_time(&page).filter(|end| (before..now).contains(end));
+            let end = self.closing_time(&page).filter(|end| before < *end && *end <= now);
             if end.is_some() && self.is_locked(&page) {
                 self.subscribers.locked(&page, true);
             }

@@ -9,7 +9,7 @@ mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Reply, Router,
@@ -63,10 +63,33 @@ pub(super) fn without_traces(mut response: Response) -> Response {
     response.with("Cache-Control", "no-store")
 }
 
-#[derive(Deserialize)]
-struct Lock {
-    page: String,
-    locked: bool,
+/// The bodies of all requests below `/api/admin` but that of an answer; one struct, so that the binary has the code for one.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    page: Option<String>,
+    locked: Option<bool>,
+    note: Option<String>,
+    author: Option<String>,
+    comment: Option<u64>,
+    address: bool,
+    hold: bool,
+    hide: bool,
+    seconds: Option<u64>,
+}
+
+impl Body {
+    fn parse(request: &Request) -> Result<Body, Response> {
+        check_json(request)?;
+        serde_json::from_slice(&request.body).map_err(|error| {
+            Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS)).into()
+        })
+    }
+}
+
+/// What is there of a field that must be.
+fn required<T>(field: Option<T>, name: &str) -> Result<T, Response> {
+    field.ok_or_else(|| Rejection::Malformed(format!("{name} is missing")).into())
 }
 
 #[derive(Serialize)]
@@ -92,17 +115,17 @@ impl Router {
         match path.strip_prefix('/').unwrap_or_default() {
             "comments" if request.method == "POST" => self.answer(request),
             "comments" => {
-                check_method(request, &["GET", "POST"])?;
+                check_method(request, &["GET", "HEAD", "POST"])?;
                 self.find_comments(request)
             }
             "bans" if request.method == "POST" => self.ban(request),
             "bans" => {
-                check_method(request, &["GET", "POST"])?;
+                check_method(request, &["GET", "HEAD", "POST"])?;
                 self.list_bans(request)
             }
             "pages" if request.method == "PATCH" => self.lock(request),
             "pages" => {
-                check_method(request, &["GET", "PATCH"])?;
+                check_method(request, &["GET", "HEAD", "PATCH"])?;
                 self.list_pages(request)
             }
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
@@ -178,7 +201,8 @@ impl Router {
 
     fn lock(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let name = self.require_moderator(request)?;
-        let Lock { page, locked } = body(request)?;
+        let Body { page, locked, .. } = Body::parse(request)?;
+        let (page, locked) = (required(page, "page")?, required(locked, "locked")?);
         check_page(&page)?;
         let done = if locked { "closed a page" } else { "opened a page" };
         self.measure(Measure::Lock(page.into(), locked), name, done, request)
@@ -202,14 +226,6 @@ impl Router {
             Err(rejection) => rejection.into(),
         }))
     }
-}
-
-/// Parses a JSON body.
-fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Response> {
-    check_json(request)?;
-    serde_json::from_slice(&request.body).map_err(|error| {
-        Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS)).into()
-    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Renders the page as HTML, for readers without JavaScript and for the time until the script runs.
 //!
-//! Pure: knows neither requests nor the hub nor files. `static/widget/view.js` builds the same structure with the same classes, so
-//! that `static/embed.css` fits both and nothing moves when the script takes over.
+//! Pure: knows neither requests nor the hub nor files. `static/widget/view.js` and `frame.js` build the same structure with the same
+//! classes, so that `static/embed.css` fits both and nothing moves when the script takes over.
 
+mod article;
 mod avatar;
+pub(super) mod namesake;
 mod thread;
 
 use std::fmt::Write;
@@ -44,6 +46,9 @@ pub struct View<'a> {
     /// The comments of this view, oldest thread first, including tombstones. In a thread its first comment comes first, then the
     /// others by rising id.
     pub comments: &'a [Comment],
+    /// Threads that are here only because a comment in them is pinned: whole ones as in `comments`, in any order. `None` in a view in
+    /// which pinned ones do not come first.
+    pub pinned_threads: Option<&'a [Comment]>,
     /// The ids of the first comments of threads that have more answers than this view, and how many they have.
     pub answers: &'a [(u64, u64)],
     /// In a view of one thread, the id behind which the answers begin.
@@ -52,6 +57,10 @@ pub struct View<'a> {
     pub likes: &'a [(u64, u64)],
     /// Whether the page has older comments or, in a view of one thread, the thread has newer ones.
     pub more: bool,
+    /// The names of moderators, as [`namesake`](namesake::namesake) writes them.
+    pub moderators: &'a [String],
+    /// Whether nobody may write any more.
+    pub is_closed: bool,
     /// The error message of a refused post.
     pub note: Option<&'a str>,
     /// What the name field contains.
@@ -61,13 +70,15 @@ pub struct View<'a> {
 }
 
 /// The document before and after the value of the form's hidden nonce. The caller inserts a new nonce of 22 URL-safe characters for
-/// each response, so that the rest can be cached.
+/// each response, so that the rest can be cached; nothing if there is no form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// From the start of the document to the opening quote of the nonce.
     pub head: String,
     /// From the closing quote of the nonce to the end of the document.
     pub tail: String,
+    /// Whether a nonce belongs between them.
+    pub has_form: bool,
 }
 
 /// Renders a view as a document.
@@ -75,10 +86,15 @@ pub fn render(view: &View) -> Rendered {
     let mut head = String::with_capacity(2_048);
     open_document(&mut head, view);
     let mut tail = String::with_capacity(1_024 + view.comments.len() * 1_024);
-    close_form(&mut tail, view);
+    if view.is_closed {
+        push_closed(&mut tail, view);
+    } else {
+        open_form(&mut head, view);
+        close_form(&mut tail, view);
+    }
     push_thread(&mut tail, view);
     close_document(&mut tail, view);
-    Rendered { head, tail }
+    Rendered { head, tail, has_form: !view.is_closed }
 }
 
 fn open_document(out: &mut String, view: &View) {
@@ -105,6 +121,10 @@ fn open_document(out: &mut String, view: &View) {
             count = view.count,
         ),
     );
+}
+
+fn open_form(out: &mut String, view: &View) {
+    let (base, page) = (Escaped(view.base), Escaped(view.page));
     put(
         out,
         format_args!(
@@ -131,6 +151,22 @@ fn close_form(out: &mut String, view: &View) {
     );
     if let Some(note) = view.note {
         put(out, format_args!("<p class=\"error\" role=\"alert\">{}</p>\n", Escaped(note)));
+    }
+    out.push_str("</form>\n");
+}
+
+/// Says in the place of the form that there is none. What was typed when the conversation closed stays there to be copied.
+fn push_closed(out: &mut String, view: &View) {
+    out.push_str("<form class=\"composer\"><p class=\"closed\">This conversation is closed.</p>\n");
+    if !view.draft.is_empty() {
+        put(
+            out,
+            format_args!(
+                "<div class=\"field\"><textarea class=\"input\" name=\"content\" rows=\"2\" readonly dir=\"auto\" \
+                 aria-label=\"Comment\">\n{}</textarea></div>\n",
+                Escaped(view.draft)
+            ),
+        );
     }
     out.push_str("</form>\n");
 }

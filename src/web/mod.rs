@@ -18,6 +18,7 @@ pub mod html;
 mod like;
 mod page;
 mod parameters;
+mod pinned;
 mod posts;
 mod preview;
 pub mod request;

@@ -5,7 +5,7 @@
 use std::{
     io,
     sync::{Arc, OnceLock, PoisonError, atomic::Ordering::Relaxed},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use crc32c::{crc32c, crc32c_append};
@@ -14,6 +14,7 @@ use super::{
     BuildResponse, PAGE_COMMENTS, Reply, Router, form,
     history::unreadable,
     parameters::{number_parameter, page_parameter, parse_query},
+    pinned::newest_with_pinned,
 };
 use crate::{
     comment::Comment,
@@ -21,17 +22,19 @@ use crate::{
     comment::rejection::Rejection,
     http::query::encode,
     http::response::Response,
-    hub::command::{Callback, Command, Edge, HistoryRange, Query as HubQuery, ReadHistory},
+    hub::command::{Callback, Command, Edge, HistoryRange, Query as HubQuery},
     limits::THREADS_MAX,
     store::history::History,
     web::assets,
     web::gzip::Template,
-    web::html::{Rendered, View, render},
+    web::html::{Rendered, View, namesake::namesake, render},
     web::request::Request,
 };
 
 /// The longest rendered page, in bytes. With its headers it stays below [`RESPONSE_BYTES_MAX`](crate::http::response::RESPONSE_BYTES_MAX).
 const PAGE_BYTES_MAX: usize = 1_000_000;
+/// For how long a page is taken for unchanged while nothing is written to the log: with `--close-after` it closes by itself.
+const UNCHANGED_FOR: Duration = Duration::from_secs(60);
 /// How many rendered pages are cached: those that are read at the moment.
 const RENDERED_PAGES_MAX: usize = 64;
 /// Allows only sayso's own scripts and styles, and frames on the same site.
@@ -43,8 +46,11 @@ pub(super) struct CachedPage {
     rendering: Arc<Rendering>,
     seq: u64,
     likes: Vec<(u64, u64)>,
-    /// The highest `seq` of the log when the page was last found unchanged.
+    locked: bool,
+    moderators: Vec<String>,
+    /// The highest `seq` of the log when the page was last found unchanged, and when that was.
     checked_seq: u64,
+    checked_at: Instant,
 }
 
 /// The document, plain and compressed.
@@ -73,17 +79,37 @@ impl Router {
         let is_newest = before.is_none() && thread.is_none();
         let log_seq = self.hub.stats.seq.load(Relaxed);
         let cached = is_newest.then(|| self.find_cached(&page)).flatten();
-        if let Some(cached) = cached.filter(|cached| cached.checked_seq == log_seq) {
+        if let Some(cached) = cached.filter(|cached| cached.is_fresh(log_seq)) {
             return Ok(Reply::Ready(cached.respond(request)));
         }
         let (router, request) = (self.clone(), request.clone());
         let name = page.clone();
         let thread = thread.map(|_| after.unwrap_or(0));
-        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| {
-            match router.render_cached(&page, thread, &history, log_seq, is_newest) {
-                Ok(cached) => cached.respond(&request),
-                Err(error) => unreadable(&error),
-            }
+        let build = move |histories: &[History]| match router
+            .render_cached(&page, thread, histories, log_seq, is_newest)
+        {
+            Ok(cached) => cached.respond(&request),
+            Err(error) => unreadable(&error),
+        };
+        if is_newest {
+            return Ok(self.read_newest(name, move |histories| build(&histories)));
+        }
+        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| build(&[history])))
+    }
+
+    /// Asks the hub for the newest threads of a page and those of its pinned comments.
+    fn read_newest(
+        &self,
+        page: String,
+        build: impl FnOnce(Vec<History>) -> Response + Send + 'static,
+    ) -> Reply {
+        let hub = self.hub.clone();
+        Reply::Deferred(Box::new(move |respond| {
+            let done = Box::new(move |read: Result<Vec<History>, Rejection>| {
+                respond(Box::new(move || read.map_or_else(Response::from, build)));
+            });
+            let read = newest_with_pinned(hub.clone(), page, done);
+            let _ = hub.query(HubQuery::ReadHistory(read));
         }))
     }
 
@@ -98,17 +124,22 @@ impl Router {
         &self,
         page: &str,
         thread: Option<u64>,
-        history: &History,
+        histories: &[History],
         checked_seq: u64,
         is_newest: bool,
     ) -> io::Result<Arc<CachedPage>> {
+        let (history, moderators) = (&histories[0], self.moderator_names());
         let unchanged = self.find_cached(page).filter(|cached| {
-            is_newest && cached.seq == history.seq && cached.likes == history.likes
+            is_newest
+                && cached.seq == history.seq
+                && cached.likes == history.likes
+                && cached.locked == history.locked
+                && cached.moderators == moderators
         });
         let rendering = match unchanged {
             Some(cached) => cached.rendering.clone(),
             None => {
-                let plain = self.render(page, thread, history, None)?;
+                let plain = self.render(page, thread, histories, is_newest, None)?;
                 let crc = crc32c_append(crc32c(plain.head.as_bytes()), plain.tail.as_bytes());
                 let etag = format!("W/\"{}-{}-{crc:08x}\"", history.log, history.seq);
                 Arc::new(Rendering { plain, gzip: OnceLock::new(), etag })
@@ -118,7 +149,10 @@ impl Router {
             rendering,
             seq: history.seq,
             likes: history.likes.clone(),
+            locked: history.locked,
+            moderators,
             checked_seq,
+            checked_at: Instant::now(),
         });
         if is_newest {
             let mut all = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,15 +169,30 @@ impl Router {
         Ok(cached)
     }
 
+    /// Renders histories: the first is what was asked for, the others are threads of pinned comments that it lacks.
     fn render(
         &self,
         page: &str,
         thread: Option<u64>,
-        history: &History,
+        histories: &[History],
+        is_newest: bool,
         refused: Option<(&ClientMessage, &str)>,
     ) -> io::Result<Rendered> {
-        let mut comments = Vec::new();
-        history.read(|_, line| comments.extend(Comment::parse(line)))?;
+        let [history, others @ ..] = histories else { unreachable!("there is what was asked for") };
+        let read = |history: &History| {
+            let mut comments = Vec::new();
+            history.read(|_, line| comments.extend(Comment::parse(line)))?;
+            io::Result::Ok(comments)
+        };
+        let mut comments = read(history)?;
+        let mut brought = Vec::new();
+        for thread in others {
+            brought.extend(read(thread)?);
+        }
+        let moderators = self.namesakes(comments.iter().chain(&brought));
+        let all =
+            |of: fn(&History) -> &[(u64, u64)]| histories.iter().flat_map(of).copied().collect();
+        let (likes, answers): (Vec<_>, Vec<_>) = (all(|h| &h.likes), all(|h| &h.answers));
         let mut more = history.more;
         loop {
             let rendered = render(&View {
@@ -155,8 +204,11 @@ impl Router {
                 seq: history.seq,
                 count: history.count,
                 comments: &comments,
-                likes: &history.likes,
-                answers: &history.answers,
+                pinned_threads: is_newest.then_some(&brought[..]),
+                likes: &likes,
+                answers: &answers,
+                moderators: &moderators,
+                is_closed: history.locked,
                 thread_after: thread,
                 more,
                 note: refused.map(|(_, note)| note),
@@ -169,6 +221,10 @@ impl Router {
                 return Ok(rendered);
             }
             // All texts are very long: show fewer, and the others behind a link.
+            if !brought.is_empty() {
+                brought.clear();
+                continue;
+            }
             let half = comments.len().div_ceil(2);
             if thread.is_some() {
                 comments.truncate(comments.len() - half);
@@ -193,27 +249,40 @@ impl Router {
     ) {
         let page = if check_page(&page).is_ok() { page } else { "/".to_owned() };
         let (hub, name) = (self.hub.clone(), page.clone());
-        let answer = Box::new(move |read: Result<History, Rejection>| {
-            respond(Box::new(move || {
-                let refused = Some((&message, &*rejection.to_string()));
-                match read.map(|history| self.render(&page, None, &history, refused)) {
-                    Ok(Ok(rendered)) => plain_page(rejection.status(), &rendered)
-                        .with_code(rejection.code())
-                        .with("Cache-Control", "no-store")
-                        .with_retry_after(rejection.retry_after()),
-                    Ok(Err(error)) => unreadable(&error),
-                    Err(rejection) => rejection.into(),
-                }
-            }));
+        let build = move |histories: Vec<History>| {
+            let refused = Some((&message, &*rejection.to_string()));
+            match self.render(&page, None, &histories, true, refused) {
+                Ok(rendered) => plain_page(rejection.status(), &rendered)
+                    .with_code(rejection.code())
+                    .with("Cache-Control", "no-store")
+                    .with_retry_after(rejection.retry_after()),
+                Err(error) => unreadable(&error),
+            }
+        };
+        let done = Box::new(move |read: Result<Vec<History>, Rejection>| {
+            respond(Box::new(move || read.map_or_else(Response::from, build)));
         });
-        let range = HistoryRange::Threads(Edge::Before(None), THREADS_MAX);
-        let (limit, moderator) = (PAGE_COMMENTS, false);
-        let read = ReadHistory { page: name, range, limit, moderator, answer };
+        let read = newest_with_pinned(hub.clone(), name, done);
         let _ = hub.commands.try_send(Command::Query(HubQuery::ReadHistory(read)));
+    }
+
+    /// What moderators are called now, and were when they wrote these comments, as [`namesake`] writes it.
+    fn namesakes<'a>(&self, comments: impl Iterator<Item = &'a Comment>) -> Vec<String> {
+        let now = self.moderator_names();
+        let then = comments.filter_map(|comment| comment.moderator.as_deref());
+        now.iter().map(|name| &**name).chain(then).map(namesake).collect()
+    }
+
+    fn moderator_names(&self) -> Vec<String> {
+        self.moderators.as_ref().map(|moderators| moderators.names()).unwrap_or_default()
     }
 }
 
 impl CachedPage {
+    fn is_fresh(&self, log_seq: u64) -> bool {
+        self.checked_seq == log_seq && self.checked_at.elapsed() < UNCHANGED_FOR
+    }
+
     fn respond(&self, request: &Request) -> Response {
         let Rendering { plain, gzip, etag } = &*self.rendering;
         let response = if request.matches_etag(etag) {
@@ -221,7 +290,7 @@ impl CachedPage {
         } else if request.accepts_gzip() {
             let template =
                 gzip.get_or_init(|| Template::new(plain.head.as_bytes(), plain.tail.as_bytes()));
-            page_response(200, template.fill(form::nonce(SystemTime::now()).as_bytes()))
+            page_response(200, template.fill(nonce(plain).as_bytes()))
                 .with("Content-Encoding", "gzip")
         } else {
             plain_page(200, plain)
@@ -231,8 +300,11 @@ impl CachedPage {
 }
 
 fn plain_page(status: u16, page: &Rendered) -> Response {
-    let nonce = form::nonce(SystemTime::now());
-    page_response(status, [&*page.head, &nonce, &page.tail].concat().into_bytes())
+    page_response(status, [&*page.head, &nonce(page), &page.tail].concat().into_bytes())
+}
+
+fn nonce(page: &Rendered) -> String {
+    if page.has_form { form::nonce(SystemTime::now()) } else { String::new() }
 }
 
 fn page_response(status: u16, body: Vec<u8>) -> Response {
@@ -265,11 +337,20 @@ mod tests {
 
     #[test]
     fn a_page_is_the_same_plain_and_compressed_except_for_its_nonce() {
-        let plain = Rendered { head: "<p>before".repeat(200), tail: "<p>after".repeat(2_000) };
+        let (head, tail) = ("<p>before".repeat(200), "<p>after".repeat(2_000));
+        let plain = Rendered { head, tail, has_form: true };
         let whole = plain.head.len() + 22 + plain.tail.len();
         let rendering = Rendering { plain, gzip: OnceLock::new(), etag: "W/\"a\"".into() };
         let rendering = Arc::new(rendering);
-        let cached = CachedPage { rendering, seq: 1, likes: Vec::new(), checked_seq: 1 };
+        let cached = CachedPage {
+            rendering,
+            seq: 1,
+            likes: Vec::new(),
+            locked: false,
+            moderators: Vec::new(),
+            checked_seq: 1,
+            checked_at: Instant::now(),
+        };
         let is_encoded = |response: &Response| response.header("Content-Encoding").is_some();
         let without_nonce = |bytes: &[u8]| {
             let head = cached.rendering.plain.head.len();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tungstenite::{Message, WebSocket, protocol::Role};
 
 use super::{
@@ -42,12 +42,6 @@ use crate::{
 
 /// The time from the handshake to the token's last byte.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The first message.
-#[derive(Deserialize)]
-struct First {
-    token: Option<String>,
-}
 
 /// `{"hello":{…}}`, the answer to a token. The order of the fields is part of the protocol.
 #[derive(Serialize)]
@@ -186,8 +180,7 @@ impl Session {
 
     /// Lets in the moderator whose token the message has.
     fn join(&self, moderators: &Arc<Moderators>, message: &str) -> Result<(), Rejection> {
-        let First { token } = serde_json::from_str(message)
-            .map_err(|_| Rejection::Malformed("the first must be {\"token\":\"…\"}".into()))?;
+        let token = ClientMessage::parse(message.as_bytes())?.token;
         let token = token.ok_or(Rejection::NotModerator)?;
         let name =
             moderators.check(&token, self.from).map_err(|why| why.refuse(Some(self.client)))?;

@@ -103,7 +103,7 @@ export async function decide(all, verb) {
   }
   emit('decided', entries);
   const done = new Set(entries);
-  const failed = await each(entries, async (entry) => {
+  const work = each(entries, async (entry) => {
     try {
       undos.set(entry, await DO[verb](entry));
     } catch (error) {
@@ -117,8 +117,9 @@ export async function decide(all, verb) {
       emit('changed', entry);
     }
   });
-  complain(failed);
-  if (done.size) announce([...done], verb, undos, before);
+  const said = announce(entries, verb, { work, done, undos, before });
+  complain(await work);
+  if (!done.size) said.close();
   return done.size === all.length;
 }
 
@@ -136,10 +137,12 @@ export function told(verb, entries) {
   return entries.length === 1 ? text('one', { what, quote: quote(first.line.content) }) : text('some', { what, n: entries.length });
 }
 
-function announce(entries, verb, undos, before) {
+/** Says at once what is being done; it can be taken back as soon as it is. */
+function announce(entries, verb, { work, done, undos, before }) {
   const undo = async () => {
+    await work;
     let isHidden = false;
-    const errors = await each(entries, async (entry) => {
+    const errors = await each(done, async (entry) => {
       going.delete(entry.id);
       const instead = await undos.get(entry)?.() ?? null;
       entry.decided = instead ?? (verb in DID ? before.get(entry) : entry.decided);
@@ -147,20 +150,22 @@ function announce(entries, verb, undos, before) {
       emit('changed', entry);
     });
     complain(errors);
-    if (errors.length < entries.length) toast(text(isHidden ? 'undidApprove' : 'undid'));
+    if (errors.length < done.size) toast(text(isHidden ? 'undidApprove' : 'undid'));
   };
-  const canUndo = verb === 'delete' || [...undos.values()].some(Boolean);
-  toast(told(verb, entries), canUndo ? { undo, final: verb === 'delete' ? (isLeaving) => bury(entries, isLeaving) : undefined } : {});
+  const final = (isLeaving) => (isLeaving ? buryNow(done) : work.then(() => bury(done)));
+  // What was kept is as it was before.
+  return toast(told(verb, entries), { undo: verb === 'keep' ? undefined : undo, final: verb === 'delete' ? final : undefined });
 }
 
-const last = ({ line, reason }) => ({ seen: line.seq, ...reason && { reason } });
+const last = ({ line, reason, isBusy }) => ({ ...!isBusy && { seen: line.seq }, ...reason && { reason } });
+
+/** The page is being closed: nobody hears the answers. */
+function buryNow(entries) {
+  for (const entry of entries) api.remove(entry.id, last(entry), true).catch(() => {});
+}
 
 /** Deletes for good what is still as it was seen. */
-async function bury(entries, isLeaving) {
-  if (isLeaving) {
-    for (const entry of entries) api.remove(entry.id, last(entry), true).catch(() => {});
-    return;
-  }
+async function bury(entries) {
   complain(await each(entries, async (entry) => {
     try {
       learn(entry, await api.remove(entry.id, last(entry)));

@@ -1,6 +1,6 @@
 /** Who somebody is to moderators: since when, what became of what they wrote, and a private note. */
 
-import { avatar } from '../widget/colours.js';
+import { avatar } from '../widget/view.js';
 import { button, el } from '../widget/dom.js';
 import * as api from './api.js';
 import { complain, ban } from './actions.js';

@@ -1,6 +1,6 @@
 /** Who is banned or on hold, and lifting it. Knows no comment. */
 
-import { avatar } from '../widget/colours.js';
+import { avatar } from '../widget/view.js';
 import { button, el } from '../widget/dom.js';
 import * as api from './api.js';
 import { complain } from './actions.js';

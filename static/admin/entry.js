@@ -1,6 +1,6 @@
 /** What one comment looks like to a moderator, with what can be done to it. Knows no request. */
 
-import { avatar } from '../widget/colours.js';
+import { avatar } from '../widget/view.js';
 import { button, el, rich } from '../widget/dom.js';
 import { on } from './app.js';
 import { glance } from './author.js';

@@ -78,8 +78,9 @@ export function makeNav() {
   const more = button('quiet more', () => {
     location.hash = '#pages';
   }, text('allPages'));
+  const title = el('h2', {}, text('pages'));
   const nav = el('nav', { class: 'nav', 'aria-label': text('queues') }, el('ul', { class: 'queues' }, ...links, el('li', { class: 'narrow' }, all)),
-    el('h2', {}, text('pages')), pages, more);
+    title, pages, more);
   let shown;
   nav.update = () => {
     const kind = app.queue?.view.kind ?? viewOf(location.hash).kind;
@@ -96,6 +97,7 @@ export function makeNav() {
     if (open && kind !== shown) open.scrollIntoView({ block: 'nearest', inline: 'center' });
     shown = kind;
     pages.replaceChildren(...known.pages.slice(0, SHOWN_MAX).map(pageItem));
+    title.hidden = !known.pages.length;
     more.hidden = !known.more && known.pages.length <= SHOWN_MAX;
   };
   on('pages', nav.update);

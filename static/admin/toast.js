@@ -33,6 +33,7 @@ export function toast(words, { undo, final, isBad } = {}) {
   };
   tick();
   one.timer = setInterval(tick, 250);
+  one.close = () => close(one);
   open.push(one);
   // What can be taken back stays; it is only seen no more.
   while (box.childElementCount > TOASTS_MAX) box.firstChild.remove();

@@ -50,7 +50,7 @@ export class View {
     foot.append(this.#bulk);
     this.root = el('main', { id: 'main' },
       el('header', { class: 'top' }, this.#title, this.#order, this.#tools, el('span', { class: 'picks' }, this.#all, this.#n)),
-      el('div', { class: 'sticky' }, this.#fresh), list.root, this.#other, this.#more, this.#foot, this.#tidy);
+      el('div', { class: 'sticky' }, this.#fresh), this.#other, list.root, this.#more, this.#foot, this.#tidy);
     const near = ([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && this.#goOn();
     new IntersectionObserver(near, { rootMargin: '600px' }).observe(this.#more);
     for (const type of ['fresh', 'changed', 'loaded', 'loading']) on(type, (what) => this.#heard(type, what));

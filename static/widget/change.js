@@ -28,7 +28,8 @@ export class Changes {
     }, true);
   }
 
-  #ask(id, request, composer) {
+  /** Sends what is asked about a comment; `composer.complain` is told why it is not done. */
+  ask(id, request, composer) {
     const nonce = this.#writer.request(request);
     if (nonce) {
       composer.sent = true;
@@ -59,7 +60,7 @@ export class Changes {
     const isDone = ['deleted', 'unknown_comment'].includes(code);
     if (isDone && entry) this.#thread.place({ ...entry.line, seq: entry.line.seq + 0.5, deleted: true });
     this.settled(id);
-    return { complain: (words) => isDone || this.#warn(entry, words) };
+    return { complain: (words) => isDone || this.warn(entry, words) };
   }
 
   /** Whether what was not done is a deletion, which then goes again after so many seconds. */
@@ -87,7 +88,7 @@ export class Changes {
     this.#asked.clear();
   }
 
-  #warn(entry, words) {
+  warn(entry, words) {
     const row = entry?.article.querySelector('.actions');
     row?.querySelector('.warn')?.remove();
     if (row && words) row.append(el('span', { class: 'warn', role: 'alert' }, words));
@@ -109,7 +110,7 @@ export class Changes {
       verb: 'save', before: entry.line.content, cancel: close, change,
       send: (changed) => {
         if (changed === entry.line.content) close();
-        else this.#ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
+        else this.ask(entry.line.id, { edit: entry.line.id, content: changed }, composer);
       },
     });
     entry.editing = composer;
@@ -276,10 +277,10 @@ export class Changes {
       store.set(this.#likedKey, JSON.stringify(isLiked ? { ...others, [id]: 1 } : others));
       this.#thread.likes[id] = n;
       this.#showLikeCount(entry);
-      this.#warn(entry, words);
+      this.warn(entry, words);
     };
     set(on, before + (on ? 1 : -1));
-    const nonce = this.#ask(id, { like: id, on }, { complain: (words) => set(!on, before, words) });
+    const nonce = this.ask(id, { like: id, on }, { complain: (words) => set(!on, before, words) });
     setTimeout(() => this.#asked.delete(nonce), LIKE_WAIT);
   }
 }

@@ -12,7 +12,7 @@ const bytes = (string) => new TextEncoder().encode(string).length;
 const GROWS = CSS.supports('field-sizing', 'content');
 
 export class Composer {
-  /** `fields` are those of view.js; `does` is what follows: `send`, and where there is any `cancel`, `change`, `typing`, `before`. */
+  /** `fields` are those of frame.js; `does` is what follows: `send`, and where there is any `cancel`, `change`, `typing`, `before`. */
   constructor(thread, fields, does) {
     const { text, base } = thread;
     Object.assign(this, fields, { thread, text, base, does });

@@ -35,7 +35,7 @@ export class Connection {
   /** Counts starts and stops: what was begun in an earlier one is dropped. */
   #run = 0;
 
-  /** `ask` fetches an address or throws; `on` is told what comes: `history`, `line`, `notice`, and that the `state` has changed; its `query` asks for a history.  */
+  /** `ask` fetches an address or throws; `on` is told what comes: `history`, `line`, `notice`, and that the `state` has changed; its `query` asks for a history, its `moderate` prepares for one. */
   constructor({ base, page, ask, history }, on) {
     this.#base = base;
     this.#page = page;
@@ -100,9 +100,12 @@ export class Connection {
     return this.#noteExtras(await (await this.#ask(address)).json());
   }
 
-  #noteExtras(said) {
+  async #noteExtras(said) {
     if (said.likes) this.#on.notice({ likes: said.likes });
-    if (said.comments) this.challenge = said.challenge;
+    if (said.comments) {
+      this.challenge = said.challenge;
+      await this.#on.moderate(said);
+    }
     return said;
   }
 
@@ -126,7 +129,7 @@ export class Connection {
     const first = this.#first;
     this.#first = undefined;
     this.#late = [];
-    const history = first ? this.#noteExtras(await first) : await this.get(this.#on.query());
+    const history = await (first ? this.#noteExtras(await first) : this.get(this.#on.query()));
     if (run !== this.#run) return;
     this.#cursor = Math.max(history.seq, ...history.comments.map((line) => line.seq));
     this.#ahead = null;

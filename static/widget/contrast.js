@@ -1,6 +1,6 @@
-/** Colours that can be read where the page leaves little contrast: on backgrounds neither light nor dark. Loaded by colours.js there. */
+/** Colours that can be read where the page leaves little contrast: on backgrounds neither light nor dark. Loaded by frame.js there. */
 
-import { contrast, luminance, mix } from './colours.js';
+import { contrast, luminance, mix } from './frame.js';
 
 const BLACK = [0, 0, 0];
 const WHITE = [255, 255, 255];

@@ -3,7 +3,7 @@
  * names. Loaded by thread.js when asked for; works on that thread.
  */
 
-import { arrange, takeOver } from './view.js';
+import { arrange, takeOver } from './frame.js';
 
 const ANSWERS = 200;
 /** How many lots of these are worth going through for one thread. */
@@ -73,7 +73,8 @@ export async function open(thread, entry) {
   if (hadFocus && !gap.item.isConnected) thread.settle(thread.entries.get(next?.id) ?? entry);
 }
 
-function fill(thread, root, { comments, more }) {
+/** Puts a page of a thread into it, and what is left out of that thread into what is known of it. */
+export function fill(thread, root, { comments, more }) {
   const { gap } = root;
   const came = comments.filter(({ id }) => !thread.entries.has(id)).length;
   thread.take({ comments }, root.line.id);
@@ -120,15 +121,22 @@ export async function seek(thread, { id, coming }) {
 
 const ask = (thread, id, after) => thread.connection.get({ thread: id, limit: ANSWERS, ...after && { after } });
 
-async function takeThread(thread, id, page) {
-  // It may be gone since it was found.
-  if (!page.comments.length) return;
-  const root = page.comments[0].id;
-  for (let step = 0; page.more && step < STEPS_MAX; step++) {
+/** The whole thread of a comment, of which a page may be there already. Without comments if there is nothing to see of it. */
+export async function wholeThread(thread, id, page) {
+  page ??= await ask(thread, id);
+  for (let step = 0; page.more && page.comments.length && step < STEPS_MAX; step++) {
     const { comments, more } = await ask(thread, id, page.comments.at(-1).id);
     page.comments.push(...comments);
     page.more = more && comments.length > 0;
   }
+  return page;
+}
+
+async function takeThread(thread, id, page) {
+  // It may be gone since it was found.
+  if (!page.comments.length) return;
+  const root = page.comments[0].id;
+  await wholeThread(thread, id, page);
   if (Number.isNaN(thread.edge)) {
     thread.permalinkThread = page;
     thread.list.classList.add('skeleton');

@@ -1,6 +1,6 @@
 /** The row of a comment's buttons by keyboard, and the menu behind "⋯". Loaded with write.js, on whose thread it works. */
 
-import { button, el } from './dom.js';
+import { button, el, store } from './dom.js';
 import { rove } from './view.js';
 
 /** Between the menu and what it belongs to, or the window's edge, px. */
@@ -14,6 +14,8 @@ export class Menu {
   #box;
   /** The button it was opened by. */
   #dots = null;
+  /** By id: the item that has sent a flag which has not been answered. */
+  #flagging = new Map();
 
   constructor(writer, thread) {
     this.#writer = writer;
@@ -41,7 +43,8 @@ export class Menu {
     const wasOpen = this.#dots === dots;
     this.#close();
     if (wasOpen) return;
-    const verbs = [...this.#thread.isMine(entry.line) ? ['edit', 'delete'] : [], 'copy'];
+    const { line } = entry;
+    const verbs = [...this.#thread.isMine(line) ? ['edit', 'delete'] : line.status ? [] : ['flag'], 'copy'];
     this.#box.replaceChildren(...verbs.map((verb) => this.#item(verb, entry)));
     this.#box.ariaLabel = dots.ariaLabel;
     this.#dots = dots;
@@ -81,6 +84,7 @@ export class Menu {
   #item(verb, entry) {
     const act = () => {
       if (verb === 'copy') return this.#copy(entry, made);
+      if (verb === 'flag') return this.#flag(entry, made);
       const isThere = this.#dots.isConnected;
       this.#close();
       return isThere && this.#writer[verb](entry);
@@ -88,7 +92,46 @@ export class Menu {
     const made = button(verb, act, this.#thread.text(verb));
     made.role = 'menuitem';
     made.tabIndex = -1;
+    if (verb === 'flag' && this.#flagged[entry.line.id]) this.#thank(made);
     return made;
+  }
+
+  // Flags
+  get #flagged() {
+    return store.read(this.#flaggedKey);
+  }
+
+  get #flaggedKey() {
+    return this.#thread.key('flagged', this.#thread.connection.log);
+  }
+
+  /** Once for each comment. */
+  #flag({ line: { id } }, made) {
+    if (made.ariaDisabled) return;
+    const complain = (words) => {
+      this.#flagging.delete(id);
+      if (made.isConnected) this.#close();
+      this.#writer.warn(this.#thread.entries.get(id), words);
+    };
+    made.ariaDisabled = 'true';
+    this.#flagging.set(id, made);
+    this.#writer.ask(id, { flag: id }, { complain });
+  }
+
+  /** The server has it. */
+  flagged(id) {
+    store.set(this.#flaggedKey, JSON.stringify({ ...this.#flagged, [id]: 1 }));
+    const made = this.#flagging.get(id);
+    this.#flagging.delete(id);
+    this.#writer.answered(id);
+    if (!made) return;
+    this.#thank(made);
+    this.#thread.said.textContent = made.textContent;
+  }
+
+  #thank(made) {
+    made.textContent = this.#thread.text('flagged');
+    made.ariaDisabled = 'true';
   }
 
   async #copy({ line }, made) {

@@ -2,7 +2,8 @@
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { Tree, arrange, frame, isShown, takeOver, title } from './view.js';
+import { arrange, frame, takeOver } from './frame.js';
+import { Tree, isShown, title } from './view.js';
 
 /** A page of history, in threads; the server sends fewer where they are long. */
 const THREADS = 50;
@@ -14,6 +15,10 @@ const WRITING = ['write', 'outbox', 'composer', 'change', 'menu', 'drafts', 'liv
 export class Thread extends Tree {
   /** Of write.js. */
   writer = null;
+  /** Of moderation.js, where moderators have done anything here. */
+  moderation = null;
+  /** Whether nobody may write any more. */
+  locked = false;
   /** By id; where the server has hearts. */
   likes = null;
   /** Whether there are threads beyond `edge`, the first comment of the last thread that has come in the order of reading. */
@@ -47,6 +52,7 @@ export class Thread extends Tree {
     Object.assign(this, { host, base, page, isWall, rising, text });
     this.connection = new Connection({ base, page, ask, history }, {
       query: () => this.query,
+      moderate: (said) => this.moderate(said),
       history: (history) => this.replace(history),
       line: (line) => this.#receive(line),
       notice: (notice) => this.#handleNotice(notice),
@@ -113,6 +119,14 @@ export class Thread extends Tree {
     }
   }
 
+  /** Hands what the server says to moderation.js, once there is anything in it that only that knows. */
+  async moderate(said) {
+    const { locked, pinned, moderators, note, comments = [] } = said;
+    if (!(this.moderation || locked || pinned || moderators || note || comments.some((line) => line.mod || line.mod_edited || line.pinned))) return;
+    const parts = await this.bring('moderation', 'namesake').catch(() => {});
+    if (parts) await (this.moderation ??= new parts.Moderation(this)).heed(said);
+  }
+
   #sort(order) {
     if (order !== 'liked') store.set(this.key('order'), order);
     this.past('sort', order);
@@ -135,7 +149,7 @@ export class Thread extends Tree {
   }
 
   nameOf(line) {
-    return line.name || this.text('anonymous');
+    return line.name || line.mod || this.text('anonymous');
   }
 
   isMine(line) {
@@ -164,6 +178,7 @@ export class Thread extends Tree {
     this.take(history);
     if (this.permalinkThread?.log === history.log) this.take(this.permalinkThread);
     this.permalinkThread = null;
+    this.moderation?.drawn();
     this.#count = history.comments.filter(isShown).length;
     // What has come live since this history was read, and one's own that are held, which are in no history.
     if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq || line.status === 'pending') this.place(line);
@@ -207,6 +222,7 @@ export class Thread extends Tree {
 
   #receive(line) {
     if (line.kind) return;
+    this.moderate({ comments: [line] });
     this.writer?.acknowledge(line);
     this.queue.push(line);
     this.#flush();
@@ -227,6 +243,7 @@ export class Thread extends Tree {
   }
 
   #handleNotice(notice) {
+    this.moderate(notice);
     if (notice.likes) {
       // A hello tells of all that have any.
       if (notice.log && Object.keys(notice.likes).length < 200) for (const id in this.likes) notice.likes[id] ??= 0;
@@ -240,6 +257,8 @@ export class Thread extends Tree {
       this.#wake().then(() => this.live.heard(notice.typing), () => {});
     } else if (notice.error || notice.lost) {
       this.writer?.refused(notice);
+    } else if (notice.flagged) {
+      this.writer?.flagged(notice.flagged);
     }
   }
 
@@ -272,8 +291,8 @@ export class Thread extends Tree {
     return !this.more || (this.rising ? rank <= this.edge : rank >= this.edge);
   }
 
-  listOf({ rank }) {
-    return this.isNear(rank) ? this.list : this.far;
+  listOf({ rank, pin }) {
+    return pin || this.isNear(rank) ? this.list : this.far;
   }
 
   /** Whether the place of a comment that is not drawn is loaded. */
@@ -305,8 +324,8 @@ export class Thread extends Tree {
     const entry = this.draw(line, line.id);
     if (isNews) entry.article.classList.add('fresh');
     this.entries.set(line.id, entry);
-    this.writer?.redrawn(entry);
     if (line.parent && !this.entries.has(line.parent)) entry.root = this.entries.get(root);
+    this.#complete(entry);
     this.hang(entry);
   }
 
@@ -319,7 +338,12 @@ export class Thread extends Tree {
   redraw(entry, line) {
     this.#shown += isShown(line) - isShown(entry.line);
     super.redraw(entry, line);
+    this.#complete(entry);
+  }
+
+  #complete(entry) {
     this.writer?.redrawn(entry);
+    this.moderation?.redrawn(entry);
   }
 
   tidy() {
@@ -329,7 +353,7 @@ export class Thread extends Tree {
     const held = this.live?.showPill() ?? 0;
     const total = this.#count + held;
     this.total.textContent = total ? this.text.number(total) : '';
-    this.empty.hidden = total > 0 || this.writer?.outbox.size > 0;
+    this.empty.hidden = total > 0 || this.locked || this.writer?.outbox.size > 0;
     this.sort.hidden = total < 2 || this.isWall;
     this.older.hidden = !this.more || this.isWall;
     let n = total - held - this.#shown;

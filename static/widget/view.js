@@ -1,11 +1,7 @@
-/** What a thread looks like: the frame around it, each comment, and the places of all of them. Knows no connection. */
+/** The comments in their places, and what each looks like. Knows no connection. */
 
-import { avatar } from './colours.js';
-import { button, el, rich } from './dom.js';
-import { sentence } from './texts.js';
+import { button, el, rich, svg } from './dom.js';
 
-const NAME_CHARS_MAX = 64;
-const ORDERS = ['newest', 'oldest', 'liked'];
 /** Answers are set in by one level each up to here; deeper ones stay at this level. */
 const DEPTH_MAX = 4;
 /** Likewise where there is little room. */
@@ -13,98 +9,20 @@ const NARROW_DEPTH_MAX = 2;
 /** So many answers stand below a comment without a button that folds them away. */
 const UNFOLDED_MAX = 1;
 const UNFOLDED_BELOW_ANSWERS_MAX = 5;
-
-/** The field to write in, which composer.js brings to life. */
-export function draft(text, { name, cancel, verb = 'send', placeholder = text('placeholder') }) {
-  const input = el('textarea', { class: 'input', rows: '2', 'aria-label': text('comment'), dir: 'auto', placeholder });
-  const who = el('input', { class: 'who', value: name, maxlength: NAME_CHARS_MAX, placeholder: text('name'),
-    'aria-label': text('name'), autocomplete: 'nickname', dir: 'auto' });
-  const hint = el('span', { class: 'hint', hidden: '' });
-  const aide = button('aide', undefined, text('markdown'));
-  const error = el('p', { class: 'error', role: 'alert', dir: 'auto' });
-  const bar = el('div', { class: 'bar' }, ...(name === undefined ? [] : [who]), hint, aide,
-    ...(cancel ? [button('cancel', cancel, text('cancel'))] : []), el('button', { class: 'send' }, text(verb)));
-  const form = el('form', { class: 'composer', novalidate: '' }, el('div', { class: 'field' }, input, bar), error);
-  return { form, input, name: who, hint, aide, error };
-}
-
-/** Everything around the comments; `does` says what its buttons do. */
-export function frame(host, { base, text, isWall }, name, does) {
-  const parts = {
-    total: el('span', { class: 'count' }),
-    state: el('p', { class: 'state' }, text('connecting')),
-    order: el('select', { class: 'order', 'aria-label': text('sort'), change: ({ target }) => does.sort(target.value) },
-      ...ORDERS.map((order) => el('option', { value: order }, text(order)))),
-    main: draft(text, { name }),
-    who: el('p', { class: 'typing' }),
-    pill: button('pill', does.release, ''),
-    list: el('ol', { class: 'list', role: 'list', tabindex: -1,
-      animationend: ({ target, animationName }) => animationName === 'fade' && target.classList.remove('fresh') }),
-    empty: el('p', { class: 'empty' }, text('empty')),
-    /** What lies beyond the threads that are not loaded. */
-    far: el('ol', { class: 'list', role: 'list' }),
-    older: button('older', does.goBack, text('older')),
-    said: el('p', { class: 'unseen', role: 'status' }),
-    foot: el('footer', { class: 'foot' }),
-  };
-  parts.down = button('down', () => parts.main.input.focus(), `${text('write_comment')} ↓`);
-  parts.sort = el('span', { class: 'sort' }, parts.order);
-  if (isWall) parts.foot.append(el('a', { class: 'brand', href: `${base}/` }, location.host));
-  else if (host.getAttribute('brand') !== 'off') parts.foot.append(el('a', { class: 'brand', href: `${base}/demo` }, 'sayso'));
-  parts.pillbox = el('div', { class: 'pillbox' }, parts.pill);
-  const level = /^[1-6]$/.exec(host.getAttribute('level')) ?? 2;
-  const title = el(`h${level}`, { class: 'title' }, host.getAttribute('heading') || text('heading'));
-  parts.root = el('section', { class: 'sayso', 'aria-label': title.textContent, dir: text.lang === 'ar' ? 'rtl' : undefined },
-    el('header', { class: 'head' }, title, parts.total, parts.sort, parts.down, parts.state));
-  // The host hears of keys as pressed on the element, which it may take for its own shortcuts.
-  const keep = (event) => event.target.matches('input, textarea') && event.stopPropagation();
-  for (const type of ['keydown', 'keypress', 'keyup']) parts.root.addEventListener(type, keep);
-  for (const part of ['pill', 'older', 'empty', 'sort', 'down']) parts[part].hidden = true;
-  return parts;
-}
-
-/** In the order of reading, for eyes and ears alike. */
-export function arrange({ root, rising, order: { value }, isWall, list, far, empty, pillbox, who, main, foot, older, said, likes, down }) {
-  const writing = isWall ? [who] : rising ? [who, main.form] : [main.form, who];
-  root.classList.toggle('rising', rising);
-  const comments = [list, older, far, empty];
-  root.append(...(rising ? [...comments, pillbox, ...writing] : [...writing, pillbox, ...comments]), foot, said);
-  down.hidden = !rising;
-  const items = [...list.children];
-  for (const { entry } of items) entry.hearts = value === 'liked' ? likes?.[entry.line.id] ?? 0 : 0;
-  list.append(...items.sort((a, b) => comesAfter(a.entry, b.entry, rising) ? 1 : -1));
-}
-
-/** What comes later has no hearts here, so that nothing changes its place while it is read. */
-function comesAfter(entry, other, isRising) {
-  const isNewer = entry.rank > other.rank;
-  if (isRising) return isNewer;
-  const [hearts, others] = [entry.hearts ?? Infinity, other.hearts ?? Infinity];
-  return hearts === others ? !isNewer : hearts < others;
-}
-
-/** Puts the thread in the place of what was served, and what was typed there into its fields. */
-export function takeOver({ host, root, main }) {
-  if (root.isConnected) return;
-  const { content, name } = host.querySelector('form')?.elements ?? {};
-  const note = host.querySelector('.error')?.textContent;
-  if (content?.value) main.input.value = content.value;
-  if (name?.value) main.name.value = name.value;
-  if (note) main.error.textContent = sentence(note);
-  const focused = document.activeElement;
-  const { selectionStart, selectionEnd } = focused;
-  host.shadowRoot.replaceChildren(root);
-  const heir = new Map([[content, main.input], [name, main.name]]).get(focused);
-  heir?.focus({ preventScroll: true });
-  heir?.setSelectionRange(selectionStart, selectionEnd);
-  host.replaceChildren();
-}
+/** Hues of embed.css, far apart. */
+const HUES = 9;
+const SHAPES = ['M-9 0a9 9 0 1 1 18 0a9 9 0 1 1-18 0z', 'M-9-9H1a8 8 0 0 1 8 8V1a8 8 0 0 1-8 8H-1a8 8 0 0 1-8-8z',
+  'M-11 5a11 11 0 0 1 22 0z', 'M-10 7L0-9L10 7z'];
+const SILHOUETTE = 'M12 15a6 6 0 1 1 12 0a6 6 0 1 1-12 0M6 36a12 12 0 0 1 24 0z';
+/** In scripts from here on, letters side by side would change or are words of their own. */
+const FIRST_OF_ONE = '\u0590';
 
 export const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
 
 /**
  * The comments in their places, each below what it answers. An entry is one of them: `item` its place with its answers,
- * `article` what it says, `above` what it answers, `below` what answers it, `n` how many of all below are shown.
+ * `article` what it says, `above` what it answers, `below` what answers it, `n` how many of all below are shown,
+ * `pin` is higher the newer a pinned comment in its thread is, `note` what a moderator has said about it to its author.
  */
 export class Tree {
   /** By id. */
@@ -212,7 +130,7 @@ export class Tree {
 
   tidy() {
     for (const entry of this.#touched) {
-      entry.item.hidden = !isShown(entry.line) && !entry.n && !entry.reply?.form.isConnected;
+      entry.item.hidden = !isShown(entry.line) && !entry.n && !entry.note && !entry.reply?.form.isConnected;
       showFold(this, entry);
     }
     this.#touched.clear();
@@ -246,7 +164,7 @@ function article(thread, entry) {
   }
   const body = line.html ? el('div', { class: 'text', dir: 'auto' }, rich(line.html))
     : el('div', { class: 'text plain', dir: 'auto' }, line.content);
-  const made = el('article', { class: 'comment' }, avatar(line.author, line.name), meta, body, actions(thread, entry));
+  const made = el('article', { class: 'comment' }, avatar(line.author, line.name || line.mod), meta, body, actions(thread, entry));
   title(text, made);
   return made;
 }
@@ -329,4 +247,51 @@ function insert(list, item, isRising) {
     for (let last = list.lastElementChild; last && isAfter(last); last = last.previousElementSibling) next = last;
   }
   list.insertBefore(item, next);
+}
+
+/** Pinned ones come first. What comes later has no hearts here, so that nothing changes its place while it is read. */
+export function comesAfter(entry, other, isRising) {
+  const pins = (entry.pin ?? 0) - (other.pin ?? 0);
+  if (pins) return pins < 0;
+  const isNewer = entry.rank > other.rank;
+  if (isRising) return isNewer;
+  const [hearts, others] = [entry.hearts ?? Infinity, other.hearts ?? Infinity];
+  return hearts === others ? !isNewer : hearts < others;
+}
+
+// Avatars
+/** The first letters of the first and the last word, or of the first word alone. */
+function initials(name) {
+  const letters = name.split(' ').map((word) => /^[\p{Alphabetic}\p{N}]/u.exec(word)?.[0] ?? '').filter(Boolean);
+  const ends = letters.length > 1 ? [letters[0], letters.at(-1)] : letters;
+  return (ends.every((letter) => letter < FIRST_OF_ONE) ? ends : ends.slice(0, 1)).join('').toUpperCase();
+}
+
+/**
+ * A name's initials, or two or three soft shapes, in a colour that is always the same for the same author; grey without one.
+ * The same drawing as the server makes, which a test compares.
+ */
+export function avatar(author, name = '') {
+  // FNV-1a, then a linear congruential generator (Numerical Recipes).
+  let seed = 2166136261;
+  for (const byte of new TextEncoder().encode(author)) seed = Math.imul(seed ^ byte, 16777619);
+  const draw = (n) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+    return (seed >>> 16) % n;
+  };
+  const frame = svg('svg', { class: author ? `avatar h${draw(HUES)}` : 'avatar', viewBox: '0 0 36 36', 'aria-hidden': true });
+  const letters = initials(name);
+  if (letters) {
+    frame.append(svg('text', { x: 18, y: 18 }, letters));
+  } else if (author) {
+    const group = svg('g', { transform: `rotate(${draw(8) * 45} 18 18)` });
+    for (const [x, y, size] of [[12, 14, 6], [21, 20, 5], [20, 10, 3]].slice(0, 2 + draw(2))) {
+      const place = `translate(${x + draw(3)} ${y + draw(3)}) rotate(${draw(8) * 45}) scale(0.${size + draw(2)})`;
+      group.append(svg('path', { opacity: '.6', transform: place, d: SHAPES[draw(4)] }));
+    }
+    frame.append(group);
+  } else {
+    frame.append(svg('path', { opacity: '.5', d: SILHOUETTE }));
+  }
+  return frame;
 }

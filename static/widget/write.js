@@ -4,16 +4,16 @@
  * Loaded by thread.js once it is connected, so that it is there when the connection no longer is; works on that thread.
  *
  * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
- *   {like, on, key, nonce} | {typing}
+ *   {like, on, key, nonce} | {flag, key, nonce} | {typing}
  */
 
 import { store } from './dom.js';
+import { draft } from './frame.js';
 import { learn } from './texts.js';
-import { draft } from './view.js';
 
 const TEXTS = {
   answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
-  examples: 'emphasis,strong,code,a link,a quote,a list', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
+  examples: 'emphasis,strong,code,a link,a quote,a list', flag: 'Flag', flagged: 'Flagged. Thank you.', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
   long: 'This is {bytes} bytes long; at most {max} fit.', missing: 'Write something first.', over: '{n} too many',
   preview: 'Preview', save: 'Save', sending: 'sending…', sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection',
   write: 'Write',
@@ -170,7 +170,10 @@ export class Writer {
     if (seconds && this.#changes.postpone(nonce, seconds)) return;
     const say = lost ? () => thread.text('notLive') : await this.inWords(notice);
     if (seconds && this.outbox.postpone(nonce, seconds, say)) return;
-    const words = say(seconds);
+    // A conversation that has closed says so in the place of the field.
+    const isClosed = notice.code === 'page_locked';
+    if (isClosed) await thread.moderate({ locked: true });
+    const words = isClosed ? '' : say(seconds);
     let composer = this.#changes.refused(nonce, notice.code) ?? this.main;
     const item = this.outbox.take(nonce);
     if (item) composer = this.#giveBack(item.content, thread.entries.get(item.parent));
@@ -239,15 +242,20 @@ export class Writer {
     });
     entry.reply.value ||= this.drafts.get(kept);
     entry.article.after(entry.reply.form);
-    if (!isAgain) entry.reply.input.focus();
+    if (thread.locked) thread.moderation.close(entry.reply.form);
+    else if (!isAgain) entry.reply.input.focus();
     return entry.reply;
   }
 
+  // Of menu.js
   dots = (entry) => this.#menu.toggle(entry);
+  flagged = (id) => this.#menu.flagged(id);
 
   hang = () => this.outbox.hang();
 
   // Of change.js
+  ask = (...asked) => this.#changes.ask(...asked);
+  warn = (...said) => this.#changes.warn(...said);
   edit = (...asked) => this.#changes.edit(...asked);
   delete = (entry) => this.#changes.delete(entry);
   like = (entry) => this.#changes.like(entry);

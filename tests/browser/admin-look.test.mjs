@@ -84,6 +84,10 @@ for (const [what, options] of [
     await entry(page, 'KernelStack').getByText('answers Grace').waitFor();
     await entry(page, 'Zero 2 W').getByText('answers Grace').waitFor();
     await page.locator('.nav .pages a').first().waitFor({ state: 'attached' });
+    // As it would be called.
+    await page.locator('.host').evaluate((host) => {
+      host.textContent = 'talk.example';
+    });
     found.push(...await look(page, `admin-${what}`));
     await page.keyboard.press('j');
     await page.keyboard.press('w');

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Server, launch, person } from './harness.mjs';
+import { Server, launch, person, until } from './harness.mjs';
 
 export const TOKENS = { ada: 'a'.repeat(43), grace: 'g'.repeat(43) };
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -36,6 +36,8 @@ export async function moderated(t, { flags = ['--hold', 'links'], ...options } =
   };
   return {
     server,
+    /** The token file. */
+    file,
     /** A moderator who has signed in. */
     async moderator(name = 'ada', what = WIDE, hash = '') {
       const page = await open(`/admin${hash}`, what);
@@ -51,10 +53,15 @@ export async function moderated(t, { flags = ['--hold', 'links'], ...options } =
       return page;
     },
     open,
-    /** A request as a moderator. */
+    /** A request as a moderator; of searches the server runs two at once. */
     async ask(method, path, body, name = 'ada') {
       const headers = { authorization: `Bearer ${TOKENS[name]}`, ...body && { 'content-type': 'application/json' } };
-      const answer = await fetch(`${server.url}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
+      const ask = () => fetch(`${server.url}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
+      let answer = await ask();
+      await until(async () => {
+        if (answer.status === 503) answer = await ask();
+        return answer.status !== 503;
+      }, `${path} to be answered`);
       return { status: answer.status, ...await answer.json().catch(() => ({})) };
     },
   };
@@ -69,6 +76,7 @@ export const texts = (page) => page.locator('.row .text').allTextContents();
 /** Does it with the mouse or the finger. */
 export async function act(page, words, verb) {
   const row = entry(page, words);
+  await row.waitFor();
   if (!await row.locator(`[data-verb=${verb}]`).isVisible()) await row.locator('[data-verb=dots]').click();
   await row.locator(`[data-verb=${verb}]`).click();
 }

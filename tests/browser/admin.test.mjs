@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { PHONE, TOKENS, act, entry, moderated, texts, toast } from './admin.mjs';
@@ -42,6 +42,15 @@ test('a token is asked for once in a tab, a wrong one is refused in words, and s
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+test('whose token is taken away is signed out, with a sentence', async (t) => {
+  const { server, moderator, file } = await moderated(t);
+  const grace = await moderator('grace');
+  writeFileSync(file, `ada ${TOKENS.ada}\n`);
+  server.process.kill('SIGHUP');
+  await grace.getByLabel('Token').waitFor();
+  await grace.getByRole('alert').filter({ hasText: /\w/ }).waitFor();
+});
+
 test('what is held is approved on a phone, and comes to all readers at its place', async (t) => {
   const here = await moderated(t);
   const { server, moderator, reader } = here;
@@ -55,7 +64,8 @@ test('what is held is approved on a phone, and comes to all readers at its place
   await held.getByText('1 link', { exact: true }).waitFor();
   await held.getByText('answers Ada: before').waitFor();
   assert.equal(await held.locator('mark').textContent(), LINK);
-  assert.match(await ada.title(), /^\(1\) Waiting/);
+  await until(async () => await ada.title() === '(1) Waiting · sayso', 'the tab to say so');
+  assert.match(await ada.locator('link[rel=icon]').getAttribute('href'), /%3E1%3C/);
   await held.getByRole('button', { name: 'Approve' }).tap();
   for (const page of readers) {
     await comment(page, `held ${LINK}`).waitFor();
@@ -228,7 +238,11 @@ test('the keyboard alone makes ten decisions', async (t) => {
   await press('j', 'd');
   await ada.getByText('Nothing waits.').waitFor();
   await ada.clock.runFor(10_500);
-  const states = async () => Promise.all(made.map(({ id }) => statusOf(here, id)));
+  const states = async () => {
+    const found = [];
+    for (const { id } of made) found.push(await statusOf(here, id));
+    return found;
+  };
   await until(async () => (await states()).join() === 'public,pending,public,deleted,pending,public,public,public,public,deleted', 'all to be decided');
   const { comments } = await here.ask('GET', 'admin/comments?status=hidden');
   assert.deepEqual(comments.map(({ note }) => note.reason), ['Advertising', undefined]);
@@ -303,7 +317,7 @@ test('several are decided at once, and taken back at once', async (t) => {
   await ada.locator('.bulk .hide').click();
   await toast(ada, 'Hidden: 5 comments').waitFor();
   const pending = async () => (await here.ask('GET', 'admin/comments?status=pending')).comments.length;
-  assert.equal(await pending(), 0);
+  await until(async () => await pending() === 0, 'none to wait');
   await ada.getByRole('button', { name: /^Undo/ }).click();
   await until(async () => await pending() === 5, 'all to wait again');
 });

@@ -13,7 +13,7 @@ test('a comment is answered, edited and deleted in place, for everyone', async (
   await say(ada, 'Who answers?', 'Ada');
   await isConfirmed(grace, 'Who answers?');
   await comment(grace, 'Who answers?').locator('.dots').click();
-  assert.deepEqual(await grace.getByRole('menuitem').allTextContents(), ['Copy link']);
+  assert.deepEqual(await grace.getByRole('menuitem').allTextContents(), ['Flag', 'Copy link']);
   await grace.keyboard.press('Escape');
 
   await comment(grace, 'Who answers?').getByRole('button', { name: 'Reply' }).click();

@@ -13,9 +13,10 @@ const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 /** What only programs and moderators can be told, not who uses the widget. */
 const OTHERS = ['malformed', 'bad_parameter', 'page_length', 'key_length', 'nonce_length', 'key_missing', 'not_moderator', 'not_on_page',
-  'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token', 'text_too_long'];
+  'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token', 'text_too_long',
+  'pins_full', 'moderation_full', 'changed_meanwhile', 'address_unknown', 'nobody_to_ban', 'unknown_ban', 'not_rejected'];
 /** What the widget says of itself. */
-const OWN = ['origin_not_allowed'];
+const OWN = ['banned_for_ever', 'origin_not_allowed'];
 
 const table = (code) => JSON.parse(readFileSync(new URL(`refusals/${code}.json`, STATIC)));
 
@@ -66,6 +67,19 @@ for (const [lang, words] of [['de', 'Das sind 9000 Bytes; höchstens 8192 passen
     refuse(TOO_LONG);
     await send('what is refused');
     await until(async () => (await page.locator('.error').first().textContent()).replaceAll('9.000', '9000').replaceAll('8.192', '8192').startsWith(words), words);
+    assert.equal(await page.locator('.input').first().inputValue(), 'what is refused');
+  });
+}
+
+for (const [lang, end, words] of [
+  ['en', '2031-05-06T10:00:00.000Z', /^You can’t write here until May 6, 2031 at \S+ AM\.$/], ['en', '9999-12-31T23:59:59.999Z', /^You can’t write here any more\.$/],
+  ['de', '2031-05-06T10:00:00.000Z', /^Du kannst hier bis 6\. Mai 2031 um \S+ nicht schreiben\.$/], ['de', '9999-12-31T23:59:59.999Z', /^Du kannst hier nicht mehr schreiben\.$/],
+]) {
+  test(`a ban says until when, ${lang} ${end}`, async () => {
+    const { page, send, refuse } = await refusing(lang);
+    refuse({ error: `you are banned until ${end}`, code: 'banned', until: end });
+    await send('what is refused');
+    await until(async () => words.test(await page.locator('.error').first().textContent()), words);
     assert.equal(await page.locator('.input').first().inputValue(), 'what is refused');
   });
 }

@@ -60,6 +60,24 @@ function given(likes) {
   return hearts.map(({ id, author }, i) => ({ seq: TALK.length + i + 1, kind: 'like', id, author, on: true }));
 }
 
+/** The talk after moderators have been there: two pins, an answer of the site, an edit, borrowed names, two reasons for Ada, and its end. */
+function moderatedTalk(locked) {
+  const lines = talk();
+  const at = new Date().toISOString();
+  const line = (id) => lines[id - 1];
+  line(4).pinned = true;
+  line(18).status = 'hidden';
+  Object.assign(line(21), { edited_at: at, mod_edited: true });
+  Object.assign(line(20), { mod: 'grace', name: undefined, author: undefined });
+  Object.assign(line(14), { name: 'Grасe' });
+  const more = [
+    { kind: 'note', id: 18, author: pseudonym(KEYS.Ada), did: 'hide', reason: 'Please stay with the subject', by: 'grace' },
+    { kind: 'note', id: 21, author: pseudonym(KEYS.Ada), did: 'edit', reason: 'Without the telephone number', by: 'grace' },
+    ...locked ? [{ kind: 'page', page: '/', locked, by: 'grace' }] : [],
+  ];
+  return [...lines, ...more.map((said, i) => ({ seq: lines.length + i + 1, ...said, created_at: at }))];
+}
+
 let browser;
 before(async () => {
   mkdirSync(SHOTS, { recursive: true });
@@ -134,6 +152,30 @@ for (const colorScheme of ['light', 'dark']) {
     await page.locator('.state', { hasText: 'Offline: 1 comment waits here' }).waitFor();
     await shoot(page, `offline-${colorScheme}`, false);
     assert.deepEqual(await dimTexts(page), []);
+  });
+
+  test(`after moderators have been there, ${colorScheme}`, async (t) => {
+    const { page } = await open(t, { lines: moderatedTalk(), colorScheme });
+    await page.getByText('A moderator: Without the telephone number').waitFor();
+    await page.getByText('Hidden by a moderator: Please stay').waitFor();
+    await page.locator('.alias').waitFor();
+    await page.locator('.dots').first().click();
+    await page.getByRole('menuitem', { name: 'Flag' }).click();
+    await page.getByRole('menuitem', { name: 'Flagged. Thank you.' }).waitFor();
+    assert.deepEqual(await dimTexts(page), []);
+    await shoot(page, `moderated-${colorScheme}`);
+  });
+
+  test(`a closed conversation, with and without JavaScript, on a phone, ${colorScheme}`, async (t) => {
+    const options = { lines: moderatedTalk(true), colorScheme, viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true };
+    for (const [name, javaScriptEnabled] of [['closed', true], ['closed-no-javascript', false]]) {
+      const { page } = await open(t, { ...options, javaScriptEnabled });
+      await page.getByText('This conversation is closed.').waitFor();
+      if (javaScriptEnabled) await page.getByText('A moderator: Without').waitFor();
+      assert.equal(await scrollsSideways(page), false);
+      if (javaScriptEnabled) assert.deepEqual(await dimTexts(page), []);
+      await shoot(page, `${name}-${colorScheme}`);
+    }
   });
 
   for (const width of [360, 280]) {

@@ -265,7 +265,7 @@ test('the server and the widget draw the same avatar for everybody', async () =>
   const drawn = await page.evaluate(async () => {
     const html = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html');
     const { comments } = await (await fetch('/api/comments')).json();
-    const { avatar } = await import('/widget/colours.js');
+    const { avatar } = await import('/widget/view.js');
     const served = new Map([...html.querySelectorAll('.item')].map((item) => [item.id, item.querySelector('.avatar').outerHTML]));
     return comments.map(({ id, author, name }) => [served.get(`sayso-${id}`), avatar(author, name).outerHTML]);
   });

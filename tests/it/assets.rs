@@ -11,14 +11,18 @@ use crate::support::{
 
 const FILES: [&str; 4] = ["embed.js", "embed.css", "demo.html", "lang/ar.json"];
 
-/// Returns the bytes of a file in `static/` as they are sent: with empty lines instead of comments.
-fn read_without_comments(path: &str) -> Vec<u8> {
+/// Returns the bytes of a file in `static/` as they are sent: with empty lines instead of comments, and without indentation.
+fn read_bare(path: &str) -> Vec<u8> {
     let file = format!("{}/static/{path}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(file).unwrap();
     let is_code = path.ends_with(".js") || path.ends_with(".css");
     let is_comment =
         |line: &str| ["//", "/*", "*"].iter().any(|mark| line.trim().starts_with(mark));
-    let lines = text.lines().map(|line| if is_code && is_comment(line) { "" } else { line });
+    let lines = text.lines().map(|line| match is_code {
+        true if is_comment(line) => "",
+        true => line.trim(),
+        false => line,
+    });
     lines.flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
 }
 
@@ -26,7 +30,7 @@ fn read_without_comments(path: &str) -> Vec<u8> {
 fn files_are_sent_compressed_to_who_takes_it_and_are_the_same() {
     let server = Server::start(&[]);
     for path in FILES {
-        let file = read_without_comments(path);
+        let file = read_bare(path);
         for takes in ["gzip", "br, gzip;q=0.5", "deflate, GZIP", "*", "gzip;q=1.0, *;q=0"] {
             let accept = format!("Accept-Encoding: {takes}\r\n");
             let (head, body) = fetch(&server, "GET", &format!("/{path}"), &accept);

@@ -2,11 +2,12 @@
 
 use std::{fs, path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
-    client::{get, posted},
-    server::{Folder, Server, TIMEOUT, output},
+    client::{JSON, TOKEN, bearer, get, posted, request},
+    frames::Client,
+    server::{Builder, Folder, Server, TIMEOUT, output},
 };
 
 /// Shows the time that stands in a file, in seconds since 1970.
@@ -40,6 +41,10 @@ struct Clock {
 
 impl Clock {
     fn start(seconds: i64) -> Option<Clock> {
+        Clock::start_with(seconds, |builder| builder)
+    }
+
+    fn start_with(seconds: i64, with: impl Fn(Builder) -> Builder) -> Option<Clock> {
         let tools = Folder::new();
         let (source, library) = (tools.join("clock.c"), tools.join("clock.so"));
         fs::write(&source, CLOCK).unwrap();
@@ -51,7 +56,7 @@ impl Clock {
         }
         let compiled = output(&mut compiler, TIMEOUT);
         assert!(compiled.status.success(), "{compiled:?}");
-        let server = Server::builder()
+        let server = with(Server::builder())
             .shell("")
             .env("LD_PRELOAD", library)
             .env("CLOCK_SHOWS", tools.join("seconds"))
@@ -124,4 +129,55 @@ fn a_clock_before_1970_or_after_9999_ends_nothing() {
         clock.server.check();
         assert!(clock.server.is_running() && clock.server.stop().success());
     }
+}
+
+#[test]
+fn a_page_closes_so_many_days_after_its_first_comment_unless_a_moderator_says_otherwise() {
+    const DAY: i64 = 24 * 60 * 60;
+    const START: i64 = 1_800_000_000;
+    let flags = |builder: Builder| builder.moderator(TOKEN).flags(&["--close-after", "30"]);
+    let Some(mut clock) = Clock::start_with(START, flags) else { return };
+    let post = |clock: &Clock, page: &str, content: &str| {
+        let body = json!({"page": page, "content": content}).to_string();
+        let response = request(&clock.server, "POST", "/api/comments", JSON, &body);
+        (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let lock = |clock: &Clock, page: &str, locked: bool| {
+        let body = json!({"page": page, "locked": locked}).to_string();
+        let headers = bearer(TOKEN);
+        request(&clock.server, "PATCH", "/api/admin/pages", &headers, &body).status
+    };
+    let (taken, closed) = ((201, String::new()), (403, "page_locked".to_owned()));
+    for page in ["/", "/kept", "/deleted"] {
+        assert_eq!(post(&clock, page, "first"), taken);
+    }
+    request(&clock.server, "DELETE", "/api/comments/3", &bearer(TOKEN), "");
+    let mut reader = Client::full(&clock.server, "");
+    assert_eq!(reader.json()["hello"]["locked"], Value::Null);
+    clock.set(START + 29 * DAY);
+    assert_eq!(post(&clock, "/", "on the last day"), taken);
+    clock.set(START + 30 * DAY);
+    assert_eq!(lock(&clock, "/kept", false), 200);
+    for is_restarted in [false, true] {
+        assert_eq!(post(&clock, "/", "too late"), closed);
+        assert_eq!(post(&clock, "/deleted", "too late"), closed, "a deleted comment counts");
+        assert_eq!(
+            post(&clock, "/kept", &format!("{is_restarted}")),
+            taken,
+            "a moderator keeps it open"
+        );
+        assert_eq!(post(&clock, &format!("/new {is_restarted}"), "new"), taken);
+        assert_eq!(get(&clock.server, "/api/comments").json()["locked"], true);
+        if !is_restarted {
+            reader.until(&json!({"locked": true}));
+            assert!(clock.server.stop().success());
+            clock.server.restart();
+            clock.server.compact();
+        }
+    }
+    assert_eq!(Client::full(&clock.server, "").json()["hello"]["locked"], true);
+    // A moderator opens a page that has closed, and closes one that has not.
+    assert_eq!((lock(&clock, "/", false), lock(&clock, "/new true", true)), (200, 200));
+    assert_eq!(post(&clock, "/", "open again"), taken);
+    assert_eq!(post(&clock, "/new true", "closed"), closed);
 }

@@ -180,6 +180,8 @@ fn the_widget_translates_codes_that_there_are_with_values_that_they_have() {
     );
     // What the widget itself knows: how long is left, and what a site's owner is told of the server.
     let own = ["wait", "server", "flag"];
+    // A ban that ends in the year 9999 is told in other words.
+    codes.push(("banned_for_ever", Vec::new()));
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static/refusals");
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
         let table: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 67] = [
+const ROWS: [(&str, &str, &str, &str); 86] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -99,6 +99,50 @@ const ROWS: [(&str, &str, &str, &str); 67] = [
         "hub/moderators.rs KNOWN_GOOD_MAX",
         "addresses",
         "the oldest are forgotten",
+    ),
+    ("reason that a moderator tells an author", "limits.rs REASON_CHARS_MAX", "characters", "400"),
+    ("moderators' note about an author", "limits.rs AUTHOR_NOTE_CHARS_MAX", "characters", "400"),
+    ("what moderators look for", "limits.rs SEARCH_CHARS_MAX", "characters", "400"),
+    ("ban that ends", "limits.rs BAN_SECONDS_MAX", "s", "400"),
+    ("pages of one answer to moderators", "web/admin.rs PAGES_MAX", "pages", "400"),
+    ("lines that one search reads", "web/admin/search.rs SEARCHED_BYTES_MAX", "bytes", "`more`"),
+    ("time of one search", "web/admin/search.rs SEARCH_TIMEOUT", "s", "`more`"),
+    ("searches at once", "web/admin/search.rs SEARCHES_MAX", "searches", "503"),
+    ("time for a moderator's token on a WebSocket", "ws/admin.rs TOKEN_TIMEOUT", "s", "close 1008"),
+    ("flags of a comment", "store/moderation/mod.rs FLAGS_A_COMMENT_MAX", "flags", "409"),
+    ("flags in all", "store/moderation/mod.rs FLAGS_MAX", "flags", "409"),
+    (
+        "addresses whose flags are remembered, by comment",
+        "hub/moderation.rs FLAGGED_FROM_MAX",
+        "addresses",
+        "all are forgotten",
+    ),
+    ("pinned comments of a page", "store/moderation/mod.rs PINS_A_PAGE_MAX", "comments", "409"),
+    ("bans", "store/moderation/mod.rs BANS_MAX", "bans", "409"),
+    (
+        "comments that a ban hides in one step",
+        "hub/bans.rs HIDDEN_AT_ONCE_MAX",
+        "comments",
+        "the next step",
+    ),
+    (
+        "newest comments of a run whose address can be banned",
+        "hub/addresses.rs ADDRESSES_KNOWN_MAX",
+        "comments",
+        "409",
+    ),
+    ("pages that were closed or opened", "store/moderation/mod.rs PAGE_STATES_MAX", "pages", "409"),
+    (
+        "reasons that an author is told who comes back",
+        "store/moderation/mod.rs REASONS_AN_AUTHOR_MAX",
+        "reasons",
+        "the newest are told",
+    ),
+    (
+        "comments of a page among which those that wait are counted",
+        "hub/moderation.rs COUNTED_MAX",
+        "comments",
+        "not counted",
     ),
     (
         "keys that WebSockets of one address show",

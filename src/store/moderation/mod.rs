@@ -443,3 +443,6 @@ fn settled(flags: &Flags, note: Note) -> Flags {
     }
     flags
 }
+
+#[cfg(test)]
+mod tests;

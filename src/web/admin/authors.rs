@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     super::{Reply, Router, bodies::to_json, parameters::check_method},
+    Body,
     bans::ShownBan,
-    body,
     comments::{Filter, parse_author},
+    required,
     search::Search,
 };
 use crate::{
@@ -26,11 +27,6 @@ use crate::{
     util::activity,
     web::request::Request,
 };
-
-#[derive(Deserialize)]
-struct NewNote {
-    note: String,
-}
 
 /// What is known of an author, as far as one search has come.
 #[derive(Serialize)]
@@ -67,10 +63,10 @@ impl Router {
         author: &str,
         request: &Arc<Request>,
     ) -> Result<Reply, Response> {
-        check_method(request, &["GET"])?;
+        check_method(request, &["GET", "HEAD"])?;
         self.require_moderator(request)?;
         let author = parse_author(author)?;
-        self.search(request, move |search| describe(search, author))
+        self.search(request, Box::new(move |search| describe(search, author)))
     }
 
     pub(super) fn note_author(
@@ -81,15 +77,18 @@ impl Router {
         check_method(request, &["PUT"])?;
         let name = self.require_moderator(request)?;
         let author = parse_author(author)?;
-        let NewNote { note } = body(request)?;
+        let note = required(Body::parse(request)?.note, "note")?;
         let note = moderators_text("note", Some(&note), AUTHOR_NOTE_CHARS_MAX, true)?.to_owned();
         let client = request.client();
-        self.search(request, move |search| {
-            let measure = Measure::AuthorNote(author, note);
-            search.write(Operation::Moderate(measure, name.clone()))?;
-            activity::measured(&name, "wrote a note about an author", client);
-            describe(search, author)
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let measure = Measure::AuthorNote(author, note);
+                search.write(Operation::Moderate(measure, name.clone()))?;
+                activity::measured(&name, "wrote a note about an author", client);
+                describe(search, author)
+            }),
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
         bodies::to_json,
         parameters::{VALUE_ECHO_CHARS, check_method, parse_query},
     },
-    body,
+    Body,
     comments::{ANSWER_BYTES_MAX, Filter, parse_author},
     search::Search,
 };
@@ -30,18 +30,6 @@ use crate::{
     util::text::{is_false, shorten},
     web::request::{Request, ResponseExt},
 };
-
-/// The body of a new ban.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct NewBan {
-    author: Option<String>,
-    comment: Option<u64>,
-    address: bool,
-    hold: bool,
-    hide: bool,
-    seconds: Option<u64>,
-}
 
 /// A ban as moderators see it.
 #[derive(Serialize)]
@@ -98,25 +86,28 @@ impl Router {
     pub(super) fn list_bans(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         self.require_moderator(request)?;
         let asked = request.clone();
-        self.search(request, move |search| {
-            let lines = search.ask(Query::Bans)?;
-            let mut bytes = 0;
-            let mut bans = Bans { bans: Vec::new(), more: false };
-            for line in search.read(lines)?.into_iter().flatten() {
-                bytes += line.len();
-                if bytes > ANSWER_BYTES_MAX {
-                    bans.more = true;
-                    break;
+        self.search(
+            request,
+            Box::new(move |search| {
+                let lines = search.ask(Query::Bans)?;
+                let mut bytes = 0;
+                let mut bans = Bans { bans: Vec::new(), more: false };
+                for line in search.read(lines)?.into_iter().flatten() {
+                    bytes += line.len();
+                    if bytes > ANSWER_BYTES_MAX {
+                        bans.more = true;
+                        break;
+                    }
+                    bans.bans.extend(ModerationLine::parse(&line).ok().map(ShownBan::of));
                 }
-                bans.bans.extend(ModerationLine::parse(&line).ok().map(ShownBan::of));
-            }
-            Ok(Response::json(200, to_json(&bans)).compressed(&asked))
-        })
+                Ok(Response::json(200, to_json(&bans)).compressed(&asked))
+            }),
+        )
     }
 
     pub(super) fn ban(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let name = self.require_moderator(request)?;
-        let new: NewBan = body(request)?;
+        let new = Body::parse(request)?;
         let whom = match (&new.author, new.comment) {
             (Some(author), None) => Whom::Author(parse_author(author)?),
             (None, Some(id)) => Whom::Comment(id),
@@ -135,12 +126,15 @@ impl Router {
             return Err(Rejection::BadParameter { name, value, allowed }.into());
         }
         let client = request.client();
-        self.search(request, move |search| {
-            let done = ban(search, &new, whom, &name)?;
-            let what = if new.hold { "holds what somebody writes" } else { "banned somebody" };
-            activity::measured(&name, what, client);
-            Ok(Response::json(201, to_json(&done)))
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let done = ban(search, &new, whom, &name)?;
+                let what = if new.hold { "holds what somebody writes" } else { "banned somebody" };
+                activity::measured(&name, what, client);
+                Ok(Response::json(201, to_json(&done)))
+            }),
+        )
     }
 
     pub(super) fn unban(
@@ -160,11 +154,14 @@ impl Router {
             }
         };
         let (key, client) = (key.to_owned(), request.client());
-        self.search(request, move |search| {
-            let done = unban(search, &key, restores, &name)?;
-            activity::measured(&name, "ended a ban", client);
-            Ok(Response::json(200, to_json(&done)))
-        })
+        self.search(
+            request,
+            Box::new(move |search| {
+                let done = unban(search, &key, restores, &name)?;
+                activity::measured(&name, "ended a ban", client);
+                Ok(Response::json(200, to_json(&done)))
+            }),
+        )
     }
 }
 
@@ -176,7 +173,7 @@ fn carry_out(search: &Search, measure: Measure, by: &Arc<str>) -> Result<Done, R
 
 /// Bans somebody, and hides what they wrote: most of it with the ban in one step, and what they have written meanwhile or what is too much
 /// for that afterwards.
-fn ban(mut search: Search, new: &NewBan, whom: Whom, by: &Arc<str>) -> Result<Banned, Response> {
+fn ban(mut search: Search, new: &Body, whom: Whom, by: &Arc<str>) -> Result<Banned, Response> {
     let author = match whom {
         Whom::Author(author) => Some(author),
         Whom::Comment(id) if new.hide => author_of(&mut search, id)?,

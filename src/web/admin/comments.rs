@@ -105,29 +105,33 @@ impl Router {
         let before = id("before")?;
         let (wanted, filter) = parse_filter(&query)?;
         let asked = request.clone();
-        self.search(request, move |mut search| {
-            let (mut lines, mut last) = (Vec::new(), None);
-            let (mut count, mut is_cut) = (0, false);
-            let searched = search.run(wanted, page.as_deref(), before, &mut |hit| {
-                if !filter.matches(&hit) {
-                    return true;
-                }
-                let line = annotate(hit.line.to_vec(), hit.note.as_deref(), hit.flags);
-                if count == limit || (lines.len() + line.len() > ANSWER_BYTES_MAX && count > 0) {
-                    is_cut = true;
-                    return false;
-                }
-                if count > 0 {
-                    lines.push(b',');
-                }
-                lines.extend_from_slice(&line);
-                (count, last) = (count + 1, Some(hit.item.id));
-                true
-            })?;
-            // Where it was cut, the next answer begins behind the last comment of this one.
-            let before = if is_cut { last } else { searched.next };
-            Ok(Response::json(200, answer_json(&searched, &lines, before)).compressed(&asked))
-        })
+        self.search(
+            request,
+            Box::new(move |mut search| {
+                let (mut lines, mut last) = (Vec::new(), None);
+                let (mut count, mut is_cut) = (0, false);
+                let searched = search.run(wanted, page.as_deref(), before, &mut |hit| {
+                    if !filter.matches(&hit) {
+                        return true;
+                    }
+                    let line = annotate(hit.line.to_vec(), hit.note.as_deref(), hit.flags);
+                    if count == limit || (lines.len() + line.len() > ANSWER_BYTES_MAX && count > 0)
+                    {
+                        is_cut = true;
+                        return false;
+                    }
+                    if count > 0 {
+                        lines.push(b',');
+                    }
+                    lines.extend_from_slice(&line);
+                    (count, last) = (count + 1, Some(hit.item.id));
+                    true
+                })?;
+                // Where it was cut, the next answer begins behind the last comment of this one.
+                let before = if is_cut { last } else { searched.next };
+                Ok(Response::json(200, answer_json(&searched, &lines, before)).compressed(&asked))
+            }),
+        )
     }
 
     /// A new comment in the site's name.

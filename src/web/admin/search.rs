@@ -6,13 +6,13 @@
 use std::{
     net::TcpStream,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::AcqRel},
     },
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, bounded};
 
 use super::super::{Reply, Router, history::unreadable};
 use crate::{
@@ -41,6 +41,9 @@ const FOUND_AT_ONCE: usize = 1_024;
 const BUSY_RETRY_SECONDS: u32 = 1;
 /// `Retry-After` if the hub does not answer, in seconds.
 const STUCK_RETRY_SECONDS: u32 = 5;
+
+/// What a search does.
+pub(super) type Work = Box<dyn FnOnce(Search) -> Result<Response, Response> + Send>;
 
 /// A search that runs.
 pub(super) struct Search {
@@ -94,11 +97,7 @@ impl Router {
     ///
     /// # Errors
     /// 503 while [`SEARCHES_MAX`] searches run.
-    pub(super) fn search(
-        &self,
-        request: &Arc<Request>,
-        work: impl FnOnce(Search) -> Result<Response, Response> + Send + 'static,
-    ) -> Result<Reply, Response> {
+    pub(super) fn search(&self, request: &Arc<Request>, work: Work) -> Result<Reply, Response> {
         let permit = self.search_permit()?;
         let search = Search {
             hub: self.hub.clone(),
@@ -135,6 +134,28 @@ fn busy(message: impl Into<String>, seconds: u32) -> Response {
     Response::from_error(&HttpError { retry_after: Some(seconds), ..error })
 }
 
+fn stuck() -> Response {
+    busy("the comments can't be searched now, try again", STUCK_RETRY_SECONDS)
+}
+
+/// Where an answer is put, and what tells that it is there. A channel of its own for each kind of answer would be several KB of code.
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+fn slot<T: Send + 'static>() -> (Callback<T>, Slot<T>, Receiver<()>) {
+    let slot = Slot::default();
+    let (sender, answered) = bounded(1);
+    let filled = slot.clone();
+    let callback = Box::new(move |answer| {
+        *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        let _ = sender.try_send(());
+    });
+    (callback, slot, answered)
+}
+
+fn taken<T>(slot: &Slot<T>) -> Result<T, Response> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(stuck)
+}
+
 impl Search {
     /// Asks the hub and waits for its answer.
     ///
@@ -144,11 +165,10 @@ impl Search {
         &self,
         query: impl FnOnce(Callback<T>) -> Query<Arc<TcpStream>>,
     ) -> Result<T, Response> {
-        let (sender, answer) = bounded(1);
-        self.hub.query(query(Box::new(move |found| drop(sender.try_send(found)))))?;
-        answer
-            .recv_deadline(self.deadline)
-            .map_err(|_| busy("the comments can't be searched now, try again", STUCK_RETRY_SECONDS))
+        let (callback, slot, answered) = slot();
+        self.hub.query(query(callback))?;
+        self.wait(&answered)?;
+        taken(&slot)
     }
 
     /// Has the hub write something, and waits until it is durable.
@@ -156,13 +176,15 @@ impl Search {
     /// # Errors
     /// The hub's rejection, or 503 if it does not answer in time.
     pub(super) fn write(&self, operation: Operation) -> Result<Written, Response> {
-        let (sender, answer) = bounded(1);
-        let reply = ReplyTo::Callback(Box::new(move |outcome| drop(sender.try_send(outcome))));
+        let (callback, slot, answered) = slot();
         let (from, client) = (self.request.client_key(), self.request.client());
-        self.hub.write(Write { operation, from, client, reply })?;
-        let outcome: Result<Result<Written, Rejection>, _> = answer.recv_deadline(self.deadline);
-        let late = |_| busy("storage does not answer in time, try again", STUCK_RETRY_SECONDS);
-        Ok(outcome.map_err(late)??)
+        self.hub.write(Write { operation, from, client, reply: ReplyTo::Callback(callback) })?;
+        self.wait(&answered)?;
+        Ok(taken::<Result<Written, Rejection>>(&slot)??)
+    }
+
+    fn wait(&self, answered: &Receiver<()>) -> Result<(), Response> {
+        answered.recv_deadline(self.deadline).map_err(|_| stuck())
     }
 
     /// Reads lines that the hub has named.
@@ -220,6 +242,48 @@ impl Search {
                 return Ok(searched(next));
             }
             before = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hub::command::Command,
+        web::{Options, request::Peer},
+    };
+
+    #[test]
+    fn searches_that_a_stuck_hub_does_not_answer_keep_nobody_else_waiting() {
+        let (commands, inbox) = bounded(8);
+        let hub = HubHandle { commands, stats: Arc::default() };
+        let router = Arc::new(Router::new(Options::of_owner(), hub));
+        let serve = || {
+            router.serve(Request {
+                method: "GET".into(),
+                path: "/api/admin/comments".into(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: Vec::new(),
+                peer: Peer::Owner,
+            })
+        };
+        let (sender, responses) = bounded(8);
+        for _ in 0..2 {
+            for _ in 0..SEARCHES_MAX {
+                let Reply::Deferred(start) = serve() else { panic!("it is not refused") };
+                let sender = sender.clone();
+                start(Box::new(move |build| sender.send(build()).unwrap()));
+            }
+            let Reply::Ready(refused) = serve() else { panic!("one too many is refused at once") };
+            assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+            for _ in 0..SEARCHES_MAX {
+                let command = inbox.recv().unwrap();
+                assert!(matches!(command, Command::Query(Query::Find(_))));
+            }
+            let answers = || (0..SEARCHES_MAX).map(|_| responses.recv().unwrap());
+            assert!(answers().all(|response| response.status == 503), "the hub has dropped them");
         }
     }
 }

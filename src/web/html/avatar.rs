@@ -1,6 +1,6 @@
 //! Draws an author's avatar as SVG.
 //!
-//! Pure. `static/widget/colours.js` draws the same avatar from the same steps; `static/embed.css` has the colours.
+//! Pure. `static/widget/view.js` draws the same avatar from the same steps; `static/embed.css` has the colours.
 
 use super::put;
 use crate::util::html::Escaped;
@@ -22,7 +22,7 @@ const LONE_LETTERS: char = '\u{590}';
 /// Appends the initials of a name, or two or three shapes without a name, in a colour that depends on the author alone. Without an
 /// author they are grey, and without a name too there is a silhouette.
 pub(super) fn avatar(out: &mut String, author: Option<&str>, name: &str) {
-    // FNV-1a, then a linear congruential generator (Numerical Recipes), as in static/widget/colours.js.
+    // FNV-1a, then a linear congruential generator (Numerical Recipes), as in static/widget/view.js.
     let mut state = author
         .unwrap_or_default()
         .bytes()

@@ -1,7 +1,8 @@
 //! Renders whole documents and looks for what they must and must not contain.
 
+use super::article::split_time;
 use super::avatar::avatar;
-use super::thread::{DEPTH_MAX, split_time};
+use super::thread::DEPTH_MAX;
 use super::*;
 use crate::comment::Status;
 
@@ -17,6 +18,9 @@ fn view<'a>(comments: &'a [Comment]) -> View<'a> {
         seq: 9,
         count: comments.len() as u64,
         comments,
+        pinned_threads: Some(&[]),
+        moderators: &[],
+        is_closed: false,
         likes: &[],
         answers: &[],
         thread_after: None,
@@ -41,8 +45,9 @@ fn comment(id: u64, parent: Option<u64>) -> Comment {
 }
 
 fn whole(view: &View) -> String {
-    let Rendered { head, tail } = render(view);
-    format!("{head}NONCE{tail}")
+    let Rendered { head, tail, has_form } = render(view);
+    let nonce = if has_form { "NONCE" } else { "" };
+    format!("{head}{nonce}{tail}")
 }
 
 fn at(html: &str, needle: &str) -> usize {
@@ -294,4 +299,78 @@ fn lists_and_quotes_have_their_own_direction_and_code_is_read_from_the_left() {
         "<div class=\"text\" dir=\"auto\"><p>a &lt;ul&gt; <code dir=\"ltr\">b</code></p><ol dir=\"auto\" start=\"3\"><li>c</li></ol>\
          <pre dir=\"ltr\"><code dir=\"ltr\">d</code></pre><blockquote dir=\"auto\"><p>e</p></blockquote></div>",
     );
+}
+
+#[test]
+fn pinned_threads_come_first_and_are_not_what_older_comments_begin_at() {
+    let pinned = |id, parent| Comment { pinned: true, ..comment(id, parent) };
+    let comments =
+        [comment(11, None), comment(12, Some(11)), pinned(13, Some(11)), comment(20, None)];
+    let brought = [pinned(3, None), comment(4, Some(3))];
+    let first = View { pinned_threads: Some(&brought), more: true, page: "a", ..view(&comments) };
+    let html = whole(&first);
+    let order = ["text11<", "text12<", "text13<", "text3<", "text4<", "text20<"];
+    let positions = order.map(|text| at(&html, text));
+    assert!(positions.is_sorted(), "{positions:?}");
+    assert_eq!(html.matches("<span class=\"mark pinned\">Pinned</span>").count(), 2);
+    at(&html, "&amp;before=11\">Older comments");
+    // Where they are among older ones, they stay at their place.
+    let html = whole(&View { pinned_threads: None, ..first });
+    assert!(at(&html, "text20<") < at(&html, "text11<"), "{html}");
+    assert_eq!(html.matches("<span class=\"mark pinned\">Pinned</span>").count(), 1);
+}
+
+#[test]
+fn a_pinned_comment_that_is_gone_pins_nothing() {
+    let mut gone = Comment { pinned: true, ..comment(1, None) };
+    gone.deleted = true;
+    let html = whole(&view(&[gone, comment(2, Some(1)), comment(3, None)]));
+    assert!(at(&html, "text3<") < at(&html, "text2<") && !html.contains("Pinned"), "{html}");
+}
+
+#[test]
+fn what_the_site_wrote_is_marked_and_a_moderators_name_is_not_lent() {
+    let author = || Some("q83vEjRWeJCrze8SNFZ4kA".to_owned());
+    let by =
+        |id, name: &str, author| Comment { name: Some(name.into()), author, ..comment(id, None) };
+    let site = Comment { moderator: Some("ada".into()), name: None, ..comment(1, None) };
+    let comments =
+        [site, by(2, "A\u{200b}da", author()), by(3, "adÁ", None), by(4, "Adam", author())];
+    let names = ["ada".to_owned()];
+    let html = whole(&View { moderators: &names, ..view(&comments) });
+    at(&html, "<bdi class=\"name\">ada</bdi> <span class=\"mark author\">Author</span> <a");
+    at(&html, "</bdi> <span class=\"alias\" dir=\"ltr\">#q83vEj</span> <a");
+    at(
+        &html,
+        "<bdi class=\"name\">adÁ</bdi> <span class=\"alias\" dir=\"ltr\">Anonymous</span> <a",
+    );
+    at(&html, "<bdi class=\"name\">Adam</bdi> <a");
+    assert_eq!(html.matches("class=\"alias\"").count(), 2, "{html}");
+}
+
+#[test]
+fn what_a_moderator_edited_says_so() {
+    let edited = Comment {
+        edited_at: Some("2026-11-22T06:09:00.001Z".into()),
+        mod_edited: true,
+        ..comment(1, None)
+    };
+    let html = whole(&view(&[edited]));
+    at(&html, "<span class=\"edited\">edited by a moderator</span>");
+    assert_eq!(html.matches("edited").count(), 2, "{html}");
+}
+
+#[test]
+fn a_closed_conversation_says_so_in_the_place_of_the_form() {
+    let comments = [comment(1, None)];
+    let closed = View { is_closed: true, ..view(&comments) };
+    let html = whole(&closed);
+    at(&html, "<p class=\"closed\">This conversation is closed.</p>");
+    assert!(!html.contains("<textarea") && !html.contains("<button") && !html.contains("NONCE"));
+    assert!(!whole(&View { comments: &[], ..closed }).contains("first word"));
+    // What was typed when it closed can still be copied.
+    let html = whole(&View { note: Some("it is closed"), draft: "half <a> thought", ..closed });
+    at(&html, "readonly");
+    at(&html, "half &lt;a&gt; thought</textarea>");
+    assert!(!html.contains("it is closed"), "it is said once");
 }

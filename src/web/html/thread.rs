@@ -2,10 +2,10 @@
 //!
 //! Pure.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt;
 
-use super::avatar::avatar;
+use super::article::{Time, push_article};
 use super::{View, put};
 use crate::comment::{Comment, Status};
 use crate::http::query;
@@ -18,41 +18,42 @@ pub(super) const DEPTH_MAX: usize = 4;
 /// Likewise in a narrow window, where `static/embed.css` no longer indents.
 const NARROW_DEPTH_MAX: usize = 2;
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Appends the comments, newest thread first.
+/// Appends the comments, pinned threads first, then the newest.
 pub(super) fn push_thread(out: &mut String, view: &View) {
     let thread = Thread::new(view);
     if thread.roots.is_empty() {
-        out.push_str("<p class=\"empty\">No comments yet. Say the first word.</p>");
+        if !view.is_closed {
+            out.push_str("<p class=\"empty\">No comments yet. Say the first word.</p>");
+        }
         return;
     }
     out.push_str("<ol class=\"list\" role=\"list\">");
-    for &root in thread.roots.iter().rev() {
+    for root in thread.in_order_of_reading() {
         push_item(out, &thread, root);
     }
     out.push_str("</ol>");
 }
 
 /// Which comment is shown below which. Comments are named by their index.
-struct Thread<'a> {
-    view: &'a View<'a>,
-    comments: &'a [Comment],
-    likes: &'a [(u64, u64)],
+pub(super) struct Thread<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) comments: Vec<&'a Comment>,
+    pub(super) likes: &'a [(u64, u64)],
     /// The comments at the top level, oldest first.
     roots: Vec<usize>,
     /// The replies shown below each comment, oldest first.
     children: Vec<Vec<usize>>,
     /// The parent of each comment, if the view contains it.
-    parents: Vec<Option<usize>>,
+    pub(super) parents: Vec<Option<usize>>,
     /// What says whom each comment answers, where the indentation does not.
-    addressed: Vec<Addressed>,
+    pub(super) addressed: Vec<Addressed>,
+    /// For each comment, the highest id of those in its thread that are pinned, or 0; of threads' first comments alone.
+    pins: Vec<u64>,
 }
 
 /// Whether a comment names whom it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Addressed {
+pub(super) enum Addressed {
     /// It is no answer, or it is indented below its parent.
     Never,
     /// It does in a narrow window.
@@ -63,7 +64,8 @@ enum Addressed {
 
 impl<'a> Thread<'a> {
     fn new(view: &'a View) -> Thread<'a> {
-        let (comments, likes) = (view.comments, view.likes);
+        let brought = view.pinned_threads.unwrap_or_default();
+        let comments: Vec<&Comment> = view.comments.iter().chain(brought).collect();
         let indices: HashMap<u64, usize> =
             comments.iter().enumerate().map(|(i, comment)| (comment.id, i)).collect();
         // A parent must be an earlier comment. Therefore there are no cycles, whatever the log contains.
@@ -85,19 +87,21 @@ impl<'a> Thread<'a> {
                 parents[i].or(first)
             })
             .collect();
-        let is_shown = find_shown(comments, &above);
+        let is_shown = find_shown(&comments, &above);
 
         let mut thread = Thread {
             view,
-            comments,
-            likes,
+            likes: view.likes,
             roots: Vec::new(),
             children: vec![Vec::new(); comments.len()],
             parents,
             addressed: vec![Addressed::Never; comments.len()],
+            pins: vec![0; comments.len()],
+            comments,
         };
+        let mut root_of = Vec::with_capacity(above.len());
         // For each comment: its depth, and the comment that it is shown below.
-        let mut positions: Vec<(usize, Option<usize>)> = Vec::with_capacity(comments.len());
+        let mut positions: Vec<(usize, Option<usize>)> = Vec::with_capacity(above.len());
         for (i, &is_shown) in is_shown.iter().enumerate() {
             let (depth, above) = match above[i] {
                 None => (0, None),
@@ -107,6 +111,11 @@ impl<'a> Thread<'a> {
                 Some(parent) => positions[parent],
             };
             positions.push((depth, above));
+            let root = above.map_or(i, |above| root_of[above]);
+            root_of.push(root);
+            if thread.comments[i].is_visible() && thread.comments[i].pinned {
+                thread.pins[root] = thread.pins[root].max(thread.comments[i].id);
+            }
             thread.addressed[i] = if above.is_none() || above != thread.parents[i] {
                 Addressed::Always
             } else if depth > NARROW_DEPTH_MAX {
@@ -123,11 +132,20 @@ impl<'a> Thread<'a> {
         }
         thread
     }
+
+    /// The comments at the top level, newest first, behind those whose thread has a pinned comment.
+    fn in_order_of_reading(&self) -> Vec<usize> {
+        let mut roots: Vec<usize> = self.roots.iter().rev().copied().collect();
+        if self.view.pinned_threads.is_some() {
+            roots.sort_by_key(|&root| Reverse(self.pins[root]));
+        }
+        roots
+    }
 }
 
 /// Decides which comments are shown: those that everyone may see, and the tombstones above a reply that is shown.
-fn find_shown(comments: &[Comment], parents: &[Option<usize>]) -> Vec<bool> {
-    let mut is_shown: Vec<bool> = comments.iter().map(Comment::is_visible).collect();
+fn find_shown(comments: &[&Comment], parents: &[Option<usize>]) -> Vec<bool> {
+    let mut is_shown: Vec<bool> = comments.iter().map(|comment| comment.is_visible()).collect();
     for i in (0..comments.len()).rev() {
         // A pending comment has never been public, and a line with a `kind` is no comment.
         if comments[i].status == Status::Pending || comments[i].kind.is_some() {
@@ -140,7 +158,7 @@ fn find_shown(comments: &[Comment], parents: &[Option<usize>]) -> Vec<bool> {
 }
 
 fn push_item(out: &mut String, thread: &Thread, index: usize) {
-    let comment = &thread.comments[index];
+    let comment = thread.comments[index];
     put(out, format_args!("\n<li class=\"item\" id=\"sayso-{}\">", comment.id));
     if comment.is_visible() {
         push_article(out, thread, index);
@@ -217,137 +235,4 @@ fn push_gap(out: &mut String, thread: &Thread, index: usize, gap: &Gap) {
         Some(count) => put(out, format_args!("\">{count} more answers</a></li>")),
         None => out.push_str("\">More answers</a></li>"),
     }
-}
-
-fn push_article(out: &mut String, thread: &Thread, index: usize) {
-    let comment = &thread.comments[index];
-    let name = comment.name.as_deref().unwrap_or_default();
-    let shown_name = Escaped(if name.is_empty() { "Anonymous" } else { name });
-    let at = &comment.created_at;
-    put(
-        out,
-        format_args!(
-            "<article class=\"comment\" aria-label=\"Comment by {shown_name}, {}\">",
-            Moment(at)
-        ),
-    );
-    avatar(out, comment.author.as_deref(), name);
-    put(
-        out,
-        format_args!(
-            "<p class=\"meta\"><bdi class=\"name\">{shown_name}</bdi> {}",
-            Time { id: comment.id, at }
-        ),
-    );
-    if comment.edited_at.is_some() {
-        out.push_str(" <span class=\"edited\">edited</span>");
-    }
-    let class = match thread.addressed[index] {
-        Addressed::Never => None,
-        Addressed::Narrow => Some("near-to"),
-        Addressed::Always => Some("to"),
-    };
-    if let (Some(parent), Some(class)) = (comment.parent, class) {
-        let name = thread.parents[index]
-            .map(|parent| thread.comments[parent].name.as_deref().unwrap_or("Anonymous"));
-        put(
-            out,
-            format_args!(
-                " <a class=\"{class}\" href=\"#sayso-{parent}\">to <bdi>{}</bdi></a>",
-                Escaped(name.unwrap_or("an older comment"))
-            ),
-        );
-    }
-    match &comment.html {
-        Some(html) => {
-            put(out, format_args!("</p><div class=\"text\" dir=\"auto\">{}</div>", Directed(html)));
-        }
-        None => {
-            put(
-                out,
-                format_args!(
-                    "</p><div class=\"text plain\" dir=\"auto\">{}</div>",
-                    Escaped(&comment.content)
-                ),
-            );
-        }
-    }
-    // The script puts its buttons here; the element reserves their space, so that nothing moves.
-    out.push_str("<div class=\"actions\">");
-    if let Some((_, count)) = thread.likes.iter().find(|(id, _)| *id == comment.id) {
-        let name = if *count == 1 { "1 like".to_owned() } else { format!("{count} likes") };
-        put(
-            out,
-            format_args!(
-                "<span class=\"like\" role=\"img\" aria-label=\"{name}\">♥ {count}</span>"
-            ),
-        );
-    }
-    out.push_str("</div></article>");
-}
-
-/// Displays the HTML of a comment with a direction for each block: lists and quotes by their own first letter, code from the left.
-/// Paragraphs have theirs from `static/embed.css`, since the whole comment goes by its first paragraph.
-struct Directed<'a>(&'a str);
-
-impl fmt::Display for Directed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        // Text has no `<`, since it is escaped.
-        while let Some(at) = rest.find('<') {
-            let name = rest[at + 1..].split(['>', ' ']).next().unwrap_or_default();
-            let end = at + 1 + name.len();
-            f.write_str(&rest[..end])?;
-            f.write_str(match name {
-                "ul" | "ol" | "blockquote" => " dir=\"auto\"",
-                "pre" | "code" => " dir=\"ltr\"",
-                _ => "",
-            })?;
-            rest = &rest[end..];
-        }
-        f.write_str(rest)
-    }
-}
-
-/// Displays a time as a link to the comment.
-struct Time<'a> {
-    id: u64,
-    at: &'a str,
-}
-
-impl fmt::Display for Time<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Time { id, at } = self;
-        write!(
-            f,
-            "<a class=\"when\" href=\"#sayso-{id}\"><time datetime=\"{}\">{}</time></a>",
-            Escaped(at),
-            Moment(at)
-        )
-    }
-}
-
-/// Displays a time in words.
-struct Moment<'a>(&'a str);
-
-impl fmt::Display for Moment<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match split_time(self.0) {
-            Some((date, month, year, clock)) => write!(f, "{date} {month} {year}, {clock} UTC"),
-            None => write!(f, "{}", Escaped(self.0)),
-        }
-    }
-}
-
-/// Returns day, month, year and `05:08` of `2026-11-22T05:08:00.001Z`.
-pub(super) fn split_time(at: &str) -> Option<(u8, &'static str, u16, &str)> {
-    let (date, clock) = at.split_once('T')?;
-    let mut numbers = date.splitn(3, '-');
-    let year = numbers.next()?.parse().ok()?;
-    let month: usize = numbers.next()?.parse().ok()?;
-    let day = numbers.next()?.parse().ok()?;
-    let clock = clock
-        .get(..5)
-        .filter(|clock| clock.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))?;
-    Some((day, MONTHS.get(month.checked_sub(1)?)?, year, clock))
 }

@@ -127,16 +127,20 @@ fn the_page_is_there_for_whoever_follows_a_link_and_for_no_frame() {
 fn methods_that_are_not_there_are_405_with_allow() {
     let server = builder(&[]).start();
     for (path, allowed) in [
-        ("/api/admin/comments", "GET, POST"),
-        ("/api/admin/bans", "GET, POST"),
-        ("/api/admin/pages", "GET, PATCH"),
+        ("/api/admin/comments", "GET, HEAD, POST"),
+        ("/api/admin/bans", "GET, HEAD, POST"),
+        ("/api/admin/pages", "GET, HEAD, PATCH"),
         ("/api/admin/bans/x", "DELETE"),
-        ("/api/admin/authors/x", "GET"),
+        ("/api/admin/authors/x", "GET, HEAD"),
         ("/api/admin/authors/x/note", "PUT"),
     ] {
         let response = admin(&server, "OPTIONS", path, Value::Null);
         refused(&response, 405, "method_not_allowed");
         assert_eq!(response.header("allow").as_deref(), Some(allowed));
+    }
+    for path in ["comments", "bans", "pages", &format!("authors/{AUTHOR}")] {
+        let response = admin(&server, "HEAD", &format!("/api/admin/{path}"), Value::Null);
+        assert_eq!((response.status, &*response.body), (200, ""), "{path}");
     }
     refused(&admin(&server, "GET", "/api/admin/nothing", Value::Null), 404, "not_found");
 }

@@ -14,6 +14,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod http;
+mod import;
 mod leak;
 mod likes;
 mod limits;

@@ -4,4 +4,5 @@
 #![doc = include_str!("README.md")]
 
 pub mod export;
+#[cfg(feature = "exchange")]
 pub mod import;

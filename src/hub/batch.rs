@@ -185,7 +185,7 @@ impl<S> Hub<S> {
         let is_moderator = match &operation {
             Operation::Change { by, .. } => by.is_moderator(),
             Operation::Post(draft) => draft.moderator.is_some(),
-            Operation::Moderate(..) => true,
+            Operation::Moderate(..) | Operation::Import(_) => true,
             _ => false,
         };
         let moderated = match &operation {
@@ -202,6 +202,7 @@ impl<S> Hub<S> {
                 self.change(target, change, by, decision, from)
             }
             Operation::Flag { target, author } => self.flag(target, author, from),
+            Operation::Import(comments) => self.import(comments),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });

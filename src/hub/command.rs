@@ -20,6 +20,7 @@ use crate::{
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
     hub::gate::Gate,
+    hub::imports::Imported,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::rules::Hold,
     hub::screen::Screen,
@@ -91,6 +92,8 @@ pub enum Operation {
         /// Who flags it.
         author: Author,
     },
+    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
+    Import(Vec<Imported>),
     /// What only a moderator, named by the last part, may do.
     Moderate(Measure, Arc<str>),
 }

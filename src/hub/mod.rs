@@ -13,6 +13,7 @@ mod compaction;
 mod decisions;
 mod find;
 pub mod gate;
+pub mod imports;
 mod likes;
 pub mod line_cache;
 pub mod measure;

@@ -40,14 +40,51 @@ pub fn open(data: &Path) -> Result<Salt, Error> {
     })
 }
 
-fn create(path: &Path) -> io::Result<Salt> {
+/// Reads the secret, or makes one that is not written yet if there is none.
+///
+/// # Errors
+/// As [`open`], but for writing.
+#[cfg(feature = "exchange")]
+pub fn read_or_draw(data: &Path) -> Result<Salt, Error> {
+    match data.join(FILE_NAME).exists() {
+        true => open(data),
+        false => draw().map_err(Error::io("draw", &data.join(FILE_NAME))),
+    }
+}
+
+/// Writes a secret that [`read_or_draw`] has made, if there is none.
+///
+/// # Errors
+/// Fails if it can't be written, or if there is another one by now.
+#[cfg(feature = "exchange")]
+pub fn keep(data: &Path, salt: Salt) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    if !path.exists() {
+        write(&path, salt).map_err(Error::io("create", &path))?;
+    }
+    match open(data)? == salt {
+        true => Ok(()),
+        false => Err(Error::Other(format!("{} was made meanwhile; try again", path.display()))),
+    }
+}
+
+fn draw() -> io::Result<Salt> {
     let mut salt = Salt::default();
     getrandom::fill(&mut salt).map_err(io::Error::from)?;
+    Ok(salt)
+}
+
+fn create(path: &Path) -> io::Result<Salt> {
+    let salt = draw()?;
+    write(path, salt)?;
+    Ok(salt)
+}
+
+fn write(path: &Path, salt: Salt) -> io::Result<()> {
     let mut file = open_options().create_new(true).open(path)?;
     file.write_all(&salt)?;
     file.sync_all()?;
-    sync_folder(path)?;
-    Ok(salt)
+    sync_folder(path)
 }
 
 #[cfg(test)]

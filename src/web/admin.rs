@@ -5,7 +5,8 @@
 mod authors;
 mod bans;
 mod comments;
-mod search;
+mod import;
+pub(in crate::web) mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
@@ -134,6 +135,7 @@ impl Router {
                 check_method(request, &["POST"])?;
                 self.move_pages(request)
             }
+            "import" => self.import(request),
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
                 (Some(key), _) => self.unban(key, request),
                 (_, Some(author)) => match author.strip_suffix("/note") {

@@ -27,3 +27,15 @@ pub fn write(comments: Comments, log: &str, out: &mut dyn Write) -> io::Result<E
     }
     Ok(exported)
 }
+
+/// Writes a line for each page that is closed to new comments.
+///
+/// # Errors
+/// Fails if a line can't be written.
+pub fn write_locked(pages: &mut dyn Iterator<Item = &str>, out: &mut dyn Write) -> io::Result<()> {
+    for page in pages {
+        let page = serde_json::to_string(page)?;
+        writeln!(out, "{{\"kind\":\"page\",\"page\":{page},\"locked\":true}}")?;
+    }
+    Ok(())
+}

@@ -1,8 +1,8 @@
-//! Decodes the entities of HTML. Names are looked up in the table that the Markdown parser has.
+//! Decodes the entities of HTML. Names are looked up in the table that the XML reader has.
 //!
 //! Pure.
 
-use pulldown_cmark::{Event, Parser};
+use quick_xml::escape::resolve_html5_entity;
 
 /// The longest name of an entity, bytes.
 const NAME_BYTES_MAX: usize = 40;
@@ -35,16 +35,7 @@ pub fn entity(name: &str) -> Option<String> {
         "quot" => Some("\"".into()),
         "apos" => Some("'".into()),
         "nbsp" => Some("\u{a0}".into()),
-        _ if name.len() <= NAME_BYTES_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            let markdown = format!("&{name};");
-            Parser::new(&markdown)
-                .find_map(|event| match event {
-                    Event::Text(text) => Some(text.into_string()),
-                    _ => None,
-                })
-                .filter(|text| !text.starts_with('&'))
-        }
-        _ => None,
+        _ => resolve_html5_entity(name).map(str::to_owned),
     }
 }
 

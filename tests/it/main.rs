@@ -10,10 +10,12 @@ mod compaction;
 mod control;
 mod crash;
 mod doctor;
+mod export;
 mod faults;
 mod fuzz;
 mod hostile;
 mod http;
+#[cfg(feature = "exchange")]
 mod import;
 mod leak;
 mod likes;

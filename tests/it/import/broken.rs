@@ -3,7 +3,10 @@
 use std::{fmt::Write, fs};
 
 use sayso::{
-    comment::{draft::ClientMessage, markup},
+    comment::{
+        draft::{ClientMessage, check_nonce_length},
+        markup,
+    },
     exchange::import::{Format, Options},
 };
 
@@ -52,11 +55,11 @@ fn every_record_is_one_that_could_have_been_posted() {
             let message = ClientMessage {
                 content: Some(comment.content.clone()),
                 name: comment.name.clone(),
-                nonce: Some(comment.nonce),
                 ..ClientMessage::default()
             };
             let post = message.post(comment.page).unwrap_or_else(|why| panic!("{name}: {why}"));
             post.render();
+            check_nonce_length(&comment.nonce).unwrap();
         }
         let count = nonces.len();
         nonces.sort_unstable();

@@ -5,6 +5,7 @@ mod databases;
 mod html_sources;
 mod json_sources;
 mod options;
+mod program;
 mod variants;
 
 use std::{collections::HashMap, fmt::Write, fs, io::Cursor, path::Path};

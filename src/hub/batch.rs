@@ -202,6 +202,7 @@ impl<S> Hub<S> {
                 self.change(target, change, by, decision, from)
             }
             Operation::Flag { target, author } => self.flag(target, author, from),
+            Operation::Forget(author, from) => self.forget(author, from),
             Operation::Import(comments) => self.import(comments),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),

@@ -92,6 +92,9 @@ pub enum Operation {
         /// Who flags it.
         author: Author,
     },
+    /// Takes back what likes and flags there are of an author, from that of this comment on, named by page number and id. Answered with
+    /// the comment from which on there may be more, or `null`.
+    Forget(Author, (u32, u64)),
     /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
     Import(Vec<Imported>),
     /// What only a moderator, named by the last part, may do.

@@ -4,9 +4,9 @@
 
 mod authors;
 mod bans;
-mod comments;
+pub(super) mod comments;
 mod import;
-pub(in crate::web) mod search;
+pub(super) mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 

@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod html;
 mod like;
+mod mine;
 mod page;
 mod parameters;
 mod pinned;
@@ -117,6 +118,9 @@ pub struct Router {
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
     admin: admin::Admin,
+    /// Searches for one's own comments that run.
+    mine_searches: Arc<std::sync::atomic::AtomicUsize>,
+    mine_limiter: Mutex<mine::Limiter>,
 }
 
 impl Router {
@@ -135,6 +139,8 @@ impl Router {
             rendered: Mutex::default(),
             previews: Previews::default(),
             admin: admin::Admin::default(),
+            mine_searches: Arc::default(),
+            mine_limiter: Mutex::default(),
         }
     }
 
@@ -232,6 +238,7 @@ impl Router {
                 self.history(request)
             }
             "/api/preview" => self.preview(request),
+            "/api/mine" => self.mine(request),
             "/api/counts" => {
                 check_method(request, &["GET", "HEAD"])?;
                 self.counts(request)

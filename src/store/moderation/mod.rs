@@ -7,6 +7,7 @@ pub mod journal;
 mod kept;
 pub mod line;
 pub mod moves;
+mod withdrawn;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -194,8 +195,11 @@ impl Moderation {
         match (&*line.kind, line.id) {
             ("flag", Some(id)) => {
                 let Some(author) = author else { return };
-                let flags = self.flags_with(id, author, location);
-                self.flags.load(id, Some(flags));
+                let flags = match line.on {
+                    Some(false) => self.flags_without(id, author),
+                    _ => Some(self.flags_with(id, author, location)),
+                };
+                self.flags.load(id, flags);
             }
             ("ban", _) => {
                 let address = line.address.as_deref().and_then(parse_address);

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use serde_json::json;
 
 use crate::support::{
-    client::{get, posted},
-    server::{Server, TIMEOUT, output, sayso},
+    client::{bearer, get, post, posted, request},
+    server::{Folder, Server, TIMEOUT, output, sayso},
 };
 
 /// What a newcomer reads in one go.
@@ -123,6 +123,28 @@ fn the_curl_commands_of_the_readmes_work() {
 }
 
 #[test]
+fn the_readmes_way_to_a_moderator_leads_to_one() {
+    let text = read("README.md");
+    let (_, section) = text.split_once("## Moderating\n\n```sh\n").unwrap();
+    let lines: Vec<&str> = section.split("```").next().unwrap().lines().collect();
+    let [make, serve] = lines[..] else { panic!("{lines:?}") };
+    let folder = Folder::new();
+    let made = Command::new("sh").args(["-c", make]).current_dir(folder.path()).status();
+    assert!(made.unwrap().success());
+    let file = folder.join("moderators");
+    let token = fs::read_to_string(&file).unwrap();
+    let token = token.split_whitespace().nth(1).unwrap().to_owned();
+    let flags = serve.strip_prefix("sayso ").unwrap().replace("moderators", &file);
+    let server = Server::start(&flags.split(' ').collect::<Vec<_>>());
+    let held = post(&server, &json!({"content": "see https://x.example"}));
+    assert_eq!(held.status, 202, "{held:?}");
+    let waiting =
+        request(&server, "GET", "/api/admin/comments?status=pending", &bearer(&token), "");
+    assert_eq!(waiting.json()["comments"][0]["note"]["why"], "links");
+    assert_eq!(get(&server, "/admin").status, 200);
+}
+
+#[test]
 fn every_path_and_file_that_the_readmes_name_is_there() {
     let server = Server::start(&[]);
     posted(&server, "hi");
@@ -136,7 +158,7 @@ fn every_path_and_file_that_the_readmes_name_is_there() {
         assert_eq!(get(&server, path).status, 200, "{path}");
     }
     assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 1}));
-    for picture in ["light.png", "dark.png"] {
+    for picture in ["light.png", "dark.png", "admin.png"] {
         let path = format!("tests/browser/pictures/{picture}");
         assert!(read("README.md").contains(&path));
         assert!(fs::exists(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap());

@@ -58,7 +58,7 @@ struct Builder {
     text: String,
     open: Vec<Container>,
     /// The leaf in the last open block, and where its text begins.
-    leaf: Option<(Growing, usize)>,
+    leaf: Option<(OpenLeaf, usize)>,
     /// Whether the last line was empty, in a way that can make a list loose (§5.3).
     blank: bool,
     /// Whether the last line of the paragraph ends with white space behind a backslash, which then is one before no line break.
@@ -75,7 +75,7 @@ enum Container {
 
 /// A leaf that the next line may belong to.
 #[derive(Clone, Copy, PartialEq)]
-enum Growing {
+enum OpenLeaf {
     Paragraph,
     Indented,
     /// The fence that ends it, and its indent, which its lines may have too.
@@ -115,14 +115,14 @@ impl Builder {
         }
         // A paragraph takes the line even if the blocks around it don't: "lazy continuation".
         if begun == Begun::Nothing && self.is_in_paragraph() {
-            self.text.push_str(if std::mem::take(&mut self.is_spaced) { " \n" } else { "\n" });
+            self.text.push_str(if self.is_spaced { " \n" } else { "\n" });
             self.text.push_str(line.trimmed());
         } else {
             self.keep(kept);
             self.set_apart(false);
             let is_code = line.indent() > 3;
-            let growing = if is_code { Growing::Indented } else { Growing::Paragraph };
-            self.leaf = Some((growing, self.text.len()));
+            let kind = if is_code { OpenLeaf::Indented } else { OpenLeaf::Paragraph };
+            self.leaf = Some((kind, self.text.len()));
             if is_code {
                 self.indented(&line);
             } else {
@@ -162,7 +162,7 @@ impl Builder {
     /// Adds the line to the code that is open, if there is some and the line belongs to it.
     fn continue_code(&mut self, line: &mut Line, is_last: bool) -> bool {
         match self.leaf {
-            Some((Growing::Code(fence, length, indent), _)) => {
+            Some((OpenLeaf::Code(fence, length, indent), _)) => {
                 let ends_text = is_last && line.is_blank() && line.indent() <= 3;
                 if ends_text || line.is_closing_fence(fence, length) {
                     self.end_leaf();
@@ -174,7 +174,7 @@ impl Builder {
                 self.blank = false;
                 true
             }
-            Some((Growing::Indented, _)) if line.is_blank() || line.indent() > 3 => {
+            Some((OpenLeaf::Indented, _)) if line.is_blank() || line.indent() > 3 => {
                 self.indented(line);
                 self.blank = line.is_blank();
                 true
@@ -186,7 +186,7 @@ impl Builder {
     /// Adds a line of indented code, which is shown as text: an empty one ends a paragraph.
     fn indented(&mut self, line: &Line) {
         let line = line.trimmed().trim();
-        let Some((Growing::Indented, from)) = &mut self.leaf else { return };
+        let Some((OpenLeaf::Indented, from)) = &mut self.leaf else { return };
         if line.is_empty() {
             if *from < self.text.len() {
                 self.blocks.push(Block::Leaf(Leaf::Indented, *from..self.text.len()));
@@ -219,7 +219,7 @@ impl Builder {
         } else if let Some((fence, length)) = line::fence(rest) {
             self.keep(kept);
             self.set_apart(false);
-            self.leaf = Some((Growing::Code(fence, length, indent), self.text.len()));
+            self.leaf = Some((OpenLeaf::Code(fence, length, indent), self.text.len()));
         } else if interrupts && line::is_underline(rest) {
             let (_, from) = self.leaf.take()?;
             self.blocks.push(Block::Leaf(Leaf::Heading, from..self.text.len()));
@@ -255,7 +255,7 @@ impl Builder {
     }
 
     fn is_in_paragraph(&self) -> bool {
-        matches!(self.leaf, Some((Growing::Paragraph, _)))
+        matches!(self.leaf, Some((OpenLeaf::Paragraph, _)))
     }
 
     /// Makes room for a new block in the last open one. Only an item can be right in a list; anything else ends it.
@@ -293,12 +293,12 @@ impl Builder {
     }
 
     fn end_leaf(&mut self) {
-        if let Some((growing, from)) = self.leaf.take() {
-            let leaf = match growing {
-                Growing::Paragraph => Leaf::Paragraph,
-                Growing::Indented if from == self.text.len() => return,
-                Growing::Indented => Leaf::Indented,
-                Growing::Code(..) => Leaf::Code,
+        if let Some((kind, from)) = self.leaf.take() {
+            let leaf = match kind {
+                OpenLeaf::Paragraph => Leaf::Paragraph,
+                OpenLeaf::Indented if from == self.text.len() => return,
+                OpenLeaf::Indented => Leaf::Indented,
+                OpenLeaf::Code(..) => Leaf::Code,
             };
             self.blocks.push(Block::Leaf(leaf, from..self.text.len()));
         }

@@ -13,7 +13,7 @@ use super::{html, link, oracle};
 use crate::limits::CONTENT_BYTES_MAX;
 
 /// Texts compared by each test.
-const ROUNDS: usize = 120_000;
+const ROUNDS: usize = 60_000;
 
 /// What the two read differently, each of it documented at [`html`].
 fn is_known(content: &str) -> bool {

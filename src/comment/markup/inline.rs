@@ -68,7 +68,7 @@ pub fn write(writer: &mut Writer, text: &str) -> Option<()> {
         last_ticks: Vec::new(),
     };
     scan.mark_all();
-    Pen { scan: &scan, writer, open: Vec::new(), images: 0, linked: false }.write()
+    MarkWriter { scan: &scan, writer, open: Vec::new(), images: 0, linked: false }.write()
 }
 
 struct Scan<'a> {
@@ -232,7 +232,7 @@ fn row_length(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Writes what is marked.
-struct Pen<'a> {
+struct MarkWriter<'a> {
     scan: &'a Scan<'a>,
     writer: &'a mut Writer,
     /// For each anchor that is open, whether it opened an `a`, and where its text began.
@@ -243,7 +243,7 @@ struct Pen<'a> {
     linked: bool,
 }
 
-impl Pen<'_> {
+impl MarkWriter<'_> {
     fn write(&mut self) -> Option<()> {
         let scan = self.scan;
         let (mut from, mut at) = (0, 0);

@@ -208,7 +208,7 @@ fn links_and_newcomers_can_be_held_alone() {
         ("see <https://spam.example>", 202),
         ("see example.com", 202),
         ("see example&#46;com", 202),
-        ("see h&#116;tps&colon;//spam", 202),
+        ("see h&#116;tps&#58;//spam", 202),
         ("see exam**ple**.com", 202),
         ("see www\\.spam", 202),
         ("see exam\u{200b}ple.c\u{ad}om", 202),

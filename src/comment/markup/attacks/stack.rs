@@ -7,6 +7,15 @@ use crate::util::threads::READER_STACK_BYTES;
 
 /// Steps for each byte: a byte may stand in as many brackets of an address as may be open, and before as many blocks.
 const STEPS_MAX: usize = 40;
+/// Texts that are expensive if they are repeated.
+#[rustfmt::skip]
+const SHAPES: [&str; 65] = [
+    ">", "> ", "- ", "1. ", "+ > ", "[", "]", "![", "![[](", "[](", "[a](", "](", "[a][", "[]:", "[a]: b\n", "*", "**", "_",
+    "~", "*a ", "*a **a ", "*a_ ", "_a __a ", "**a*", "a**b", "*_*", "~a~~", "`", "`a``b", "``` ", "<", "<a ", "<a b='", "<!--",
+    "<!A ", "<?", "<![CDATA[", "</", "<https:", "&", "&#", "&amp", "\\", "\\[", "(", "[(](", "https://", "https://a(",
+    "https://[", "://", "http://a ", "\t", " \n", "\n", "a\n", "# ", "a\n=\n", "|", "|-|\n", "* a\n ", "- a\n  - ", ">\n",
+    "\u{e9}*", "\"", "'",
+];
 /// Texts that are expensive only behind a certain start: the start, and what is repeated behind it.
 const LONG_TAILS: [(&str, &str); 34] = [
     ("[a](b \"", "a\n"),
@@ -47,74 +56,7 @@ const LONG_TAILS: [(&str, &str); 34] = [
 
 /// Texts of the most bytes.
 fn hostile_texts() -> impl Iterator<Item = String> {
-    let shapes = [
-        ">",
-        "> ",
-        "- ",
-        "1. ",
-        "+ > ",
-        "[",
-        "]",
-        "![",
-        "![[](",
-        "[](",
-        "[a](",
-        "](",
-        "[a][",
-        "[]:",
-        "[a]: b\n",
-        "*",
-        "**",
-        "_",
-        "~",
-        "*a ",
-        "*a **a ",
-        "*a_ ",
-        "_a __a ",
-        "**a*",
-        "a**b",
-        "*_*",
-        "~a~~",
-        "`",
-        "`a``b",
-        "``` ",
-        "<",
-        "<a ",
-        "<a b='",
-        "<!--",
-        "<!A ",
-        "<?",
-        "<![CDATA[",
-        "</",
-        "<https:",
-        "&",
-        "&#",
-        "&amp",
-        "\\",
-        "\\[",
-        "(",
-        "[(](",
-        "https://",
-        "https://a(",
-        "https://[",
-        "://",
-        "http://a ",
-        "\t",
-        " \n",
-        "\n",
-        "a\n",
-        "# ",
-        "a\n=\n",
-        "|",
-        "|-|\n",
-        "* a\n ",
-        "- a\n  - ",
-        ">\n",
-        "\u{e9}*",
-        "\"",
-        "'",
-    ];
-    let hostile: Vec<String> = shapes
+    let hostile: Vec<String> = SHAPES
         .iter()
         .flat_map(|shape| {
             let one = shape.repeat(CONTENT_BYTES_MAX / shape.len());

@@ -39,6 +39,7 @@
 //! cli/      what can be typed: parses it and runs it
 //! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
+//! exchange/ comments of other systems, in and out
 //! hub/      all state, and the one thread that changes it
 //! net/      the public port: accepts connections, limits them, drains them
 //! fanout/   who follows what, and the threads that write to sockets
@@ -52,7 +53,7 @@
 //! A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group:
 //!
 //! ```text
-//! [cli] → [web, ws] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
+//! [cli] → [web, ws, exchange] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
 //! ```
 //!
 //! Only `web::backend` names tiny_http, only `ws` and `fanout::frame` name tungstenite. `tests/it/structure.rs` checks both.
@@ -103,6 +104,7 @@
 pub mod cli;
 pub mod comment;
 pub mod error;
+pub mod exchange;
 pub mod fanout;
 pub mod http;
 pub mod hub;

@@ -33,9 +33,9 @@ const FLAGS: [(&str, Form); 24] = [
     ("log-level", Form::Once),
     ("log-addresses", Form::Switch),
 ];
-/// The flags of the commands that moderate, and how each is given. They stand behind the command, and but for `--server` not in the
+/// The flags of the commands that moderate, import or export, and how each is given. They stand behind the command, and but for `--server` not in the
 /// environment, where they would act unseen.
-const MODERATION_FLAGS: [(&str, Form); 15] = [
+const COMMAND_FLAGS: [(&str, Form); 23] = [
     ("server", Form::Once),
     ("status", Form::Once),
     ("page", Form::Once),
@@ -51,6 +51,14 @@ const MODERATION_FLAGS: [(&str, Form); 15] = [
     ("for", Form::Once),
     ("restore", Form::Switch),
     ("prefix", Form::Switch),
+    ("from", Form::Once),
+    ("to", Form::Once),
+    ("dry-run", Form::Switch),
+    ("map", Form::Repeatable),
+    ("page-from", Form::Once),
+    ("site", Form::Once),
+    ("only", Form::Once),
+    ("shift", Form::Once),
 ];
 /// What the environment variables of all flags begin with.
 const VARIABLE_PREFIX: &str = "SAYSO_";
@@ -64,10 +72,12 @@ const SYNONYMS: [(&str, &str); 6] = [
     ("verbose", "log-level"),
 ];
 /// All subcommands; `serve` is the default.
-const SUBCOMMANDS: [&str; 14] = [
+const SUBCOMMANDS: [&str; 16] = [
     "serve", "comments", "approve", "hide", "delete", "ban", "unban", "lock", "unlock", "rename",
-    "check", "repair", "compact", "doctor",
+    "import", "export", "check", "repair", "compact", "doctor",
 ];
+/// Those that take operands and [`COMMAND_FLAGS`]: the ones that moderate, and behind them `import` and `export`.
+const COMMANDS: std::ops::Range<usize> = 1..12;
 /// Those that moderate.
 const MODERATION: std::ops::Range<usize> = 1..10;
 /// The operands of `doctor`: URL and SITE.
@@ -172,6 +182,12 @@ impl Args<'_> {
         self.on_command_line(flag).next()
     }
 
+    /// The values of a repeatable flag that the environment can't give.
+    #[cfg(feature = "exchange")]
+    pub fn all_given(&self, flag: &str) -> Vec<Value> {
+        self.on_command_line(flag).collect()
+    }
+
     /// Whether a flag is given that the environment can't give.
     pub fn has(&self, flag: &str) -> bool {
         self.given(flag).is_some()
@@ -235,14 +251,11 @@ impl Collector {
             (Some(name @ ("serve" | "comments" | "ban")), _) => {
                 format!("sayso {name} takes flags only; see sayso --help")
             }
-            (Some(name), _) if moderates(name) => {
+            (Some(name), _) if takes_operands(name) => {
                 self.operands.push(word.to_owned());
                 return Ok(());
             }
             (Some(name), _) => format!("write sayso {name} --data {word}"),
-            (None, None) if ["import", "export"].contains(&word) => {
-                format!("this version of sayso has no {word} yet")
-            }
             (None, None) => match nearest(word.split('=').next().unwrap_or(word), true) {
                 Some(name) => format!("write {name}"),
                 None => {
@@ -256,12 +269,12 @@ impl Collector {
     }
 
     fn add_flag(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Error> {
-        let moderates = self.subcommand.is_some_and(moderates);
-        let of_moderation = MODERATION_FLAGS.into_iter().find(|(known, _)| *known == name);
+        let is_command = self.subcommand.is_some_and(takes_operands);
+        let of_command = COMMAND_FLAGS.into_iter().find(|(known, _)| *known == name);
         let of_all = || FLAGS.into_iter().find(|(known, _)| *known == name);
-        let Some((name, form)) = of_moderation.filter(|_| moderates).or_else(of_all) else {
+        let Some((name, form)) = of_command.filter(|_| is_command).or_else(of_all) else {
             let advice = match nearest(name, false) {
-                _ if of_moderation.is_some() => {
+                _ if of_command.is_some() => {
                     format!("it behind a command such as comments, hide or ban: sayso ban --{name}")
                 }
                 Some(flag) => flag,
@@ -299,6 +312,11 @@ impl Collector {
 /// Whether this is a command that moderates.
 pub(super) fn moderates(name: &str) -> bool {
     SUBCOMMANDS[MODERATION].contains(&name)
+}
+
+/// Whether this is a command that takes more than flags.
+fn takes_operands(name: &str) -> bool {
+    SUBCOMMANDS[COMMANDS].contains(&name)
 }
 
 /// The environment variable of a flag.

@@ -17,6 +17,8 @@ use std::{
 use crossbeam_channel::bounded;
 use serde_json::value::RawValue;
 
+#[cfg(feature = "exchange")]
+use crate::cli::serve::lock_data_folder;
 use crate::{
     cli::config::Config,
     cli::remote::Remote,
@@ -79,6 +81,15 @@ pub struct Answer<'a> {
     pub refused: Option<String>,
     /// Whether there is more to do.
     pub more: bool,
+    /// Ids of comments that are imported, or were before.
+    #[cfg(feature = "exchange")]
+    pub ids: Vec<u64>,
+    /// How many of them are new.
+    #[cfg(feature = "exchange")]
+    pub added: u64,
+    /// How many of them are not pinned, since their page has enough.
+    #[cfg(feature = "exchange")]
+    pub unpinned: u64,
     /// The ids of comments that the end of a ban has made public again.
     pub restored: Vec<&'a RawValue>,
 }
@@ -205,6 +216,19 @@ impl Api {
                 Access::Locked(lock) => Api::Folder(LocalServer::start(data, lock, writes)?),
             }),
         }
+    }
+
+    /// The same for a data folder that may have no log yet, or may not be there: then it is created.
+    ///
+    /// # Errors
+    /// Those of [`Api::open`], and of creating the folder.
+    #[cfg(feature = "exchange")]
+    pub fn open_or_create(data: &Path) -> Result<Api, Error> {
+        if !data.join(FILE_NAME).exists() {
+            let lock = lock_data_folder(data)?;
+            return LocalServer::start(data, lock, true).map(Api::Folder);
+        }
+        Api::open(&Place::Folder(data.to_owned()), true)
     }
 
     /// Sends one request, whose body is JSON or empty.

@@ -22,6 +22,9 @@ pub mod block_file;
 pub mod config;
 pub mod control;
 pub mod doctor;
+pub mod export;
+#[cfg(feature = "exchange")]
+pub mod import;
 pub mod listing;
 pub mod maintenance;
 pub mod moderate;
@@ -58,6 +61,11 @@ pub enum Subcommand {
     },
     /// Moderate.
     Moderate(Place, Action),
+    /// Take in comments from another system.
+    #[cfg(feature = "exchange")]
+    Import(import::Import),
+    /// Write the comments for another system.
+    Export(export::Export),
     /// Examine a running server from outside.
     Doctor {
         /// The server's address, normalized like [`Config::public_url`].
@@ -92,6 +100,14 @@ pub fn parse(
         return moderation_args::parse(name, &args)
             .map(|(place, action)| Subcommand::Moderate(place, action));
     }
+    match name {
+        #[cfg(feature = "exchange")]
+        "import" => return import::parse(&args).map(Subcommand::Import),
+        #[cfg(not(feature = "exchange"))]
+        "import" => return Err(export::feature_missing("sayso import")),
+        "export" => return export::parse(&args).map(Subcommand::Export),
+        _ => {}
+    }
     let taken: &[&str] = if name == "check" { &["data", "block-file"] } else { &["data"] };
     if let Some(flag) = args.flags().find(|flag| !taken.contains(flag)) {
         let taken = taken.join(" and --");
@@ -116,6 +132,9 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         | Subcommand::Repair { data }
         | Subcommand::Compact { data }
         | Subcommand::Moderate(Place::Folder(data), _) => Some(data),
+        #[cfg(feature = "exchange")]
+        Subcommand::Import(import::Import { data, .. }) => Some(data),
+        Subcommand::Export(export::Export { data, .. }) => Some(data),
         _ => None,
     };
     data.map_or(Ok(()), |data| check_is_folder(data))?;
@@ -128,6 +147,9 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Repair { data } => maintenance::repair(&data),
         Subcommand::Compact { data } => maintenance::compact(&data),
         Subcommand::Moderate(place, action) => moderate::run(&place, &action),
+        #[cfg(feature = "exchange")]
+        Subcommand::Import(asked) => import::run(&asked),
+        Subcommand::Export(asked) => export::run(&asked),
     }
 }
 

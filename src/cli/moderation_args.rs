@@ -9,15 +9,13 @@ use crate::{
     cli::config,
     cli::control::Place,
     cli::listing::{self, Filter},
-    cli::values::{self, choice, number},
+    cli::values::{self, author, choice, number},
     error::Error,
     http::query::encode,
     limits::BAN_SECONDS_MAX,
     util::text::{is_false, parse_decimal},
 };
 
-/// 16 bytes in base64url.
-const AUTHOR_CHARS: usize = 22;
 /// The flags that all of these commands take.
 const PLACE_FLAGS: [&str; 3] = ["data", "server", "admin-token-file"];
 
@@ -226,17 +224,6 @@ fn listed(text: &str) -> Result<usize, String> {
 fn comment_status(text: &str) -> Result<String, String> {
     let known = ["pending", "hidden", "public", "flagged", "deleted"];
     choice(text, &known.map(|name| (name, true))).map(|_| text.to_owned())
-}
-
-/// Accepts an author's pseudonym or the hash of an address: 16 bytes in base64url.
-fn author(text: &str) -> Result<String, String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if text.len() != AUTHOR_CHARS || !text.bytes().all(is_plain) {
-        return Err(format!(
-            "but must be the {AUTHOR_CHARS} letters, digits, - and _ that sayso comments shows"
-        ));
-    }
-    Ok(text.into())
 }
 
 /// Parses the number of a comment.

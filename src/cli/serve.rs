@@ -198,10 +198,14 @@ pub fn run(config: Config) -> Result<(), Error> {
 }
 
 /// Creates the data folder if it is missing, and locks it.
-fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
-    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    created.map_err(Error::io("create", data))?;
+pub(super) fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
+    create_data_folder(data)?;
     DirLock::take(data)
+}
+
+pub(super) fn create_data_folder(data: &Path) -> Result<(), Error> {
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    created.map_err(Error::io("create", data))
 }
 
 /// Reads the block list, if there is one.

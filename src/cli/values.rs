@@ -16,6 +16,8 @@ use crate::{
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
 const PAGES_MAX: u32 = 10_000_000;
+/// 16 bytes in base64url.
+const AUTHOR_CHARS: usize = 22;
 /// More do not fit into a comment.
 const LINKS_MAX: u32 = 10_000;
 /// A hundred years.
@@ -233,6 +235,17 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
     let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
     let (last, others) = names.split_last().expect("there is at least one choice");
     Err(format!("but must be {} or {last}", others.join(", ")))
+}
+
+/// Accepts an author's pseudonym or the hash of an address: 16 bytes in base64url.
+pub(super) fn author(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if text.len() != AUTHOR_CHARS || !text.bytes().all(is_plain) {
+        return Err(format!(
+            "but must be the {AUTHOR_CHARS} letters, digits, - and _ that sayso comments shows"
+        ));
+    }
+    Ok(text.into())
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::{
     util::text::{shorten, shorten_middle},
 };
 
+/// What the nonces of imported comments begin with. No client may take one before the comment comes.
+pub const IMPORT_NONCE_PREFIX: &str = "import:";
 /// How much of the start and of the end of a parser's error message is repeated, in characters.
 const ERROR_END_CHARS: usize = 80;
 /// How much of a page's name is repeated, in characters.
@@ -407,15 +409,29 @@ fn describe(error: &serde_json::Error) -> String {
 
 fn check_nonce(nonce: Option<&str>) -> Result<Option<&str>, Rejection> {
     let Some(text) = nonce else { return Ok(None) };
-    if !(NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&text.len()) {
-        return Err(Rejection::NonceLength(text.len()));
+    check_nonce_length(text)?;
+    if text.starts_with(IMPORT_NONCE_PREFIX) {
+        return Err(Rejection::NonceReserved);
     }
-    check_characters("nonce", text, |_| false)?;
     Ok(nonce)
 }
 
+/// Checks a nonce that may be an imported comment's.
+///
+/// # Errors
+/// Fails if it is too short or too long, or has control characters.
+pub fn check_nonce_length(nonce: &str) -> Result<(), Rejection> {
+    if !(NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&nonce.len()) {
+        return Err(Rejection::NonceLength(nonce.len()));
+    }
+    check_characters("nonce", nonce, |_| false)
+}
+
 /// Trims and checks a display name; an empty one is none. Removes what would turn the direction of the text behind it.
-fn parse_name(name: Option<&str>) -> Result<Option<String>, Rejection> {
+///
+/// # Errors
+/// Fails if it shows nothing, is too long, or has control characters.
+pub fn parse_name(name: Option<&str>) -> Result<Option<String>, Rejection> {
     let given = name.unwrap_or_default().trim();
     if given.is_empty() {
         return Ok(None);

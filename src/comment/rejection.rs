@@ -66,6 +66,8 @@ pub enum Rejection {
     KeyLength(usize),
     /// The nonce is too short or too long: its bytes.
     NonceLength(usize),
+    /// The nonce is one of those that imported comments have.
+    NonceReserved,
     /// The parent does not exist on this page or is deleted.
     UnknownParent(u64),
     /// The comment does not exist.
@@ -220,6 +222,7 @@ impl Rejection {
             Rejection::TooManyPages(..) => "too_many_pages",
             Rejection::KeyLength(_) => "key_length",
             Rejection::NonceLength(_) => "nonce_length",
+            Rejection::NonceReserved => "nonce_reserved",
             Rejection::UnknownParent(_) => "unknown_parent",
             Rejection::UnknownComment(_) => "unknown_comment",
             Rejection::NotAuthor(_) => "not_author",
@@ -327,6 +330,7 @@ impl Rejection {
             | Rejection::WrongToken
             | Rejection::KeyMissing
             | Rejection::NonceTaken
+            | Rejection::NonceReserved
             | Rejection::HoneypotFilled
             | Rejection::SubmittedTooSoon(_)
             | Rejection::StorageFull

@@ -186,6 +186,8 @@ impl<S> Hub<S> {
             Operation::Change { by, .. } => by.is_moderator(),
             Operation::Post(draft) => draft.moderator.is_some(),
             Operation::Moderate(..) => true,
+            #[cfg(feature = "exchange")]
+            Operation::Import(_) => true,
             _ => false,
         };
         let moderated = match &operation {
@@ -202,6 +204,9 @@ impl<S> Hub<S> {
                 self.change(target, change, by, decision, from)
             }
             Operation::Flag { target, author } => self.flag(target, author, from),
+            Operation::Forget(author, from) => self.forget(author, from),
+            #[cfg(feature = "exchange")]
+            Operation::Import(comments) => self.import(comments),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });

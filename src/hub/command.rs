@@ -12,6 +12,8 @@ use std::{
 
 use crossbeam_channel::Sender;
 
+#[cfg(feature = "exchange")]
+use crate::hub::imports::Imported;
 use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
@@ -91,6 +93,12 @@ pub enum Operation {
         /// Who flags it.
         author: Author,
     },
+    /// Takes back what likes and flags there are of an author, from that of this comment on, named by page number and id. Answered with
+    /// the comment from which on there may be more, or `null`.
+    Forget(Author, (u32, u64)),
+    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
+    #[cfg(feature = "exchange")]
+    Import(Vec<Imported>),
     /// What only a moderator, named by the last part, may do.
     Moderate(Measure, Arc<str>),
 }

@@ -14,6 +14,7 @@ use crate::{
     limits::Rate,
     store::index::{CommentRef, Index},
     store::likes::{Full, Key, LIKES_A_COMMENT_MAX, LIKES_MAX, Likes, encode},
+    store::moderation::line::ModerationLine,
     store::visibility::Visibility,
 };
 
@@ -23,6 +24,9 @@ const LIKES_PER_POST: u32 = 6;
 /// How many of a page's newest liked comments are looked at for those that are public: a hidden one keeps its likes. A history
 /// has the likes of all that it shows in any case.
 const LIKED_SEARCHED_MAX: usize = 2 * LIKED_COMMENTS_MAX;
+
+/// Liked comments that are looked at in one step for those that somebody likes, some ms of work; so many lines at most.
+const FORGOTTEN_SEARCHED_MAX: usize = 4_096;
 
 /// A like that was given or taken back, or was so already.
 pub(super) struct Liked {
@@ -97,6 +101,36 @@ impl<S> Hub<S> {
         let page = self.moderation.resolve(&page).into();
         self.batch.liked.push((page, id));
         Ok(liked)
+    }
+
+    /// Takes back an author's flags, and likes from `from` on, as far as one step goes.
+    pub(super) fn forget(&mut self, author: Author, from: Key) -> Result<Outcome, Rejection> {
+        if self.stopping {
+            return Err(Rejection::Stopping);
+        }
+        let (liked, next) = self.likes.liked_by(author, from, FORGOTTEN_SEARCHED_MAX);
+        for key in liked {
+            let Some(item) = self.index.find(key.1) else { continue };
+            let page = self.page_named_in(item)?;
+            let line = encode(self.log.next_seq(), key.1, author, false);
+            self.log.stage(&line);
+            self.show_moderators(&line);
+            self.likes.set(key, author, false);
+            let page = self.moderation.resolve(&page).into();
+            self.batch.liked.push((page, key.1));
+        }
+        for id in self.moderation.flagged_by(author) {
+            let line = ModerationLine {
+                id: Some(id),
+                author: Some(author.to_string()),
+                on: Some(false),
+                ..ModerationLine::default()
+            };
+            self.record("flag", line);
+            self.moderation.unflag(id, author);
+        }
+        let answer = serde_json::to_vec(&next).expect("numbers can be encoded");
+        Ok(Outcome::Recorded { answer, has_changed: true })
     }
 
     /// Charges a like, or a flag, which costs the same.

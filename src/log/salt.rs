@@ -40,10 +40,48 @@ pub fn open(data: &Path) -> Result<Salt, Error> {
     })
 }
 
-/// Makes it under another name first, so that a start that is cut short leaves nothing of it.
-fn create(path: &Path) -> io::Result<Salt> {
+/// Reads the secret, or makes one that is not written yet if there is none.
+///
+/// # Errors
+/// As [`open`], but for writing.
+#[cfg(feature = "exchange")]
+pub fn read_or_draw(data: &Path) -> Result<Salt, Error> {
+    match data.join(FILE_NAME).exists() {
+        true => open(data),
+        false => draw().map_err(Error::io("draw", &data.join(FILE_NAME))),
+    }
+}
+
+/// Writes a secret that [`read_or_draw`] has made, if there is none.
+///
+/// # Errors
+/// Fails if it can't be written, or if there is another one by now.
+#[cfg(feature = "exchange")]
+pub fn keep(data: &Path, salt: Salt) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    if !path.exists() {
+        write(&path, salt).map_err(Error::io("create", &path))?;
+    }
+    match open(data)? == salt {
+        true => Ok(()),
+        false => Err(Error::Other(format!("{} was made meanwhile; try again", path.display()))),
+    }
+}
+
+fn draw() -> io::Result<Salt> {
     let mut salt = Salt::default();
     getrandom::fill(&mut salt).map_err(io::Error::from)?;
+    Ok(salt)
+}
+
+fn create(path: &Path) -> io::Result<Salt> {
+    let salt = draw()?;
+    write(path, salt)?;
+    Ok(salt)
+}
+
+/// Makes it under another name first, so that a start that is cut short leaves nothing of it.
+fn write(path: &Path, salt: Salt) -> io::Result<()> {
     let new = path.with_extension("new");
     // Such a start may have left its file.
     let _ = fs::remove_file(&new);
@@ -51,8 +89,7 @@ fn create(path: &Path) -> io::Result<Salt> {
     file.write_all(&salt)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    sync_folder(path)?;
-    Ok(salt)
+    sync_folder(path)
 }
 
 #[cfg(test)]

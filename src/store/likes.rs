@@ -119,6 +119,25 @@ impl Likes {
         self.fingerprints(key).binary_search(&fingerprint).is_ok()
     }
 
+    /// Returns the comments that `author` likes among the first `max` liked ones from `from` on, and where to go on if there are more.
+    pub fn liked_by(&self, author: Author, from: Key, max: usize) -> (Vec<Key>, Option<Key>) {
+        let (mut liked, mut searched) = (Vec::new(), 0);
+        for (page, comments) in (0u32..).zip(&self.pages).skip(from.0 as usize) {
+            let first = if page == from.0 { from.1 } else { 0 };
+            for (id, fingerprints) in &comments[comments.partition_point(|(id, _)| *id < first)..] {
+                if searched == max {
+                    return (liked, Some((page, *id)));
+                }
+                searched += 1;
+                let fingerprint = fingerprint(&self.hasher, *id, author);
+                if fingerprints.binary_search(&fingerprint).is_ok() {
+                    liked.push((page, *id));
+                }
+            }
+        }
+        (liked, None)
+    }
+
     /// Checks that the comment can get one more like.
     ///
     /// # Errors

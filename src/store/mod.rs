@@ -10,6 +10,7 @@ pub mod moderation;
 pub mod nonces;
 pub mod record;
 pub mod repair;
+pub mod snapshot;
 mod startup;
 pub mod visibility;
 

@@ -49,8 +49,8 @@ pub fn time_of(line: &[u8]) -> Option<u64> {
     }
 }
 
-/// Times before 1970 become 1970.
-fn parse_time(time: &str) -> Option<u64> {
+/// A time in RFC 3339 in ms since 1970; times before become 1970.
+pub fn parse_time(time: &str) -> Option<u64> {
     let time = humantime::parse_rfc3339(time).ok()?;
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).ok()

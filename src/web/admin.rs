@@ -4,8 +4,10 @@
 
 mod authors;
 mod bans;
-mod comments;
-mod search;
+pub(super) mod comments;
+#[cfg(feature = "exchange")]
+mod import;
+pub(super) mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
@@ -149,6 +151,8 @@ impl Router {
                 check_method(request, &["POST"])?;
                 self.move_pages(request)
             }
+            #[cfg(feature = "exchange")]
+            "import" => self.import(request),
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
                 (Some(key), _) => self.unban(key, request),
                 (_, Some(author)) => match author.strip_suffix("/note") {

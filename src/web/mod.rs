@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod html;
 mod like;
+mod mine;
 mod page;
 mod parameters;
 mod pinned;
@@ -115,6 +116,9 @@ pub struct Router {
     rendered: Mutex<Vec<(String, Arc<CachedPage>)>>,
     previews: Previews,
     admin: admin::Admin,
+    /// Searches for one's own comments that run.
+    mine_searches: Arc<std::sync::atomic::AtomicUsize>,
+    mine_limiter: Mutex<mine::Limiter>,
 }
 
 impl Router {
@@ -133,6 +137,8 @@ impl Router {
             rendered: Mutex::default(),
             previews: Previews::default(),
             admin: admin::Admin::default(),
+            mine_searches: Arc::default(),
+            mine_limiter: Mutex::default(),
         }
     }
 
@@ -230,6 +236,7 @@ impl Router {
                 self.history(request)
             }
             "/api/preview" => self.preview(request),
+            "/api/mine" => self.mine(request),
             "/api/counts" => {
                 check_method(request, &["GET", "HEAD"])?;
                 self.counts(request)

@@ -15,7 +15,7 @@ const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', '
 const OTHERS = ['malformed', 'bad_parameter', 'page_length', 'key_length', 'nonce_length', 'key_missing', 'not_moderator', 'not_on_page',
   'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token', 'text_too_long',
   'pins_full', 'moderation_full', 'changed_meanwhile', 'address_unknown', 'nobody_to_ban', 'unknown_ban', 'not_rejected', 'cant_move',
-  'moved_already'];
+  'moved_already', 'nonce_reserved'];
 /** What the widget says of itself. */
 const OWN = ['banned_for_ever', 'origin_not_allowed'];
 

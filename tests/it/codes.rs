@@ -40,6 +40,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::TooManyPages(100_000, false),
         Rejection::KeyLength(15),
         Rejection::NonceLength(65),
+        Rejection::NonceReserved,
         Rejection::UnknownParent(17),
         Rejection::UnknownComment(17),
         Rejection::NotAuthor(17),

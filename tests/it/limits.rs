@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 89] = [
+const ROWS: [(&str, &str, &str, &str); 92] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -120,6 +120,24 @@ const ROWS: [(&str, &str, &str, &str); 89] = [
         "the next step",
     ),
     ("searches at once", "web/admin/search.rs SEARCHES_MAX", "searches", "503"),
+    (
+        "requests for one's own comments, of one address and for one author",
+        "web/mine.rs MINE_MAX",
+        "in 600 s",
+        "429",
+    ),
+    (
+        "one's own comments that one request deletes",
+        "web/mine.rs DELETED_MAX",
+        "comments",
+        "`more`",
+    ),
+    (
+        "comments that an import adds in one step",
+        "hub/imports.rs IMPORTED_AT_ONCE_MAX",
+        "comments",
+        "the next step",
+    ),
     ("time for a moderator's token on a WebSocket", "ws/admin.rs TOKEN_TIMEOUT", "s", "close 1008"),
     ("flags of a comment", "store/moderation/mod.rs FLAGS_A_COMMENT_MAX", "flags", "409"),
     ("flags in all", "store/moderation/mod.rs FLAGS_MAX", "flags", "409"),

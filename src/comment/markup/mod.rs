@@ -12,7 +12,7 @@ mod line;
 mod link;
 mod punctuation;
 mod steps;
-mod url;
+pub(crate) mod url;
 mod writer;
 
 use blocks::{Block, Leaf};

@@ -64,6 +64,9 @@ impl fmt::Display for Rejection {
             Rejection::NonceLength(n) => {
                 write!(f, "nonce is {n} bytes, {NONCE_BYTES_MIN} to {NONCE_BYTES_MAX} are allowed")
             }
+            Rejection::NonceReserved => {
+                write!(f, "the nonce begins with \"import:\", which only imported comments' do")
+            }
             Rejection::KeyMissing => write!(f, "key is missing, a like or a flag needs one"),
             Rejection::Hidden(id) => write!(f, "comment {id} is hidden"),
             Rejection::LikesFull(max, what) => {

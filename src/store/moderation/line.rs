@@ -29,6 +29,9 @@ pub struct ModerationLine {
     /// The pseudonym of the author that it is about, or who flags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// Of a flag: `false` if it was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<bool>,
     /// Hash of the address that is banned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,

@@ -172,8 +172,11 @@ impl Moderation {
         match (&*line.kind, line.id) {
             ("flag", Some(id)) => {
                 let Some(author) = author else { return };
-                let flags = self.flags_with(id, author, location);
-                self.flags.load(id, Some(flags));
+                let flags = match line.on {
+                    Some(false) => self.flags_without(id, author),
+                    _ => Some(self.flags_with(id, author, location)),
+                };
+                self.flags.load(id, flags);
             }
             ("ban", _) => {
                 let address = line.address.as_deref().and_then(parse_address);
@@ -251,37 +254,6 @@ impl Moderation {
                 _ => {}
             }
         }
-    }
-
-    /// Whether there is room for one more flag of this comment. Where all flags together are too many, forgets the settled ones, as a
-    /// compaction does.
-    pub fn make_room_for_flag(&mut self, id: u64) -> bool {
-        if self.flag_count >= FLAGS_MAX && self.settled_count > 0 {
-            for flags in self.flags.values_mut() {
-                flags.flags.drain(..std::mem::take(&mut flags.settled));
-            }
-            self.flags.recount_bytes();
-            self.count_flags();
-        }
-        let flags = self.flags.get(&id).map_or(0, |flags| flags.flags.len());
-        flags < FLAGS_A_COMMENT_MAX && self.flag_count < FLAGS_MAX
-    }
-
-    /// Adds a flag whose line lies at `location`. Returns the comment's flags.
-    pub fn flag(&mut self, id: u64, author: Author, location: Location) -> &Flags {
-        let flags = self.flags_with(id, author, location);
-        self.set_flags(id, Some(flags));
-        self.flags.get(&id).expect("it was just set")
-    }
-
-    /// A comment's flags with one more.
-    fn flags_with(&self, id: u64, author: Author, location: Location) -> Flags {
-        let mut flags = self.flags.get(&id).cloned().unwrap_or_else(|| Flags {
-            is_approved: self.notes.get(&id).is_some_and(Note::approves),
-            ..Flags::default()
-        });
-        flags.flags.push((author, location));
-        flags
     }
 
     fn set_flags(&mut self, id: u64, flags: Option<Flags>) {

@@ -66,7 +66,7 @@ impl Router {
         check_method(request, &["GET", "HEAD"])?;
         self.require_moderator(request)?;
         let author = parse_author(author)?;
-        self.search(request, Box::new(move |search| describe(search, author)))
+        self.search(&self.admin.searches, request, Box::new(move |search| describe(search, author)))
     }
 
     pub(super) fn note_author(
@@ -81,6 +81,7 @@ impl Router {
         let note = moderators_text("note", Some(&note), AUTHOR_NOTE_CHARS_MAX, true)?.to_owned();
         let client = request.client();
         self.search(
+            &self.admin.searches,
             request,
             Box::new(move |search| {
                 let measure = Measure::AuthorNote(author, note);

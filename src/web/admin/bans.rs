@@ -87,6 +87,7 @@ impl Router {
         self.require_moderator(request)?;
         let asked = request.clone();
         self.search(
+            &self.admin.searches,
             request,
             Box::new(move |search| {
                 let lines = search.ask(Query::Bans)?;
@@ -127,6 +128,7 @@ impl Router {
         }
         let client = request.client();
         self.search(
+            &self.admin.searches,
             request,
             Box::new(move |search| {
                 let done = ban(search, &new, whom, &name)?;
@@ -155,6 +157,7 @@ impl Router {
         };
         let (key, client) = (key.to_owned(), request.client());
         self.search(
+            &self.admin.searches,
             request,
             Box::new(move |search| {
                 let done = unban(search, &key, restores, &name)?;

@@ -13,7 +13,7 @@ use super::{
         parameters::{VALUE_ECHO_CHARS, number_parameter, parse_query},
         posts::{parse_json, status_of},
     },
-    search::{Hit, Searched},
+    search::{Hit, Search, Searched},
 };
 use crate::{
     comment::draft::{check_page, moderators_text},
@@ -40,10 +40,12 @@ const PERMALINK: &str = "#sayso-";
 
 /// Which of the comments that the hub finds are wanted.
 #[derive(Default)]
-pub(super) struct Filter {
+pub(in crate::web) struct Filter {
     author: Option<String>,
     /// Folded.
     text: Option<String>,
+    /// Whether deleted comments are none.
+    is_present: bool,
 }
 
 #[derive(Serialize)]
@@ -64,11 +66,19 @@ struct Tail {
 
 impl Filter {
     pub(super) fn by(author: Author) -> Filter {
-        Filter { author: Some(author.to_string()), text: None }
+        Filter { author: Some(author.to_string()), ..Filter::default() }
+    }
+
+    /// What an author has written and not deleted.
+    pub(in crate::web) fn present_by(author: Author) -> Filter {
+        Filter { is_present: true, ..Filter::by(author) }
     }
 
     /// The comment's line, parsed, if it is wanted. Of a deleted comment, only a moderator's note tells whose it was.
-    pub(super) fn matches(&self, hit: &Hit) -> bool {
+    pub(in crate::web) fn matches(&self, hit: &Hit) -> bool {
+        if self.is_present && hit.item.visibility.is_deleted() {
+            return false;
+        }
         let has_author = |author: &String| match &hit.note {
             Some(note) if hit.item.visibility.is_deleted() => {
                 ModerationLine::parse(note).is_ok_and(|note| note.author.as_ref() == Some(author))
@@ -118,34 +128,9 @@ impl Router {
         };
         let (wanted, filter) = parse_filter(&query)?;
         let asked = request.clone();
-        self.search(
-            request,
-            Box::new(move |mut search| {
-                let (mut lines, mut last) = (Vec::new(), None);
-                let (mut count, mut is_cut) = (0, false);
-                let searched = search.run(wanted, page.as_deref(), from, &mut |hit| {
-                    if !filter.matches(&hit) {
-                        return true;
-                    }
-                    let line = annotate(hit.line.to_vec(), hit.note.as_deref(), hit.flags);
-                    if count == limit || (lines.len() + line.len() > ANSWER_BYTES_MAX && count > 0)
-                    {
-                        is_cut = true;
-                        return false;
-                    }
-                    if count > 0 {
-                        lines.push(b',');
-                    }
-                    lines.extend_from_slice(&line);
-                    (count, last) = (count + 1, Some(hit.item.id));
-                    true
-                })?;
-                // Where it was cut, the next answer begins behind the last comment of this one.
-                let next = if is_cut { last } else { searched.next };
-                let body = answer_json(&searched, &lines, next.map(|id| from.moved_to(id)));
-                Ok(Response::json(200, body).compressed(&asked))
-            }),
-        )
+        let listing = Listing { wanted, page, from, limit, filter, is_moderators: true };
+        let work = Box::new(move |search| listing.answer(search, &asked));
+        self.search(&self.admin.searches, request, work)
     }
 
     /// A new comment in the site's name.
@@ -166,6 +151,59 @@ impl Router {
             }
             Err(rejection) => rejected(&rejection, nonce.as_deref()),
         }))
+    }
+}
+
+/// What of all comments is answered.
+pub(in crate::web) struct Listing {
+    /// Which of them the hub finds.
+    pub wanted: Wanted,
+    /// On this page only.
+    pub page: Option<String>,
+    /// From where on.
+    pub from: Edge,
+    /// At most.
+    pub limit: usize,
+    /// Which of those that are found.
+    pub filter: Filter,
+    /// Whether each has its newest note and the number of its flags.
+    pub is_moderators: bool,
+}
+
+impl Listing {
+    /// Searches, and answers with the lines.
+    pub(in crate::web) fn answer(
+        self,
+        mut search: Search,
+        asked: &Request,
+    ) -> Result<Response, Response> {
+        let (mut lines, mut last) = (Vec::new(), None);
+        let (mut count, mut is_cut) = (0, false);
+        let Listing { wanted, page, from, limit, filter, is_moderators } = self;
+        let searched = search.run(wanted, page.as_deref(), from, &mut |hit| {
+            if !filter.matches(&hit) {
+                return true;
+            }
+            let line = match is_moderators {
+                true => annotate(hit.line.to_vec(), hit.note.as_deref(), hit.flags),
+                false => hit.line.to_vec(),
+            };
+            if count == limit || (lines.len() + line.len() > ANSWER_BYTES_MAX && count > 0) {
+                is_cut = true;
+                return false;
+            }
+            if count > 0 {
+                lines.push(b',');
+            }
+            lines.extend_from_slice(&line);
+            (count, last) = (count + 1, Some(hit.item.id));
+            true
+        })?;
+        // Where it was cut, the next answer begins behind the last comment of this one.
+        let next = if is_cut { last } else { searched.next };
+        let body = answer_json(&searched, &lines, next.map(|id| from.moved_to(id)));
+        let answer = Response::json(200, body);
+        Ok(answer.with("Cache-Control", "no-store").compressed(asked))
     }
 }
 
@@ -212,7 +250,7 @@ fn parse_filter(query: &Query) -> Result<(Wanted, Filter), Response> {
     // Of a link that somebody pastes, only the end matters, however long it is.
     let text = query.get("q").unwrap_or_default().trim();
     let permalink = text.rsplit_once(PERMALINK).and_then(|(_, id)| parse_decimal(id));
-    let mut filter = Filter { author, text: None };
+    let mut filter = Filter { author, ..Filter::default() };
     if let Some(id) = permalink {
         (wanted, filter) = (Wanted::Id(id), Filter::default());
     } else if !text.is_empty() {

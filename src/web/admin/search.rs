@@ -44,10 +44,10 @@ const BUSY_RETRY_SECONDS: u32 = 1;
 const STUCK_RETRY_SECONDS: u32 = 5;
 
 /// What a search does.
-pub(super) type Work = Box<dyn FnOnce(Search) -> Result<Response, Response> + Send>;
+pub(in crate::web) type Work = Box<dyn FnOnce(Search) -> Result<Response, Response> + Send>;
 
 /// A search that runs.
-pub(super) struct Search {
+pub(in crate::web) struct Search {
     hub: HubHandle<Arc<TcpStream>>,
     request: Arc<Request>,
     bytes_left: usize,
@@ -65,7 +65,7 @@ impl Drop for Permit {
 }
 
 /// A comment that was found.
-pub(super) struct Hit<'a> {
+pub(in crate::web) struct Hit<'a> {
     /// Where it lies, and who sees it.
     pub item: CommentRef,
     /// Its line.
@@ -78,7 +78,7 @@ pub(super) struct Hit<'a> {
 
 impl Hit<'_> {
     /// Whether a comment that not everybody sees waits for a moderator.
-    pub(super) fn waits(&self) -> bool {
+    pub(in crate::web) fn waits(&self) -> bool {
         let note = self.note.as_deref().and_then(|note| ModerationLine::parse(note).ok());
         let did = note.and_then(|note| note.did);
         match self.item.visibility {
@@ -90,7 +90,7 @@ impl Hit<'_> {
 }
 
 /// The log that was searched, as it was at the start.
-pub(super) struct Searched {
+pub(in crate::web) struct Searched {
     pub log: Arc<str>,
     pub mark: Arc<str>,
     pub seq: u64,
@@ -99,12 +99,17 @@ pub(super) struct Searched {
 }
 
 impl Router {
-    /// Runs `work` in a thread of its own and answers with what it returns.
+    /// Runs `work` in a thread of its own and answers with what it returns. `searches` counts those that run beside it.
     ///
     /// # Errors
     /// 503 while [`SEARCHES_MAX`] searches run.
-    pub(super) fn search(&self, request: &Arc<Request>, work: Work) -> Result<Reply, Response> {
-        let permit = self.search_permit()?;
+    pub(in crate::web) fn search(
+        &self,
+        searches: &Arc<AtomicUsize>,
+        request: &Arc<Request>,
+        work: Work,
+    ) -> Result<Reply, Response> {
+        let permit = search_permit(searches)?;
         let search = Search {
             hub: self.hub.clone(),
             request: request.clone(),
@@ -123,16 +128,15 @@ impl Router {
             }
         })))
     }
+}
 
-    fn search_permit(&self) -> Result<Permit, Response> {
-        let searches = &self.admin.searches;
-        let permit = Permit(searches.clone());
-        if searches.fetch_add(1, AcqRel) < SEARCHES_MAX {
-            return Ok(permit);
-        }
-        let message = format!("{SEARCHES_MAX} searches are running, try again");
-        Err(busy(message, BUSY_RETRY_SECONDS))
+fn search_permit(searches: &Arc<AtomicUsize>) -> Result<Permit, Response> {
+    let permit = Permit(searches.clone());
+    if searches.fetch_add(1, AcqRel) < SEARCHES_MAX {
+        return Ok(permit);
     }
+    let message = format!("{SEARCHES_MAX} searches are running, try again");
+    Err(busy(message, BUSY_RETRY_SECONDS))
 }
 
 fn busy(message: impl Into<String>, seconds: u32) -> Response {
@@ -167,7 +171,7 @@ impl Search {
     ///
     /// # Errors
     /// 503 if it does not answer in time.
-    pub(super) fn ask<T: Send + 'static>(
+    pub(in crate::web) fn ask<T: Send + 'static>(
         &self,
         query: impl FnOnce(Callback<T>) -> Query<Arc<TcpStream>>,
     ) -> Result<T, Response> {
@@ -181,12 +185,41 @@ impl Search {
     ///
     /// # Errors
     /// The hub's rejection, or 503 if it does not answer in time.
-    pub(super) fn write(&self, operation: Operation) -> Result<Written, Response> {
+    pub(in crate::web) fn write(&self, operation: Operation) -> Result<Written, Response> {
         let (callback, slot, answered) = slot();
         let (from, client) = (self.request.client_key(), self.request.client());
         self.hub.write(Write { operation, from, client, reply: ReplyTo::Callback(callback) })?;
         self.wait(&answered)?;
         Ok(taken::<Result<Written, Rejection>>(&slot)??)
+    }
+
+    /// Has the hub write several things, which it may do at once, and waits until they are durable.
+    ///
+    /// # Errors
+    /// 503 if it does not answer in time.
+    pub(in crate::web) fn write_all(
+        &self,
+        operations: impl Iterator<Item = Operation>,
+    ) -> Result<Vec<Result<Written, Rejection>>, Response> {
+        let (from, client) = (self.request.client_key(), self.request.client());
+        let mut slots = Vec::new();
+        for operation in operations {
+            let (callback, slot, answered) = slot();
+            self.hub.write(Write {
+                operation,
+                from,
+                client,
+                reply: ReplyTo::Callback(callback),
+            })?;
+            slots.push((slot, answered));
+        }
+        slots
+            .into_iter()
+            .map(|(slot, answered)| {
+                self.wait(&answered)?;
+                taken(&slot)
+            })
+            .collect()
     }
 
     fn wait(&self, answered: &Receiver<()>) -> Result<(), Response> {
@@ -197,7 +230,7 @@ impl Search {
     ///
     /// # Errors
     /// 503 if the log can't be read.
-    pub(super) fn read(&self, lines: Lines) -> Result<Vec<Option<Vec<u8>>>, Response> {
+    pub(in crate::web) fn read(&self, lines: Lines) -> Result<Vec<Option<Vec<u8>>>, Response> {
         let Lines { lines, file } = lines;
         let read = |location| {
             let mut line = Vec::new();
@@ -211,7 +244,7 @@ impl Search {
     ///
     /// # Errors
     /// 503 if the hub does not answer in time, or if the log can't be read.
-    pub(super) fn run(
+    pub(in crate::web) fn run(
         &mut self,
         wanted: Wanted,
         page: Option<&str>,

@@ -1,0 +1,48 @@
+//! What several forms write alike: JSON, times, addresses of pages, and the HTML of a text.
+//!
+//! Pure.
+
+use std::io::{self, Write};
+
+use crate::comment::Comment;
+
+/// Appends a field of a JSON object: a comma unless it is the first, the name and a text.
+pub(super) fn json_field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+    write!(out, "\"{name}\":")?;
+    json_text(out, value)
+}
+
+pub(super) fn json_text(out: &mut dyn Write, value: &str) -> io::Result<()> {
+    out.write_all(serde_json::to_string(value)?.as_bytes())
+}
+
+/// The URL of a page.
+pub(super) fn url_of(page: &str) -> String {
+    if page.contains("://") {
+        return page.to_owned();
+    }
+    match page.strip_prefix('/') {
+        Some(path) => format!("http://localhost/{path}"),
+        None => format!("https://{page}"),
+    }
+}
+
+/// The path of a page.
+pub(super) fn path_of(page: &str) -> &str {
+    let page = page.split_once("://").map_or(page, |(_, rest)| rest);
+    page.find('/').map_or("/", |at| &page[at..])
+}
+
+/// A time as `2026-11-22 05:08:00`.
+pub(super) fn date_and_time(rfc3339: &str) -> String {
+    let (date, time) = rfc3339.split_once('T').unwrap_or((rfc3339, "00:00:00"));
+    format!("{date} {}", time.get(..8).unwrap_or(time))
+}
+
+/// The HTML of a comment's text.
+pub(super) fn html_of(comment: &Comment) -> String {
+    comment.html.clone().unwrap_or_else(|| {
+        let text = crate::util::html::Escaped(&comment.content).to_string();
+        format!("<p>{}</p>", text.replace("\n\n", "</p><p>").replace('\n', "<br>"))
+    })
+}

@@ -1,0 +1,86 @@
+//! `POST /api/admin/import`: comments that were written elsewhere, from the owner of the folder alone.
+//!
+//! Checks them as it checks posts, and renders their texts, so that the hub has little to do. Knows no format of another system.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::super::{
+    Reply, Router,
+    parameters::{check_json, check_method, not_found},
+};
+use crate::{
+    comment::draft::{PlainText, check_nonce_length, check_page, parse_name},
+    comment::rejection::Rejection,
+    comment::{Author, Comment},
+    http::response::Response,
+    hub::command::Operation,
+    hub::imports::Imported,
+    store::record::parse_time,
+    util::text::shorten_middle,
+    web::admin::ERROR_END_CHARS,
+    web::request::Request,
+};
+
+/// What a comment is said to come from that was written in another sayso.
+const OWN_FORMAT: &str = "sayso";
+
+/// Comments as lines have them; `parent` is an id of this log.
+#[derive(Deserialize)]
+struct Body {
+    comments: Vec<Comment>,
+    /// Numbers of comments, each with the number of that one before it which it answers.
+    #[serde(default)]
+    answers: Vec<(usize, usize)>,
+}
+
+impl Router {
+    pub(super) fn import(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
+        if !request.is_owner() {
+            return Err(not_found(request));
+        }
+        check_method(request, &["POST"])?;
+        check_json(request)?;
+        let body: Body = serde_json::from_slice(&request.body).map_err(|error| {
+            Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS))
+        })?;
+        let mut comments =
+            body.comments.into_iter().map(check).collect::<Result<Vec<Imported>, Rejection>>()?;
+        for (answer, parent) in body.answers {
+            if parent < answer
+                && let Some(comment) = comments.get_mut(answer)
+            {
+                comment.answers = Some(parent);
+            }
+        }
+        Ok(self.write(Operation::Import(comments), request, |outcome| match outcome {
+            Ok(written) => Response::json(200, written.line),
+            Err(rejection) => rejection.into(),
+        }))
+    }
+}
+
+fn check(mut comment: Comment) -> Result<Imported, Rejection> {
+    let wrong = |field: &str| Rejection::Malformed(format!("{field} is missing or wrong"));
+    check_page(&comment.page)?;
+    check_nonce_length(comment.nonce.as_deref().ok_or_else(|| wrong("nonce"))?)?;
+    let time = parse_time(&comment.created_at).ok_or_else(|| wrong("created_at"))?;
+    if comment.edited_at.as_deref().is_some_and(|time| parse_time(time).is_none()) {
+        return Err(wrong("edited_at"));
+    }
+    if comment.author.as_deref().is_some_and(|author| Author::parse(author).is_none()) {
+        return Err(wrong("author"));
+    }
+    comment.name = parse_name(comment.name.as_deref())?;
+    comment.moderator = parse_name(comment.moderator.as_deref())?;
+    comment.imported = Some(parse_name(comment.imported.as_deref())?.unwrap_or(OWN_FORMAT.into()));
+    (comment.kind, comment.on) = (None, false);
+    if comment.deleted {
+        comment.make_tombstone();
+    } else {
+        let text = PlainText::of(Some(&comment.content))?.render();
+        (comment.content, comment.html) = (text.content, text.html);
+    }
+    Ok(Imported { comment, answers: None, time })
+}

@@ -86,7 +86,7 @@ pub enum Rejection {
     NotYetPublic(u64),
     /// The comment is hidden, so it can't be liked.
     Hidden(u64),
-    /// A like or a flag without a key.
+    /// A like, a flag, or a request for one's own comments without a key.
     KeyMissing,
     /// The largest number of likes is reached, of what the text names.
     LikesFull(usize, &'static str),

@@ -183,7 +183,7 @@ fn what_cant_be_liked_is_refused_in_words() {
         ),
         ("", json!({"like": 99, "on": true, "key": BOB}), "there is no comment 99"),
         ("", json!({"like": 1, "key": BOB}), ON_MISSING),
-        ("", json!({"like": 1}), "key is missing, a like or a flag needs one"),
+        ("", json!({"like": 1}), "key is missing, likes, flags and one's own comments need one"),
         ("", json!({"like": 1, "key": &BOB[1..]}), "key is 15 bytes, 16 to 128 are allowed"),
         ("", json!({"like": 1, "key": long}), "key is 129 bytes, 16 to 128 are allowed"),
     ] {

@@ -67,7 +67,9 @@ impl fmt::Display for Rejection {
             Rejection::NonceReserved => {
                 write!(f, "the nonce begins with \"import:\", which only imported comments' do")
             }
-            Rejection::KeyMissing => write!(f, "key is missing, a like or a flag needs one"),
+            Rejection::KeyMissing => {
+                write!(f, "key is missing, likes, flags and one's own comments need one")
+            }
             Rejection::Hidden(id) => write!(f, "comment {id} is hidden"),
             Rejection::LikesFull(max, what) => {
                 write!(f, "{what} already has {max} likes, no more are allowed")

@@ -59,6 +59,7 @@ export class Device {
     if (!this.#panel.dialog.open || this.section.hidden) this.#panel.open();
     this.error.textContent = this.#own(key ? 'same' : 'wrong');
     this.field.focus();
+    this.error.scrollIntoView({ block: 'nearest' });
     return undefined;
   }
 

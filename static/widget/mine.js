@@ -91,9 +91,8 @@ class Panel {
     this.does = el('div', { class: 'does' }, this.load, this.all, this.back);
     this.ours = el('div', {}, this.list, this.older, this.does);
     this.device = new Device(this, thread, own, level + 1);
-    this.dialog = el('dialog', { class: 'mine', 'aria-label': text('mine'), close: () => this.#closed() },
-      el('header', { class: 'top' }, this.title, button('shut', () => this.dialog.close(), own('close'))),
-      this.said, this.ours, this.device.section, this.device.question);
+    this.dialog = el('dialog', { class: 'panel', 'aria-label': text('mine'), close: () => this.#closed() },
+      el('header', { class: 'top' }, this.title, button('shut', () => this.dialog.close(), own('close')), this.said), this.ours, this.device.section, this.device.question);
     thread.root.append(this.dialog);
   }
 
@@ -197,7 +196,7 @@ class Panel {
     const meta = el('p', { class: 'meta' }, el('a', { class: 'where', href: this.#addressOf(page, id) }, el('bdi', {}, page)),
       el('time', { datetime: at, title: text.moment(moment) }, text.ago(moment)));
     if (status) meta.append(el('span', { class: 'warn' }, status === 'pending' ? text('pending') : this.#own('withheld')));
-    return el('li', {}, meta, el('div', { class: html ? 'text' : 'text plain', dir: 'auto' }, html ? rich(html) : content));
+    return el('li', {}, el('article', {}, meta, el('div', { class: html ? 'text' : 'text plain', dir: 'auto' }, html ? rich(html) : content)));
   }
 
   /** Where a comment is read: on the page that is shown, on the site that its page is named after, or else on sayso's own page. */

@@ -41,7 +41,7 @@ export class Device {
   #reveal() {
     const { key } = this.#thread.me;
     const shown = [['link', linkOf(key, this.#thread)], ['code', codeOf(key, this.#thread)]].map(([what, value]) => {
-      const field = el('input', { class: 'enter', readonly: '', value, dir: 'ltr', autocomplete: 'off', focus: ({ target }) => target.select() });
+      const field = el('textarea', { class: 'enter', rows: what === 'code' ? 2 : 1, readonly: '', dir: 'ltr', focus: ({ target }) => target.select() }, value);
       const copy = button('take', () => navigator.clipboard.writeText(value).then(() => {
         copy.textContent = this.#own('clipped');
       }).catch(() => field.focus()), this.#own('clip'));
@@ -49,7 +49,7 @@ export class Device {
       return el('div', { class: 'bring' }, el('label', {}, this.#own(what), field), copy);
     });
     this.secret.replaceChildren(this.secret.firstChild, ...shown);
-    shown[0].querySelector('input').focus();
+    shown[0].querySelector('.enter').focus();
   }
 
   /** A code or link has come: asks, or says why not. */
@@ -92,12 +92,19 @@ export class Device {
   }
 
   #use(key, { author, name = '' }) {
-    const { main, said } = this.#thread;
-    const kept = this.#thread.key('me');
+    const thread = this.#thread;
+    const { main, said, me: before } = thread;
+    const kept = thread.key('me');
     store.set(kept, JSON.stringify({ key, name, author }));
     main.name.value = name;
     // As another tab would hear of it; so do all that are in this one.
     dispatchEvent(new StorageEvent('storage', { key: kept }));
+    // Before there is a connection nobody hears it.
+    if (!thread.writer) {
+      const isOther = ({ line }) => line.author && [author, before.author].includes(line.author);
+      for (const entry of [...thread.entries.values()].filter(isOther)) thread.redraw(entry, entry.line);
+      thread.tidy();
+    }
     this.#panel.dialog.close();
     said.textContent = this.#own('used');
   }

@@ -7,6 +7,8 @@ import { Device } from './device.js';
 import { button, el, rich } from './dom.js';
 import { FRAGMENT } from './identity.js';
 import { learn, speaker } from './texts.js';
+// Its texts: a link may bring somebody before there is a connection, and with it what writing needs.
+import './write.js';
 
 const TEXTS = {
   all: 'Delete all', ask_use: 'Use this identity here?', clipped: 'Copied', clip: 'Copy', close: 'Close', code: 'Code',
@@ -92,7 +94,8 @@ class Panel {
     this.ours = el('div', {}, this.list, this.older, this.does);
     this.device = new Device(this, thread, own, level + 1);
     this.dialog = el('dialog', { class: 'panel', 'aria-label': text('mine'), close: () => this.#closed() },
-      el('header', { class: 'top' }, this.title, button('shut', () => this.dialog.close(), own('close')), this.said), this.ours, this.device.section, this.device.question);
+      el('header', { class: 'top' }, this.title, button('shut', () => this.dialog.close(), own('close')), this.said),
+      this.ours, this.device.section, this.device.question);
     thread.root.append(this.dialog);
   }
 
@@ -247,6 +250,7 @@ class Panel {
     else this.said.textContent = '';
     this.#isDeleting = false;
     this.#offer(false);
+    if (!this.dialog.open) this.#thread.said.textContent = this.said.textContent;
     if (!isMeant) this.all.focus();
   }
 

@@ -47,9 +47,9 @@ function watch(page) {
 /** The link and the code, which are shown when asked for. */
 async function reveal(page) {
   await open(page);
-  assert.equal(await panel(page).locator('input[readonly]').count(), 0);
+  assert.equal(await panel(page).locator('[readonly]').count(), 0);
   await press(page, 'Show link and code');
-  const fields = panel(page).locator('input[readonly]');
+  const fields = panel(page).locator('[readonly]');
   return { link: await fields.first().inputValue(), code: await fields.last().inputValue() };
 }
 
@@ -121,6 +121,7 @@ test('all are deleted for everybody once there is no more undoing it', async () 
   await until(async () => (await contents()).join() === 'not mine', 'the others to be gone');
   await until(async () => (await reader.locator('.text').allTextContents()).join() === 'not mine', 'a reader to see it');
   await page.locator('.comment', { hasText: 'mine 1' }).waitFor({ state: 'detached' });
+  await page.locator('.unseen').getByText('3 comments are deleted.').waitFor();
 });
 
 test('deleting all is undone in time, and then nothing has been sent', async () => {
@@ -223,10 +224,13 @@ test('a link makes one\'s comments one\'s own on another device, after a questio
   assert.ok(!readFileSync(server.log, 'utf8').includes(key));
 });
 
-test('a link that is opened where sayso is not yet loaded is asked about as well', async () => {
+test('a link is asked about before there is a connection, and what it replaces is said', async () => {
   await write(1);
   const { link } = await reveal(await live(server.url, known()));
-  const page = await visit(link, known(OTHER, 'Ada'));
+  const context = await newPerson(known(OTHER, 'Ada'));
+  await context.routeWebSocket(/./, () => {});
+  const page = await context.newPage();
+  await page.goto(link);
   await panel(page).getByText('The identity that this browser has now is then lost, unless you have its code.').waitFor();
   assert.equal(page.url(), `${server.url}/`);
   assert.equal((await stored(page)).key, OTHER);
@@ -323,7 +327,7 @@ for (const [what, options] of [
       await page.screenshot({ path: `${SHOTS}mine-${state}-${what}.png` });
       assert.deepEqual(await violations(page), [], state);
       assert.ok(await panel(page).evaluate((node) => node.scrollWidth <= node.clientWidth && node.getBoundingClientRect().right <= innerWidth), state);
-      const small = await panel(page).evaluate((node, min) => [...node.querySelectorAll('button, input')].filter((control) => control.checkVisibility()
+      const small = await panel(page).evaluate((node, min) => [...node.querySelectorAll('button, input, textarea')].filter((control) => control.checkVisibility()
         && Math.min(control.offsetWidth, control.offsetHeight) < min).map((control) => control.className), options.hasTouch ? 44 : 24);
       assert.deepEqual(small, [], state);
     };
@@ -332,7 +336,7 @@ for (const [what, options] of [
     await look('list');
     await press(page, 'Show link and code');
     await look('code');
-    const link = await panel(page).locator('input[readonly]').first().inputValue();
+    const link = await panel(page).locator('[readonly]').first().inputValue();
     await press(page, 'Delete all');
     await panel(page).getByLabel('Code or link from another device').fill('rubbish');
     await press(page, 'Use');

@@ -22,8 +22,8 @@ Usage: sayso [serve] [FLAGS]
        sayso ban --comment ID|--author A [--address] [--hide] [--hold] --for 7d
        sayso unban AUTHOR|ADDRESS [--restore], sayso lock|unlock PAGE
        sayso rename OLD NEW [--prefix]
-       sayso check [--data DIR] [--block-file FILE]
-       sayso repair|compact [--data DIR]
+       sayso import --from FORMAT FILE [--dry-run], sayso export --to FORM [FILE]
+       sayso check [--data DIR] [--block-file FILE], sayso repair|compact [--data DIR]
        sayso doctor URL [SITE]
 
 Commands:
@@ -31,8 +31,9 @@ Commands:
   comments, approve, hide, delete, ban, unban, lock, unlock, rename
            moderate what is in --data DIR, whether a server runs or not; elsewhere
            with --server URL --admin-token-file FILE
-  check    report what is wrong with the stored comments, change nothing; with
-           --block-file, name the comments that it would hold
+  import   take in comments from Disqus, WordPress, Isso, Remark42 and seven others
+  export   write the comments for others, as lines, as a table or as documents
+  check    report what is wrong with the stored comments, or what --block-file would hold
   repair   make a repaired copy of damaged comments, keep the original
   compact  rewrite the stored comments without what is edited away or deleted
   doctor   ask the server at URL from outside, say what is wrong with the proxy in

@@ -287,7 +287,12 @@ impl Request {
         let answers = serde_json::to_string(&answers).expect("numbers can be encoded");
         let body = format!("{{\"comments\":[{comments}],\"answers\":{answers}}}");
         let started = Instant::now();
-        let answer = success(api.call("POST", "/api/admin/import", &body)?)?;
+        let answer = api.call("POST", "/api/admin/import", &body)?;
+        if answer.status == 404 {
+            let why = "the server that uses the folder was built without imports; stop it, or start one that has them";
+            return Err(Error::Other(why.into()));
+        }
+        let answer = success(answer)?;
         let answer: Answer = parse_answer(&answer)?;
         if answer.ids.len() != count {
             return Err(Error::Other("the server has not told the numbers of all comments".into()));

@@ -185,7 +185,9 @@ impl<S> Hub<S> {
         let is_moderator = match &operation {
             Operation::Change { by, .. } => by.is_moderator(),
             Operation::Post(draft) => draft.moderator.is_some(),
-            Operation::Moderate(..) | Operation::Import(_) => true,
+            Operation::Moderate(..) => true,
+            #[cfg(feature = "exchange")]
+            Operation::Import(_) => true,
             _ => false,
         };
         let moderated = match &operation {
@@ -203,6 +205,7 @@ impl<S> Hub<S> {
             }
             Operation::Flag { target, author } => self.flag(target, author, from),
             Operation::Forget(author, from) => self.forget(author, from),
+            #[cfg(feature = "exchange")]
             Operation::Import(comments) => self.import(comments),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),

@@ -12,6 +12,8 @@ use std::{
 
 use crossbeam_channel::Sender;
 
+#[cfg(feature = "exchange")]
+use crate::hub::imports::Imported;
 use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
@@ -20,7 +22,6 @@ use crate::{
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
     hub::gate::Gate,
-    hub::imports::Imported,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::rules::Hold,
     hub::screen::Screen,
@@ -96,6 +97,7 @@ pub enum Operation {
     /// the comment from which on there may be more, or `null`.
     Forget(Author, (u32, u64)),
     /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
+    #[cfg(feature = "exchange")]
     Import(Vec<Imported>),
     /// What only a moderator, named by the last part, may do.
     Moderate(Measure, Arc<str>),

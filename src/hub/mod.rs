@@ -13,6 +13,7 @@ mod compaction;
 mod decisions;
 mod find;
 pub mod gate;
+#[cfg(feature = "exchange")]
 pub mod imports;
 mod likes;
 pub mod line_cache;

@@ -5,6 +5,7 @@
 mod authors;
 mod bans;
 pub(super) mod comments;
+#[cfg(feature = "exchange")]
 mod import;
 pub(super) mod search;
 
@@ -135,6 +136,7 @@ impl Router {
                 check_method(request, &["POST"])?;
                 self.move_pages(request)
             }
+            #[cfg(feature = "exchange")]
             "import" => self.import(request),
             other => match (other.strip_prefix("bans/"), other.strip_prefix("authors/")) {
                 (Some(key), _) => self.unban(key, request),

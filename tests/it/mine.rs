@@ -59,6 +59,7 @@ fn an_author_deletes_all_of_their_own_with_likes_and_flags_for_everyone_at_once(
     let mut server = Server::builder().moderator(TOKEN).start();
     let others = id(say(&server, OTHER, "theirs"));
     let own: Vec<u64> = (0..150).map(|n| id(say(&server, KEY, &format!("mine {n}")))).collect();
+    let mut reader = Client::full(&server, "page=p");
     let like = json!({"on": true, "key": KEY}).to_string();
     let json = bearer(KEY);
     request(&server, "POST", &format!("/api/comments/{others}/like"), &json, &like);
@@ -69,7 +70,6 @@ fn an_author_deletes_all_of_their_own_with_likes_and_flags_for_everyone_at_once(
         ids(&request(server, "GET", target, &bearer(TOKEN), "")).len()
     };
     assert_eq!(flags(&server), 1);
-    let mut reader = Client::full(&server, "page=p");
     reader.until(&json!({"likes": {others.to_string(): 1}}));
     let deleted = mine(&server, "DELETE", KEY, "");
     assert_eq!((deleted.status, deleted.json()), (200, json!({"deleted": 150})), "{deleted:?}");

@@ -59,8 +59,6 @@ fn an_unknown_name_is_refused_with_the_one_probably_meant() {
         ("help", "write --help"),
         ("listen=127.0.0.1:1", "write --listen"),
         ("start-it-now-please", "the commands are serve, comments, approve, "),
-        ("import", "no import yet"),
-        ("export", "no export yet"),
         ("check data", "write sayso check --data data"),
         ("check repair", "write sayso check --data repair"),
         ("serve data", "flags only"),

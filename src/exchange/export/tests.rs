@@ -1,6 +1,6 @@
 //! Comments in every form, and what an import makes of it again.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
 use super::*;
 use crate::comment::{Status, markup};

@@ -50,6 +50,7 @@ export class Device {
     });
     this.secret.replaceChildren(this.secret.firstChild, ...shown);
     shown[0].querySelector('.enter').focus();
+    this.secret.scrollIntoView({ block: 'nearest' });
   }
 
   /** A code or link has come: asks, or says why not. */

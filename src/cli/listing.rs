@@ -16,6 +16,8 @@ use crate::{
 
 /// How many comments are listed without `--limit`.
 pub const COMMENTS_DEFAULT: usize = 50;
+/// The highest `--limit`: a list that is longer than anybody reads.
+pub const LISTED_MAX: usize = 1_000_000;
 
 /// Which comments are listed, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +59,9 @@ pub fn print(api: &Api, filter: &Filter) -> Result<(), Error> {
         true => stdout::line(format_args!("{line}")),
         false => stdout::line(format_args!("{}", Shown::parse(line)?)),
     })?;
-    if more {
-        eprintln!("sayso: there are more; --limit {} lists them, too", filter.limit * 10);
+    if more && filter.limit < LISTED_MAX {
+        let limit = (filter.limit * 10).min(LISTED_MAX);
+        eprintln!("sayso: there are more; --limit {limit} lists them, too");
     }
     Ok(())
 }

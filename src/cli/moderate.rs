@@ -140,7 +140,7 @@ fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
     stdout::line(format_args!("{key} is not banned any more"))?;
     match restored.len() {
         0 => Ok(()),
-        count => stdout::line(format_args!("{} public again: {}", are(count), list(&restored))),
+        count => stdout::line(format_args!("{} restored: {}", are(count), list(&restored))),
     }
 }
 

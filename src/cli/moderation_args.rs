@@ -12,13 +12,10 @@ use crate::{
     cli::values::{self, author, choice, number},
     error::Error,
     http::query::encode,
+    limits::BAN_SECONDS_MAX,
     util::text::{is_false, parse_decimal},
 };
 
-/// Nobody reads more; a script reads the log.
-const LISTED_MAX: u32 = 1_000_000;
-/// 100 years; longer is `ever`.
-const PERIOD_SECONDS_MAX: u64 = 36_500 * 86_400;
 /// The flags that all of these commands take.
 const PLACE_FLAGS: [&str; 3] = ["data", "server", "admin-token-file"];
 
@@ -67,10 +64,10 @@ pub enum Change {
 /// The body of `POST /api/admin/bans`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ban {
-    /// Who is banned: the author of this comment …
+    /// The comment whose author is banned, unless `author` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<u64>,
-    /// … or this one.
+    /// The author who is banned, unless `comment` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// Whether the address is banned, too.
@@ -220,7 +217,7 @@ fn usage(why: impl Into<String>) -> Error {
 
 /// Parses how many comments are listed.
 fn listed(text: &str) -> Result<usize, String> {
-    number(text, LISTED_MAX).map(|count| count as usize)
+    number(text, listing::LISTED_MAX as u32).map(|count| count as usize)
 }
 
 /// Accepts what moderators call a comment's state.
@@ -243,10 +240,10 @@ fn period(text: &str) -> Result<Option<u64>, String> {
     let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400), ('w', 7 * 86_400)];
     let seconds = units.iter().find_map(|(unit, seconds)| {
         let count: u64 = parse_decimal(text.strip_suffix(*unit)?)?;
-        count.checked_mul(*seconds).filter(|seconds| (1..=PERIOD_SECONDS_MAX).contains(seconds))
+        count.checked_mul(*seconds).filter(|seconds| (1..=BAN_SECONDS_MAX).contains(seconds))
     });
     seconds.map(Some).ok_or_else(|| {
-        let days = PERIOD_SECONDS_MAX / 86_400;
+        let days = BAN_SECONDS_MAX / 86_400;
         format!("but must be ever, or such as 30m, 12h, 7d or 4w, at most {days}d")
     })
 }
@@ -263,7 +260,7 @@ mod tests {
             ("12h", 43_200),
             ("7d", 604_800),
             ("4w", 2_419_200),
-            ("36500d", PERIOD_SECONDS_MAX),
+            ("36500d", BAN_SECONDS_MAX),
         ] {
             assert_eq!(period(text), Ok(Some(seconds)), "{text}");
         }

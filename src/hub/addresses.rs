@@ -24,11 +24,13 @@ impl Addresses {
         Addresses { salt, newest: VecDeque::new() }
     }
 
-    /// Remembers where a new comment came from. If its batch fails, a later comment with the same id takes its place.
-    pub(super) fn remember(&mut self, id: u64, from: ClientKey) {
+    /// Remembers where a new comment came from; `None` for one that must not be found by its address. If its batch fails, a later comment
+    /// with the same id takes its place.
+    pub(super) fn remember(&mut self, id: u64, from: Option<ClientKey>) {
         while self.newest.back().is_some_and(|(last, _)| *last >= id) {
             self.newest.pop_back();
         }
+        let Some(from) = from else { return };
         if self.newest.len() == ADDRESSES_KNOWN_MAX {
             self.newest.pop_front();
         }
@@ -70,12 +72,12 @@ mod tests {
     fn the_newest_addresses_are_known_and_no_more() {
         let mut addresses = Addresses::new([7; 32]);
         for id in 1..=ADDRESSES_KNOWN_MAX as u64 {
-            addresses.remember(id, from("192.0.2.1"));
+            addresses.remember(id, Some(from("192.0.2.1")));
         }
         assert_eq!(addresses.of(1), Some(from("192.0.2.1")));
-        addresses.remember(20_000, from("192.0.2.2"));
+        addresses.remember(20_000, Some(from("192.0.2.2")));
         assert_eq!((addresses.of(1), addresses.of(20_000)), (None, Some(from("192.0.2.2"))));
-        addresses.remember(20_000, from("192.0.2.3"));
+        addresses.remember(20_000, Some(from("192.0.2.3")));
         assert_eq!(addresses.of(20_000), Some(from("192.0.2.3")), "the first was rolled back");
         assert_eq!(addresses.comments_from(from("192.0.2.3")).collect::<Vec<_>>(), [20_000]);
     }

@@ -173,6 +173,24 @@ pub struct Actor {
     pub moderator: Option<Arc<str>>,
 }
 
+impl Edge {
+    /// The edge from which reading in the same direction begins with this comment.
+    pub fn at(self, id: u64) -> u64 {
+        match self {
+            Edge::Before(_) => id + 1,
+            Edge::After(_) => id.saturating_sub(1),
+        }
+    }
+
+    /// An edge of the same direction elsewhere.
+    pub fn moved_to(self, id: u64) -> Edge {
+        match self {
+            Edge::Before(_) => Edge::Before(Some(id)),
+            Edge::After(_) => Edge::After(id),
+        }
+    }
+}
+
 impl Actor {
     /// Whether a moderator asks.
     pub fn is_moderator(&self) -> bool {
@@ -310,7 +328,7 @@ pub enum HistoryRange {
     },
 }
 
-/// Where threads are read from.
+/// Where threads, or comments of all pages, are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
     /// The newest threads, or the newest of those whose first comment is before this id.

@@ -131,9 +131,16 @@ impl<S> Hub<S> {
         self.set_text(&mut comment, text);
         comment.mod_edited |= comment.moderator.is_none();
         let page = comment.page.clone();
+        let is_held_edit = self.moderation.held_edits.get(&item.id).is_some();
         let at = self.stage_change(item, comment, author, false, None);
-        let text = NoteText { why: None, reason, by: Some(moderator) };
+        // Its newest note no longer says that it was rejected.
+        self.moderation.set_rejected(item.id, false);
+        let text = NoteText { why: None, reason, by: Some(moderator.clone()) };
         self.note((item.id, &page), author, Did::Edit, text);
+        if is_held_edit {
+            let text = NoteText { why: Some("edited".into()), reason: None, by: Some(moderator) };
+            self.note((item.id, &page), author, Did::Hold, text);
+        }
         Outcome::Staged(at, WriteKind::Changed)
     }
 }

@@ -4,7 +4,7 @@
 
 use super::Hub;
 use crate::{
-    hub::command::Callback,
+    hub::command::{Callback, Edge},
     hub::measure::{Find, Found, Lines, PageState, Wanted},
     store::index::CommentRef,
     store::moderation::{BanKey, Flags},
@@ -16,12 +16,12 @@ const SEARCHED_MAX: usize = 65_536;
 
 impl<S> Hub<S> {
     pub(super) fn find(&self, find: Find) {
-        let Find { wanted, page, before, limit, answer } = find;
+        let Find { wanted, page, from, limit, answer } = find;
         let mut items = Vec::new();
         let mut next = None;
         let mut take = |item: CommentRef, searched: usize| {
             if items.len() == limit || searched == SEARCHED_MAX {
-                next = Some(item.id + 1);
+                next = Some(from.at(item.id));
                 return false;
             }
             if self.is_wanted(item, wanted) {
@@ -40,16 +40,29 @@ impl<S> Hub<S> {
             }
         };
         let page = page.map(|page| self.resolve(page));
-        match (wanted, page) {
-            (Wanted::Id(id), _) => take_all(&mut self.index.find(id).into_iter()),
-            (_, Some(page)) => take_all(&mut self.index.newest_with_pending(&page, before)),
-            (Wanted::Flagged, None) => {
+        let before = match from {
+            Edge::Before(before) => before,
+            Edge::After(_) => None,
+        };
+        match (wanted, page, from) {
+            (Wanted::Id(id), _, _) => take_all(&mut self.index.find(id).into_iter()),
+            (_, Some(page), _) => take_all(&mut self.index.newest_with_pending(&page, before)),
+            (Wanted::Flagged, None, _) => {
                 let mut ids: Vec<u64> = self.moderation.flags.iter().map(|(id, _)| *id).collect();
-                ids.retain(|id| before.is_none_or(|before| *id < before));
-                ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
-                take_all(&mut ids.into_iter().filter_map(|id| self.index.find(id)));
+                ids.sort_unstable();
+                let find = |id| self.index.find(id);
+                match from {
+                    Edge::Before(before) => {
+                        ids.retain(|id| before.is_none_or(|before| *id < before));
+                        take_all(&mut ids.into_iter().rev().filter_map(find));
+                    }
+                    Edge::After(after) => {
+                        take_all(&mut ids.into_iter().filter(|id| *id > after).filter_map(find));
+                    }
+                }
             }
-            (_, None) => take_all(&mut self.index.all_before(before)),
+            (_, None, Edge::Before(_)) => take_all(&mut self.index.all_before(before)),
+            (_, None, Edge::After(after)) => take_all(&mut self.index.all_after(after)),
         }
         answer(Found {
             log: self.log_id.clone(),
@@ -103,7 +116,7 @@ impl<S> Hub<S> {
         self.answer_lines(lines.into_iter().map(Some).collect(), answer);
     }
 
-    /// The pages that were written to last, and whether there are more.
+    /// The pages that were written to last, and whether there are more; behind the last of them those that are closed and empty.
     pub(super) fn find_pages(
         &self,
         before: Option<u64>,
@@ -113,7 +126,21 @@ impl<S> Hub<S> {
         let mut pages = self.index.newest_pages(before, limit + 1);
         let more = pages.len() > limit;
         pages.truncate(limit);
-        let states = pages.into_iter().map(|(page, _)| self.page_state(page.to_owned()));
+        let mut names: Vec<_> = pages.into_iter().map(|(page, _)| page).collect();
+        if !more {
+            names.extend(self.closed_and_empty(limit));
+        }
+        let states = names.into_iter().map(|page| self.page_state(page.to_owned()));
         answer((states.collect(), more));
+    }
+
+    /// Pages that are closed though nobody has written there: else no list would tell how to open them.
+    fn closed_and_empty(&self, limit: usize) -> Vec<&str> {
+        let closed = self.moderation.pages.iter().filter(|(_, state)| state.locked);
+        let empty = closed.filter(|(page, _)| self.index.page_number_of(page).is_none());
+        let mut names: Vec<_> = empty.map(|(page, _)| &**page).collect();
+        names.sort_unstable();
+        names.truncate(limit);
+        names
     }
 }

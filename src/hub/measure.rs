@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     comment::Author,
-    hub::command::Callback,
+    hub::command::{Callback, Edge},
     log::{scan::Location, storage::ReadAt},
     store::index::CommentRef,
     store::moderation::BanKey,
@@ -91,8 +91,8 @@ pub struct Find {
     pub wanted: Wanted,
     /// On this page only.
     pub page: Option<String>,
-    /// Only those with an id below.
-    pub before: Option<u64>,
+    /// Where to begin, and whether with the newest or with the oldest. With a page, only newest first.
+    pub from: Edge,
     /// Comments at most.
     pub limit: usize,
     /// Takes what was found.
@@ -118,7 +118,7 @@ pub enum Wanted {
     Id(u64),
 }
 
-/// Comments that moderators looked for, newest first.
+/// Comments that moderators looked for, in the order that was asked for.
 pub struct Found {
     /// Id of the log.
     pub log: Arc<str>,
@@ -128,7 +128,7 @@ pub struct Found {
     pub seq: u64,
     /// The comments, with the line of the newest note and the number of unsettled flags of each.
     pub items: Vec<(CommentRef, Option<Location>, usize)>,
-    /// To continue, look for those with an id below; `None` if there are no more.
+    /// The id to continue from in the same direction; `None` if there are no more.
     pub next: Option<u64>,
     /// The log.
     pub file: Arc<dyn ReadAt>,

@@ -17,7 +17,8 @@ use crate::{
     log::scan::Location,
     store::index::CommentRef,
     store::moderation::{
-        self as stored, BanKey, FLAGS_A_COMMENT_MAX, FLAGS_MAX, Flags, Note, PAGE_STATES_MAX,
+        self as stored, AUTHOR_NOTES_MAX, BanKey, FLAGS_A_COMMENT_MAX, FLAGS_MAX, Flags, Note,
+        PAGE_STATES_MAX,
         line::{ModerationLine, annotate},
     },
     store::visibility::Visibility,
@@ -147,8 +148,8 @@ impl<S> Hub<S> {
         if is_known || self.flagged_from.contains(&(id, from)) {
             return Ok(Outcome::Recorded { answer, has_changed: false });
         }
-        if !self.moderation.has_room_for_flag(id) {
-            let of_comment = flags.map_or(0, |flags| flags.flags.len()) >= FLAGS_A_COMMENT_MAX;
+        let of_comment = flags.map_or(0, |flags| flags.flags.len()) >= FLAGS_A_COMMENT_MAX;
+        if !self.moderation.make_room_for_flag(id) {
             return Err(match of_comment {
                 true => Rejection::FlagsFull(FLAGS_A_COMMENT_MAX, "this comment"),
                 false => Rejection::FlagsFull(FLAGS_MAX, "this server"),
@@ -239,7 +240,7 @@ impl<S> Hub<S> {
             Measure::Lock(page, locked) => self.lock(page, locked, &by)?,
             Measure::Move(pages) => self.move_pages(&pages, false, &by)?,
             Measure::MovePrefix(old, new) => self.move_prefix(&old, &new, &by)?,
-            Measure::AuthorNote(author, text) => self.write_author_note(author, text, &by),
+            Measure::AuthorNote(author, text) => self.write_author_note(author, text, &by)?,
         };
         Ok(Outcome::Recorded { answer, has_changed: true })
     }
@@ -272,8 +273,17 @@ impl<S> Hub<S> {
         Ok(serde_json::to_vec(&state).expect("names and numbers can be encoded"))
     }
 
-    fn write_author_note(&mut self, author: Author, text: String, by: &Arc<str>) -> Vec<u8> {
+    fn write_author_note(
+        &mut self,
+        author: Author,
+        text: String,
+        by: &Arc<str>,
+    ) -> Result<Vec<u8>, Rejection> {
         let is_removed = text.is_empty();
+        let notes = &self.moderation.author_notes;
+        if !is_removed && notes.get(&author).is_none() && notes.len() >= AUTHOR_NOTES_MAX {
+            return Err(Rejection::ModerationFull(AUTHOR_NOTES_MAX, "notes about authors"));
+        }
         let line = ModerationLine {
             author: Some(author.to_string()),
             reason: Some(text),
@@ -283,7 +293,7 @@ impl<S> Hub<S> {
         let (line, location) = self.record("note", line);
         let note = Note { did: Did::Edit, is_moderators: true, location };
         self.moderation.author_notes.set(author, Some(note).filter(|_| !is_removed));
-        line
+        Ok(line)
     }
 
     /// A page as moderators see it.

@@ -103,7 +103,8 @@ impl<S> Hub<S> {
                 held_for,
             },
         );
-        self.addresses.remember(seq, from);
+        // A ban of an address must not hide what moderators have written from there.
+        self.addresses.remember(seq, (!is_moderator).then_some(from));
         let Some(why) = why else { return Ok(Outcome::Staged(at, WriteKind::Posted)) };
         let text = NoteText { why: Some(why), ..NoteText::default() };
         self.note((seq, &draft.page), author, Did::Hold, text);

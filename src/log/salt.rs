@@ -80,10 +80,15 @@ fn create(path: &Path) -> io::Result<Salt> {
     Ok(salt)
 }
 
+/// Makes it under another name first, so that a start that is cut short leaves nothing of it.
 fn write(path: &Path, salt: Salt) -> io::Result<()> {
-    let mut file = open_options().create_new(true).open(path)?;
+    let new = path.with_extension("new");
+    // Such a start may have left its file.
+    let _ = fs::remove_file(&new);
+    let mut file = open_options().create_new(true).open(&new)?;
     file.write_all(&salt)?;
     file.sync_all()?;
+    fs::rename(&new, path)?;
     sync_folder(path)
 }
 
@@ -96,7 +101,10 @@ mod tests {
     fn the_salt_is_made_once_for_its_owner_alone_and_never_guessed() {
         let data = std::env::temp_dir().join(format!("sayso-salt-{}", std::process::id()));
         fs::create_dir_all(&data).unwrap();
+        // A start that was killed has left this.
+        fs::write(data.join("salt.new"), [0; 3]).unwrap();
         let salt = open(&data).unwrap();
+        assert!(!data.join("salt.new").exists());
         assert_eq!(open(&data).unwrap(), salt);
         assert_ne!(salt, Salt::default());
         let path = data.join(FILE_NAME);

@@ -82,7 +82,7 @@ impl Store {
             } else if line::KINDS.contains(&&*summary.kind) {
                 moderation.load(line, location);
                 if with_authors && let Some(author) = deleted_author(line) {
-                    deletions.push((summary.seq, author));
+                    deletions.push((location.offset, author));
                 }
             }
             Ok(summary.seq)
@@ -107,7 +107,7 @@ impl Store {
         moderation.finish_loading(&index, &rfc3339(SystemTime::now()));
         let comments = counted(index.comment_count(), "comment");
         ::log::info!("{comments} on {}", counted(index.page_count(), "page"));
-        let approved = approved(&index, &moderation, &decisions, &deletions);
+        let approved = approved(&index, &moderation, &decisions, deletions);
         let newest = newest.1.map(|location| log.read(location)).transpose();
         let newest = newest.map_err(Error::io("read", &path))?;
         let newest = newest.and_then(|line| Comment::parse(&line).ok());
@@ -117,33 +117,43 @@ impl Store {
 }
 
 /// The authors of whom a comment was approved, and none hidden, rejected or deleted by a moderator since. Of `lines`, the `id`, `seq` and
-/// author of comments by rising `seq`, those that are present count; `deletions` are the `seq` and author of what moderators deleted.
+/// author of comments, those that are present count; `deletions` are where moderators' notes on deletions lie, and of whose comments.
 fn approved(
     index: &Index,
     moderation: &Moderation,
     lines: &[(u64, u64, Author)],
-    deletions: &[(u64, Author)],
+    deletions: Vec<(u64, Author)>,
 ) -> HashSet<Author> {
-    let mut approved = HashSet::new();
-    let mut deletions = deletions.iter().peekable();
+    let mut decisions: Vec<_> = deletions.into_iter().map(|(at, who)| (at, who, false)).collect();
     for &(id, seq, author) in lines {
-        while let Some((_, author)) = deletions.next_if(|(at, _)| *at < seq) {
-            approved.remove(author);
-        }
         let Some(present) = index.find(id).filter(|comment| comment.seq == seq) else { continue };
-        let is_moderators = || moderation.notes.get(&id).is_none_or(|note| note.did != Did::Hold);
+        let (at, note) = (present.location.offset, moderation.notes.get(&id));
+        // A decision may be a note alone, long behind the line.
+        let hidden_at = match note {
+            Some(note) if note.did == Did::Hide => {
+                note.is_moderators.then_some(note.location.offset)
+            }
+            // Its author's own edit must be looked at.
+            Some(note) if note.did == Did::Hold => None,
+            _ => Some(at),
+        };
         match present.visibility {
-            Visibility::Public => drop(approved.insert(author)),
-            // Not where its author's own edit must be looked at.
-            Visibility::Hidden if is_moderators() => drop(approved.remove(&author)),
+            Visibility::Public => decisions.push((at, author, true)),
+            Visibility::Hidden => decisions.extend(hidden_at.map(|at| (at, author, false))),
             Visibility::Pending if moderation.rejected.get(&id).is_some() => {
-                approved.remove(&author);
+                decisions.extend(hidden_at.map(|at| (at, author, false)));
             }
             _ => {}
         }
     }
-    for (_, author) in deletions {
-        approved.remove(author);
+    decisions.sort_unstable_by_key(|decision| decision.0);
+    let mut approved = HashSet::new();
+    for (_, author, is_trusted) in decisions {
+        if is_trusted {
+            approved.insert(author);
+        } else {
+            approved.remove(&author);
+        }
     }
     approved
 }

@@ -17,7 +17,7 @@ use crate::{
     comment::draft::author,
     comment::rejection::Rejection,
     http::response::Response,
-    hub::command::{Actor, Change, Decision, Operation, Target},
+    hub::command::{Actor, Change, Decision, Edge, Operation, Target},
     hub::measure::Wanted,
     hub::rate_limit::{BucketKey, RateLimiter},
     limits::{HISTORY_LINES_MAX, Rate},
@@ -70,7 +70,7 @@ impl Router {
         let listing = Listing {
             wanted: Wanted::All,
             page: None,
-            before,
+            from: Edge::Before(before),
             limit: limit.unwrap_or(max) as usize,
             filter: Filter::present_by(author),
             is_moderators: false,
@@ -104,7 +104,7 @@ fn delete_all(
 ) -> Result<Response, Response> {
     let filter = Filter::present_by(author);
     let mut ids = Vec::new();
-    let searched = search.run(Wanted::All, None, before, &mut |hit| {
+    let searched = search.run(Wanted::All, None, Edge::Before(before), &mut |hit| {
         let is_full = ids.len() == DELETED_MAX;
         if !is_full && filter.matches(&hit) {
             ids.push(hit.item.id);

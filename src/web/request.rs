@@ -2,7 +2,7 @@
 //!
 //! Knows no path and no server.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use crc32c::crc32c;
 
@@ -81,7 +81,7 @@ impl Request {
 
     /// The client that rate limits count this request for. The owner is none of the clients, as no client has this address.
     pub fn client_key(&self) -> ClientKey {
-        ClientKey::of(self.client().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
+        ClientKey::of(self.client().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -164,6 +164,7 @@ pub fn weak_tag(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv6Addr;
 
     fn request(headers: &[(&str, &str)]) -> Request {
         let headers =
@@ -176,6 +177,12 @@ mod tests {
             body: Vec::new(),
             peer: Peer::Client(Ipv6Addr::LOCALHOST.into()),
         }
+    }
+
+    #[test]
+    fn the_owner_shares_limits_and_bans_with_no_client() {
+        let owner = Request { peer: Peer::Owner, ..request(&[]) };
+        assert_ne!(owner.client_key(), request(&[]).client_key());
     }
 
     #[test]

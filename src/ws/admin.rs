@@ -164,8 +164,13 @@ impl Session {
                         break Some(CloseCode::Policy);
                     }
                 }
+                // The shard knows nobody before the token, so it could not say why.
+                Ok(Message::Binary(_)) if !is_joined => return self.refuse(None),
                 Ok(Message::Binary(_)) => break Some(CloseCode::Unsupported),
                 Ok(Message::Ping(_) | Message::Pong(_)) if !limits.allows_frame() => {
+                    if !is_joined {
+                        return self.refuse(None);
+                    }
                     break Some(CloseCode::Policy);
                 }
                 Ok(_) => {}

@@ -22,6 +22,12 @@ const DO = {
 };
 const DID = { approve: 'approve', restore: 'approve', keep: 'approve', hide: 'hide', delete: 'delete' };
 
+/** Decisions without an answer yet. */
+let unanswered = 0;
+
+// So many are with the server already; others would be lost with the page.
+addEventListener('beforeunload', (event) => unanswered > AT_ONCE_MAX && event.preventDefault());
+
 /** `seen`: what was read, so that nothing else is decided on. */
 async function send(entry, body, seen = entry.line.seq) {
   // Its line may come by the socket before the answer does.
@@ -38,7 +44,7 @@ function learn(entry, { note, flags, ...line }) {
 
 async function setStatus(entry, status, reason) {
   const was = stateOf(entry);
-  const { flags } = entry;
+  const { flags, line: { pinned } } = entry;
   await send(entry, { status, ...reason && { reason } });
   if (status === 'public') entry.flags = 0;
   const back = { pending: status === 'hidden' ? 'pending' : 'hidden', rejected: 'hidden', hidden: 'hidden', public: 'public' }[was];
@@ -46,6 +52,8 @@ async function setStatus(entry, status, reason) {
   return async () => {
     entry.reason = '';
     await send(entry, { status: back });
+    // Whatever is hidden is pinned no more.
+    if (pinned && back === 'public') await send(entry, { pinned });
     entry.flags = flags;
     return was === 'pending' && back === 'hidden' ? { did: 'hide', by: app.name } : null;
   };
@@ -109,6 +117,7 @@ export async function decide(all, verb) {
   }
   emit('decided', entries);
   const done = new Set(entries);
+  unanswered += entries.length;
   const work = each(entries, async (entry) => {
     try {
       undos.set(entry, await DO[verb](entry));
@@ -120,6 +129,7 @@ export async function decide(all, verb) {
       refused(entry, error);
       throw error;
     } finally {
+      unanswered -= 1;
       entry.isBusy = false;
       emit('changed', entry);
     }

@@ -75,7 +75,7 @@ export function reasons(entry, view) {
 function whyHeld(why = '', { content }) {
   if (why.startsWith('word: ')) return [[why, 'alarm']];
   const words = { links: text('links', { n: countLinks(content) }), new: text('newHere'), all: text('held'), flags: text('flags', { n: 1 }),
-    author: text('onHold'), ban: text('onHold'), repair: text('repair'), undo: text('undone') }[why];
+    author: text('onHold'), ban: text('undone'), repair: text('repair'), undo: text('undone'), edited: text('edited') }[why];
   return words || why ? [[words ?? why, 'warn']] : [];
 }
 

@@ -1,6 +1,6 @@
 /** The queues and the pages, at the left or above, and which of them is open. Knows no comment. */
 
-import { button, el, svg } from '../widget/dom.js';
+import { button, el, guarded, svg } from '../widget/dom.js';
 import * as api from './api.js';
 import { app, emit, on } from './app.js';
 import { complain } from './actions.js';
@@ -17,7 +17,8 @@ const RENEW_AFTER = 5_000;
 export function viewOf(hash) {
   const [, kind, value] = /^#(\w+)(?:=(.*))?$/.exec(hash) ?? [];
   if (['page', 'author', 'search', 'thread'].includes(kind) && value) {
-    const decoded = decodeURIComponent(value);
+    // Whoever has typed it may have written a percent sign as it is.
+    const decoded = guarded(() => decodeURIComponent(value)) ?? value;
     return { kind, value: kind === 'thread' ? Number(decoded) : decoded };
   }
   return { kind: kind === 'pages' || QUEUES.some(([name]) => name === kind) ? kind : 'waiting' };

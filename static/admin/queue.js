@@ -8,7 +8,7 @@ import * as api from './api.js';
 import { belongs, isOver, newEntry, stateOf } from './model.js';
 
 const LOT = 200;
-/** So many of what waits are loaded, since its oldest come first. */
+/** So many of what waits are loaded by themselves, to be selected and counted; the first lot is shown at once. */
 const WAITING_MAX = 20_000;
 /** How often a search goes on by itself where nothing was found so far. */
 const EMPTY_LOTS_MAX = 20;
@@ -24,7 +24,8 @@ export class Queue {
   isLoading = true;
   more = false;
   error = '';
-  #before;
+  /** Where the next lot begins. */
+  #from = {};
   #isGone = false;
   /** What came while something was loaded. */
   #late = [];
@@ -57,7 +58,7 @@ export class Queue {
     }
     if (this.#isGone) return;
     this.order = [];
-    for (const line of this.isOldestFirst ? found.reverse() : found) this.#add(line);
+    for (const line of found) this.#add(line);
     if (this.view.kind === 'thread') {
       for (const entry of this.order) entry.depth = entry.line.depth;
       this.view.ids = new Set(this.entries.keys());
@@ -65,6 +66,19 @@ export class Queue {
     this.isLoading = false;
     emit('loaded', this);
     this.#loaded();
+    if (this.isOldestFirst) await this.#loadRest();
+  }
+
+  async #loadRest() {
+    while (this.more && !this.#isGone && this.order.length < WAITING_MAX) {
+      try {
+        emit('came', { queue: this, entries: await this.goOn() });
+      } catch (error) {
+        this.error = error.message;
+        emit('came', { queue: this, entries: [] });
+        return;
+      }
+    }
   }
 
   #add(line) {
@@ -78,13 +92,13 @@ export class Queue {
   async #lots(found) {
     let empty = 0;
     do {
-      const { comments, more, before } = await api.list({ ...this.#asked, before: this.#before, limit: this.isOldestFirst ? LOT : LOT / 2 });
+      const from = this.isOldestFirst ? { after: 0, ...this.#from } : this.#from;
+      const { comments, more, before, after } = await api.list({ ...this.#asked, ...from, limit: this.isOldestFirst ? LOT : LOT / 2 });
       found.push(...comments);
       this.more = more;
-      this.#before = before ?? comments.at(-1)?.id;
+      this.#from = this.isOldestFirst ? { after } : { before };
       empty = found.length ? EMPTY_LOTS_MAX : empty + 1;
-      if (this.isOldestFirst && more) emit('loading', found.length);
-    } while (!this.#isGone && this.more && (this.isOldestFirst ? found.length < WAITING_MAX : empty < EMPTY_LOTS_MAX));
+    } while (!this.#isGone && this.more && empty < EMPTY_LOTS_MAX);
   }
 
   /** The next lot; says what came. */
@@ -94,7 +108,9 @@ export class Queue {
     const found = [];
     try {
       await this.#lots(found);
-      return this.#isGone ? [] : found.map((line) => this.#add(line)).filter(Boolean);
+      const added = this.#isGone ? [] : found.map((line) => this.#add(line)).filter(Boolean);
+      this.fresh = this.fresh.filter(({ id }) => !this.entries.has(id));
+      return added;
     } finally {
       this.#loaded();
     }

@@ -18,7 +18,7 @@ learn({
   inOrder: 'whole, with what waits',
   selectAll: 'Select all', selectNone: 'Select none', selected: '{n} selected', select: 'Select the comment by {name}',
   fresh: { one: '{n} new', other: '{n} new' },
-  loading: 'Loading…', loadingN: 'Loading… {n}', more: 'More', searchOn: 'Search on', refresh: 'Clear what is decided',
+  loading: 'Loading…', more: 'More', searchOn: 'Search on', refresh: 'Clear what is decided',
   calm: 'Nothing waits.', calmFlagged: 'Nothing is flagged.', calmHere: 'Nothing here.', calmBans: 'Nobody is banned.',
   lastDecision: 'Last decision {when} by {name}.',
   lock: 'Lock page', unlock: 'Unlock page', locked: 'locked', openPage: 'Open page', pagesFound: 'Pages:',

@@ -51,9 +51,9 @@ export class View {
     this.root = el('main', { id: 'main' },
       el('header', { class: 'top' }, this.#title, this.#order, this.#tools, el('span', { class: 'picks' }, this.#all, this.#n)),
       el('div', { class: 'sticky' }, this.#fresh), this.#other, list.root, this.#more, this.#foot, this.#tidy);
-    const near = ([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && this.#goOn();
+    const near = ([{ isIntersecting }]) => isIntersecting && !this.#more.hidden && !app.queue.isOldestFirst && this.#goOn();
     new IntersectionObserver(near, { rootMargin: '600px' }).observe(this.#more);
-    for (const type of ['fresh', 'changed', 'loaded', 'loading']) on(type, (what) => this.#heard(type, what));
+    for (const type of ['fresh', 'changed', 'loaded', 'came']) on(type, (what) => this.#heard(type, what));
     on('pages', () => this.#showTools());
     on('decided-last', () => this.update());
   }
@@ -65,9 +65,9 @@ export class View {
       if (!what.order.length) findLast();
     }
     if (type === 'changed') this.#list.redraw(what);
-    if (type === 'loading') this.#foot.textContent = text('loadingN', { n: what });
+    if (type === 'came' && what.queue === app.queue) this.#list.append(what.entries);
     if (type === 'fresh' && !what.order.length && what === app.queue) this.release(false);
-    if (type !== 'loading') this.#due ||= setTimeout(() => this.update(), SOON);
+    this.#due ||= setTimeout(() => this.update(), SOON);
   }
 
   open(view) {
@@ -123,7 +123,9 @@ export class View {
     this.#bulk.hidden = !picked.length;
     this.#fresh.hidden = !fresh.length;
     this.#fresh.textContent = text('fresh', { n: fresh.length });
-    this.#more.hidden = !isList || queue.isLoading || !queue.more || view.kind === 'waiting';
+    // Of what waits there is more than loads by itself: it is asked for when that is decided.
+    const isUndecided = queue.isOldestFirst && (open.length || order.some(({ isBusy }) => isBusy));
+    this.#more.hidden = !isList || queue.isLoading || !queue.more || isUndecided;
     this.#more.textContent = text(view.kind === 'search' ? 'searchOn' : 'more');
     const over = order.length - order.filter((entry) => !isOver(view, entry)).length;
     this.#tidy.hidden = !over || over < order.length && over < 3;
@@ -135,9 +137,10 @@ export class View {
     showWaiting(title);
   }
 
-  #calm({ error, isLoading, view }) {
+  #calm({ error, isLoading, view, more }) {
     if (error) return error;
     if (isLoading) return text('loading');
+    if (more && view.kind === 'waiting') return '';
     const words = text({ waiting: 'calm', flagged: 'calmFlagged' }[view.kind] ?? 'calmHere');
     const { last } = app;
     if (!last || !['waiting', 'flagged'].includes(view.kind)) return words;
@@ -166,9 +169,9 @@ export class View {
   async #goOn() {
     const { queue } = app;
     const came = await queue.goOn().catch((error) => complain([error]));
-    if (queue !== app.queue) return;
+    if (queue !== app.queue) return undefined;
     if (came?.length) this.#list.append(came);
-    this.update();
+    return this.update();
   }
 
   #showTools() {

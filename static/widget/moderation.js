@@ -37,7 +37,7 @@ export class Moderation {
   /** What moderators have said about one's own comments, by id. */
   #notes = new Map();
   /** By id: one's own comments that are gone, where no history has them. */
-  #ghosts = new Map();
+  #placeholders = new Map();
 
   constructor(thread) {
     this.#thread = thread;
@@ -46,12 +46,12 @@ export class Moderation {
   }
 
   /** Takes from a hello, a history or a notice what it says of moderators; resolves once what a history lacks is there. */
-  async heed({ log, mark, seq, locked, pinned = [], moderators = [], note, comments = [] }) {
+  async take({ log, mark, seq, locked, pinned = [], moderators = [], note, comments = [] }) {
     const thread = this.#thread;
     this.#learn([...moderators, ...comments.map((line) => line.mod).filter(Boolean)]);
     // A hello and a history say all of it, a notice what has changed.
     if (log || locked !== undefined) this.#lock(Boolean(locked));
-    if (note) this.#take(note);
+    if (note) this.#addNote(note);
     // One that was asked for before a line came live is older than that.
     if (!log) {
       this.#follow(comments);
@@ -181,34 +181,34 @@ export class Moderation {
   }
 
   // Reasons
-  #take(note) {
+  #addNote(note) {
     this.#notes.set(note.id, note);
     const entry = this.#thread.entries.get(note.id);
     if (entry) this.#again(entry);
-    else this.#haunt(note);
+    else this.#addPlaceholder(note);
     this.#thread.tidy();
   }
 
   /** Shows an author where a comment was that no history has any more, in the thread that it was in. */
-  async #haunt({ id, did }) {
+  async #addPlaceholder({ id, did }) {
     const thread = this.#thread;
-    this.#lay(id);
+    this.#removePlaceholder(id);
     if (!GONE[did] || Number.isNaN(thread.edge)) return;
     const { comments: [first] = [] } = await thread.connection.get({ thread: id, limit: 1 }).catch(() => ({}));
     // It may be there by now, or its thread is not.
     const isAnswer = first && first.id !== id;
-    if (thread.entries.has(id) || this.#ghosts.has(id) || isAnswer && !thread.entries.has(first.id)) return;
-    const ghost = thread.draw({ id, status: 'hidden' }, id);
-    ghost.root = isAnswer ? thread.entries.get(first.id) : undefined;
-    this.redrawn(ghost);
-    this.#ghosts.set(id, ghost);
-    thread.hang(ghost);
+    if (thread.entries.has(id) || this.#placeholders.has(id) || isAnswer && !thread.entries.has(first.id)) return;
+    const placeholder = thread.draw({ id, status: 'hidden' }, id);
+    placeholder.root = isAnswer ? thread.entries.get(first.id) : undefined;
+    this.redrawn(placeholder);
+    this.#placeholders.set(id, placeholder);
+    thread.hang(placeholder);
     thread.tidy();
   }
 
-  #lay(id) {
-    const ghost = this.#ghosts.get(id);
-    if (ghost && this.#ghosts.delete(id)) this.#thread.drop(ghost);
+  #removePlaceholder(id) {
+    const placeholder = this.#placeholders.get(id);
+    if (placeholder && this.#placeholders.delete(id)) this.#thread.drop(placeholder);
   }
 
   #because(what, reason) {
@@ -222,9 +222,9 @@ export class Moderation {
   /** The list was drawn anew. */
   drawn() {
     this.#show();
-    this.#ghosts.clear();
-    for (const note of this.#notes.values()) if (!this.#thread.entries.has(note.id)) this.#haunt(note);
-    this.heed({});
+    this.#placeholders.clear();
+    for (const note of this.#notes.values()) if (!this.#thread.entries.has(note.id)) this.#addPlaceholder(note);
+    this.take({});
   }
 
   #again(entry) {
@@ -240,7 +240,7 @@ export class Moderation {
     const note = this.#notes.get(line.id);
     const what = GONE[note?.did];
     if (this.#thread.entries.get(line.id) === entry) {
-      this.#lay(line.id);
+      this.#removePlaceholder(line.id);
       this.#raise(entry);
     }
     entry.note = what && !isShown(line) ? note : undefined;

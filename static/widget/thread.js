@@ -125,7 +125,7 @@ export class Thread extends Tree {
     const { locked, pinned, moderators, note, comments = [] } = said;
     if (!(this.moderation || locked || pinned || moderators || note || comments.some((line) => line.mod || line.mod_edited || line.pinned))) return;
     const parts = await this.bring('moderation', 'namesake').catch(() => {});
-    if (parts) await (this.moderation ??= new parts.Moderation(this)).heed(said);
+    if (parts) await (this.moderation ??= new parts.Moderation(this)).take(said);
   }
 
   #sort(order) {

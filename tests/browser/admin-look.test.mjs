@@ -101,11 +101,11 @@ for (const [what, options] of [
     await page.keyboard.press('Escape');
     for (const [key, name] of [['u', 'card'], ['b', 'ban'], ['?', 'keys']]) {
       await page.keyboard.press(key);
-      await page.locator('.box').waitFor();
+      await page.locator('.box:popover-open').waitFor();
       await page.locator('.card[aria-busy]').waitFor({ state: 'hidden' });
       found.push(...await look(page, `admin-${what}-${name}`));
       await page.keyboard.press('Escape');
-      await page.locator('.box').waitFor({ state: 'hidden' });
+      await page.locator('.box:popover-open').waitFor({ state: 'hidden' });
     }
     for (const [hash, words] of [['flagged', 'cheap watches'], ['newest', 'Simplicity'], ['hidden', 'You are all wrong'],
       ['thread=8', 'You are all wrong'], ['page=blog.example%2Fthreads', 'Threads are cheap'], ['search=threads', 'Threads are cheap'],

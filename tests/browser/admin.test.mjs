@@ -42,6 +42,16 @@ test('a token is asked for once in a tab, a wrong one is refused in words, and s
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+test('an address that somebody has typed by hand is taken as it is', async (t) => {
+  const { moderator, reader, server } = await moderated(t);
+  await server.post({ content: 'all 100% of it' });
+  await server.post({ content: 'nothing of it' });
+  await reader();
+  const page = await moderator('ada', undefined, '#search=100%');
+  await entry(page, '100%').waitFor();
+  assert.deepEqual(await texts(page), ['all 100% of it']);
+});
+
 test('whose token is taken away is signed out, with a sentence', async (t) => {
   const { server, moderator, file } = await moderated(t);
   const grace = await moderator('grace');

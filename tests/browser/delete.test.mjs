@@ -54,8 +54,8 @@ test('deleting can be undone for five seconds, and nobody else has noticed', asy
   await remove(page, comment(page, 'dear to me'));
   await page.locator('.gone', { hasText: 'Deleted' }).waitFor();
   assert.equal(await page.locator('.sayso :focus').textContent(), 'Undo');
-  await page.clock.runFor(4_900);
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.clock.runFor(4_000);
+  await page.getByRole('button', { name: 'Undo' }).press('Enter');
   await comment(page, 'dear to me').waitFor();
   await page.clock.runFor(10_000);
   assert.deepEqual(await kept(page), []);

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 89] = [
+const ROWS: [(&str, &str, &str, &str); 92] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -107,6 +107,18 @@ const ROWS: [(&str, &str, &str, &str); 89] = [
     ("pages of one answer to moderators", "web/admin.rs PAGES_MAX", "pages", "400"),
     ("lines that one search reads", "web/admin/search.rs SEARCHED_BYTES_MAX", "bytes", "`more`"),
     ("time of one search", "web/admin/search.rs SEARCH_TIMEOUT", "s", "`more`"),
+    (
+        "lines of one answer to a search",
+        "web/admin/comments.rs ANSWER_BYTES_MAX",
+        "bytes",
+        "`more`",
+    ),
+    (
+        "comments that a search asks the hub to look at at once",
+        "hub/find.rs SEARCHED_MAX",
+        "comments",
+        "the next step",
+    ),
     ("searches at once", "web/admin/search.rs SEARCHES_MAX", "searches", "503"),
     (
         "requests for one's own comments, of one address and for one author",
@@ -147,6 +159,12 @@ const ROWS: [(&str, &str, &str, &str); 89] = [
         "newest comments of a run whose address can be banned",
         "hub/addresses.rs ADDRESSES_KNOWN_MAX",
         "comments",
+        "409",
+    ),
+    (
+        "authors about whom moderators have a note",
+        "store/moderation/mod.rs AUTHOR_NOTES_MAX",
+        "authors",
         "409",
     ),
     ("pages that were closed or opened", "store/moderation/mod.rs PAGE_STATES_MAX", "pages", "409"),

@@ -322,7 +322,7 @@ fn bans_are_made_and_lifted_whether_a_server_runs_or_not() {
     let said_of = prints(&server, &["unban", &author(), "--restore"]);
     assert!(
         said_of.starts_with(&format!(
-            "{} is not banned any more\n2 comments are public again: ",
+            "{} is not banned any more\n2 comments are restored: ",
             author()
         )),
         "{said_of}"

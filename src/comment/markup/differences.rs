@@ -26,7 +26,7 @@ fn is_known(content: &str) -> bool {
         // The space that is put before indented code is not shown where a line begins with it, which may be in a list.
         || content.contains("&#32;")
         // Behind the `#` at the end of a heading may be tabs.
-        || content.lines().any(|line| line.contains('#') && line.ends_with('\t'))
+        || content.lines().any(|line| line.contains('#') && line.trim_end_matches(' ').ends_with('\t'))
         // pulldown-cmark may show the backslash instead of breaking the line before the end of a link's text.
         || content.split("\\\n").skip(1).any(|rest| rest.trim_start_matches([' ', '\t', '>']).starts_with("]("))
         || content.contains(|char: char| char.is_control() && !"\n\t".contains(char))

@@ -42,6 +42,12 @@ impl Index {
         (0..end).rev().map(|number| self.comments.get(number))
     }
 
+    /// Returns the comments of all pages with an id above `after`, oldest first.
+    pub fn all_after(&self, after: u64) -> impl Iterator<Item = CommentRef> + '_ {
+        let start = self.comments.ids.below(after.saturating_add(1));
+        (start..self.comments.len()).map(|number| self.comments.get(number))
+    }
+
     /// Returns the first comment of `page`, whatever became of it.
     pub fn first(&self, page: &str) -> Option<CommentRef> {
         let (a, b) = self.shared_in_order(page);

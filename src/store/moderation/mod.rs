@@ -3,11 +3,11 @@
 //!
 //! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
 
+mod flags;
 pub mod journal;
 mod kept;
 pub mod line;
 pub mod moves;
-mod withdrawn;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -32,6 +32,8 @@ pub const BANS_MAX: usize = 10_000;
 pub const PINS_A_PAGE_MAX: usize = 10;
 /// Pages that a moderator has closed or opened, about 20 MB with the longest names.
 pub const PAGE_STATES_MAX: usize = 30_000;
+/// Authors about whom moderators have noted something, about 1 MB.
+pub const AUTHOR_NOTES_MAX: usize = 10_000;
 /// Comments of one author whose notes with a reason are remembered for the author, the newest.
 pub const REASONS_AN_AUTHOR_MAX: usize = 10;
 
@@ -93,7 +95,7 @@ pub struct Flags {
     pub flags: Vec<(Author, Location)>,
     /// How many of these a moderator has settled by approving or hiding the comment.
     pub settled: usize,
-    /// Whether a moderator has approved the present text, so that flags no longer hide it.
+    /// Whether a moderator has left the present text public, so that flags no longer hide it; see [`Note::approves`].
     pub is_approved: bool,
 }
 
@@ -179,8 +181,9 @@ pub struct Moderation {
     pub rejected: Journal<u64, Vec<()>>,
     /// Comments that were public until an edit which a moderator must look at: hidden, and they wait.
     pub held_edits: Journal<u64, Vec<()>>,
-    /// How many flags there are.
+    /// How many flags there are, and how many of them are settled.
     flag_count: usize,
+    settled_count: usize,
     /// How many comments have unsettled ones.
     flagged_count: u64,
     /// While a log is read: pinned comments.
@@ -279,42 +282,23 @@ impl Moderation {
         }
     }
 
-    /// Whether there is room for one more flag of this comment.
-    pub fn has_room_for_flag(&self, id: u64) -> bool {
-        let flags = self.flags.get(&id).map_or(0, |flags| flags.flags.len());
-        flags < FLAGS_A_COMMENT_MAX && self.flag_count < FLAGS_MAX
-    }
-
-    /// Adds a flag whose line lies at `location`. Returns the comment's flags.
-    pub fn flag(&mut self, id: u64, author: Author, location: Location) -> &Flags {
-        let flags = self.flags_with(id, author, location);
-        self.set_flags(id, Some(flags));
-        self.flags.get(&id).expect("it was just set")
-    }
-
-    /// A comment's flags with one more.
-    fn flags_with(&self, id: u64, author: Author, location: Location) -> Flags {
-        let mut flags = self.flags.get(&id).cloned().unwrap_or_else(|| Flags {
-            is_approved: self.notes.get(&id).is_some_and(Note::approves),
-            ..Flags::default()
-        });
-        flags.flags.push((author, location));
-        flags
-    }
-
     fn set_flags(&mut self, id: u64, flags: Option<Flags>) {
         let count = |flags: Option<&Flags>| {
-            flags.map_or((0, 0), |flags| (flags.flags.len(), u64::from(flags.unsettled() > 0)))
+            flags.map_or((0, 0, 0), |flags| {
+                (flags.flags.len(), u64::from(flags.unsettled() > 0), flags.settled)
+            })
         };
         let (before, now) = (count(self.flags.get(&id)), count(flags.as_ref()));
         self.flag_count = self.flag_count - before.0 + now.0;
         self.flagged_count = self.flagged_count - before.1 + now.1;
+        self.settled_count = self.settled_count - before.2 + now.2;
         self.flags.set(id, flags);
     }
 
     /// Counts anew what [`Moderation::set_flags`] keeps count of.
     fn count_flags(&mut self) {
         self.flag_count = self.flags.iter().map(|(_, flags)| flags.flags.len()).sum();
+        self.settled_count = self.flags.iter().map(|(_, flags)| flags.settled).sum();
         let flagged = self.flags.iter().filter(|(_, flags)| flags.unsettled() > 0);
         self.flagged_count = flagged.count() as u64;
     }
@@ -436,6 +420,7 @@ fn settled(flags: &Flags, note: Note) -> Flags {
     match (note.did, note.is_moderators) {
         (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
         (Did::Hide, true) => flags.settled = flags.flags.len(),
+        (Did::Pin | Did::Unpin | Did::Edit, true) => flags.is_approved = true,
         // What was said of its flags was said of another text.
         (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
         _ => {}

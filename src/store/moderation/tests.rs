@@ -124,8 +124,8 @@ fn what_settles_flags_does_so_when_they_are_read_again() {
         ("approve", BY, 2, true),
         ("hide", BY, 2, false),
         ("hide", "", 0, false),
-        ("pin", BY, 0, false),
-        ("edit", BY, 0, false),
+        ("pin", BY, 0, true),
+        ("edit", BY, 0, true),
         ("edit", "", 0, false),
     ] {
         let lines = [flag(7, 1), flag(7, 2), note(7, did, by), flag(7, 3)];
@@ -150,6 +150,13 @@ fn what_settles_flags_does_so_when_they_are_read_again() {
     let lines = [note(7, "approve", BY), flag(7, 2)];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     assert!(loaded(&lines, &index(&[7], &[]), "2026").flags.get(&7).unwrap().is_approved);
+    // And where it has dropped an older note than that.
+    let lines = [note(7, "approve", BY), flag(7, 1), note(7, "pin", BY)];
+    for lines in [&lines[..], &lines[1..]] {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let moderation = loaded(&lines, &index(&[7], &[]), "2026");
+        assert!(moderation.flags.get(&7).unwrap().is_approved);
+    }
 }
 
 #[test]
@@ -228,14 +235,23 @@ fn a_compaction_keeps_what_counts_and_moves_what_it_keeps() {
 fn a_comment_and_the_server_have_room_for_so_many_flags() {
     let mut moderation = Moderation::default();
     for number in 0..FLAGS_A_COMMENT_MAX as u64 {
-        assert!(moderation.has_room_for_flag(7));
+        assert!(moderation.make_room_for_flag(7));
         moderation.flag(7, author(number as u8), at(number));
     }
-    assert!(!moderation.has_room_for_flag(7) && moderation.has_room_for_flag(8));
+    assert!(!moderation.make_room_for_flag(7) && moderation.make_room_for_flag(8));
     moderation.flag_count = FLAGS_MAX - 1;
-    assert!(moderation.has_room_for_flag(8));
+    assert!(moderation.make_room_for_flag(8));
     moderation.flag_count = FLAGS_MAX;
-    assert!(!moderation.has_room_for_flag(8));
+    assert!(!moderation.make_room_for_flag(8));
+    // What a moderator has settled makes room, and comes back with all else if its batch fails.
+    moderation.commit();
+    let approval = Note { did: Did::Approve, is_moderators: true, location: at(5_000) };
+    moderation.note(7, approval, None);
+    assert!(moderation.make_room_for_flag(8) && moderation.make_room_for_flag(7));
+    assert_eq!((moderation.flag_count, moderation.settled_count), (0, 0));
+    moderation.roll_back();
+    assert_eq!((moderation.flag_count, moderation.settled_count), (FLAGS_A_COMMENT_MAX, 0));
+    assert_eq!(moderation.flags.bytes(), 100 * FLAGS_A_COMMENT_MAX as u64);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
     comment::draft::moderators_text,
     comment::{Author, Comment},
     http::response::Response,
-    hub::command::{Operation, Query},
+    hub::command::{Edge, Operation, Query},
     hub::measure::{Measure, Wanted},
     limits::AUTHOR_NOTE_CHARS_MAX,
     store::moderation::BanKey,
@@ -116,7 +116,7 @@ fn describe(mut search: Search, author: Author) -> Result<Response, Response> {
         more: false,
     };
     let filter = Filter::by(author);
-    let searched = search.run(Wanted::All, None, None, &mut |hit| {
+    let searched = search.run(Wanted::All, None, Edge::Before(None), &mut |hit| {
         if !filter.matches(&hit) {
             return true;
         }

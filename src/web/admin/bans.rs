@@ -21,7 +21,7 @@ use crate::{
     comment::{Author, Comment, did::Did},
     http::response::Response,
     hub::bans::HIDDEN_AT_ONCE_MAX,
-    hub::command::{Operation, Query},
+    hub::command::{Edge, Operation, Query},
     hub::measure::{BanRequest, Measure, Wanted, Whom},
     limits::BAN_SECONDS_MAX,
     store::moderation::line::ModerationLine,
@@ -211,7 +211,7 @@ fn ban(mut search: Search, new: &Body, whom: Whom, by: &Arc<str>) -> Result<Bann
 /// The author of a comment.
 fn author_of(search: &mut Search, id: u64) -> Result<Option<Author>, Response> {
     let mut author = None;
-    search.run(Wanted::Id(id), None, None, &mut |hit| {
+    search.run(Wanted::Id(id), None, Edge::Before(None), &mut |hit| {
         let comment = Comment::parse(hit.line).ok();
         author = comment.and_then(|comment| Author::parse(comment.author.as_deref()?));
         true
@@ -228,7 +228,7 @@ fn written_by(
     let filter = Filter::by(author);
     let mut ids = Vec::new();
     for wanted in [Wanted::Public, Wanted::Pending] {
-        let searched = search.run(wanted, None, None, &mut |hit| {
+        let searched = search.run(wanted, None, Edge::Before(None), &mut |hit| {
             if after.is_some_and(|after| hit.item.id <= after) {
                 return false;
             }
@@ -260,7 +260,7 @@ fn unban(
             BanKey::Author(author) => Some(Filter::by(author)),
             BanKey::Address(_) => None,
         };
-        let searched = search.run(Wanted::Hidden, None, None, &mut |hit| {
+        let searched = search.run(Wanted::Hidden, None, Edge::Before(None), &mut |hit| {
             let note = hit.note.as_deref().and_then(|note| ModerationLine::parse(note).ok());
             let is_bans = |note: &ModerationLine| {
                 note.did == Some(Did::Hide) && note.why.as_deref() == Some("ban")

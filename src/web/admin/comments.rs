@@ -22,7 +22,7 @@ use crate::{
     comment::{Author, Comment},
     http::query::Query,
     http::response::Response,
-    hub::command::Operation,
+    hub::command::{Edge, Operation},
     hub::measure::Wanted,
     limits::{HISTORY_LINES_MAX, SEARCH_CHARS_MAX},
     store::moderation::line::{ModerationLine, annotate},
@@ -60,6 +60,8 @@ struct Tail {
     more: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<u64>,
 }
 
 impl Filter {
@@ -112,10 +114,21 @@ impl Router {
         let max = HISTORY_LINES_MAX as u64;
         let limit = number_parameter(&query, "limit", "a number from 1 to 200", 1, max)?;
         let limit = limit.map_or(COMMENTS_DEFAULT, |limit| limit as usize);
-        let before = id("before")?;
+        let from = match (id("before")?, id("after")?) {
+            (before, None) => Edge::Before(before),
+            (None, Some(after)) if page.is_none() => Edge::After(after),
+            (_, Some(after)) => {
+                let value = after.to_string();
+                let allowed = "given without before and page";
+                return Err(rejected(
+                    &Rejection::BadParameter { name: "after", value, allowed },
+                    None,
+                ));
+            }
+        };
         let (wanted, filter) = parse_filter(&query)?;
         let asked = request.clone();
-        let listing = Listing { wanted, page, before, limit, filter, is_moderators: true };
+        let listing = Listing { wanted, page, from, limit, filter, is_moderators: true };
         let work = Box::new(move |search| listing.answer(search, &asked));
         self.search(&self.admin.searches, request, work)
     }
@@ -147,8 +160,8 @@ pub(in crate::web) struct Listing {
     pub wanted: Wanted,
     /// On this page only.
     pub page: Option<String>,
-    /// With an id below.
-    pub before: Option<u64>,
+    /// From where on.
+    pub from: Edge,
     /// At most.
     pub limit: usize,
     /// Which of those that are found.
@@ -166,8 +179,8 @@ impl Listing {
     ) -> Result<Response, Response> {
         let (mut lines, mut last) = (Vec::new(), None);
         let (mut count, mut is_cut) = (0, false);
-        let Listing { wanted, page, before, limit, filter, is_moderators } = self;
-        let searched = search.run(wanted, page.as_deref(), before, &mut |hit| {
+        let Listing { wanted, page, from, limit, filter, is_moderators } = self;
+        let searched = search.run(wanted, page.as_deref(), from, &mut |hit| {
             if !filter.matches(&hit) {
                 return true;
             }
@@ -187,20 +200,26 @@ impl Listing {
             true
         })?;
         // Where it was cut, the next answer begins behind the last comment of this one.
-        let before = if is_cut { last } else { searched.next };
-        let answer = Response::json(200, answer_json(&searched, &lines, before));
+        let next = if is_cut { last } else { searched.next };
+        let body = answer_json(&searched, &lines, next.map(|id| from.moved_to(id)));
+        let answer = Response::json(200, body);
         Ok(answer.with("Cache-Control", "no-store").compressed(asked))
     }
 }
 
-fn answer_json(searched: &Searched, lines: &[u8], before: Option<u64>) -> Vec<u8> {
+fn answer_json(searched: &Searched, lines: &[u8], next: Option<Edge>) -> Vec<u8> {
     let Searched { log, mark, seq, .. } = searched;
     let mut out = to_json(&Head { log, mark, seq: *seq });
     out.pop();
     out.extend_from_slice(b",\"comments\":[");
     out.extend_from_slice(lines);
     out.extend_from_slice(b"],");
-    out.extend_from_slice(&to_json(&Tail { more: before.is_some(), before })[1..]);
+    let (before, after) = match next {
+        Some(Edge::After(id)) => (None, Some(id)),
+        Some(Edge::Before(id)) => (id, None),
+        None => (None, None),
+    };
+    out.extend_from_slice(&to_json(&Tail { more: next.is_some(), before, after })[1..]);
     out
 }
 

@@ -20,7 +20,7 @@ use crate::{
     comment::rejection::Rejection,
     http::request::HttpError,
     http::response::Response,
-    hub::command::{Callback, HubHandle, Operation, Query, ReplyTo, Write, Written},
+    hub::command::{Callback, Edge, HubHandle, Operation, Query, ReplyTo, Write, Written},
     hub::measure::{Find, Found, Lines, Wanted},
     log::read_line,
     store::index::CommentRef,
@@ -94,7 +94,7 @@ pub(in crate::web) struct Searched {
     pub log: Arc<str>,
     pub mark: Arc<str>,
     pub seq: u64,
-    /// To go on, search those with an id below; `None` if everything was searched.
+    /// The id to go on from in the same direction; `None` if everything was searched.
     pub next: Option<u64>,
 }
 
@@ -240,7 +240,7 @@ impl Search {
         lines.collect::<Result<_, _>>().map_err(|error| unreadable(&error))
     }
 
-    /// Passes comments to `each`, newest first, until it returns `false`: then the search goes on with that comment.
+    /// Passes comments to `each`, in the order that `from` says, until it returns `false`: then the search goes on with that comment.
     ///
     /// # Errors
     /// 503 if the hub does not answer in time, or if the log can't be read.
@@ -248,14 +248,14 @@ impl Search {
         &mut self,
         wanted: Wanted,
         page: Option<&str>,
-        mut before: Option<u64>,
+        mut from: Edge,
         each: &mut dyn FnMut(Hit) -> bool,
     ) -> Result<Searched, Response> {
         let mut start = None;
         loop {
             let (page, limit) = (page.map(str::to_owned), FOUND_AT_ONCE);
             let found =
-                self.ask(|answer| Query::Find(Find { wanted, page, before, limit, answer }))?;
+                self.ask(|answer| Query::Find(Find { wanted, page, from, limit, answer }))?;
             let Found { log, mark, seq, items, next, file } = found;
             let (log, mark, seq) = start.get_or_insert((log, mark, seq)).clone();
             let searched = |next| Searched { log, mark, seq, next };
@@ -263,7 +263,7 @@ impl Search {
             for (item, note, flags) in items {
                 let length = item.location.len as usize + note.map_or(0, |note| note.len as usize);
                 if length > self.bytes_left {
-                    return Ok(searched(Some(item.id + 1)));
+                    return Ok(searched(Some(from.at(item.id))));
                 }
                 self.bytes_left -= length;
                 line.clear();
@@ -274,13 +274,13 @@ impl Search {
                 });
                 let note = note.transpose().map_err(|error| unreadable(&error))?;
                 if !each(Hit { item, line: &line, note, flags }) {
-                    return Ok(searched(Some(item.id + 1)));
+                    return Ok(searched(Some(from.at(item.id))));
                 }
             }
-            if next.is_none() || Instant::now() >= self.deadline {
-                return Ok(searched(next));
+            match next.filter(|_| Instant::now() < self.deadline) {
+                Some(next) => from = from.moved_to(next),
+                None => return Ok(searched(next)),
             }
-            before = next;
         }
     }
 }

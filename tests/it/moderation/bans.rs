@@ -34,6 +34,19 @@ fn post_from(server: &Server, address: &str, body: &Value) -> Response {
 }
 
 #[test]
+fn a_ban_of_an_address_hides_nothing_that_a_moderator_has_written_from_there() {
+    let server = builder(&[]).start();
+    let spam = post_id(&server, json!({"content": "spam", "key": KEY}));
+    let answer = json!({"content": "an answer", "parent": spam});
+    let site = done(&server, "POST", "/api/admin/comments", answer, 201)["id"].as_u64().unwrap();
+    let of_site = json!({"comment": site, "address": true});
+    refused(&admin(&server, "POST", "/api/admin/bans", of_site), 409, "address_unknown");
+    let banned = ban(&server, json!({"comment": spam, "address": true, "hide": true}));
+    assert_eq!(banned["hidden"], json!([spam]));
+    assert_eq!(ids(&server, "status=public"), [site]);
+}
+
+#[test]
 fn a_banned_author_can_do_nothing_from_then_on_but_delete_their_own() {
     let mut server = builder(&[]).start();
     let mine = post_id(&server, json!({"content": "mine", "key": KEY, "name": "Eve"}));
@@ -165,8 +178,9 @@ fn what_somebody_who_is_held_writes_waits() {
     let edited =
         request(&server, "PATCH", "/api/comments/1", &bearer(KEY), "{\"content\":\"now\"}");
     assert_eq!(edited.status, 200, "{edited:?}");
-    assert_eq!(ids(&server, "status=pending"), [held.json()["id"].as_u64().unwrap()]);
-    assert_eq!(ids(&server, "status=hidden"), [1]);
+    // What an edit has hidden waits too.
+    assert_eq!(ids(&server, "status=pending"), [held.json()["id"].as_u64().unwrap(), 1]);
+    assert_eq!(ids(&server, "status=hidden"), [0_u64; 0]);
     let notes = found(&server, "limit=2")["comments"].clone();
     assert!(
         notes.as_array().unwrap().iter().all(|line| line["note"]["why"] == "author"),

@@ -159,6 +159,67 @@ fn the_trust_of_hold_new_is_the_same_after_a_restart_and_a_compaction() {
 }
 
 #[test]
+fn the_trust_of_hold_new_is_what_moderators_have_decided_last_also_after_a_restart() {
+    let mut server = builder(&["--hold", "new", "--flags-hold", "1"]).start();
+    let mut number = 0;
+    let mut write = |server: &Server, key: &str| {
+        number += 1;
+        let response = post(server, &json!({"content": format!("comment {number}"), "key": key}));
+        (response.status, response.json()["id"].as_u64().unwrap())
+    };
+    let (rejected, flagged) = (format!("{KEY}-rejected"), format!("{KEY}-flagged"));
+    let [first, second] = [write(&server, &rejected).1, write(&server, &rejected).1];
+    patch(&server, second, json!({"status": "public"}));
+    patch(&server, first, json!({"status": "hidden"}));
+    let third = write(&server, &flagged).1;
+    patch(&server, third, json!({"status": "public"}));
+    let fourth = write(&server, &flagged).1;
+    let path = format!("/api/comments/{fourth}/flag");
+    assert_eq!(request(&server, "POST", &path, &bearer(OTHER_KEY), "").status, 204);
+    assert!(ids(&server, "status=hidden").contains(&fourth));
+    for _ in 0..2 {
+        assert_eq!(
+            write(&server, &rejected).0,
+            202,
+            "the older one was rejected after the newer was approved"
+        );
+        assert_eq!(write(&server, &flagged).0, 201, "readers' flags are no decision");
+        server.kill();
+        server.restart();
+    }
+    server.compact();
+    server.kill();
+    server.restart();
+    assert_eq!((write(&server, &rejected).0, write(&server, &flagged).0), (202, 201));
+}
+
+#[test]
+fn what_a_moderator_edits_waits_as_before_or_again() {
+    let mut server = builder(&["--hold", "links"]).start();
+    let link = "see http://a.example/";
+    let rejected = post_id(&server, json!({"content": link, "key": KEY}));
+    patch(&server, rejected, json!({"status": "hidden"}));
+    let edited = post_id(&server, json!({"content": "harmless", "key": KEY}));
+    let edit = json!({"content": link}).to_string();
+    let response =
+        request(&server, "PATCH", &format!("/api/comments/{edited}"), &bearer(KEY), &edit);
+    assert_eq!(response.json()["status"], "hidden", "{response:?}");
+    for id in [rejected, edited] {
+        patch(&server, id, json!({"content": "see there"}));
+    }
+    for _ in 0..2 {
+        assert_eq!(ids(&server, "status=pending"), [edited, rejected]);
+        assert_eq!(ids(&server, "status=hidden"), [0_u64; 0]);
+        server.kill();
+        server.restart();
+    }
+    for id in [rejected, edited] {
+        assert_eq!(patch(&server, id, json!({"status": "public"}))["content"], "see there");
+    }
+    server.check();
+}
+
+#[test]
 fn decisions_at_once_are_each_carried_out_whole() {
     let mut server = builder(&[]).start();
     for n in 0..40 {

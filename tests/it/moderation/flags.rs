@@ -43,6 +43,31 @@ fn metric(server: &Server, name: &str) -> String {
 }
 
 #[test]
+fn flags_do_not_hide_what_a_moderator_has_pinned_or_edited_after_the_first_of_them() {
+    let mut server = builder(&[]).start();
+    let commented = ["pinned", "edited"]
+        .map(|content| post_id(&server, json!({"content": content, "key": KEY})));
+    for (id, change) in commented.iter().zip([json!({"pinned": true}), json!({"content": "x"})]) {
+        flag(&server, *id, 1);
+        patch(&server, *id, change);
+    }
+    for is_compacted in [false, true] {
+        if is_compacted {
+            server.compact();
+        }
+        server.kill();
+        server.restart();
+        for id in &commented {
+            for n in 0..3 {
+                flag(&server, *id, 10 + 10 * u32::from(is_compacted) + n);
+            }
+            assert!(is_public(&server, *id), "{is_compacted}");
+        }
+    }
+    server.check();
+}
+
+#[test]
 fn three_flags_hide_a_comment_until_a_moderator_says_otherwise() {
     let mut server = builder(&[]).start();
     let id = post_id(&server, json!({"content": "disputed", "key": KEY}));

@@ -10,6 +10,29 @@ fn author(key: &str) -> String {
 }
 
 #[test]
+fn what_waits_is_read_from_the_oldest_on_as_well() {
+    let server = builder(&["--hold", "all"]).start();
+    for n in 1..=5 {
+        post_id(&server, json!({"content": format!("number {n}")}));
+    }
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let found = found(&server, &format!("status=pending&limit=2&after={after}"));
+        let lines = found["comments"].as_array().unwrap();
+        seen.extend(lines.iter().map(|line| line["content"].as_str().unwrap().to_owned()));
+        match found["after"].as_u64() {
+            Some(next) => after = next,
+            None => break assert_eq!(found["more"], false),
+        }
+    }
+    assert_eq!(seen, ["number 1", "number 2", "number 3", "number 4", "number 5"]);
+    for wrong in ["after=0&before=9", "after=0&page=/", "after=x"] {
+        let path = format!("/api/admin/comments?{wrong}");
+        refused(&admin(&server, "GET", &path, Value::Null), 400, "bad_parameter");
+    }
+}
+
+#[test]
 fn comments_are_found_by_status_page_author_and_words() {
     let server = builder(&["--hold", "links"]).start();
     let post = |content: &str, page: &str, key: &str, name: &str| {

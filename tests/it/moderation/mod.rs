@@ -5,6 +5,7 @@ mod bans;
 mod decisions;
 mod durability;
 mod flags;
+mod full;
 mod lists;
 mod pages;
 mod socket;

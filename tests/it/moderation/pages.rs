@@ -84,6 +84,28 @@ fn a_page_can_be_closed_before_anybody_writes_there() {
 }
 
 #[test]
+fn a_closed_page_where_nobody_wrote_is_listed_after_all_others() {
+    let server = builder(&[]).start();
+    for page in ["/b", "/new", "/a"] {
+        lock(&server, page, true);
+    }
+    lock(&server, "/a", false);
+    post_id(&server, json!({"content": "one", "page": "/written"}));
+    let names = |query: &str| -> Vec<Value> {
+        let path = format!("/api/admin/pages{query}");
+        let list = done(&server, "GET", &path, Value::Null, 200);
+        let pages = list["pages"].as_array().unwrap().iter();
+        pages
+            .map(|page| json!([page["page"], page["count"], page["locked"], page["seq"]]))
+            .collect()
+    };
+    let closed = [json!(["/b", 0, true, 0]), json!(["/new", 0, true, 0])];
+    assert_eq!(names("")[0][0], "/written");
+    assert_eq!(names("")[1..], closed);
+    assert_eq!(names("?limit=1").len(), 2);
+}
+
+#[test]
 fn pages_are_listed_by_what_was_written_there_last() {
     let server = builder(&["--hold", "links"]).start();
     for n in 0..7 {

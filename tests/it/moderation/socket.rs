@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{NAME, builder, done, patch, post_id};
 use crate::support::{
     client::{KEY, OTHER_KEY, Response, TOKEN, bearer, get, request},
-    frames::Client,
+    frames::{BINARY, Client, FIN, PING, frame},
     server::{Server, Signal, TIMEOUT},
 };
 
@@ -140,6 +140,11 @@ fn nobody_gets_in_without_a_token_and_wrong_ones_are_counted() {
         client.send(&first);
         assert_eq!(client.json()["code"], code, "{first}");
         assert_eq!(client.close_code(), Some(1008), "{first}");
+    }
+    for frames in [frame(FIN | BINARY, b"x"), frame(FIN | PING, b"").repeat(21)] {
+        let mut client = open(&server, "").unwrap();
+        client.send_bytes(&frames);
+        assert_eq!(client.close_code(), Some(1008), "{} bytes", frames.len());
     }
     let from = "X-Forwarded-For: 192.0.2.7\r\n";
     let guess = |token: &str| {

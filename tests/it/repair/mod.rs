@@ -1,7 +1,7 @@
 //! `sayso repair`: intact lines survive, and nothing is shown that the undamaged log did not show.
 
 mod damage;
-mod logs;
+pub mod logs;
 mod program;
 mod rule;
 

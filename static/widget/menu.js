@@ -44,7 +44,7 @@ export class Menu {
     this.#close();
     if (wasOpen) return;
     const { line } = entry;
-    const verbs = [...this.#thread.isMine(line) ? ['edit', 'delete'] : line.status ? [] : ['flag'], 'copy'];
+    const verbs = [...this.#thread.isMine(line) ? ['edit', 'delete', 'copy', 'mine'] : line.status ? ['copy'] : ['flag', 'copy']];
     this.#box.replaceChildren(...verbs.map((verb) => this.#item(verb, entry)));
     this.#box.ariaLabel = dots.ariaLabel;
     this.#dots = dots;

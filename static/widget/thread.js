@@ -72,6 +72,7 @@ export class Thread extends Tree {
       if (this.isAtEnd) this.live?.release(false);
     });
     if (target) this.past('seek', target);
+    this.#arrive();
   }
 
   key(...parts) {
@@ -375,6 +376,12 @@ export class Thread extends Tree {
   seek() {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
     if (id) this.past('seek', { id });
+    this.#arrive();
+  }
+
+  /** An identity from another device. */
+  #arrive() {
+    if (/^#sayso-key=/.test(location.hash)) this.bring('mine').then(({ arrive }) => arrive(this)).catch(() => {});
   }
 
   act(name, entry, label) {

@@ -7,14 +7,14 @@
  *   {like, on, key, nonce} | {flag, key, nonce} | {typing}
  */
 
-import { store } from './dom.js';
+import { button, store } from './dom.js';
 import { draft } from './frame.js';
 import { learn } from './texts.js';
 
 const TEXTS = {
   answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
   examples: 'emphasis,strong,code,a link,a quote,a list', flag: 'Flag', flagged: 'Flagged. Thank you.', keep: 'Keep', left: '{n} left', like: 'Like the comment by {name}',
-  long: 'This is {bytes} bytes long; at most {max} fit.', missing: 'Write something first.', over: '{n} too many',
+  long: 'This is {bytes} bytes long; at most {max} fit.', mine: 'Your comments', missing: 'Write something first.', over: '{n} too many',
   preview: 'Preview', save: 'Save', sending: 'sending…', sure: 'Delete for good?', undo: 'Undo', waiting: 'waits for the connection',
   write: 'Write',
   held: { one: 'Offline: {n} comment waits here', other: 'Offline: {n} comments wait here' },
@@ -63,6 +63,7 @@ export class Writer {
     this.#changes.recall();
     this.#author = thread.me.author;
     this.#introduce();
+    thread.foot.prepend(button('own', () => this.mine(), thread.text('mine')));
     if (thread.likes) this.showLikes([]);
     this.#show();
   }
@@ -245,6 +246,13 @@ export class Writer {
     if (thread.locked) thread.moderation.close(entry.reply.form);
     else if (!isAgain) entry.reply.input.focus();
     return entry.reply;
+  }
+
+  /** All that one has written on this server. */
+  async mine() {
+    const { thread, main } = this;
+    const { show } = await thread.bring('mine').catch(() => ({}));
+    await (show?.(thread) ?? Promise.reject()).catch(() => main.complain(thread.text('notLive')));
   }
 
   // Of menu.js

@@ -13,16 +13,17 @@ import { live, say, site } from './widget.mjs';
 const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 
-test('all languages say everything, with all the plurals they have', () => {
+/** What the panel of one's own comments says is for those who open it. */
+for (const [folder, ...modules] of [['lang', 'texts', 'write', 'live', 'moderation'], ['mine', 'mine']]) test(`all languages say everything in ${folder}, with all the plurals they have`, () => {
   const texts = {};
-  for (const name of ['texts', 'write', 'live', 'moderation']) {
+  for (const name of modules) {
     const source = readFileSync(new URL(`widget/${name}.js`, STATIC), 'utf8');
     Object.assign(texts, new Function(`return ${/const TEXTS = (\{.*?\n\});/s.exec(source)[1]}`)());
   }
-  assert.deepEqual(readdirSync(new URL('lang/', STATIC)).sort(), LANGUAGES.map((code) => `${code}.json`));
+  assert.deepEqual(readdirSync(new URL(`${folder}/`, STATIC)).sort(), LANGUAGES.map((code) => `${code}.json`));
   const holes = (text) => [...String(text).matchAll(/\{\w+\}/g)].map(String).sort();
   for (const code of LANGUAGES) {
-    const said = JSON.parse(readFileSync(new URL(`lang/${code}.json`, STATIC)));
+    const said = JSON.parse(readFileSync(new URL(`${folder}/${code}.json`, STATIC)));
     assert.deepEqual(Object.keys(said).sort(), Object.keys(texts).sort(), code);
     for (const [key, text] of Object.entries(said)) {
       const forms = typeof text === 'string' ? [text] : Object.values(text);

@@ -186,7 +186,7 @@ test('the heart stands first, and what changes a comment is in the menu', async 
   assert.deepEqual(await mine.locator('.actions button').evaluateAll((all) => all.map((node) => node.className)), ['like', 'reply', 'dots']);
   assert.equal(await style(page, '.reply', 'fontWeight'), '400');
   await mine.locator('.dots').click();
-  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Edit', 'Delete', 'Copy link']);
+  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Edit', 'Delete', 'Copy link', 'Your comments']);
   assert.equal(await mine.locator('.dots').getAttribute('aria-expanded'), 'true');
   await page.mouse.click(5, 5);
   assert.equal(await page.getByRole('menu').count(), 0);

@@ -60,7 +60,7 @@ test('nobody flags a comment of their own, and a flag that is refused says why',
   await say(page, 'mine', 'Grace');
   await isConfirmed(page, 'mine');
   await comment(page, 'mine').locator('.dots').click();
-  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Edit', 'Delete', 'Copy link']);
+  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Edit', 'Delete', 'Copy link', 'Your comments']);
   await page.keyboard.press('Escape');
   await ban({ comment: 2 });
   await choose(comment(page, 'comment 1'), 'Flag');

@@ -15,7 +15,6 @@ use std::{
 };
 
 use crossbeam_channel::bounded;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 #[cfg(feature = "exchange")]
@@ -33,6 +32,7 @@ use crate::{
     log::salt::{self, Salt},
     log::storage::{DirLock, FileStorage},
     store::Store,
+    util::json::{self, Slot},
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
@@ -59,13 +59,11 @@ pub enum Place {
 }
 
 /// What the answers that commands read, and the lines in them, may have; each has some of it. Most stays JSON, since it is only printed.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 pub struct Answer<'a> {
     /// The sentence of a refusal.
     pub error: Option<String>,
     /// A part of a list of comments, as lines.
-    #[serde(borrow)]
     pub comments: Vec<&'a RawValue>,
     /// If the list goes on: the id that asks for the next part.
     pub before: Option<&'a RawValue>,
@@ -78,7 +76,6 @@ pub struct Answer<'a> {
     /// The ids of comments that a ban has hidden.
     pub hidden: Vec<&'a RawValue>,
     /// Pages that have moved.
-    #[serde(borrow)]
     pub moved: Vec<&'a RawValue>,
     /// Why the next page was not moved.
     pub refused: Option<String>,
@@ -120,7 +117,22 @@ pub fn success(response: Response) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Fails if it isn't what this version of sayso knows.
 pub fn parse(json: &[u8]) -> Result<Answer<'_>, Error> {
-    serde_json::from_slice(json).map_err(unknown)
+    let mut answer = Answer::default();
+    let mut fields = [
+        ("error", Slot::OptionalText(&mut answer.error)),
+        ("comments", Slot::List(&mut answer.comments)),
+        ("before", Slot::Any(&mut answer.before)),
+        ("note", Slot::Any(&mut answer.note)),
+        ("flags", Slot::Any(&mut answer.flags)),
+        ("bans", Slot::List(&mut answer.bans)),
+        ("hidden", Slot::List(&mut answer.hidden)),
+        ("moved", Slot::List(&mut answer.moved)),
+        ("refused", Slot::OptionalText(&mut answer.refused)),
+        ("more", Slot::Flag(&mut answer.more)),
+        ("restored", Slot::List(&mut answer.restored)),
+    ];
+    json::read(json, 0, &mut fields).map_err(unknown)?;
+    Ok(answer)
 }
 
 /// The error for an answer that this version of sayso doesn't know.

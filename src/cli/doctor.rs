@@ -10,14 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
-
 use crate::{
     cli::probe::{Address, Probe, ProbeResponse, RESPONSE_TIMEOUT},
     cli::stdout,
     error::Error,
     http::echo::{self, Echo},
     http::forwarded::Forwarded,
+    util::json::{self, Slot},
 };
 
 /// An address reserved for documentation (RFC 5737 §3). A proxy that accepts it as the client's accepts any forged address.
@@ -134,7 +133,9 @@ impl Checkup {
                 return false;
             }
         };
-        let Some(seen) = object::<Echo>(&response.body).filter(|_| response.status == 200) else {
+        let Some(seen) =
+            object(&response.body).and_then(Echo::parse).filter(|_| response.status == 200)
+        else {
             self.report_other_server(&response);
             return false;
         };
@@ -333,18 +334,17 @@ impl Checkup {
 }
 
 /// The JSON object in a body, whatever of chunks is around it.
-fn object<T: DeserializeOwned>(body: &str) -> Option<T> {
+fn object(body: &str) -> Option<&str> {
     let (start, end) = (body.find('{')?, body.rfind('}')?);
-    serde_json::from_str(body.get(start..=end)?).ok()
+    body.get(start..=end)
 }
 
 /// Why something was refused, or nothing if sayso did not say it.
 fn refusal(response: &ProbeResponse) -> String {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-    }
-    object::<Refusal>(&response.body).map_or(String::new(), |refusal| refusal.error)
+    let mut error = String::new();
+    let json = object(&response.body).unwrap_or_default();
+    let _ = json::read(json.as_bytes(), 0, &mut [("error", Slot::Text(&mut error))]);
+    error
 }
 
 /// Whether the other side closed the connection. With TLS that is how openssl rejects a certificate.

@@ -2,7 +2,7 @@
 //!
 //! Does not know whether a server runs: [`control`](crate::cli::control) does.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     cli::stdout,
     error::Error,
     store::moderation::line::ModerationLine,
+    util::json::{self, Slot},
     util::logger,
     util::text::counted,
 };
@@ -32,14 +33,6 @@ struct ChangeBody<'a> {
 struct LockBody<'a> {
     page: &'a str,
     locked: bool,
-}
-
-/// A page that has moved, as it is answered.
-#[derive(Deserialize)]
-struct Moved {
-    page: String,
-    to: String,
-    comments: u64,
 }
 
 /// Carries out a command.
@@ -157,8 +150,13 @@ fn rename(api: &Api, asked: &Rename) -> Result<(), Error> {
         let Answer { moved, refused, more, .. } = parse(&body)?;
         count += moved.len();
         for moved in moved {
-            let Moved { page, to, comments } =
-                serde_json::from_str(moved.get()).map_err(unknown)?;
+            let (mut page, mut to, mut comments) = (String::new(), String::new(), 0);
+            let mut fields = [
+                ("page", Slot::Text(&mut page)),
+                ("to", Slot::Text(&mut to)),
+                ("comments", Slot::Number(&mut comments)),
+            ];
+            json::read(moved.get().as_bytes(), 3, &mut fields).map_err(unknown)?;
             let comments = counted(comments as usize, "comment");
             stdout::line(format_args!("page {page:?} lives at {to:?} now, with {comments}"))?;
         }

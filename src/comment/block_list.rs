@@ -33,8 +33,8 @@ const ROOT: u32 = 0;
 pub struct BlockList {
     /// Each word of a phrase has a number.
     words: HashMap<Box<str>, u32>,
-    /// From a node, by a word's number, to the next node.
-    steps: HashMap<(u32, u32), u32>,
+    /// From a node, by a word's number, to the next node. See [`step`].
+    steps: HashMap<u64, u32>,
     /// For each node, the phrase that ends there, as it stands in the file.
     ends: Vec<Option<Box<str>>>,
     phrases: usize,
@@ -125,7 +125,7 @@ impl BlockList {
                 }
             };
             let next = self.ends.len() as u32;
-            node = *self.steps.entry((node, number)).or_insert(next);
+            node = *self.steps.entry(step(node, number)).or_insert(next);
             if node == next {
                 self.ends.push(None);
             }
@@ -174,7 +174,7 @@ impl BlockList {
             let begun = count + 1;
             count = 0;
             for at in 0..begun {
-                let Some(next) = self.steps.get(&(nodes[at], *number)) else { continue };
+                let Some(next) = self.steps.get(&step(nodes[at], *number)) else { continue };
                 if let Some(phrase) = &self.ends[*next as usize] {
                     return Some(phrase);
                 }
@@ -221,6 +221,11 @@ fn words(folded: &str) -> impl Iterator<Item = &str> {
         rest = behind;
         Some(word)
     })
+}
+
+/// The key of [`BlockList::steps`].
+fn step(node: u32, word: u32) -> u64 {
+    u64::from(node) << 32 | u64::from(word)
 }
 
 fn is_word_char(char: char) -> bool {

@@ -1,9 +1,9 @@
 //! What was done to a comment, by a moderator or by sayso itself.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// What was done to a comment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Did {
     /// It waits for a moderator.
@@ -20,4 +20,20 @@ pub enum Did {
     Pin,
     /// It no longer does.
     Unpin,
+}
+
+impl Did {
+    /// Parses what it is written as.
+    pub fn parse(text: &str) -> Option<Did> {
+        Some(match text {
+            "hold" => Did::Hold,
+            "approve" => Did::Approve,
+            "hide" => Did::Hide,
+            "delete" => Did::Delete,
+            "edit" => Did::Edit,
+            "pin" => Did::Pin,
+            "unpin" => Did::Unpin,
+            _ => return None,
+        })
+    }
 }

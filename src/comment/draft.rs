@@ -5,8 +5,6 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use serde::Deserialize;
-
 use crate::{
     comment::block_list::BlockList,
     comment::hold_reason::HoldReason,
@@ -18,6 +16,7 @@ use crate::{
         CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
         NONCE_BYTES_MIN, PAGE_BYTES_MAX, REASON_CHARS_MAX,
     },
+    util::json::{self, Slot},
     util::text::{shorten, shorten_middle},
 };
 
@@ -30,7 +29,7 @@ const PAGE_ECHO_CHARS: usize = 80;
 
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. It is parsed into this struct, never
 /// into a `Value`, so that nested JSON takes no stack. Unknown fields are ignored.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ClientMessage {
     /// The page of a post over HTTP. A WebSocket has its page from the handshake, and takes no other.
     pub page: Option<String>,
@@ -146,16 +145,36 @@ impl ClientMessage {
     /// # Errors
     /// [`Rejection::Malformed`] with the position where parsing failed.
     pub fn parse(json: &[u8]) -> Result<ClientMessage, Rejection> {
-        serde_json::from_slice(json).map_err(|error| Rejection::Malformed(describe(&error)))
+        let mut read = ClientMessage::default();
+        let mut fields = [
+            ("page", Slot::OptionalText(&mut read.page)),
+            ("content", Slot::OptionalText(&mut read.content)),
+            ("name", Slot::OptionalText(&mut read.name)),
+            ("parent", Slot::OptionalNumber(&mut read.parent)),
+            ("key", Slot::OptionalText(&mut read.key)),
+            ("nonce", Slot::OptionalText(&mut read.nonce)),
+            ("edit", Slot::OptionalNumber(&mut read.edit)),
+            ("delete", Slot::OptionalNumber(&mut read.delete)),
+            ("like", Slot::OptionalNumber(&mut read.like)),
+            ("on", Slot::OptionalFlag(&mut read.on)),
+            ("flag", Slot::OptionalNumber(&mut read.flag)),
+            ("typing", Slot::OptionalFlag(&mut read.typing)),
+            ("status", Slot::OptionalText(&mut read.status)),
+            ("pinned", Slot::OptionalFlag(&mut read.pinned)),
+            ("reason", Slot::OptionalText(&mut read.reason)),
+            ("seen", Slot::OptionalNumber(&mut read.seen)),
+            ("token", Slot::OptionalText(&mut read.token)),
+            ("proof", Slot::OptionalText(&mut read.proof)),
+        ];
+        json::read(json, 0, &mut fields).map_err(|error| Rejection::Malformed(describe(&error)))?;
+        Ok(read)
     }
 
     /// The nonce of a message that could not be parsed because of another field, so that the error can repeat it.
     pub fn nonce_in(json: &[u8]) -> Option<String> {
-        #[derive(Deserialize)]
-        struct NonceOnly {
-            nonce: Option<String>,
-        }
-        serde_json::from_slice::<NonceOnly>(json).ok()?.nonce
+        let mut nonce = None;
+        json::read(json, 0, &mut [("nonce", Slot::OptionalText(&mut nonce))]).ok()?;
+        nonce
     }
 
     /// What the message requests on a WebSocket of `page`.

@@ -16,8 +16,10 @@ pub mod shown_text;
 use std::fmt;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use serde::Deserialize;
+use serde::de::Error as _;
 use sha2::{Digest, Sha256};
+
+use crate::util::json::{self, Slot};
 
 /// An author's public pseudonym: the first 16 bytes of SHA-256(`"sayso author\0"` + key).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,8 +56,7 @@ impl fmt::Debug for Author {
 }
 
 /// Who may see a comment; absent in the line means [`Status::Public`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Status {
     /// Everyone.
     #[default]
@@ -78,66 +79,47 @@ impl Status {
 
 /// One line of the log: a comment, or another record with a `kind`. Unknown fields are ignored, so that the files of later versions can
 /// be read.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Comment {
     /// The sequence number of this line.
     pub seq: u64,
     /// The `seq` of the comment's first line.
-    #[serde(default)]
     pub id: u64,
     /// The page that the comment belongs to.
-    #[serde(default)]
     pub page: String,
     /// The id of the comment that this one replies to.
-    #[serde(default)]
     pub parent: Option<u64>,
     /// The display name; `None` if anonymous.
-    #[serde(default)]
     pub name: Option<String>,
     /// The author's pseudonym, see [`Author`].
-    #[serde(default)]
     pub author: Option<String>,
     /// The text as it was written; empty if the comment is deleted.
-    #[serde(default)]
     pub content: String,
     /// The safe HTML of `content`; `None` if the text has no markup.
-    #[serde(default)]
     pub html: Option<String>,
     /// When the comment was posted: RFC 3339, UTC, with milliseconds.
-    #[serde(default)]
     pub created_at: String,
     /// When it was last edited, or deleted, in the same format.
-    #[serde(default)]
     pub edited_at: Option<String>,
     /// Whether the comment is deleted: then content, html, name and author are removed.
-    #[serde(default)]
     pub deleted: bool,
     /// The random text by which the client identifies this post.
-    #[serde(default)]
     pub nonce: Option<String>,
     /// Who may see the comment.
-    #[serde(default)]
     pub status: Status,
     /// The type of a record that is no comment, such as a like; such a record has neither page nor text.
-    #[serde(default)]
     pub kind: Option<String>,
     /// Of a like: whether it is given (`true`) or withdrawn.
-    #[serde(default)]
     pub on: bool,
     /// Whether it stands before the other comments of its page.
-    #[serde(default)]
     pub pinned: bool,
     /// The moderator who wrote it in the site's name.
-    #[serde(default, rename = "mod")]
     pub moderator: Option<String>,
     /// Whether a moderator has changed what somebody else wrote.
-    #[serde(default)]
     pub mod_edited: bool,
     /// Whether the host page vouches for its author.
-    #[serde(default)]
     pub verified: bool,
     /// The comment system that it was imported from.
-    #[serde(default)]
     pub imported: Option<String>,
 }
 
@@ -147,7 +129,40 @@ impl Comment {
     /// # Errors
     /// Fails if the bytes are not JSON with the fields that every line has.
     pub fn parse(line: &[u8]) -> Result<Comment, serde_json::Error> {
-        serde_json::from_slice(line)
+        let (mut read, mut status) = (Comment::default(), "public".to_owned());
+        let mut fields = [
+            ("seq", Slot::Number(&mut read.seq)),
+            ("id", Slot::Number(&mut read.id)),
+            ("page", Slot::Text(&mut read.page)),
+            ("parent", Slot::OptionalNumber(&mut read.parent)),
+            ("name", Slot::OptionalText(&mut read.name)),
+            ("author", Slot::OptionalText(&mut read.author)),
+            ("content", Slot::Text(&mut read.content)),
+            ("html", Slot::OptionalText(&mut read.html)),
+            ("created_at", Slot::Text(&mut read.created_at)),
+            ("edited_at", Slot::OptionalText(&mut read.edited_at)),
+            ("deleted", Slot::Flag(&mut read.deleted)),
+            ("nonce", Slot::OptionalText(&mut read.nonce)),
+            ("kind", Slot::OptionalText(&mut read.kind)),
+            ("on", Slot::Flag(&mut read.on)),
+            ("pinned", Slot::Flag(&mut read.pinned)),
+            ("mod", Slot::OptionalText(&mut read.moderator)),
+            ("mod_edited", Slot::Flag(&mut read.mod_edited)),
+            ("verified", Slot::Flag(&mut read.verified)),
+            ("imported", Slot::OptionalText(&mut read.imported)),
+            ("status", Slot::Text(&mut status)),
+        ];
+        json::read(line, 1, &mut fields)?;
+        read.status = match &*status {
+            "public" => Status::Public,
+            "pending" => Status::Pending,
+            "hidden" => Status::Hidden,
+            other => {
+                let known = &["public", "pending", "hidden"];
+                return Err(serde_json::Error::unknown_variant(other, known));
+            }
+        };
+        Ok(read)
     }
 
     /// Whether everyone may see the comment. Only such comments are counted.

@@ -4,19 +4,20 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     http::forwarded::{Client, Forwarded},
     http::request::RequestHead,
     http::response::Response,
+    util::json::{self, Slot},
 };
 
 /// The path of the endpoint below the base path.
 pub const PATH: &str = "/api/doctor";
 
 /// The body of the response.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct Echo {
     /// The version that answers.
     pub sayso: String,
@@ -31,6 +32,32 @@ pub struct Echo {
     /// The address that is believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
+}
+
+impl Echo {
+    /// Parses the body of a response; `None` if it isn't one.
+    pub fn parse(json: &str) -> Option<Echo> {
+        let (mut sayso, mut host, mut forwarded) = Default::default();
+        let (mut port, mut named, mut client) = Default::default();
+        let mut fields = [
+            ("sayso", Slot::Text(&mut sayso)),
+            ("host", Slot::Text(&mut host)),
+            ("port", Slot::Number(&mut port)),
+            ("named", Slot::Number(&mut named)),
+            ("forwarded", Slot::Text(&mut forwarded)),
+            ("client", Slot::OptionalText(&mut client)),
+        ];
+        json::read(json.as_bytes(), 5, &mut fields).ok()?;
+        let forwarded = match &*forwarded {
+            "none" => Forwarded::None,
+            "ignored" => Forwarded::Ignored,
+            "believed" => Forwarded::Believed,
+            _ => return None,
+        };
+        let client = client.map(|client: String| client.parse()).transpose().ok()?;
+        let (port, named) = (port.try_into().ok()?, named.try_into().ok()?);
+        Some(Echo { sayso, host, port, named, forwarded, client })
+    }
 }
 
 /// Responds with an [`Echo`] of a request.

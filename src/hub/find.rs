@@ -112,7 +112,8 @@ impl<S> Hub<S> {
     pub(super) fn find_bans(&self, answer: Callback<Lines>) {
         let in_force = self.moderation.bans.iter().filter(|(_, ban)| *ban.until > *self.now);
         let mut lines: Vec<_> = in_force.map(|(_, ban)| ban.location).collect();
-        lines.sort_unstable_by_key(|location| std::cmp::Reverse(location.offset));
+        lines.sort_unstable();
+        lines.reverse();
         self.answer_lines(lines.into_iter().map(Some).collect(), answer);
     }
 

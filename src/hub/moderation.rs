@@ -319,7 +319,10 @@ impl<S> Hub<S> {
     /// The page's pinned comments, by rising id.
     pub(super) fn pinned(&self, page: &str) -> Vec<u64> {
         let number = self.index.page_number_of(page);
-        number.and_then(|number| self.moderation.pins.get(&number)).cloned().unwrap_or_default()
+        number
+            .and_then(|number| self.moderation.pins.get(&number.into()))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// How much there is for moderators.

@@ -23,6 +23,8 @@ const TOKEN_BYTES_MIN: usize = 16;
 const NAME_CHARS_MAX: usize = 32;
 /// Moderators in one file: each costs every check a comparison of 32 bytes.
 const MODERATORS_MAX: usize = 1_000;
+/// The moderator of commands over the control socket.
+pub const OWNER_NAME: &str = "owner";
 /// The name of a moderator whose line is a token alone.
 const NAME_DEFAULT: &str = "moderator";
 
@@ -87,6 +89,11 @@ pub fn parse(text: &str) -> Result<Vec<Moderator>, String> {
         if name.chars().count() > NAME_CHARS_MAX || !name.chars().all(is_plain) {
             return Err(format!(
                 "the name in line {number} must be 1 to {NAME_CHARS_MAX} letters, digits, dots, hyphens and underscores"
+            ));
+        }
+        if name.to_lowercase() == OWNER_NAME {
+            return Err(format!(
+                "the name in line {number} is {OWNER_NAME}, which stands for whoever uses sayso's commands on this machine; choose another"
             ));
         }
         let moderator = Moderator { name: name.into(), token: digest(token) };

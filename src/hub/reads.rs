@@ -108,15 +108,15 @@ impl<S> Hub<S> {
         match from {
             StartAt::Live => (Vec::new(), None),
             StartAt::Last(count) => {
-                let newest = self.index.newest(page, None);
+                let mut newest = self.index.newest(page, None);
                 let (mut items, _) =
-                    bounded(newest, (*count).min(HISTORY_LINES_MAX), RESUME_BYTES_MAX);
+                    bounded(&mut newest, (*count).min(HISTORY_LINES_MAX), RESUME_BYTES_MAX);
                 items.reverse();
                 (items, None)
             }
             StartAt::Since(cursor) if self.is_good(cursor) && !self.has_missed(page, cursor) => {
                 match bounded(
-                    self.index.since(page, cursor.since),
+                    &mut self.index.since(page, cursor.since),
                     RESUME_LINES_MAX,
                     RESUME_BYTES_MAX,
                 ) {
@@ -147,8 +147,8 @@ impl<S> Hub<S> {
             return;
         };
         let searched = self.index.pending(&page).take(OWN_PENDING_SEARCHED_MAX);
-        let waiting = searched.filter(|item| item.visibility == Visibility::Pending);
-        let (mut waiting, _) = bounded(waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
+        let mut waiting = searched.filter(|item| item.visibility == Visibility::Pending);
+        let (mut waiting, _) = bounded(&mut waiting, OWN_PENDING_MAX, OWN_PENDING_BYTES_MAX);
         waiting.reverse();
         let pseudonym = author.to_string();
         for line in waiting.iter().filter_map(|item| self.log.read(item.location).ok()) {
@@ -194,19 +194,21 @@ impl<S> Hub<S> {
         let (items, more) = match range {
             HistoryRange::Before(before) => {
                 let (mut items, more) = match moderator {
-                    true => {
-                        bounded(index.newest_with_pending(&page, before), limit, ANSWER_BYTES_MAX)
-                    }
-                    false => bounded(index.newest(&page, before), limit, ANSWER_BYTES_MAX),
+                    true => bounded(
+                        &mut index.newest_with_pending(&page, before),
+                        limit,
+                        ANSWER_BYTES_MAX,
+                    ),
+                    false => bounded(&mut index.newest(&page, before), limit, ANSWER_BYTES_MAX),
                 };
                 items.reverse();
                 (items, more)
             }
             HistoryRange::Since(Cursor { since, .. }) if moderator => {
-                bounded(index.since_with_pending(&page, since), limit, ANSWER_BYTES_MAX)
+                bounded(&mut index.since_with_pending(&page, since), limit, ANSWER_BYTES_MAX)
             }
             HistoryRange::Since(Cursor { since, .. }) => {
-                bounded(index.since(&page, since), limit, ANSWER_BYTES_MAX)
+                bounded(&mut index.since(&page, since), limit, ANSWER_BYTES_MAX)
             }
             HistoryRange::Threads(edge, count) => {
                 whole_threads::select(index, &page, edge, count, limit, &mut answers)
@@ -247,7 +249,7 @@ impl<S> Hub<S> {
 
 /// As many items as fit into `count` and `bytes`, at least one, and whether there are more.
 pub(super) fn bounded(
-    items: impl Iterator<Item = CommentRef>,
+    items: &mut dyn Iterator<Item = CommentRef>,
     count: usize,
     bytes: usize,
 ) -> (Vec<CommentRef>, bool) {

@@ -82,8 +82,8 @@ pub(super) fn select_one(
     answers: &mut Answers,
 ) -> (Vec<CommentRef>, bool) {
     let first = thread.first().filter(|first| with_first || first.id > after);
-    let items = first.into_iter().chain(thread.after(after));
-    let (items, more) = bounded(items, limit, ANSWER_BYTES_MAX);
+    let mut items = first.into_iter().chain(thread.after(after));
+    let (items, more) = bounded(&mut items, limit, ANSWER_BYTES_MAX);
     if more {
         answers.push((thread.id(), thread.len() as u64));
     }

@@ -3,9 +3,9 @@
 //! Changes nothing and knows nothing of comments: a callback judges each line's content. Opening a log and compaction
 //! share it; [`survey`](super::survey) goes on behind damage.
 
-use std::{borrow::Cow, io, sync::Arc, time::SystemTime};
+use std::{io, sync::Arc, time::SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     limits::SEQ_MAX,
@@ -13,13 +13,14 @@ use crate::{
     log::storage::ReadAt,
     log::trailer::Trailer,
     util::clock::rfc3339,
+    util::json::{self, Slot},
 };
 
 /// The one format there is.
 const FORMAT: u64 = 1;
 
 /// Where a public line lies: `len` bytes from `offset` on. Its closing `}` is not among them, because the file has the trailer there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// Offset of the `{`, in bytes from the beginning of the file.
     pub offset: u64,
@@ -43,19 +44,19 @@ pub struct Header {
 }
 
 /// The first line as it stands in the file, but for its checksum.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct HeaderLine<'a> {
     sayso: u64,
-    log: Cow<'a, str>,
-    created_at: Cow<'a, str>,
+    log: &'a str,
+    created_at: &'a str,
     next: u64,
 }
 
 impl Header {
     /// The line without its closing `}`.
     pub fn open_line(&self) -> Vec<u8> {
-        let (log, created_at) = (Cow::from(&self.log), Cow::from(&self.created_at));
-        let line = HeaderLine { sayso: FORMAT, log, created_at, next: self.next };
+        let Header { log, created_at, next } = self;
+        let line = HeaderLine { sayso: FORMAT, log, created_at, next: *next };
         let mut line = serde_json::to_vec(&line).expect("it has names, texts and numbers only");
         line.pop();
         line
@@ -190,17 +191,16 @@ fn check_line(
 
 /// A line's `seq`: behind `{"seq":`, where sayso writes it, or wherever another program has put it.
 pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Line {
-        seq: u64,
-    }
     let written_by_sayso = || {
         let digits = line.strip_prefix(b"{\"seq\":")?;
         let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = digits.split_at(len);
         rest.starts_with(b",").then(|| str::from_utf8(digits).ok()?.parse().ok())?
     };
-    written_by_sayso().or_else(|| Some(serde_json::from_slice::<Line>(line).ok()?.seq))
+    written_by_sayso().or_else(|| {
+        let mut seq = 0;
+        json::read(line, 1, &mut [("seq", Slot::Number(&mut seq))]).ok().map(|()| seq)
+    })
 }
 
 /// Decides whether the bytes from the first bad line on are torn or damaged. Every write ends with a line without `more`, and at
@@ -218,28 +218,30 @@ fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -
 }
 
 pub(super) fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
-    #[derive(Deserialize)]
-    struct Format {
-        sayso: u64,
-    }
-    let Ok(Format { sayso: format }) = serde_json::from_slice(line) else {
+    let mut format = 0;
+    if json::read(line, 1, &mut [("sayso", Slot::Number(&mut format))]).is_err() {
         return Err("its first line is not a sayso log's".into());
-    };
+    }
     if format != FORMAT {
         return Err(format!("it has format {format}, this sayso knows format {FORMAT}"));
     }
     let trailer = Trailer::of(line).filter(|trailer| trailer.verify(0));
     let crc = trailer.ok_or("its first line has a wrong checksum")?.crc;
-    let header: HeaderLine = serde_json::from_slice(line)
+    let (mut log, mut created_at, mut next) = (String::new(), String::new(), 0);
+    let mut fields = [
+        ("log", Slot::Text(&mut log)),
+        ("created_at", Slot::Text(&mut created_at)),
+        ("next", Slot::Number(&mut next)),
+    ];
+    json::read(line, 3, &mut fields)
         .map_err(|error| format!("its first line can't be read: {error}"))?;
-    let HeaderLine { log, created_at, next, .. } = header;
     if log.len() != 16 || !log.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("its id {log:?} is not 16 hex digits"));
     }
     if next > SEQ_MAX {
         return Err(format!("its next is {next}, at most {SEQ_MAX} can be believed"));
     }
-    Ok((Header { log: log.into(), created_at: created_at.into(), next }, crc))
+    Ok((Header { log, created_at, next }, crc))
 }
 
 #[cfg(test)]

@@ -313,13 +313,11 @@ pub fn newest_first_beside(path: &Path, reason: &str) -> Vec<PathBuf> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
     let name = format!("{name}{reason}-");
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_one = |path: &PathBuf| {
-        path.file_name().and_then(|own| own.to_str()).is_some_and(|own| own.starts_with(&name))
-    };
-    let mut found: Vec<PathBuf> = files.filter(is_one).collect();
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<String> = names.filter(|own| own.starts_with(&name)).collect();
+    found.sort_unstable();
+    found.into_iter().rev().map(|name| folder.join(name)).collect()
 }
 
 /// Syncs the folder of `path`: a file's name is durable only after that.

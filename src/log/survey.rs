@@ -10,11 +10,14 @@ mod piece;
 use std::{mem, sync::Arc};
 
 pub use self::piece::Piece;
-use crate::log::{
-    lines::{Lines, RAW_LINE_BYTES_MAX, RawLine},
-    scan::{Header, Location, ScanError, parse_header},
-    storage::ReadAt,
-    trailer::Trailer,
+use crate::{
+    log::{
+        lines::{Lines, RAW_LINE_BYTES_MAX, RawLine},
+        scan::{Header, Location, ScanError, parse_header},
+        storage::ReadAt,
+        trailer::Trailer,
+    },
+    util::order::order_by_key,
 };
 
 /// Bytes of one line that are searched for others: line feeds may be damaged too, and zeros may stand in front of a good line.
@@ -101,7 +104,10 @@ pub fn survey(
     }
     let rest = mem::take(&mut chain.pending);
     chain.gap(rest, None);
-    chain.found.problems.sort_by_key(|problem| problem.line);
+    let mut problems: Vec<_> = mem::take(&mut chain.found.problems).into_iter().map(Some).collect();
+    let order = order_by_key(&mut problems.iter().flatten().map(|problem| problem.line));
+    chain.found.problems =
+        order.into_iter().filter_map(|at| problems[at as usize].take()).collect();
     Ok(chain.found)
 }
 

@@ -9,7 +9,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use crate::comment::Author;
+use crate::{comment::Author, util::order::order_by_key};
 
 /// Likes of one comment. Inserting into a sorted list of this length is still fast.
 pub const LIKES_A_COMMENT_MAX: usize = 10_000;
@@ -79,10 +79,8 @@ impl Likes {
     pub fn finish_loading(&mut self, page_of: impl Fn(u64) -> Option<u32>) {
         let loaded = std::mem::take(&mut self.loaded);
         // By id, so that each insert happens at the end; the likes of one comment stay in the order of the log.
-        let mut order: Vec<(u64, u32)> = (0..).zip(&loaded).map(|(n, like)| (like.0, n)).collect();
-        order.sort_unstable();
-        for (id, n) in order {
-            let (_, fingerprint, on) = loaded[n as usize];
+        for n in order_by_key(&mut loaded.iter().map(|like| like.0)) {
+            let (id, fingerprint, on) = loaded[n as usize];
             if let Some(page) = page_of(id) {
                 self.put((page, id), fingerprint, on);
             }
@@ -100,8 +98,9 @@ impl Likes {
         }
         let all = &mut self.pages[to as usize];
         all.extend(moved);
-        // Two sorted runs, so that this is linear.
-        all.sort_by_key(|comment| comment.0);
+        let order = order_by_key(&mut all.iter().map(|comment| comment.0));
+        let sorted = order.iter().map(|&at| std::mem::take(&mut all[at as usize])).collect();
+        *all = sorted;
     }
 
     fn liked_comments(&self, page: u32) -> &[LikedComment] {

@@ -29,7 +29,7 @@ use crate::{
     store::moderation::line::{self, ModerationLine},
     store::record::LineSummary,
     store::visibility::Visibility,
-    util::{clock::rfc3339, text::counted},
+    util::{clock::rfc3339, order::order_by_key, text::counted},
 };
 
 /// An opened log and what was read from it.
@@ -146,9 +146,9 @@ fn approved(
             _ => {}
         }
     }
-    decisions.sort_unstable_by_key(|decision| decision.0);
+    let order = order_by_key(&mut decisions.iter().map(|decision| decision.0));
     let mut approved = HashSet::new();
-    for (_, author, is_trusted) in decisions {
+    for (_, author, is_trusted) in order.into_iter().map(|at| decisions[at as usize]) {
         if is_trusted {
             approved.insert(author);
         } else {

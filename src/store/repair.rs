@@ -374,7 +374,7 @@ impl State {
                 repair.hidden.insert(*id, known.page.to_string());
             }
         }
-        repair.kept.sort_unstable_by_key(|location| location.offset);
+        repair.kept.sort_unstable();
         repair
     }
 }

@@ -6,6 +6,8 @@ pub mod clock;
 pub mod error_body;
 pub mod hmac;
 pub mod html;
+pub mod json;
 pub mod logger;
+pub mod order;
 pub mod text;
 pub mod threads;

@@ -42,6 +42,14 @@ pub fn start_connection(
     stack_bytes: usize,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
+    spawn_connection(number, stack_bytes, Box::new(work))
+}
+
+fn spawn_connection(
+    number: u64,
+    stack_bytes: usize,
+    work: Box<dyn FnOnce() + Send>,
+) -> io::Result<JoinHandle<()>> {
     let live = LiveThread::start();
     // The C library keeps the stacks of ended threads for new ones; those are mapped already.
     let needed = if live.has_used_stack { RESERVE_BYTES / 2 } else { RESERVE_BYTES };

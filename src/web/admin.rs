@@ -11,7 +11,7 @@ pub(super) mod search;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     Reply, Router,
@@ -29,6 +29,7 @@ use crate::{
     hub::command::{Operation, Query as HubQuery},
     hub::measure::{Measure, PageState},
     util::activity,
+    util::json::{self, Slot},
     util::text::shorten_middle,
     web::assets,
     web::request::{Request, ResponseExt},
@@ -66,8 +67,7 @@ pub(super) fn without_traces(mut response: Response) -> Response {
 }
 
 /// The bodies of all requests below `/api/admin` but that of an answer; one struct, so that the binary has the code for one.
-#[derive(Deserialize, Default)]
-#[serde(default)]
+#[derive(Default)]
 struct Body {
     page: Option<String>,
     locked: Option<bool>,
@@ -85,9 +85,24 @@ struct Body {
 impl Body {
     fn parse(request: &Request) -> Result<Body, Response> {
         check_json(request)?;
-        serde_json::from_slice(&request.body).map_err(|error| {
-            Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS)).into()
-        })
+        let mut body = Body::default();
+        let mut fields = [
+            ("page", Slot::OptionalText(&mut body.page)),
+            ("locked", Slot::OptionalFlag(&mut body.locked)),
+            ("to", Slot::OptionalText(&mut body.to)),
+            ("prefix", Slot::Flag(&mut body.prefix)),
+            ("note", Slot::OptionalText(&mut body.note)),
+            ("author", Slot::OptionalText(&mut body.author)),
+            ("comment", Slot::OptionalNumber(&mut body.comment)),
+            ("address", Slot::Flag(&mut body.address)),
+            ("hold", Slot::Flag(&mut body.hold)),
+            ("hide", Slot::Flag(&mut body.hide)),
+            ("seconds", Slot::OptionalNumber(&mut body.seconds)),
+        ];
+        json::read(&request.body, 0, &mut fields).map_err(|error| {
+            Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS))
+        })?;
+        Ok(body)
     }
 }
 

@@ -40,15 +40,13 @@ use crate::{
     http::origin::{self, Origins},
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
-    hub::moderators::{Moderators, NotModerator},
+    hub::moderators::{Moderators, NotModerator, OWNER_NAME},
     util::{activity, logger},
     web::request::Request,
 };
 
 /// The path at which `sayso compact` reaches a running server, on its control socket only.
 pub const COMPACT_PATH: &str = "/.compact";
-/// The name under which the owner of the data folder moderates.
-const OWNER_NAME: &str = "owner";
 /// How many comments the served page has, and a history without `limit=`.
 const PAGE_COMMENTS: usize = 50;
 /// How long browsers may cache the response to a preflight request.

@@ -2,8 +2,6 @@
 //!
 //! Knows nothing of what they may do.
 
-use std::collections::HashSet;
-
 use super::{Follows, Reader, Subscribers};
 use crate::fanout::{
     command::{Delivery, ReaderId, ShardCommand, Tier, Topic},
@@ -36,8 +34,11 @@ impl<S> Subscribers<S> {
     pub fn publish_to_moderators(&mut self, frames: Vec<u8>) {
         self.has_news_for_moderators = true;
         let full = Frames::from(frames);
-        let shards: HashSet<usize> = self.moderators.iter().map(|id| self.shard_of(*id)).collect();
-        for shard in shards {
+        let mut is_meant = vec![false; self.shards.len()];
+        for moderator in &self.moderators {
+            is_meant[self.shard_of(*moderator)] = true;
+        }
+        for shard in (0..is_meant.len()).filter(|shard| is_meant[*shard]) {
             let delivery = Delivery { topic: TOPIC, plain: full.clone(), full: full.clone() };
             self.send_command(shard, ShardCommand::Publish(vec![delivery]));
         }

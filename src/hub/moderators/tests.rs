@@ -49,6 +49,7 @@ fn a_bad_line_is_named_by_its_number_and_none_of_its_words_is_repeated() {
         (&format!("secret! {ADA}"), "name in line 1 must be"),
         (&format!("secret\u{200b} {ADA}"), "name in line 1 must be"),
         (&format!("secret {ADA}\n\nSECRET {BOB}"), "lines 1 and 3 have the same name"),
+        (&format!("Owner {ADA}"), "the name in line 1 is owner"),
         (&format!("{ADA}\n{BOB}"), "lines 1 and 2 have the same name"),
         (&format!("secret {ADA}\nbob {ADA}"), "lines 1 and 2 have the same token"),
     ] {

@@ -5,6 +5,7 @@
 use super::{
     CommentRef,
     ids::Ids,
+    list::SortKey,
     order::{Key, Order},
 };
 use crate::log::scan::Location;
@@ -228,13 +229,18 @@ impl Comments {
         self.order.key(number)
     }
 
+    /// By which comments are sorted whose newest lines are read in the order of the log.
+    pub(super) fn line_key(&self, number: u32) -> SortKey {
+        (Key::of_line(self.seq(number)), Key::FIRST)
+    }
+
     /// By which the first comments of a page's threads are sorted.
     pub(super) fn root_key(&self, number: u32) -> Key {
         self.key(self.root(number))
     }
 
     /// By which a page's list of threads is sorted: the first comment stands before its answers, whatever their times are.
-    pub(super) fn thread_key(&self, number: u32) -> (Key, Key) {
+    pub(super) fn thread_key(&self, number: u32) -> SortKey {
         let root = self.root(number);
         let own = if number == root { Key::FIRST } else { self.key(number) };
         (self.key(root), own)

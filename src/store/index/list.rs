@@ -5,8 +5,13 @@
 
 use std::{mem, slice};
 
+use super::order::Key;
+
 /// Numbers in a block, 4 KB.
 const BLOCK_NUMBERS_MAX: usize = 1_024;
+
+/// What a list is sorted by: one type for all lists, so that there is one code for them.
+pub(super) type SortKey = (Key, Key);
 
 /// See the [module](self).
 #[derive(Debug, Clone)]
@@ -40,12 +45,12 @@ impl List {
     }
 
     /// Adds a number, which is not in the list.
-    pub(super) fn insert<K: Ord>(&mut self, number: u32, key: impl Fn(u32) -> K) {
+    pub(super) fn insert(&mut self, number: u32, key: &dyn Fn(u32) -> SortKey) {
         let new = key(number);
         if self.last().is_none_or(|last| key(last) < new) {
             return self.push(number);
         }
-        let Position { block, at } = self.position(|other| key(other) < new);
+        let Position { block, at } = self.position(&|other| key(other) < new);
         if self.blocks()[block].len() == BLOCK_NUMBERS_MAX {
             self.split(block);
             return self.insert(number, key);
@@ -54,11 +59,11 @@ impl List {
     }
 
     /// Removes a number, which is in the list.
-    pub(super) fn remove<K: Ord>(&mut self, number: u32, key: impl Fn(u32) -> K) {
+    pub(super) fn remove(&mut self, number: u32, key: &dyn Fn(u32) -> SortKey) {
         let old = key(number);
         let position = match self.last() {
             Some(last) if last == number => self.before(self.end()),
-            _ => Some(self.position(|other| key(other) < old)),
+            _ => Some(self.position(&|other| key(other) < old)),
         };
         let Position { block, at } = position.expect("the list is not empty");
         assert_eq!(self.block_mut(block).remove(at), number, "the list is sorted");
@@ -66,7 +71,7 @@ impl List {
     }
 
     /// The place before the first number that is not `below`; those that are `below` come first.
-    pub(super) fn position(&self, below: impl Fn(u32) -> bool) -> Position {
+    pub(super) fn position(&self, below: &dyn Fn(u32) -> bool) -> Position {
         let blocks = self.blocks();
         let block = blocks.partition_point(|block| block.last().is_some_and(|&last| below(last)));
         match blocks.get(block) {
@@ -153,30 +158,32 @@ impl List {
     }
 
     /// Sorts numbers that were appended in any order.
-    pub(super) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(u32) -> K) {
-        if !self.iter().is_sorted_by_key(&key) {
-            *self = List::sorted(self.iter(), key);
+    pub(super) fn sort_by_key(&mut self, key: &dyn Fn(u32) -> SortKey) {
+        if !self.iter().is_sorted_by_key(key) {
+            let sorted = List::sorted(&mut self.iter(), key);
+            *self = sorted;
         }
     }
 
     /// A list of numbers that come in any order.
-    pub(super) fn sorted<K: Ord>(
-        numbers: impl Iterator<Item = u32>,
-        key: impl Fn(u32) -> K,
+    pub(super) fn sorted(
+        numbers: &mut dyn Iterator<Item = u32>,
+        key: &dyn Fn(u32) -> SortKey,
     ) -> List {
-        let mut all: Vec<u32> = numbers.collect();
-        all.sort_by_cached_key(|&number| key(number));
+        let mut all: Vec<_> = numbers.map(|number| (key(number), number)).collect();
+        all.sort_unstable();
         let mut list = List::EMPTY;
-        all.into_iter().for_each(|number| list.push(number));
+        all.into_iter().for_each(|(_, number)| list.push(number));
         list
     }
 
     /// Adds the numbers of another list, none of which is in this one.
-    pub(super) fn merge<K: Ord>(&mut self, other: List, key: impl Fn(u32) -> K) {
+    pub(super) fn merge(&mut self, other: List, key: &dyn Fn(u32) -> SortKey) {
         if other.iter().nth(BLOCK_NUMBERS_MAX).is_none() {
-            other.iter().for_each(|number| self.insert(number, &key));
+            other.iter().for_each(|number| self.insert(number, key));
         } else {
-            *self = List::sorted(self.iter().chain(other.iter()), key);
+            let sorted = List::sorted(&mut self.iter().chain(other.iter()), key);
+            *self = sorted;
         }
     }
 
@@ -249,6 +256,7 @@ mod tests {
     fn a_list_of_blocks_is_like_a_sorted_set() {
         // By a key that is not the number's order.
         let key = |number: u32| number.reverse_bits();
+        let sort_key = |number: u32| (Key::of_line(key(number).into()), Key::FIRST);
         let (mut list, mut expected) = (List::EMPTY, BTreeSet::new());
         let mut random = 1u32;
         for round in 0..40_000u32 {
@@ -257,16 +265,16 @@ mod tests {
             // Grows, then shrinks.
             let adds = random >> 28 < if round < 20_000 { 11 } else { 5 };
             if adds && expected.insert(key(number)) {
-                list.insert(number, key);
+                list.insert(number, &sort_key);
             } else if !adds && expected.remove(&key(number)) {
-                list.remove(number, key);
+                list.remove(number, &sort_key);
             }
             if round % 1_000 == 0 {
                 assert!(list.iter().map(key).eq(expected.iter().copied()));
                 let sizes: Vec<usize> = list.blocks().iter().map(Vec::len).collect();
                 assert!(sizes.len() == 1 || sizes.iter().all(|&size| size > 0), "{sizes:?}");
                 let (from, count) = (random.reverse_bits(), (random >> 16) as usize % 3_000);
-                let start = list.position(|other| key(other) < from);
+                let start = list.position(&|other| key(other) < from);
                 let end = list.skip(start, count);
                 let range = || expected.range(from..).copied().take(count);
                 assert!(list.range(start, end).map(key).eq(range()));
@@ -278,7 +286,7 @@ mod tests {
                 assert!(list.up_to(start).rev().map(key).eq(expected.range(..from).rev().copied()));
             }
         }
-        expected.into_iter().for_each(|key| list.remove(key.reverse_bits(), u32::reverse_bits));
+        expected.into_iter().for_each(|key| list.remove(key.reverse_bits(), &sort_key));
         assert!(list.iter().next().is_none() && matches!(list, List::Short(_)));
     }
 }

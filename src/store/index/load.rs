@@ -67,7 +67,7 @@ impl Index {
         let comments = &self.comments;
         for page in &mut self.pages {
             if let Some(rare) = &mut page.rare {
-                rare.changed.sort_by_key(|number| comments.seq(number));
+                rare.changed.sort_by_key(&|number| comments.line_key(number));
             }
         }
         for (page, seq) in merged {
@@ -202,10 +202,12 @@ impl Index {
             }
             return;
         }
-        let mut keys: Vec<(u32, u32)> = numbers.map(|n| (comments.root(n), n)).collect();
+        // Root and number in one.
+        let key = |number| u64::from(comments.root(number)) << 32 | u64::from(number);
+        let mut keys: Vec<u64> = numbers.map(key).collect();
         keys.sort_unstable();
-        for (root, number) in keys {
-            self.pages[comments.page(root) as usize].threads.push(number);
+        for number in keys.into_iter().map(|key| key as u32) {
+            self.pages[comments.page(number) as usize].threads.push(number);
         }
     }
 }

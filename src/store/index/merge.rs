@@ -2,12 +2,12 @@
 //!
 //! Knows no rules about who moves where.
 
-use std::{collections::HashMap, mem};
+use std::mem;
 
 use super::{
     Index,
     list::List,
-    page::{Page, Rare},
+    page::{Page, Rare, by_id},
 };
 
 impl Index {
@@ -36,14 +36,14 @@ impl Index {
         page.count += moved.count;
         page.live += moved.live;
         page.seq = page.seq.max(moved.seq).max(seq);
-        page.unchanged.merge(moved.unchanged, |number| number);
-        page.threads.merge(moved.threads, |number| comments.thread_key(number));
+        page.unchanged.merge(moved.unchanged, &by_id);
+        page.threads.merge(moved.threads, &|number| comments.thread_key(number));
         let here = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
         here.merged = seq.max(here.merged).max(rare.merged);
-        here.changed.merge(rare.changed, |number| comments.seq(number));
-        here.pending.merge(rare.pending, |number| number);
+        here.changed.merge(rare.changed, &|number| comments.line_key(number));
+        here.pending.merge(rare.pending, &by_id);
         if here.ordered.is_none() && rare.ordered.is_none() {
-            here.changed_by_id.merge(rare.changed_by_id, |number| number);
+            here.changed_by_id.merge(rare.changed_by_id, &by_id);
         }
         let is_ordered = here.ordered.is_some() || rare.ordered.is_some();
         if is_ordered || !self.is_by_id(to) {
@@ -76,7 +76,9 @@ impl Index {
         for number in (0..self.comments.len()).rev() {
             first_ids[self.comments.page(number) as usize] = self.comments.ids.get(number);
         }
-        let (mut targets, mut merged) = (HashMap::new(), Vec::new());
+        // The page itself, if it has not moved.
+        let mut targets: Vec<u32> = (0..self.pages.len() as u32).collect();
+        let mut merged = Vec::new();
         for (old, new, seq) in moves {
             let Some(from) = self.page_numbers.remove(old) else { continue };
             let Some(&to) = self.page_numbers.get(new) else {
@@ -88,17 +90,17 @@ impl Index {
                 merged.push((to, seq));
             }
             first_ids[to as usize] = old_first.min(new_first);
-            targets.insert(from, to);
+            targets[from as usize] = to;
         }
-        let target = |mut page| {
-            while let Some(&to) = targets.get(&page) {
-                page = to;
+        let target = |mut page: u32| {
+            while targets[page as usize] != page {
+                page = targets[page as usize];
             }
             page
         };
         for number in 0..self.comments.len() {
             let page = self.comments.page(number);
-            if targets.contains_key(&page) {
+            if target(page) != page {
                 self.comments.move_root(number, target(page));
             }
         }

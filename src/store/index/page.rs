@@ -3,7 +3,12 @@
 //! Every comment is in exactly one of `unchanged`, `changed` and `pending`, so that no read passes over what it doesn't return. What
 //! readers see of it is in `threads` as well. Knows no log.
 
-use super::{Index, comments::Comments, list::List, order::Key};
+use super::{
+    Index,
+    comments::Comments,
+    list::{List, SortKey},
+    order::Key,
+};
 
 /// A page that has comments, deleted ones included.
 #[derive(Debug)]
@@ -65,7 +70,7 @@ impl Page {
 
     /// All comments by rising id, as long as that is the page's order.
     pub(super) fn all_by_id(&self) -> List {
-        List::sorted(self.lists_by_id().flat_map(List::iter), |number| number)
+        List::sorted(&mut self.lists_by_id().flat_map(List::iter), &by_id)
     }
 
     /// Whether the page has an order besides that of the ids.
@@ -126,21 +131,20 @@ impl Index {
         if let Some(ordered) = page.rare.as_mut().and_then(|rare| rare.ordered.as_mut()) {
             let list =
                 if visibility.is_shared() { &mut ordered.shared } else { &mut ordered.pending };
-            set(list, number, adds, |number| comments.key(number));
+            set(list, number, adds, &|number| (comments.key(number), Key::FIRST));
         }
-        let by_id = |number: u32| number;
         if visibility.is_shared() && comments.meta[number as usize].seq_delta == 0 {
-            set(&mut page.unchanged, number, adds, by_id);
+            set(&mut page.unchanged, number, adds, &by_id);
             return;
         }
         let rare = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
         if !visibility.is_shared() {
-            set(&mut rare.pending, number, adds, by_id);
+            set(&mut rare.pending, number, adds, &by_id);
             return;
         }
-        set(&mut rare.changed, number, adds, |number| comments.seq(number));
+        set(&mut rare.changed, number, adds, &|number| comments.line_key(number));
         if rare.ordered.is_none() {
-            set(&mut rare.changed_by_id, number, adds, by_id);
+            set(&mut rare.changed_by_id, number, adds, &by_id);
         }
     }
 
@@ -155,9 +159,9 @@ impl Index {
         let (comments, page) = (&self.comments, &mut self.pages[page as usize]);
         let rare = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
         rare.changed_by_id = List::EMPTY;
-        let key = |number| comments.key(number);
-        let shared = List::sorted(page.unchanged.iter().chain(rare.changed.iter()), key);
-        let pending = List::sorted(rare.pending.iter(), key);
+        let key = |number| (comments.key(number), Key::FIRST);
+        let shared = List::sorted(&mut page.unchanged.iter().chain(rare.changed.iter()), &key);
+        let pending = List::sorted(&mut rare.pending.iter(), &key);
         rare.ordered = Some(Ordered { shared, pending });
     }
 
@@ -168,7 +172,7 @@ impl Index {
         while let Some(number) = next {
             let comments = &mut self.comments;
             let threads = &mut self.pages[page as usize].threads;
-            set(threads, number, adds, |number| comments.thread_key(number));
+            set(threads, number, adds, &|number| comments.thread_key(number));
             let Some(parent) = comments.answer_above(number) else { return };
             let was_listed = comments.is_listed(parent);
             comments.listed[parent as usize] = match comments.listed[parent as usize] {
@@ -181,17 +185,22 @@ impl Index {
     }
 }
 
+/// What lists are sorted by whose order is that of the ids.
+pub(super) fn by_id(number: u32) -> SortKey {
+    (Key::up_to(number), Key::FIRST)
+}
+
 /// Counts which answers to an answer are in the list of threads, up to [`u8::MAX`].
 fn count_listed(comments: &Comments, threads: &List, parent: u32) -> u8 {
     let (root, own) = comments.thread_key(parent);
     // With a time of its own, an answer may stand before what it answers.
     let key = (root, if comments.order.is_by_id() { own } else { Key::FIRST });
-    let later = threads.from(threads.position(|number| comments.thread_key(number) <= key));
+    let later = threads.from(threads.position(&|number| comments.thread_key(number) <= key));
     let thread = later.take_while(|&number| comments.root_key(number) == root);
     let answers = thread.filter(|&number| comments.answer_above(number) == Some(parent));
     answers.take(u8::MAX.into()).count() as u8
 }
 
-fn set<K: Ord>(list: &mut List, number: u32, adds: bool, key: impl Fn(u32) -> K) {
+fn set(list: &mut List, number: u32, adds: bool, key: &dyn Fn(u32) -> SortKey) {
     if adds { list.insert(number, key) } else { list.remove(number, key) }
 }

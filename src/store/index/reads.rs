@@ -113,14 +113,16 @@ impl Index {
         since: u64,
     ) -> impl Iterator<Item = CommentRef> + '_ {
         let pending = self.rare(page).pending.iter();
-        let mut pending: Vec<u32> = pending.filter(|&n| self.comments.seq(n) > since).collect();
-        pending.sort_unstable_by_key(|&number| self.comments.seq(number));
+        let pending = pending.map(|number| (self.comments.seq(number), number));
+        let mut pending: Vec<(u64, u32)> = pending.filter(|&(seq, _)| seq > since).collect();
+        pending.sort_unstable();
+        let pending = pending.into_iter().map(|(_, number)| number);
         let all = self.numbers_since(page, since);
-        let all = merge(all, pending.into_iter(), |a, b| self.is_older_line(a, b));
+        let all = merge(all, Box::new(pending), |a, b| self.is_older_line(a, b));
         all.map(|number| self.comments.get(number))
     }
 
-    fn numbers_before(&self, page: &str, before: Option<u64>) -> impl Iterator<Item = u32> + '_ {
+    fn numbers_before(&self, page: &str, before: Option<u64>) -> Numbers<'_> {
         let (a, b) = self.shared_in_order(page);
         let is_first = |a, b| self.comments.key(a) > self.comments.key(b);
         merge(self.before(a, before), self.before(b, before), is_first)
@@ -140,26 +142,22 @@ impl Index {
         rare.ordered.as_ref().map_or(&rare.pending, |ordered| &ordered.pending)
     }
 
-    fn numbers_since(&self, page: &str, since: u64) -> impl Iterator<Item = u32> + '_ {
+    fn numbers_since(&self, page: &str, since: u64) -> Numbers<'_> {
         let first = self.comments.ids.below(since.saturating_add(1));
         let unchanged = &self.page(page).unchanged;
-        let unchanged = unchanged.from(unchanged.position(|number| number < first));
+        let unchanged = unchanged.from(unchanged.position(&|number| number < first));
         let changed = &self.rare(page).changed;
-        let changed = changed.from(changed.position(|number| self.comments.seq(number) <= since));
-        merge(unchanged, changed, |a, b| self.is_older_line(a, b))
+        let changed = changed.from(changed.position(&|number| self.comments.seq(number) <= since));
+        merge(Box::new(unchanged), Box::new(changed), |a, b| self.is_older_line(a, b))
     }
 
     /// The numbers in a list in a page's order that are before the comment `before`, last first.
-    fn before<'a>(
-        &self,
-        list: &'a List,
-        before: Option<u64>,
-    ) -> impl Iterator<Item = u32> + use<'a> {
+    fn before<'a>(&self, list: &'a List, before: Option<u64>) -> Numbers<'a> {
         let end = before.map_or(list.end(), |id| {
             let limit = self.comments.before(id);
-            list.position(|number| self.comments.key(number) < limit)
+            list.position(&|number| self.comments.key(number) < limit)
         });
-        list.up_to(end).rev()
+        Box::new(list.up_to(end).rev())
     }
 
     fn is_older_line(&self, a: u32, b: u32) -> bool {
@@ -175,16 +173,19 @@ impl Index {
     }
 }
 
+/// Numbers in any order.
+type Numbers<'a> = Box<dyn Iterator<Item = u32> + 'a>;
+
 /// Merges two sorted iterators into one. `is_first` says which of two numbers comes first.
-fn merge(
-    a: impl Iterator<Item = u32>,
-    b: impl Iterator<Item = u32>,
-    is_first: impl Fn(u32, u32) -> bool,
-) -> impl Iterator<Item = u32> {
+fn merge<'a>(
+    a: Numbers<'a>,
+    b: Numbers<'a>,
+    is_first: impl Fn(u32, u32) -> bool + 'a,
+) -> Numbers<'a> {
     let (mut a, mut b) = (a.peekable(), b.peekable());
-    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+    Box::new(std::iter::from_fn(move || match (a.peek(), b.peek()) {
         (Some(&x), Some(&y)) if is_first(x, y) => a.next(),
         (_, Some(_)) => b.next(),
         _ => a.next(),
-    })
+    }))
 }

@@ -33,7 +33,7 @@ impl Index {
         let (comments, list) = (&self.comments, &self.page(page).threads);
         let mut end = before.map_or(list.end(), |id| {
             let limit = comments.before(id);
-            list.position(|number| comments.root_key(number) < limit)
+            list.position(&|number| comments.root_key(number) < limit)
         });
         iter::from_fn(move || {
             let last = list.before(end)?;
@@ -53,7 +53,7 @@ impl Index {
     pub fn threads_after(&self, page: &str, after: u64) -> impl Iterator<Item = Thread<'_>> {
         let (comments, list) = (&self.comments, &self.page(page).threads);
         let first = comments.behind(after);
-        let mut start = list.position(|number| comments.root_key(number) < first);
+        let mut start = list.position(&|number| comments.root_key(number) < first);
         iter::from_fn(move || {
             let root = comments.root(list.get(start)?);
             let next = list.skip(start, 1);
@@ -93,13 +93,13 @@ impl Index {
 /// Where the thread begins whose first comment this is.
 fn begin(comments: &Comments, list: &List, root: u32) -> Position {
     let key = comments.key(root);
-    list.position(|number| comments.root_key(number) < key)
+    list.position(&|number| comments.root_key(number) < key)
 }
 
 /// Where it ends.
 fn end(comments: &Comments, list: &List, root: u32) -> Position {
     let key = comments.key(root);
-    list.position(|number| comments.root_key(number) <= key)
+    list.position(&|number| comments.root_key(number) <= key)
 }
 
 impl<'a> Thread<'a> {
@@ -137,7 +137,7 @@ impl<'a> Thread<'a> {
         let comments = &self.index.comments;
         let own = if id == self.id() { Key::FIRST.next() } else { comments.behind(id) };
         let key = (comments.key(self.root), own);
-        let from = self.list.position(|number| comments.thread_key(number) < key);
+        let from = self.list.position(&|number| comments.thread_key(number) < key);
         let numbers = self.list.range(from.max(self.start), self.end);
         numbers.map(move |number| comments.get(number))
     }

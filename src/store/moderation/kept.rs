@@ -6,6 +6,16 @@ use super::Moderation;
 use crate::log::scan::Location;
 
 impl Moderation {
+    /// About how many bytes of lines a compaction keeps.
+    pub fn live_bytes(&self) -> u64 {
+        self.notes.bytes()
+            + self.flags.bytes()
+            + self.bans.bytes()
+            + self.pages.bytes()
+            + self.moves.bytes()
+            + self.author_notes.bytes()
+    }
+
     /// The offsets of the lines that a compaction must keep, rising.
     pub fn offsets(&mut self) -> Vec<u64> {
         let mut offsets: Vec<u64> = self.lines().map(|location| location.offset).collect();

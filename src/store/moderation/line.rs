@@ -2,16 +2,19 @@
 //!
 //! Pure. No reader is ever sent one of them as it is.
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::Error as _};
 
-use crate::{comment::did::Did, util::text::is_false};
+use crate::{
+    comment::did::Did,
+    util::json::{self, Slot},
+    util::text::is_false,
+};
 
 /// The kinds of lines that this module knows, besides a like's.
 pub const KINDS: [&str; 4] = ["flag", "ban", "page", "note"];
 
 /// A line of one of [`KINDS`], with the fields of all of them. `seq` is the first field of a line, then they come in this order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ModerationLine {
     /// Position in the log.
     pub seq: u64,
@@ -66,7 +69,28 @@ impl ModerationLine {
     /// # Errors
     /// Fails if the bytes are not JSON with these fields.
     pub fn parse(line: &[u8]) -> Result<ModerationLine, serde_json::Error> {
-        serde_json::from_slice(line)
+        let (mut read, mut did) = (ModerationLine::default(), None);
+        let mut fields = [
+            ("seq", Slot::Number(&mut read.seq)),
+            ("kind", Slot::Text(&mut read.kind)),
+            ("id", Slot::OptionalNumber(&mut read.id)),
+            ("page", Slot::OptionalText(&mut read.page)),
+            ("author", Slot::OptionalText(&mut read.author)),
+            ("address", Slot::OptionalText(&mut read.address)),
+            ("hold", Slot::Flag(&mut read.hold)),
+            ("until", Slot::OptionalText(&mut read.until)),
+            ("locked", Slot::OptionalFlag(&mut read.locked)),
+            ("moved", Slot::OptionalText(&mut read.moved)),
+            ("why", Slot::OptionalText(&mut read.why)),
+            ("reason", Slot::OptionalText(&mut read.reason)),
+            ("by", Slot::OptionalText(&mut read.by)),
+            ("created_at", Slot::Text(&mut read.created_at)),
+            ("did", Slot::OptionalText(&mut did)),
+        ];
+        json::read(line, 0, &mut fields)?;
+        let unknown = || serde_json::Error::custom("unknown did");
+        read.did = did.map(|did| Did::parse(&did).ok_or_else(unknown)).transpose()?;
+        Ok(read)
     }
 
     /// Encodes the line from `{` to `}`.

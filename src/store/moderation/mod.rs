@@ -3,13 +3,17 @@
 //!
 //! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
 
+mod flagging;
 mod flags;
 pub mod journal;
 mod kept;
 pub mod line;
 pub mod moves;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
+
+pub use flags::Flags;
+use flags::settled;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -88,24 +92,6 @@ impl Note {
     }
 }
 
-/// The flags of a comment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags {
-    /// Who flagged it, and the lines that say so, oldest first.
-    pub flags: Vec<(Author, Location)>,
-    /// How many of these a moderator has settled by approving or hiding the comment.
-    pub settled: usize,
-    /// Whether a moderator has left the present text public, so that flags no longer hide it; see [`Note::approves`].
-    pub is_approved: bool,
-}
-
-impl Flags {
-    /// How many a moderator has not looked at.
-    pub fn unsettled(&self) -> usize {
-        self.flags.len() - self.settled
-    }
-}
-
 /// What a moderator has decided about a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageState {
@@ -134,19 +120,8 @@ one_line!(Note);
 one_line!(PageState);
 one_line!(moves::Move);
 
-/// Settled flags need no line: a compaction drops them.
-impl Logged for Flags {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        self.flags.iter_mut().skip(self.settled).map(|(_, location)| location)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.flags[self.settled..].iter().map(|(_, location)| u64::from(location.len)).sum()
-    }
-}
-
 /// What no line is kept for.
-impl<T> Logged for Vec<T> {
+impl Logged for Vec<u64> {
     fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
         std::iter::empty()
     }
@@ -173,21 +148,21 @@ pub struct Moderation {
     depths: Journal<Arc<str>, moves::Depth>,
     /// Private notes about authors.
     pub author_notes: Journal<Author, Note>,
-    /// The pinned comments of each page by rising id, by the page's number.
-    pub pins: Journal<u32, Vec<u64>>,
+    /// The pinned comments of each page by rising id, by the page's number: as wide as other keys, so that there is one code.
+    pub pins: Journal<u64, Vec<u64>>,
     /// Comments whose newest note has a reason for their author, oldest first.
     pub reasons: Journal<Author, Vec<u64>>,
-    /// Comments that were never public and that a moderator has rejected.
-    pub rejected: Journal<u64, Vec<()>>,
-    /// Comments that were public until an edit which a moderator must look at: hidden, and they wait.
-    pub held_edits: Journal<u64, Vec<()>>,
+    /// Comments that were never public and that a moderator has rejected; the lists are empty.
+    pub rejected: Journal<u64, Vec<u64>>,
+    /// Comments that were public until an edit which a moderator must look at: hidden, and they wait; the lists are empty.
+    pub held_edits: Journal<u64, Vec<u64>>,
     /// How many flags there are, and how many of them are settled.
     flag_count: usize,
     settled_count: usize,
     /// How many comments have unsettled ones.
     flagged_count: u64,
     /// While a log is read: pinned comments.
-    loaded_pins: HashMap<u64, ()>,
+    loaded_pins: HashSet<u64>,
 }
 
 impl Moderation {
@@ -247,7 +222,7 @@ impl Moderation {
     /// Notes while the log is read whether a comment's newest line says that it is pinned.
     pub fn load_pin(&mut self, id: u64, is_pinned: bool) {
         if is_pinned {
-            self.loaded_pins.insert(id, ());
+            self.loaded_pins.insert(id);
         } else if !self.loaded_pins.is_empty() {
             self.loaded_pins.remove(&id);
         }
@@ -255,10 +230,10 @@ impl Moderation {
 
     /// Ends reading the log. Drops what is about comments that are gone, and bans that have ended before `now`.
     pub fn finish_loading(&mut self, index: &Index, now: &str) {
-        let mut pinned: Vec<u64> = std::mem::take(&mut self.loaded_pins).into_keys().collect();
+        let mut pinned: Vec<u64> = std::mem::take(&mut self.loaded_pins).into_iter().collect();
         pinned.sort_unstable();
         for id in pinned {
-            if let Some(page) = index.page_of(id) {
+            if let Some(page) = index.page_of(id).map(u64::from) {
                 let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
                 pins.push(id);
                 self.pins.load(page, Some(pins));
@@ -348,6 +323,7 @@ impl Moderation {
 
     /// Pins a comment or takes its pin away.
     pub fn set_pinned(&mut self, page: u32, id: u64, is_pinned: bool) {
+        let page = u64::from(page);
         let mut pins = self.pins.get(&page).cloned().unwrap_or_default();
         match (pins.binary_search(&id), is_pinned) {
             (Err(at), true) => pins.insert(at, id),
@@ -370,16 +346,6 @@ impl Moderation {
     /// Returns how many comments have flags that no moderator has settled.
     pub fn flagged_count(&self) -> u64 {
         self.flagged_count
-    }
-
-    /// About how many bytes of lines a compaction keeps.
-    pub fn live_bytes(&self) -> u64 {
-        self.notes.bytes()
-            + self.flags.bytes()
-            + self.bans.bytes()
-            + self.pages.bytes()
-            + self.moves.bytes()
-            + self.author_notes.bytes()
     }
 
     /// Keeps the changes made so far.
@@ -412,20 +378,6 @@ impl Moderation {
         self.held_edits.roll_back();
         self.count_flags();
     }
-}
-
-/// What becomes of a comment's flags by what was done to it.
-fn settled(flags: &Flags, note: Note) -> Flags {
-    let mut flags = flags.clone();
-    match (note.did, note.is_moderators) {
-        (Did::Approve, _) => (flags.settled, flags.is_approved) = (flags.flags.len(), true),
-        (Did::Hide, true) => flags.settled = flags.flags.len(),
-        (Did::Pin | Did::Unpin | Did::Edit, true) => flags.is_approved = true,
-        // What was said of its flags was said of another text.
-        (Did::Edit | Did::Hold, false) => (flags.settled, flags.is_approved) = (0, false),
-        _ => {}
-    }
-    flags
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Moderation, journal::Logged};
-use crate::log::scan::Location;
+use crate::{log::scan::Location, util::order::order_by_key};
 
 /// Pages that have moved, about 50 MB with the longest names and 10 MB with usual ones.
 pub const MOVES_MAX: usize = 50_000;
@@ -107,6 +107,7 @@ impl Moderation {
 
     /// Makes the pinned comments of the page with the number `from` those of `to`. It can't be taken back.
     pub fn merge_pins(&mut self, from: u32, to: u32) {
+        let (from, to) = (u64::from(from), u64::from(to));
         let Some(mut pins) = self.pins.get(&from).cloned() else { return };
         pins.extend(self.pins.get(&to).into_iter().flatten());
         pins.sort_unstable();
@@ -117,9 +118,9 @@ impl Moderation {
     /// Returns the moves in the order in which they were made: the old page, the new one, and the `seq` of the line.
     pub fn moves_made(&self) -> Vec<(&str, &str, u64)> {
         let moves = self.moves.iter().map(|(old, moved)| (&**old, &*moved.to, moved.seq));
-        let mut moves: Vec<_> = moves.collect();
-        moves.sort_unstable_by_key(|(_, _, seq)| *seq);
-        moves
+        let moves: Vec<_> = moves.collect();
+        let order = order_by_key(&mut moves.iter().map(|(_, _, seq)| *seq));
+        order.into_iter().map(|at| moves[at as usize]).collect()
     }
 
     fn new_move(&self, old: &str, new: &str) -> (Arc<str>, Arc<str>, Depth) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     super::{
@@ -27,6 +27,7 @@ use crate::{
     store::moderation::line::ModerationLine,
     store::moderation::{BanKey, parse_address},
     util::activity,
+    util::json::{self, Slot},
     util::text::{is_false, shorten},
     web::request::{Request, ResponseExt},
 };
@@ -59,8 +60,7 @@ struct Bans {
 }
 
 /// What the hub answers to a ban, to its end, and to what follows from either.
-#[derive(Deserialize, Default)]
-#[serde(default)]
+#[derive(Default)]
 struct Done {
     bans: Vec<ModerationLine>,
     hidden: Vec<u64>,
@@ -171,7 +171,16 @@ impl Router {
 /// Has the hub do something, and parses its answer.
 fn carry_out(search: &Search, measure: Measure, by: &Arc<str>) -> Result<Done, Response> {
     let written = search.write(Operation::Moderate(measure, by.clone()))?;
-    Ok(serde_json::from_slice(&written.line).unwrap_or_default())
+    let (mut done, mut bans) = (Done::default(), Vec::new());
+    let mut fields = [
+        ("bans", Slot::List(&mut bans)),
+        ("hidden", Slot::Numbers(&mut done.hidden)),
+        ("restored", Slot::Numbers(&mut done.restored)),
+    ];
+    json::read(&written.line, 0, &mut fields).expect("the hub answers an object");
+    let bans = bans.into_iter().map(|ban| ModerationLine::parse(ban.get().as_bytes()));
+    done.bans = bans.flatten().collect();
+    Ok(done)
 }
 
 /// Bans somebody, and hides what they wrote: most of it with the ban in one step, and what they have written meanwhile or what is too much
@@ -241,7 +250,8 @@ fn written_by(
             return Ok((ids, true));
         }
     }
-    ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    ids.sort_unstable();
+    ids.reverse();
     Ok((ids, false))
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Pure.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::article::{Time, push_article};
@@ -11,6 +10,7 @@ use crate::comment::{Comment, Status};
 use crate::http::query;
 use crate::limits::FIRST_ANSWERS;
 use crate::util::html::Escaped;
+use crate::util::order::order_by_key;
 
 /// The number of levels that replies are indented; deeper replies stay at the last one.
 pub(super) const DEPTH_MAX: usize = 4;
@@ -137,7 +137,8 @@ impl<'a> Thread<'a> {
     fn in_order_of_reading(&self) -> Vec<usize> {
         let mut roots: Vec<usize> = self.roots.iter().rev().copied().collect();
         if self.view.pinned_threads.is_some() {
-            roots.sort_by_key(|&root| Reverse(self.pins[root]));
+            let order = order_by_key(&mut roots.iter().map(|&root| u64::MAX - self.pins[root]));
+            roots = order.into_iter().map(|at| roots[at as usize]).collect();
         }
         roots
     }

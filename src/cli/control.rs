@@ -81,15 +81,6 @@ pub struct Answer<'a> {
     pub refused: Option<String>,
     /// Whether there is more to do.
     pub more: bool,
-    /// Ids of comments that are imported, or were before.
-    #[cfg(feature = "exchange")]
-    pub ids: Vec<u64>,
-    /// How many of them are new.
-    #[cfg(feature = "exchange")]
-    pub added: u64,
-    /// How many of them are not pinned, since their page has enough.
-    #[cfg(feature = "exchange")]
-    pub unpinned: u64,
     /// The ids of comments that the end of a ban has made public again.
     pub restored: Vec<&'a RawValue>,
 }

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     cli::args::Args,
     cli::config,
-    cli::control::{Answer, Api, Printable, parse as parse_answer, success},
+    cli::control::{Api, Printable, success, unknown},
     cli::serve::create_data_folder,
     cli::stdout,
     cli::values::choice,
@@ -173,6 +173,14 @@ fn open(data: &Path, salt: Salt) -> Result<Api, Error> {
     Api::open_or_create(data)
 }
 
+/// What is answered to one request.
+#[derive(serde::Deserialize)]
+struct Answer {
+    ids: Vec<u64>,
+    added: u64,
+    unpinned: u64,
+}
+
 /// What was written.
 #[derive(Default)]
 struct Written {
@@ -293,7 +301,7 @@ impl Request {
             return Err(Error::Other(why.into()));
         }
         let answer = success(answer)?;
-        let answer: Answer = parse_answer(&answer)?;
+        let answer: Answer = serde_json::from_slice(&answer).map_err(unknown)?;
         if answer.ids.len() != count {
             return Err(Error::Other("the server has not told the numbers of all comments".into()));
         }

@@ -3,7 +3,12 @@
 //!
 //! Knows no socket and no state: the hub decides whether a parent exists and whether a key is the author's.
 
+mod nonce;
+
 use std::{borrow::Cow, sync::Arc};
+
+use nonce::check_nonce;
+pub use nonce::check_nonce_length;
 
 use crate::{
     comment::block_list::BlockList,
@@ -13,15 +18,13 @@ use crate::{
     comment::shown_text::{count_addresses, count_links, is_blank, is_direction_override},
     comment::{Author, Body},
     limits::{
-        CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, NONCE_BYTES_MAX,
-        NONCE_BYTES_MIN, PAGE_BYTES_MAX, REASON_CHARS_MAX,
+        CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, PAGE_BYTES_MAX,
+        REASON_CHARS_MAX,
     },
     util::json::{self, Slot},
     util::text::{shorten, shorten_middle},
 };
 
-/// What the nonces of imported comments begin with. No client may take one before the comment comes.
-pub const IMPORT_NONCE_PREFIX: &str = "import:";
 /// How much of the start and of the end of a parser's error message is repeated, in characters.
 const ERROR_END_CHARS: usize = 80;
 /// How much of a page's name is repeated, in characters.
@@ -405,26 +408,6 @@ pub fn author(key: Option<&str>) -> Result<Option<Author>, Rejection> {
 /// be seven times as long as what was sent.
 fn describe(error: &serde_json::Error) -> String {
     shorten_middle(&error.to_string(), ERROR_END_CHARS)
-}
-
-fn check_nonce(nonce: Option<&str>) -> Result<Option<&str>, Rejection> {
-    let Some(text) = nonce else { return Ok(None) };
-    check_nonce_length(text)?;
-    if text.starts_with(IMPORT_NONCE_PREFIX) {
-        return Err(Rejection::NonceReserved);
-    }
-    Ok(nonce)
-}
-
-/// Checks a nonce that may be an imported comment's.
-///
-/// # Errors
-/// Fails if it is too short or too long, or has control characters.
-pub fn check_nonce_length(nonce: &str) -> Result<(), Rejection> {
-    if !(NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&nonce.len()) {
-        return Err(Rejection::NonceLength(nonce.len()));
-    }
-    check_characters("nonce", nonce, |_| false)
 }
 
 /// Trims and checks a display name; an empty one is none. Removes what would turn the direction of the text behind it.

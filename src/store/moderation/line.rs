@@ -76,6 +76,7 @@ impl ModerationLine {
             ("id", Slot::OptionalNumber(&mut read.id)),
             ("page", Slot::OptionalText(&mut read.page)),
             ("author", Slot::OptionalText(&mut read.author)),
+            ("on", Slot::OptionalFlag(&mut read.on)),
             ("address", Slot::OptionalText(&mut read.address)),
             ("hold", Slot::Flag(&mut read.hold)),
             ("until", Slot::OptionalText(&mut read.until)),

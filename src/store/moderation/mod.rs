@@ -3,6 +3,7 @@
 //!
 //! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
 
+mod flagging;
 mod flags;
 pub mod journal;
 mod kept;

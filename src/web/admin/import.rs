@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::super::{
     Reply, Router,
@@ -28,8 +29,9 @@ const OWN_FORMAT: &str = "sayso";
 
 /// Comments as lines have them; `parent` is an id of this log.
 #[derive(Deserialize)]
-struct Body {
-    comments: Vec<Comment>,
+struct Body<'b> {
+    #[serde(borrow)]
+    comments: Vec<&'b RawValue>,
     /// Numbers of comments, each with the number of that one before it which it answers.
     #[serde(default)]
     answers: Vec<(usize, usize)>,
@@ -42,11 +44,14 @@ impl Router {
         }
         check_method(request, &["POST"])?;
         check_json(request)?;
-        let body: Body = serde_json::from_slice(&request.body).map_err(|error| {
+        let malformed = |error: serde_json::Error| {
             Rejection::Malformed(shorten_middle(&error.to_string(), ERROR_END_CHARS))
-        })?;
-        let mut comments =
-            body.comments.into_iter().map(check).collect::<Result<Vec<Imported>, Rejection>>()?;
+        };
+        let body: Body = serde_json::from_slice(&request.body).map_err(malformed)?;
+        let parse =
+            |line: &RawValue| check(Comment::parse(line.get().as_bytes()).map_err(malformed)?);
+        let comments = body.comments.into_iter().map(parse);
+        let mut comments = comments.collect::<Result<Vec<Imported>, Rejection>>()?;
         for (answer, parent) in body.answers {
             if parent < answer
                 && let Some(comment) = comments.get_mut(answer)

@@ -22,7 +22,7 @@ test('of 10,000 comments that wait only those near the window are drawn', async 
   const nodes = () => ada.evaluate(() => document.querySelectorAll('*').length);
   assert.ok(await nodes() <= NODES_MAX, `${await nodes()} at first`);
   // The first lot is shown before the others are loaded.
-  await entry(ada, 'comment 1').waitFor();
+  await ada.locator('.row[data-id="1"]').waitFor();
   const size = () => ada.locator('.row').first().getAttribute('aria-setsize');
   await until(async () => await size() === String(COMMENTS), 'the rest');
   for (const share of [0.25, 0.5, 0.75, 1]) {

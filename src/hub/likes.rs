@@ -60,22 +60,9 @@ impl<S> Hub<S> {
         author: Author,
         from: ClientKey,
     ) -> Result<Outcome, Rejection> {
-        if self.stopping {
-            return Err(Rejection::Stopping);
-        }
-        let id = target.id;
-        let item = self.index.find(id).filter(|item| item.visibility.is_shared());
-        let item = item.ok_or(Rejection::UnknownComment(id))?;
+        let item = self.public_comment(&target, author, from)?;
+        let id = item.id;
         let number = self.index.page_of(id).ok_or(Rejection::UnknownComment(id))?;
-        if target.page.as_deref().is_some_and(|page| !self.is_on(page, id)) {
-            return Err(Rejection::NotOnPage(id));
-        }
-        match item.visibility {
-            Visibility::Public => {}
-            Visibility::Hidden => return Err(Rejection::Hidden(id)),
-            _ => return Err(Rejection::Deleted(id)),
-        }
-        self.check_ban(from, Some(author))?;
         let key = (number, id);
         let was_so = self.likes.has(key, author) == on;
         let liked = Outcome::Liked(Liked { key, author, on, was_so });
@@ -131,6 +118,31 @@ impl<S> Hub<S> {
         }
         let answer = serde_json::to_vec(&next).expect("numbers can be encoded");
         Ok(Outcome::Recorded { answer, has_changed: true })
+    }
+
+    /// The comment that somebody likes or flags, who must not be banned.
+    pub(super) fn public_comment(
+        &self,
+        target: &Target,
+        author: Author,
+        from: ClientKey,
+    ) -> Result<CommentRef, Rejection> {
+        if self.stopping {
+            return Err(Rejection::Stopping);
+        }
+        let id = target.id;
+        let item = self.index.find(id).filter(|item| item.visibility.is_shared());
+        let item = item.ok_or(Rejection::UnknownComment(id))?;
+        if target.page.as_deref().is_some_and(|page| !self.is_on(page, id)) {
+            return Err(Rejection::NotOnPage(id));
+        }
+        match item.visibility {
+            Visibility::Public => {}
+            Visibility::Hidden => return Err(Rejection::Hidden(id)),
+            _ => return Err(Rejection::Deleted(id)),
+        }
+        self.check_ban(from, Some(author))?;
+        Ok(item)
     }
 
     /// Charges a like, or a flag, which costs the same.

@@ -127,21 +127,8 @@ impl<S> Hub<S> {
         author: Author,
         from: ClientKey,
     ) -> Result<Outcome, Rejection> {
-        if self.stopping {
-            return Err(Rejection::Stopping);
-        }
-        let id = target.id;
-        let item = self.index.find(id).filter(|item| item.visibility.is_shared());
-        let item = item.ok_or(Rejection::UnknownComment(id))?;
-        if target.page.as_deref().is_some_and(|page| !self.is_on(page, id)) {
-            return Err(Rejection::NotOnPage(id));
-        }
-        match item.visibility {
-            Visibility::Public => {}
-            Visibility::Hidden => return Err(Rejection::Hidden(id)),
-            _ => return Err(Rejection::Deleted(id)),
-        }
-        self.check_ban(from, Some(author))?;
+        let item = self.public_comment(&target, author, from)?;
+        let id = item.id;
         let answer = format!("{{\"flagged\":{id}}}").into_bytes();
         let flags = self.moderation.flags.get(&id);
         let is_known = flags.is_some_and(|flags| flags.flags.iter().any(|flag| flag.0 == author));

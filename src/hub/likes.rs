@@ -4,9 +4,9 @@
 
 use super::{Hub, batch::Outcome};
 use crate::{
+    comment::Author,
     comment::rejection::Rejection,
     comment::server_message::{Counts, ServerMessage},
-    comment::{Author, Comment},
     http::forwarded::ClientKey,
     hub::command::{ReplyTo, Target, WriteKind, Written},
     hub::rate_limit::{BucketKey, RateLimiter},
@@ -158,9 +158,7 @@ impl<S> Hub<S> {
     }
 
     fn page_named_in(&self, item: CommentRef) -> Result<Box<str>, Rejection> {
-        let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
-        let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
-        Ok(comment.page.into())
+        Ok(self.comment(item)?.page.into())
     }
 
     /// Whether the like is as was asked for, whatever became of the batch.

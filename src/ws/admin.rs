@@ -27,7 +27,6 @@ use crate::{
     },
     http::{
         error_code::ErrorCode,
-        forwarded::ClientKey,
         origin::Origins,
         request::{HttpError, RequestHead},
     },
@@ -96,10 +95,7 @@ pub(super) fn upgrade(
     if !handshake::offers(head, handshake::ADMIN_SUBPROTOCOL) {
         return Err(HttpError::new(400, "this address needs the subprotocol sayso.admin.1"));
     }
-    let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-    let from = ClientKey::of(client);
-    let session =
-        Session { context: context.clone(), shard, number, socket, page: None, from, client };
+    let session = Session::new(context, number, socket, None, client);
     let response = handshake::response(&accept, Some(handshake::ADMIN_SUBPROTOCOL));
     session.open_admin(&response, moderators, buffered, permit);
     Ok(())

@@ -85,9 +85,7 @@ pub fn upgrade(
         Subscription::Page(page, _) => Some(page.as_str().into()),
         Subscription::Counts(_) | Subscription::Moderation => None,
     };
-    let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-    let from = ClientKey::of(client);
-    let session = Session { context: context.clone(), shard, number, socket, page, from, client };
+    let session = Session::new(context, number, socket, page, client);
     session.open(
         handshake::response(&accept, handshake::subprotocol(tier)),
         subscription,
@@ -112,6 +110,18 @@ struct Session {
 }
 
 impl Session {
+    fn new(
+        context: &Arc<Context>,
+        number: ReaderId,
+        socket: Arc<TcpStream>,
+        page: Option<Box<str>>,
+        client: IpAddr,
+    ) -> Session {
+        let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
+        let from = ClientKey::of(client);
+        Session { context: context.clone(), shard, number, socket, page, from, client }
+    }
+
     /// Joins, sends the welcome, and starts the thread that reads. All that touches more than a little stack happens here, in a
     /// thread that ends soon. The handshake's response travels with the join, so that whoever has read it misses nothing from then
     /// on.

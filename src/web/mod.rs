@@ -17,6 +17,7 @@ mod history;
 pub mod html;
 mod like;
 mod mine;
+mod newest;
 mod page;
 mod parameters;
 mod pinned;
@@ -237,6 +238,7 @@ impl Router {
             }
             "/api/preview" => self.preview(request),
             "/api/mine" => self.mine(request),
+            "/api/newest" => self.newest(request),
             "/api/counts" => {
                 check_method(request, &["GET", "HEAD"])?;
                 self.counts(request)

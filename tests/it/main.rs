@@ -28,6 +28,7 @@ mod mine;
 mod model;
 mod moderation;
 mod moderators;
+mod newest;
 mod preview;
 mod readme;
 mod rename;

@@ -12,6 +12,7 @@ mod crash;
 mod doctor;
 mod export;
 mod faults;
+mod feeds;
 mod fuzz;
 mod hostile;
 mod http;

@@ -67,6 +67,7 @@ Flags:
                            it [3, off without --admin-token-file]
   --close-after DAYS|off   a page takes no more comments so long after its first [off]
   --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
+  --sign-on-file FILE      the secret with which host pages sign their users [none]
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
   --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]
@@ -121,6 +122,8 @@ pub struct Config {
     pub close_after: Option<u32>,
     /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
+    /// The file with the secret that host pages sign their users with; `None` means that they have none.
+    pub sign_on_file: Option<PathBuf>,
     /// Whether the page and the demo are switched off.
     pub no_page: bool,
     /// The page's heading, 1 to 200 characters.
@@ -155,6 +158,7 @@ impl Default for Config {
             flags_hold: Some(3),
             close_after: None,
             admin_token_file: None,
+            sign_on_file: None,
             no_page: false,
             title: "Comments".into(),
             metrics_are_public: false,
@@ -191,6 +195,7 @@ impl Config {
         set(&mut config.log_addresses, args, "log-addresses", values::switch)?;
         config.block_file = block_file(args);
         config.admin_token_file = args.value("admin-token-file").map(|value| value.text.into());
+        config.sign_on_file = args.value("sign-on-file").map(|value| value.text.into());
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
         let proxies: Vec<Option<Network>> = parse_all(args, "trust-proxy", values::proxy)?;

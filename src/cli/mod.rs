@@ -32,6 +32,7 @@ pub mod moderation_args;
 mod probe;
 mod remote;
 pub mod serve;
+mod sign_on_file;
 pub mod stdout;
 mod token_file;
 pub mod values;

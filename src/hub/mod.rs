@@ -27,6 +27,7 @@ pub mod rate_limit;
 mod reads;
 pub mod rules;
 pub mod screen;
+pub mod sign_on;
 mod storage_watch;
 mod typing;
 mod whole_threads;

@@ -25,6 +25,7 @@ mod pinned;
 mod posts;
 mod preview;
 pub mod request;
+mod sign_on;
 
 use std::{
     net::TcpStream,
@@ -45,6 +46,7 @@ use crate::{
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
+    hub::sign_on::SignOn,
     util::{activity, logger},
     web::request::Request,
 };
@@ -81,6 +83,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// The moderators, if there may be any.
     pub moderators: Option<Arc<Moderators>>,
+    /// Who checks users of host pages, if host pages may have any.
+    pub sign_on: Option<Arc<SignOn>>,
     /// How many bits of proof of work a new comment needs.
     pub challenge: Option<u8>,
     /// Whether `--rate` limits how fast a client may post.
@@ -100,6 +104,7 @@ impl Options {
             title: String::new(),
             public_url: None,
             moderators: None,
+            sign_on: None,
             challenge: None,
             is_limited: false,
             has_page: false,
@@ -116,6 +121,7 @@ pub struct Router {
     title: String,
     page_urls: PageUrls,
     moderators: Option<Arc<Moderators>>,
+    sign_on: Option<Arc<SignOn>>,
     challenge: Option<u8>,
     is_limited: bool,
     has_page: bool,
@@ -139,6 +145,7 @@ impl Router {
             title: options.title,
             page_urls: PageUrls { public_url: options.public_url, has_page: options.has_page },
             moderators: options.moderators,
+            sign_on: options.sign_on,
             challenge: options.challenge,
             is_limited: options.is_limited,
             has_page: options.has_page,
@@ -246,6 +253,7 @@ impl Router {
             }
             "/api/preview" => self.preview(request),
             "/api/mine" => self.mine(request),
+            "/api/user" => self.user(request),
             "/api/newest" => self.newest(request),
             "/feed.atom" => self.feed(Format::Atom, request),
             "/feed.json" => self.feed(Format::Json, request),

@@ -35,6 +35,7 @@ mod readme;
 mod rename;
 mod repair;
 mod shell;
+mod sign_on;
 mod spam;
 mod storage_watch;
 mod storm;

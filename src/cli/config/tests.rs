@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 22] = [
+const ALL_FLAGS: [(&str, &str); 23] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -47,6 +47,7 @@ const ALL_FLAGS: [(&str, &str); 22] = [
     ("flags-hold", "5"),
     ("close-after", "30"),
     ("admin-token-file", "/srv/token"),
+    ("sign-on-file", "/srv/secret"),
     ("title", "Wall"),
     ("metrics", "public"),
     ("log-level", "debug"),
@@ -75,6 +76,7 @@ fn config_of_all_flags() -> Config {
         flags_hold: Some(5),
         close_after: Some(30),
         admin_token_file: Some("/srv/token".into()),
+        sign_on_file: Some("/srv/secret".into()),
         no_page: true,
         title: "Wall".into(),
         metrics_are_public: true,

@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod html;
 mod like;
+mod metrics;
 mod mine;
 mod page;
 mod parameters;

@@ -1,4 +1,5 @@
-//! Compresses the files of `static/` with zopfli; the binary embeds and sends them compressed. Says from which commit it is built.
+//! Compresses the files of `static/`, but for its documents, with zopfli; the binary embeds and sends them compressed. Says from which
+//! commit it is built.
 //!
 //! Comments and indentation are for those who read the sources. In scripts and styles the former become empty lines, so that every line
 //! keeps its number, and the latter goes; they were a sixth and a fiftieth of what a reader loads.
@@ -48,7 +49,7 @@ fn git(args: &[&str]) -> Option<String> {
     String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
 }
 
-/// Compresses every file below `folder` into `out`, and writes `static.rs` there: the list of them, as path and bytes.
+/// Compresses every file below `folder` but documents (`.md`) into `out`, and writes `static.rs` there: the list of them, as path and bytes.
 fn embed(folder: &Path, out: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     find_files(folder, &mut files)?;
@@ -87,11 +88,13 @@ fn bare_lines(text: &str) -> String {
     out
 }
 
+/// Adds the files below `folder` that clients are sent.
 fn find_files(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         match entry.file_type()?.is_dir() {
             true => find_files(&entry.path(), files)?,
+            false if entry.path().extension().is_some_and(|extension| extension == "md") => {}
             false => files.push(entry.path()),
         }
     }

@@ -1,5 +1,5 @@
 /**
- * sayso: live comments, <sayso-comments> and <sayso-count>; their attributes, parts, events and properties are in the README.
+ * sayso: live comments, <sayso-comments> and <sayso-count>; their attributes, parts, events and properties are in README.md beside it.
  *
  * The entry. It imports nothing statically, since a module runs only once all that it imports has come. So the first element
  * asks for comments, style, language and modules in one round. What only writing needs comes after the first paint.

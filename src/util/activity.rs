@@ -18,7 +18,7 @@ static SAID: Mutex<Said> = Mutex::new(Said(Vec::new()));
 static REFUSED: Tally = Mutex::new(Vec::new());
 static HELD: Tally = Mutex::new(Vec::new());
 
-/// How often each of a few things has happened.
+/// How often each of a few things has happened, in the order of their names.
 type Tally = Mutex<Vec<(&'static str, u64)>>;
 
 /// What was said of each kind. There are as many kinds as codes, so a list is fast.
@@ -92,16 +92,15 @@ pub fn holds() -> Vec<(&'static str, u64)> {
 
 fn count(tally: &Tally, name: &'static str) {
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    match tally.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, count)) => *count += 1,
-        None => tally.push((name, 1)),
+    let at = tally.iter().take_while(|(known, _)| *known < name).count();
+    match tally.get_mut(at) {
+        Some((known, count)) if *known == name => *count += 1,
+        _ => tally.insert(at, (name, 1)),
     }
 }
 
 fn counts(tally: &Tally) -> Vec<(&'static str, u64)> {
-    let mut counts = tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    counts.sort_unstable();
-    counts
+    tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn say(kind: &'static str, level: Level, client: Option<IpAddr>, what: impl FnOnce() -> String) {

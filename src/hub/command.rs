@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
@@ -20,12 +20,15 @@ use crate::{
     comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
     comment::{Author, Comment, Status},
+    fanout,
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
+    hub::counters::Counters,
     hub::gate::Gate,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::rules::Hold,
     hub::screen::Screen,
+    net,
     store::history::History,
     store::moderation::BanKey,
 };
@@ -405,6 +408,14 @@ pub struct Stats {
     pub flagged: AtomicU64,
     /// Sockets that follow something.
     pub readers: AtomicU64,
+    /// Totals since the start, and what only monitoring asks for.
+    pub counters: Counters,
+    /// What the public port counts.
+    pub net: Arc<net::counters::Counters>,
+    /// What each shard counts.
+    pub shards: Vec<Arc<fanout::counters::Counters>>,
+    /// Bytes in all outboxes.
+    pub outbox_bytes: Arc<AtomicUsize>,
     /// Who posts too fast.
     pub gate: Gate,
     /// What comments are looked through for.

@@ -3,6 +3,7 @@
  * when it is asked for, and by thread.js where an address brings somebody's key; works on that thread.
  */
 
+import { addressOf, ownAddressOf } from './address.js';
 import { Device } from './device.js';
 import { button, el, rich } from './dom.js';
 import { FRAGMENT, keyOf } from './identity.js';
@@ -217,8 +218,8 @@ class Panel {
   #addressOf(page, id) {
     const { base, page: here } = this.#thread;
     if (page === here) return `${location.href.split('#')[0]}#sayso-${id}`;
-    const isAddress = /^([\w-]+(\.[\w-]+)+|localhost)(:\d+)?\//.test(page);
-    return isAddress ? `${location.protocol}//${encodeURI(decodeURI(page))}#sayso-${id}` : `${base}/?page=${encodeURIComponent(page)}#sayso-${id}`;
+    const address = addressOf(page);
+    return address ? `${location.protocol}//${address}#sayso-${id}` : ownAddressOf(base, page, id);
   }
 
   // Taking along

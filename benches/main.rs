@@ -3,6 +3,7 @@
 //! Without a name, the summary is measured; with one (`cargo bench fanout`), that part in full; with `-- --full`, all parts in full except
 //! those that install something or have no ratios. `cargo test --benches` runs every part once with tiny numbers, which say nothing.
 
+mod builds;
 mod connections;
 mod fanout;
 mod import;
@@ -45,6 +46,7 @@ const PARTS: [Part; 9] = [
     Part { name: "queue", run: queue::run, is_in_full: true },
     Part { name: "import", run: import::run, is_in_full: cfg!(feature = "exchange") },
     Part { name: "micro", run: micro::run, is_in_full: true },
+    Part { name: "builds", run: builds::run, is_in_full: false },
     Part { name: "peers", run: peers::run, is_in_full: false },
     Part { name: "soak", run: soak::run, is_in_full: false },
 ];

@@ -84,3 +84,10 @@ fn each_form_of_a_file_has_its_own_tag() {
     let response = request(&server, "GET", "/embed.js", "If-None-Match: *\r\n", "");
     assert_eq!(response.status, 304);
 }
+
+#[test]
+fn documents_are_no_assets() {
+    let server = Server::start(&[]);
+    assert!(std::fs::exists(format!("{}/static/README.md", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    assert_eq!(request(&server, "GET", "/README.md", "", "").status, 404);
+}

@@ -12,8 +12,9 @@ use crate::support::{
 /// What a newcomer reads in one go.
 const README_LINES_MAX: usize = 180;
 /// The README and those of folders, from the root.
-const READMES: [&str; 6] = [
+const READMES: [&str; 7] = [
     "README.md",
+    "static/README.md",
     "src/web/README.md",
     "src/ws/README.md",
     "src/cli/README.md",

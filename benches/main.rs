@@ -3,6 +3,7 @@
 //! Without a name, the summary is measured; with one (`cargo bench fanout`), that part in full; with `-- --full`, all parts in full except
 //! those that install something or have no ratios. `cargo test --benches` runs every part once with tiny numbers, which say nothing.
 
+mod builds;
 mod connections;
 mod fanout;
 mod log;
@@ -36,13 +37,14 @@ pub struct Arguments {
     pub rest: Vec<String>,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part { name: "log", run: log::run, is_in_full: true },
     Part { name: "fanout", run: fanout::run, is_in_full: true },
     Part { name: "connections", run: connections::run, is_in_full: true },
     Part { name: "pages", run: page_loads::run, is_in_full: true },
     Part { name: "queue", run: queue::run, is_in_full: true },
     Part { name: "micro", run: micro::run, is_in_full: true },
+    Part { name: "builds", run: builds::run, is_in_full: false },
     Part { name: "peers", run: peers::run, is_in_full: false },
     Part { name: "soak", run: soak::run, is_in_full: false },
 ];

@@ -1,7 +1,7 @@
 //! The real program on a free port, and the folder that it works in. Knows nothing of what is sent to it.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpStream},
@@ -82,7 +82,16 @@ impl Program {
 
     /// The same with further flags.
     pub fn start_with(data: &Path, flags: &[&str]) -> Program {
-        let mut command = Command::new(binary());
+        Program::start_as(&binary(), data, flags)
+    }
+
+    /// Starts another build of sayso in the same way.
+    pub fn start_build(binary: &OsStr, data: &Path) -> Program {
+        Program::start_as(binary, data, &[])
+    }
+
+    fn start_as(binary: &OsStr, data: &Path, flags: &[&str]) -> Program {
+        let mut command = Command::new(binary);
         // Flags win over the environment.
         command.env_clear().env("SAYSO_SYNC", "always").env("SAYSO_RATE", "off");
         command.env("SAYSO_MAX_PER_ADDRESS", "20000").env("SAYSO_LOG_LEVEL", "warn");

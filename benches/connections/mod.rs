@@ -4,7 +4,7 @@
 //! `cargo bench connections` measures, in about two minutes. The bare loop stands beside sayso, also to find out what the clients' ends cost.
 
 mod kernel_memory;
-mod round;
+pub mod round;
 
 use std::time::Duration;
 

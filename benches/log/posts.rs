@@ -30,8 +30,8 @@ const TIMEOUT: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// What one side achieved in one or more turns.
 #[derive(Default)]
-struct Turns {
-    rates: Vec<f64>,
+pub struct Turns {
+    pub rates: Vec<f64>,
     /// Of each post, seconds.
     latencies: Vec<f64>,
 }
@@ -76,7 +76,7 @@ pub fn measure(plan: &Plan, folder: &Path, table: &mut Table) {
 }
 
 /// Posts for one window; returns the `seq`s of all posts.
-fn post(program: &Program, authors: usize, window: Duration, turns: &mut Turns) -> Vec<u64> {
+pub fn post(program: &Program, authors: usize, window: Duration, turns: &mut Turns) -> Vec<u64> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("there is epoll");
     let mut seqs = Vec::new();
     let mut posters: Vec<(Author, Duration)> = Vec::new();

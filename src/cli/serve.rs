@@ -154,6 +154,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             allow_origin: config.allow_origin.clone(),
             base_path: config.base_path.clone(),
             title: config.title.clone(),
+            public_url: config.public_url.clone(),
             moderators,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),

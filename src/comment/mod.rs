@@ -330,7 +330,8 @@ fn append_flag(out: &mut Vec<u8>, field: &[u8], value: bool) {
     }
 }
 
-fn append_text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
+/// Appends a field and its text as JSON, if there is one. `field` is what stands before the value.
+pub fn append_text(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
     let Some(value) = value else { return };
     out.extend_from_slice(field.as_bytes());
     serde_json::to_writer(out, value).expect("writing to a vector never fails");

@@ -12,6 +12,7 @@ pub mod echo;
 pub mod error_code;
 pub mod forwarded;
 pub mod origin;
+pub mod page_url;
 pub mod query;
 pub mod request;
 pub mod response;

@@ -34,6 +34,7 @@ impl<S> Hub<S> {
             Query::Identify(reader, author, from) => self.identify(reader, author, from),
             Query::Typing(reader, from) => self.announce_typing(reader, from),
             Query::ReadHistory(read) => self.read(read),
+            Query::ReadNewest(read) => self.read_newest(read),
             Query::Count(pages, answer) => {
                 let count = |page: &str| self.index.count(self.moderation.resolve(page));
                 answer(pages.into_iter().map(|page| (page.clone(), count(&page))).collect());
@@ -228,7 +229,13 @@ impl<S> Hub<S> {
         answer(Ok(history));
     }
 
-    fn history(&self, page: &str, items: Vec<CommentRef>, more: bool, moderator: bool) -> History {
+    pub(super) fn history(
+        &self,
+        page: &str,
+        items: Vec<CommentRef>,
+        more: bool,
+        moderator: bool,
+    ) -> History {
         History {
             log: self.log_id.clone(),
             mark: self.runs.mark().clone(),

@@ -9,6 +9,7 @@ mod ids;
 mod list;
 mod load;
 mod merge;
+pub mod newest;
 mod order;
 mod page;
 mod reads;
@@ -20,12 +21,14 @@ mod threads;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    sync::Arc,
 };
 
 use crate::{
     log::scan::Location,
     store::index::comments::{Comments, Meta, Place},
     store::index::load::Loading,
+    store::index::newest::Newest,
     store::index::page::Page,
     store::index::rollback::Undo,
     store::nonces::Nonces,
@@ -72,13 +75,16 @@ pub struct Entry<'a> {
 #[derive(Default)]
 pub struct Index {
     comments: Comments,
-    page_numbers: HashMap<Box<str>, u32>,
+    page_numbers: HashMap<Arc<str>, u32>,
     pages: Vec<Page>,
+    /// The present name of each page; of one that is no more, its last.
+    names: Vec<Arc<str>>,
     /// How many of the pages have a comment that is not deleted.
     live_pages: usize,
     /// How many comments there are of each [`Visibility`].
     sums: [u64; 5],
     nonces: Nonces,
+    newest: Newest,
     hasher: RandomState,
     live_bytes: u64,
     /// What was changed since [`Index::begin`]; `None` outside of a batch.
@@ -147,6 +153,7 @@ impl Index {
         let before = *seq;
         if entry.visibility.is_shared() {
             *seq = before.max(entry.seq);
+            self.newest.seq = self.newest.seq.max(entry.seq);
         }
         before
     }
@@ -257,7 +264,9 @@ impl Index {
             return number;
         }
         let number = self.pages.len() as u32;
-        self.page_numbers.insert(page.into(), number);
+        let name: Arc<str> = page.into();
+        self.page_numbers.insert(name.clone(), number);
+        self.names.push(name);
         self.pages.push(Page::EMPTY);
         number
     }

@@ -6,7 +6,10 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::{comment::server_message::Counts, store::history::History, util::text::is_false};
+use crate::{
+    comment::server_message::Counts, hub::command::Newest, store::history::History,
+    util::text::is_false,
+};
 
 /// The size of the log before and after a compaction, in bytes.
 #[derive(Serialize)]
@@ -42,6 +45,38 @@ fn is_empty(counts: &Counts<'_, u64>) -> bool {
     counts.0.is_empty()
 }
 
+/// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"more":…}`. A comment of a page that has moved has its present name as `page`.
+pub(super) fn newest_json(newest: &Newest) -> io::Result<Vec<u8>> {
+    let mut out = history_head(&newest.history);
+    newest.read(|comment, line, has_moved| match has_moved {
+        false => append_item(&mut out, line),
+        true => {
+            let mut line = Vec::new();
+            comment.encode(&mut line);
+            append_item(&mut out, &line);
+        }
+    })?;
+    let more: &[u8] = if newest.history.more { b"],\"more\":true}" } else { b"],\"more\":false}" };
+    out.extend_from_slice(more);
+    Ok(out)
+}
+
+fn history_head(history: &History) -> Vec<u8> {
+    let mut out =
+        to_json(&HistoryHead { log: &history.log, mark: &history.mark, seq: history.seq });
+    out.pop();
+    out.extend_from_slice(b",\"comments\":[");
+    out
+}
+
+/// Appends an item to a list, which ends with `[` as long as it has none.
+fn append_item(out: &mut Vec<u8>, item: &[u8]) {
+    if out.last() != Some(&b'[') {
+        out.push(b',');
+    }
+    out.extend_from_slice(item);
+}
+
 /// Encodes a body.
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names, texts and numbers can be encoded")
@@ -50,17 +85,8 @@ pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
 /// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"likes":{…},"more":…}`, and `"answers":{…}` of threads that are not whole. Inserts
 /// the lines as they are in the log: they are JSON that was checked when the log was opened, and serde would parse each of them again.
 pub(super) fn history_json(history: &History, challenge: Option<u8>) -> io::Result<Vec<u8>> {
-    let mut out =
-        to_json(&HistoryHead { log: &history.log, mark: &history.mark, seq: history.seq });
-    out.pop();
-    out.extend_from_slice(b",\"comments\":[");
-    let mut is_first = true;
-    history.read(|_, line| {
-        if !std::mem::take(&mut is_first) {
-            out.push(b',');
-        }
-        out.extend_from_slice(line);
-    })?;
+    let mut out = history_head(history);
+    history.read(|_, line| append_item(&mut out, line))?;
     let (likes, answers) = (Counts(&history.likes), Counts(&history.answers));
     let tail = HistoryTail {
         likes,

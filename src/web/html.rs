@@ -101,6 +101,7 @@ fn open_document(out: &mut String, view: &View) {
     let title = Escaped(view.title);
     let base = Escaped(view.base);
     let page = Escaped(view.page);
+    let encoded = query::encode(view.page);
     put(
         out,
         format_args!(
@@ -111,7 +112,9 @@ fn open_document(out: &mut String, view: &View) {
              %3Cpath fill='%234f7df0' d='M2 2h12v9H7l-4 4v-4H2z'/%3E%3C/svg%3E\">\n\
              <link rel=\"stylesheet\" href=\"{base}/embed.css\">\n\
              <script type=\"module\" src=\"{base}/embed.js\"></script>\n\
-             <link rel=\"modulepreload\" href=\"{base}{PRELOADED}\" fetchpriority=\"low\">\n</head>\n<body class=\"page\">\n<main>\n\
+             <link rel=\"modulepreload\" href=\"{base}{PRELOADED}\" fetchpriority=\"low\">\n\
+             <link rel=\"alternate\" type=\"application/atom+xml\" title=\"{title}: {page}\" href=\"{base}/feed.atom?page={encoded}\">\n\
+             <link rel=\"alternate\" type=\"application/atom+xml\" title=\"{title}\" href=\"{base}/feed.atom\">\n</head>\n<body class=\"page\">\n<main>\n\
              <sayso-comments page=\"{page}\" heading=\"{title}\" level=\"1\" data-log=\"{log}\" data-mark=\"{mark}\" \
              data-seq=\"{seq}\" data-count=\"{count}\">\n<section class=\"sayso\">\n<header class=\"head\"><h1 class=\"title\">{title}</h1>\
              <span class=\"count\">{count}</span></header>\n",

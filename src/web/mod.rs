@@ -9,6 +9,7 @@ pub mod backend;
 mod bodies;
 mod comments;
 mod counts;
+mod feed;
 mod files;
 mod form;
 mod gzip;
@@ -18,6 +19,7 @@ pub mod html;
 mod like;
 mod metrics;
 mod mine;
+mod newest;
 mod page;
 mod parameters;
 mod pinned;
@@ -31,6 +33,7 @@ use std::{
 };
 
 use bodies::{Compacted, to_json};
+use feed::Format;
 use page::CachedPage;
 use parameters::{check_method, not_found};
 use preview::Previews;
@@ -39,6 +42,7 @@ use crate::{
     comment::rejection::Rejection,
     http::error_code::ErrorCode,
     http::origin::{self, Origins},
+    http::page_url::PageUrls,
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
@@ -74,6 +78,8 @@ pub struct Options {
     pub base_path: String,
     /// The heading of the served page.
     pub title: String,
+    /// Where sayso is found from outside, base path included, without a slash at the end.
+    pub public_url: Option<String>,
     /// The moderators, if there may be any.
     pub moderators: Option<Arc<Moderators>>,
     /// How many bits of proof of work a new comment needs.
@@ -93,6 +99,7 @@ impl Options {
             allow_origin: Vec::new(),
             base_path: String::new(),
             title: String::new(),
+            public_url: None,
             moderators: None,
             challenge: None,
             is_limited: false,
@@ -108,6 +115,7 @@ pub struct Router {
     origins: Origins,
     base: String,
     title: String,
+    page_urls: PageUrls,
     moderators: Option<Arc<Moderators>>,
     challenge: Option<u8>,
     is_limited: bool,
@@ -130,6 +138,7 @@ impl Router {
             origins: Origins::new(options.allow_origin),
             base: options.base_path,
             title: options.title,
+            page_urls: PageUrls { public_url: options.public_url, has_page: options.has_page },
             moderators: options.moderators,
             challenge: options.challenge,
             is_limited: options.is_limited,
@@ -238,6 +247,9 @@ impl Router {
             }
             "/api/preview" => self.preview(request),
             "/api/mine" => self.mine(request),
+            "/api/newest" => self.newest(request),
+            "/feed.atom" => self.feed(Format::Atom, request),
+            "/feed.json" => self.feed(Format::Json, request),
             "/api/counts" => {
                 check_method(request, &["GET", "HEAD"])?;
                 self.counts(request)

@@ -8,7 +8,7 @@
  */
 
 import { button, store } from './dom.js';
-import { draft } from './frame.js';
+import { draft, showState } from './frame.js';
 import { learn } from './texts.js';
 
 const TEXTS = {
@@ -116,7 +116,7 @@ export class Writer {
 
   #show() {
     this.thread.tidy();
-    this.thread.showState();
+    showState(this.thread);
   }
 
   // What goes
@@ -180,6 +180,7 @@ export class Writer {
     if (item) composer = this.#giveBack(item.content, thread.entries.get(item.parent));
     composer.complain(words);
     thread.tidy();
+    if (notice.error) thread.tell('error', notice);
   }
 
   /** What a server refuses, as a function that says it so many seconds before it may be tried again. */

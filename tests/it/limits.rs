@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 92] = [
+const ROWS: [(&str, &str, &str, &str); 94] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -39,6 +39,13 @@ const ROWS: [(&str, &str, &str, &str); 92] = [
         "`answers`, `thread=`",
     ),
     ("the same, newest", "limits.rs NEWEST_ANSWERS", "answers", "`answers`, `thread=`"),
+    ("newest comments of one answer", "web/newest.rs NEWEST_MAX", "comments", "400"),
+    (
+        "comments that are searched for the newest of one page, or of pages whose names begin alike",
+        "store/index/newest.rs NEWEST_SEARCHED_MAX",
+        "comments",
+        "not among them",
+    ),
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
     ("starts whose cursors are known", "log/runs.rs RUNS_MAX", "starts", "`resumed:false`, 409"),

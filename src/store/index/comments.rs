@@ -224,6 +224,12 @@ impl Comments {
         visibility.is_public() || (visibility.is_shared() && self.listed[number as usize] > 0)
     }
 
+    /// Whether everyone sees a comment.
+    pub(super) fn is_public(&self, number: u32) -> bool {
+        visit();
+        self.locations[number as usize].visibility().is_public()
+    }
+
     /// By which a page's comments are sorted.
     pub(super) fn key(&self, number: u32) -> Key {
         self.order.key(number)

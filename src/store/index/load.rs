@@ -76,6 +76,8 @@ impl Index {
             page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY)).merged = seq;
         }
         self.order_pages();
+        self.newest.finish_loading(&self.comments);
+        self.newest.seq = self.pages.iter().map(|page| page.seq).max().unwrap_or(0);
         self.live_pages = self.pages.iter().filter(|page| page.live > 0).count();
     }
 
@@ -87,6 +89,9 @@ impl Index {
         let page: &mut Page = &mut self.pages[comments.page(number) as usize];
         self.live_bytes += packed.bytes();
         self.sums[visibility as usize] += 1;
+        if visibility.is_public() {
+            self.newest.load(number, comments);
+        }
         page.count += u32::from(visibility.is_public());
         page.live += u32::from(!visibility.is_deleted());
         if !visibility.is_shared() {

@@ -2,7 +2,7 @@
 //!
 //! Knows no rules about who moves where.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use super::{
     Index,
@@ -20,7 +20,7 @@ impl Index {
         assert!(self.undo.is_none(), "a batch could not be rolled back");
         let from = self.page_numbers.remove(old)?;
         let Some(&to) = self.page_numbers.get(new) else {
-            self.page_numbers.insert(new.into(), from);
+            self.rename(from, new);
             return None;
         };
         let moved = mem::replace(&mut self.pages[from as usize], Page::EMPTY);
@@ -36,6 +36,7 @@ impl Index {
         page.count += moved.count;
         page.live += moved.live;
         page.seq = page.seq.max(moved.seq).max(seq);
+        self.newest.seq = self.newest.seq.max(seq);
         page.unchanged.merge(moved.unchanged, &by_id);
         page.threads.merge(moved.threads, &|number| comments.thread_key(number));
         let here = page.rare.get_or_insert_with(|| Box::new(Rare::EMPTY));
@@ -50,6 +51,13 @@ impl Index {
             self.set_order(to);
         }
         Some((from, to))
+    }
+
+    /// Gives a page, which has no name any more, another one.
+    fn rename(&mut self, page: u32, new: &str) {
+        let name: Arc<str> = new.into();
+        self.names[page as usize] = name.clone();
+        self.page_numbers.insert(name, page);
     }
 
     /// Whether the order of a page without one of its own is that of the ids.
@@ -82,7 +90,7 @@ impl Index {
         for (old, new, seq) in moves {
             let Some(from) = self.page_numbers.remove(old) else { continue };
             let Some(&to) = self.page_numbers.get(new) else {
-                self.page_numbers.insert(new.into(), from);
+                self.rename(from, new);
                 continue;
             };
             let [old_first, new_first] = [from, to].map(|page| first_ids[page as usize]);

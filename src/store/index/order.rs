@@ -78,6 +78,11 @@ impl Order {
         self.dated.is_empty()
     }
 
+    /// Whether a comment has a time of its own.
+    pub(super) fn has_time(&self, number: u32) -> bool {
+        !self.dated.is_empty() && self.find(number).is_ok()
+    }
+
     pub(super) fn key(&self, number: u32) -> Key {
         let at = if self.dated.is_empty() { Err(0) } else { self.find(number) };
         match at {

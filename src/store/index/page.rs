@@ -118,6 +118,9 @@ impl Index {
         } else {
             *sum -= 1;
         }
+        if visibility.is_public() {
+            self.newest.set(number, adds, comments);
+        }
         page.count = add(page.count, visibility.is_public());
         let was_live = page.live > 0;
         page.live = add(page.live, !visibility.is_deleted());

@@ -174,10 +174,10 @@ impl Index {
 }
 
 /// Numbers in any order.
-type Numbers<'a> = Box<dyn Iterator<Item = u32> + 'a>;
+pub(super) type Numbers<'a> = Box<dyn Iterator<Item = u32> + 'a>;
 
 /// Merges two sorted iterators into one. `is_first` says which of two numbers comes first.
-fn merge<'a>(
+pub(super) fn merge<'a>(
     a: Numbers<'a>,
     b: Numbers<'a>,
     is_first: impl Fn(u32, u32) -> bool + 'a,

@@ -16,6 +16,7 @@ impl Index {
     /// Begins a batch: until [`Index::commit`], [`Index::roll_back`] can undo every change.
     pub fn begin(&mut self) {
         self.undo = Some(Vec::new());
+        self.newest.seq_before = self.newest.seq;
     }
 
     /// Ends the batch and keeps its changes.
@@ -25,6 +26,7 @@ impl Index {
 
     /// Ends the batch and undoes its changes.
     pub fn roll_back(&mut self) {
+        self.newest.seq = self.newest.seq_before;
         for undo in self.undo.take().unwrap_or_default().into_iter().rev() {
             match undo {
                 Undo::Inserted { new_page, page_seq } => self.remove_last(new_page, page_seq),
@@ -47,7 +49,8 @@ impl Index {
         if let Some(name) = new_page {
             assert_eq!(page as usize + 1, self.pages.len(), "a new page is the last one");
             self.pages.pop();
-            self.page_numbers.remove(&name);
+            self.names.pop();
+            self.page_numbers.remove(&*name);
         }
     }
 

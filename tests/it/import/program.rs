@@ -9,7 +9,7 @@ use super::SAMPLES;
 use crate::support::{
     client::{KEY, TOKEN, bearer, get, post, request},
     frames::Client,
-    server::{Folder, Server, Signal, TIMEOUT, command, output},
+    server::{Folder, Server, Signal, TIMEOUT, command, output, program},
 };
 
 /// The name of a format as `--from` takes it.
@@ -380,7 +380,7 @@ fn stdin_is_a_file_too() {
     let server = stopped();
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" import --from disqus - --data \"$1\" < \"$2\""]);
-    shell.args([env!("CARGO_BIN_EXE_sayso"), server.data_flag(), &sample_path("disqus.xml")]);
+    shell.arg(program()).args([server.data_flag(), &sample_path("disqus.xml")]);
     let output = output(&mut shell, TIMEOUT);
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("5 new comments on 2 pages"));

@@ -18,6 +18,8 @@ use crate::{
 
 /// The pages that are commented on.
 pub const PAGES: [&str; 2] = ["/", "/other"];
+/// What readers get of all pages.
+const OF_ALL_PAGES: [&str; 3] = ["/api/newest?limit=50", "/feed.atom", "/feed.json"];
 /// Authors' keys.
 const KEYS: [&str; 4] =
     ["author-number-0-key", "author-number-1-key", "author-number-2-key", "author-number-3-key"];
@@ -147,11 +149,11 @@ impl World {
         }
     }
 
-    /// The entity tags of the pages.
+    /// The entity tags of the pages, and of what comes from all of them.
     fn tags(&mut self) -> Vec<Option<String>> {
-        let tag =
-            |page: &&str| get(&self.server, &format!("/?page={}", encoded(page))).header("etag");
-        PAGES.iter().map(tag).collect()
+        let pages = PAGES.iter().map(|page| format!("/?page={}", encoded(page)));
+        let paths = pages.chain(OF_ALL_PAGES.map(str::to_owned));
+        paths.map(|path| get(&self.server, &path).header("etag")).collect()
     }
 
     /// Takes down which words a line shows to everyone.
@@ -271,6 +273,10 @@ impl World {
 
     /// Reads on every way there is, as somebody whom nothing concerns.
     pub fn read_everything(&mut self) {
+        for path in OF_ALL_PAGES {
+            self.read(path);
+        }
+        self.compare_newest();
         for page in PAGES.map(encoded) {
             for path in [
                 format!("/api/comments?page={page}"),
@@ -281,13 +287,7 @@ impl World {
                 format!("/feed.atom?page={page}"),
                 format!("/feed.json?page={page}"),
             ] {
-                let response = self.send("GET", &path, &bearer(STRANGER), "");
-                self.check(&response);
-                // A stranger who guesses an entity tag is told nothing either.
-                let tag =
-                    format!("If-None-Match: {}\r\n", response.header("etag").unwrap_or_default());
-                let again = self.send("GET", &path, &tag, "");
-                self.check(&again);
+                self.read(&path);
             }
             let shown = self.send("GET", &format!("/api/counts?page={page}"), "", "").json();
             let count = self
@@ -300,6 +300,25 @@ impl World {
             self.ask_about(n);
         }
         self.readers.fresh(&self.server, &self.lines);
+    }
+
+    fn read(&mut self, path: &str) {
+        let response = self.send("GET", path, &bearer(STRANGER), "");
+        self.check(&response);
+        // A stranger who guesses an entity tag is told nothing either.
+        let tag = format!("If-None-Match: {}\r\n", response.header("etag").unwrap_or_default());
+        let again = self.send("GET", path, &tag, "");
+        self.check(&again);
+    }
+
+    /// Everything that is public is there, and at once.
+    fn compare_newest(&mut self) {
+        let newest = self.send("GET", OF_ALL_PAGES[0], "", "").json();
+        let ids: Vec<_> =
+            newest["comments"].as_array().unwrap().iter().map(|c| c["id"].as_u64()).collect();
+        let public = self.comments.iter().rev().filter(|known| known.state == State::Public);
+        let expected: Vec<_> = public.take(50).map(|known| Some(known.id)).collect();
+        assert_eq!(ids, expected);
     }
 
     /// Asks for one comment on every way that names it.

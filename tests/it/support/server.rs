@@ -1,6 +1,7 @@
 //! The real program, started on a free port with its data in a temporary folder; both end with the test. Every wait has a limit.
 
 use std::{
+    env,
     ffi::OsString,
     fs::Permissions,
     io::{BufRead, BufReader, Read, Write},
@@ -150,7 +151,7 @@ impl Builder {
                 let mut command = Command::new("sh");
                 let line = format!("{line} exec \"$0\" \"$@\" 2>>\"$STDERR\"");
                 command.env_clear().env("PATH", "/usr/bin:/bin").env("STDERR", self.stderr_path());
-                command.args(["-c", &line, env!("CARGO_BIN_EXE_sayso")]);
+                command.args(["-c", &line]).arg(program());
                 command
             }
         };
@@ -390,9 +391,14 @@ impl Drop for Process {
     }
 }
 
+/// The program under test: `SAYSO_BIN`, such as one for another machine behind an emulator, or the one just built.
+pub fn program() -> OsString {
+    env::var_os("SAYSO_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sayso").into())
+}
+
 /// The command without arguments, with an environment that sets nothing.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
+    let mut command = Command::new(program());
     command.env_clear();
     command
 }

@@ -98,6 +98,9 @@ type OnHangup = Vec<Box<dyn FnMut()>>;
 /// # Errors
 /// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
+    if config.log_is_json {
+        logger::use_json();
+    }
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     activity::show_addresses(config.log_addresses);
     for warning in unknown_variables(env::vars_os().map(|(name, _)| name)) {

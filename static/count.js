@@ -110,7 +110,8 @@ class Counters {
 }
 
 function pageOf(element) {
-  const { host, pathname } = new URL(element.closest('a[href]')?.href || document.querySelector('link[rel=canonical]')?.href || location.href);
+  const named = [element.closest('a[href]')?.href, document.querySelector('link[rel=canonical]')?.href, location.href];
+  const { host, pathname } = new URL(named.find((address) => URL.canParse(address)));
   return element.getAttribute('page') || (host + pathname).slice(0, 512);
 }
 

@@ -1,5 +1,6 @@
 /**
- * sayso: live comments, <sayso-comments> and <sayso-count>; their attributes, parts, events and properties are in README.md beside it.
+ * sayso: live comments, <sayso-comments>, and <sayso-count> and <sayso-newest>, which load themselves. README.md beside it has all
+ * attributes, parts, events and properties.
  *
  * The entry. It imports nothing statically, since a module runs only once all that it imports has come. So the first element
  * asks for comments, style, language and modules in one round. What only writing needs comes after the first paint.
@@ -24,16 +25,19 @@ async function ask(address) {
   return answer;
 }
 
-const json = async (address) => (await ask(address)).json();
+const json = (answer) => answer.json();
 
-/** Fetched as text, so that a host's style-src has no say. */
-const sheets = new Map();
-function sheet(address) {
-  const made = sheets.get(address) ?? ask(address).then(async (answer) => new CSSStyleSheet().replace(await answer.text()));
-  sheets.set(address, made);
-  made.catch(() => sheets.delete(address));
+/** What has been asked for, by address, unless it failed. */
+const files = new Map();
+function once(address, read) {
+  const made = files.get(address) ?? ask(address).then(read);
+  files.set(address, made);
+  made.catch(() => files.delete(address));
   return made;
 }
+
+/** Fetched as text, so that a host's style-src has no say. */
+const sheet = (address) => once(address, async (answer) => new CSSStyleSheet().replace(await answer.text()));
 
 let modules;
 /** Asks again where one fails; by the same names, by which they import each other. */
@@ -62,7 +66,8 @@ function remembered(key) {
 }
 
 function canonicalPage() {
-  const { host, pathname } = new URL(document.querySelector('link[rel=canonical]')?.href || location.href);
+  const canonical = document.querySelector('link[rel=canonical]')?.href;
+  const { host, pathname } = new URL(URL.canParse(canonical) ? canonical : location);
   return (host + pathname).slice(0, 512);
 }
 
@@ -74,14 +79,18 @@ function tick() {
 }
 
 class SaysoComments extends HTMLElement {
+  static observedAttributes = ['page'];
+  #page;
   #thread;
   #leave;
   /** Of widget/frame.js. */
   #follow;
+  /** Another one each time that it begins: what an earlier one brings is dropped. */
+  #turn;
 
   connectedCallback() {
     if (this.#thread) this.#resume();
-    else if (!this.shadowRoot) this.#begin(this.getAttribute('src')?.replace(/\/+$/, '') || HERE);
+    else if (!this.#turn) this.#begin(this.#turn = {});
   }
 
   disconnectedCallback() {
@@ -91,11 +100,34 @@ class SaysoComments extends HTMLElement {
     this.#thread.connection.stop();
   }
 
-  /** Served children stay until what replaces them is there. */
-  async #begin(base) {
-    this.attachShadow({ mode: 'open' }).append(document.createElement('slot'));
+  attributeChangedCallback(name, before, now) {
+    if (this.#turn && before !== now) this.reload();
+  }
+
+  /** What is commented on. */
+  get page() {
+    return this.#page;
+  }
+
+  set page(page) {
+    if (page == null) this.removeAttribute('page');
+    else this.setAttribute('page', page);
+  }
+
+  /** Begins anew, with what the attributes and the document say now. */
+  reload() {
+    this.disconnectedCallback();
+    this.#thread = this.#turn = undefined;
+    this.replaceChildren();
+    if (this.isConnected) this.connectedCallback();
+  }
+
+  /** Served children, or the page before, stay until what replaces them is there. */
+  async #begin(turn) {
+    const base = this.getAttribute('src')?.replace(/\/+$/, '') || HERE;
+    if (!this.shadowRoot) this.attachShadow({ mode: 'open' }).append(document.createElement('slot'));
     const isWall = this.getAttribute('view') === 'wall';
-    const page = this.getAttribute('page') || (isWall ? new URLSearchParams(location.search).get('page') || '/' : canonicalPage());
+    const page = this.#page = this.getAttribute('page') || (isWall ? new URLSearchParams(location.search).get('page') || '/' : canonicalPage());
     const code = this.closest('[lang]')?.lang?.toLowerCase().split('-')[0];
     const lang = LANGUAGES.includes(code) ? code : 'en';
 
@@ -103,23 +135,25 @@ class SaysoComments extends HTMLElement {
     const id = Number(/^#sayso-(\d+)$/.exec(location.hash)?.[1]);
 
     // The comments are the most to send, so they are asked for first.
-    const comments = (query) => json(`${base}/api/comments?${new URLSearchParams({ page, ...query })}`);
+    const comments = (query) => ask(`${base}/api/comments?${new URLSearchParams({ page, ...query })}`).then(json);
     const history = comments({ threads: 50, ...rising && { after: 0 } });
     const target = id && !isWall ? { id, coming: comments({ thread: id, limit: 200 }) } : undefined;
     const style = () => Promise.allSettled((isWall ? ['embed', 'wall'] : ['embed']).map((name) => sheet(`${base}/${name}.css`)));
     style();
-    const texts = lang === 'en' ? {} : json(`${base}/lang/${lang}.json`).catch(() => {});
+    const texts = lang === 'en' ? {} : once(`${base}/lang/${lang}.json`, json).catch(() => {});
     // The connection looks at the outcome and tries again; an error before that is no unhandled one.
     history.catch(() => {});
     target?.coming.catch(() => {});
     const { Thread, speaker, follow } = await load();
-    this.#follow = follow;
     const known = await texts;
+    const styles = await style();
+    if (turn !== this.#turn) return;
 
     // Without style, which is asked for again if it failed, it is plain; without its language English.
-    this.shadowRoot.adoptedStyleSheets = (await style()).flatMap(({ value }) => value ?? []);
+    this.shadowRoot.adoptedStyleSheets = styles.flatMap(({ value }) => value ?? []);
+    this.#follow = follow;
     const text = known ? speaker(lang, known) : speaker('en', {});
-    this.#thread = new Thread(this, { base, page, isWall, rising, text, ask, history, target });
+    this.#thread = new Thread(this, { base, page, isWall, rising, text, ask, sheet, history, target });
     if (!this.firstElementChild) {
       this.#thread.list.classList.add('skeleton');
       this.shadowRoot.replaceChildren(this.#thread.root);
@@ -148,17 +182,20 @@ class SaysoComments extends HTMLElement {
   }
 }
 
-const counter = () => import('./count.js');
+/** Elements whose module comes with the first of them. */
+function define(name) {
+  const load = (verb, element) => import(`./${name}.js`).then((module) => module[verb](element));
+  customElements.get(`sayso-${name}`) ?? customElements.define(`sayso-${name}`, class extends HTMLElement {
+    connectedCallback() {
+      load('follow', this);
+    }
 
-class SaysoCount extends HTMLElement {
-  connectedCallback() {
-    counter().then(({ follow }) => follow(this));
-  }
-
-  disconnectedCallback() {
-    counter().then(({ leave }) => leave(this));
-  }
+    disconnectedCallback() {
+      load('leave', this);
+    }
+  });
 }
 
-customElements.define('sayso-comments', SaysoComments);
-if (!customElements.get('sayso-count')) customElements.define('sayso-count', SaysoCount);
+['count', 'newest'].forEach(define);
+// A document may load this from two servers.
+customElements.get('sayso-comments') ?? customElements.define('sayso-comments', SaysoComments);

@@ -10,6 +10,7 @@ mod batch;
 mod closing;
 pub mod command;
 mod compaction;
+pub mod counters;
 mod decisions;
 mod find;
 pub mod gate;
@@ -38,7 +39,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
     comment::{Author, rejection::Rejection},
@@ -57,7 +58,10 @@ use crate::{
         typing::SearchBudget,
     },
     log::{CommitError, Log, runs::Runs},
-    store::{index::Index, likes::Likes, moderation::Moderation, visibility::Visibility},
+    store::{
+        compact::live_bytes, index::Index, likes::Likes, moderation::Moderation,
+        visibility::Visibility,
+    },
     util::{clock::Clock, threads},
 };
 
@@ -173,16 +177,14 @@ impl<S> Hub<S> {
             let has_changes = self.subscribers.has_changes();
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
             let next = next.min(self.storage_watch.due);
-            let compacted = self.compaction.outcome();
-            select! {
-                recv(inbox) -> first => match first {
-                    Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
-                    // The file may be the last trace of a log that was removed, and is gone once it is closed.
-                    Err(_) => return self.watch_storage(),
-                },
-                recv(compacted) -> outcome => self.finish_compaction(outcome.ok()),
-                default(next.saturating_duration_since(Instant::now())) => {}
+            let wait = next.saturating_duration_since(Instant::now());
+            match inbox.recv_timeout(wait.min(self.compaction.longest_wait())) {
+                Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
+                Err(RecvTimeoutError::Timeout) => {}
+                // The file may be the last trace of a log that was removed, and is gone once it is closed.
+                Err(RecvTimeoutError::Disconnected) => return self.watch_storage(),
             }
+            self.look_at_compaction();
             self.compact_if_worth_it();
             let now = Instant::now();
             if now >= self.storage_watch.due {
@@ -236,5 +238,10 @@ impl<S> Hub<S> {
         self.stats.pending.store(waiting + edits - rejected, Relaxed);
         self.stats.flagged.store(self.moderation.flagged_count(), Relaxed);
         self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
+        let counters = &self.stats.counters;
+        counters.pages.store(self.index.live_page_count() as u64, Relaxed);
+        counters.log_bytes.store(self.log.end(), Relaxed);
+        let live = live_bytes(&self.index, &self.likes, &self.moderation);
+        counters.live_bytes.store(live, Relaxed);
     }
 }

@@ -73,8 +73,31 @@ export function arrange({ root, rising, order: { value }, isWall, list, far, emp
   root.append(...(rising ? [...comments, pillbox, ...writing] : [...writing, pillbox, ...comments]), foot, said);
   down.hidden = !rising || locked;
   const items = [...list.children];
-  for (const { entry } of items) entry.hearts = value === 'liked' ? likes?.[entry.line.id] ?? 0 : 0;
+  for (const { entry } of items) entry.hearts = value === 'liked' ? likes?.[entry.line.id] ?? 0 : undefined;
   list.append(...items.sort((a, b) => comesAfter(a.entry, b.entry, rising) ? 1 : -1));
+}
+
+/** How many comments there are, and beyond those that are loaded. */
+export function showTotal(thread) {
+  const { text, count, shown, gaps, more, rising, isWall, locked, writer } = thread;
+  const held = thread.live?.showPill() ?? 0;
+  const total = count + held;
+  thread.total.textContent = total ? text.number(total) : '';
+  thread.empty.hidden = total > 0 || locked || writer?.outbox.size > 0;
+  thread.sort.hidden = total < 2 || isWall;
+  thread.older.hidden = !more || isWall;
+  let n = count - shown;
+  for (const { gap } of gaps) n -= gap.n;
+  const words = text(rising ? 'newer' : 'older');
+  thread.older.textContent = n > 0 ? `${words} · ${text.number(n)}` : words;
+}
+
+/** Whether it is live, and who else reads. */
+export function showState({ state: line, connection: { state }, text, readers, writer }) {
+  const n = writer?.outbox.size;
+  line.dataset.state = state;
+  line.textContent = state === 'live' && readers > 1 ? text('reading', { n: readers })
+    : state === 'offline' && n ? text('held', { n }) : text(state);
 }
 
 /** Puts the thread in the place of what was served, and what was typed there into its fields. */

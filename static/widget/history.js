@@ -3,7 +3,9 @@
  * names. Loaded by thread.js when asked for; works on that thread.
  */
 
+import { store } from './dom.js';
 import { arrange, takeOver } from './frame.js';
+import { rankOf } from './view.js';
 
 const ANSWERS = 200;
 /** How many lots of these are worth going through for one thread. */
@@ -43,6 +45,7 @@ export async function goBack(thread) {
 export async function sort(thread, order) {
   const { connection } = thread;
   const rising = order === 'oldest';
+  if (order !== 'liked') store.set(thread.key('order'), order);
   // It may be another by then.
   const isWanted = () => thread.order.value === order;
   if (rising !== thread.rising && thread.more) {
@@ -51,23 +54,29 @@ export async function sort(thread, order) {
       throw error;
     });
     if (!isWanted() || history.log !== connection.log) return;
-    thread.turn(rising);
+    turn(thread, rising);
     thread.replace(history, true);
   } else {
-    thread.turn(rising);
+    turn(thread, rising);
   }
   if (order !== 'liked') return;
   for (let step = 0; step < LIKED_STEPS_MAX && thread.more && isWanted(); step++) await goBack(thread);
   if (isWanted()) arrange(thread);
 }
 
+function turn(thread, rising) {
+  thread.rising = rising;
+  arrange(thread);
+  thread.tidy();
+}
+
 /** The answers that were left out of a thread, so many at once. */
 export async function open(thread, entry) {
   const { gap } = entry;
-  const page = await thread.connection.get({ thread: entry.line.id, after: gap.after, limit: ANSWERS });
+  const page = await thread.connection.get({ thread: entry.line.id, after: gap.from, limit: ANSWERS });
   if (thread.entries.get(entry.line.id) !== entry || entry.gap !== gap) return;
   const hadFocus = gap.item.contains(thread.host.shadowRoot.activeElement);
-  const next = page.comments.find(({ id }) => id > gap.after && !thread.entries.has(id));
+  const next = page.comments.find(({ id }) => !thread.entries.has(id));
   fill(thread, entry, page);
   thread.tidy();
   if (hadFocus && !gap.item.isConnected) thread.settle(thread.entries.get(next?.id) ?? entry);
@@ -78,10 +87,11 @@ export function fill(thread, root, { comments, more }) {
   const { gap } = root;
   const came = comments.filter(({ id }) => !thread.entries.has(id)).length;
   thread.take({ comments }, root.line.id);
-  const last = comments.at(-1)?.id ?? Infinity;
-  root.isWhole ||= !more || last >= gap?.before;
+  const last = comments.at(-1);
+  const end = last ? rankOf(last) : '~';
+  root.isWhole ||= !more || end >= gap?.before;
   if (gap) {
-    gap.after = last;
+    [gap.after, gap.from] = [end, last?.id];
     gap.n = root.isWhole ? 0 : Math.max(1, gap.n - came);
     thread.showGap(root);
   }
@@ -96,8 +106,10 @@ export function fill(thread, root, { comments, more }) {
 
 /** An answer has come live to one that is left out; it belongs below the first comment of its thread. */
 export async function findPlace(thread, line) {
+  const isLeftOut = () => [...thread.gaps].some(({ gap }) => thread.isMixed || line.parent > gap.from && line.parent < gap.to);
+  if (!isLeftOut()) return;
   await new Promise((resolve) => setTimeout(resolve, Math.random() * LOOK_UP_WITHIN));
-  if (![...thread.gaps].some(({ gap }) => line.parent > gap.after && line.parent < gap.before)) return;
+  if (!isLeftOut()) return;
   // Nobody has asked for it, and it may be gone again: then it stays among what is left out.
   const [first] = (await thread.connection.get({ thread: line.id, limit: 1 }).catch(() => {}))?.comments ?? [];
   if (thread.entries.has(first?.id)) thread.place(line, true, first.id);

@@ -5,7 +5,7 @@
 
 import { store } from './dom.js';
 import { learn } from './texts.js';
-import { isShown } from './view.js';
+import { isNew, isShown } from './view.js';
 
 const TEXTS = {
   someone: 'Someone',
@@ -16,6 +16,8 @@ learn(TEXTS);
 /** What has come is drawn so often at most, ms, and so many lines at once. */
 const FLUSH_EVERY = 100;
 const FLUSH_LINES = 40;
+/** More threads than these are not drawn for an import: as many as a page of history has. */
+const THREADS = 50;
 /** More at once are not marked as new. */
 const FRESH_MAX = 8;
 /** What comes within so long is announced at once, ms. */
@@ -57,21 +59,46 @@ export class Live {
     const { activeElement } = thread.host.shadowRoot;
     const isAtEnd = thread.isAtEnd && !activeElement?.matches('.item textarea');
     for (const line of lines) {
-      const isNews = !thread.entries.has(line.id) && !thread.isMine(line);
+      // What was written elsewhere long ago is no news.
+      const isNews = !thread.entries.has(line.id) && !thread.isMine(line) && !line.imported;
       if (!isNews || isAtEnd || line.parent && !this.held.has(line.parent)) thread.place(line, isNews && lines.length <= FRESH_MAX);
       else this.held.set(line.id, line);
+      thread.writer?.answers?.take(line);
       // Not what has changed where nothing is loaded.
-      const isKnown = line.seq === line.id || thread.entries.has(line.id);
+      const isKnown = isNew(line) || thread.entries.has(line.id);
       if (!isNews || !isKnown || !isShown(line)) continue;
       came++;
       this.#ended(line);
       thread.tell('received', line);
     }
+    if (lines.some((line) => line.imported)) this.#shed();
     this.#announce(came);
     thread.tidy();
     this.#frame = 0;
     this.#flushed = queue.length ? 0 : Date.now();
     if (queue.length) this.schedule();
+  }
+
+  /** Leaves the oldest threads that an import has just brought to the button for older ones. */
+  #shed() {
+    const thread = this.#thread;
+    if (thread.rising || thread.order.value === 'liked') return;
+    for (;;) {
+      const { entry, previousElementSibling: before } = thread.list.lastElementChild ?? {};
+      if (thread.list.childElementCount <= THREADS || !entry.isImported || entry.item.contains(thread.host.shadowRoot.activeElement)) return;
+      this.#remove(entry);
+      thread.more = true;
+      thread.endAt(before.entry.line);
+      thread.recount();
+    }
+  }
+
+  #remove(entry) {
+    const thread = this.#thread;
+    for (const answer of entry.below) this.#remove(answer);
+    thread.entries.delete(entry.line.id);
+    thread.shown -= isShown(entry.line);
+    thread.drop(entry);
   }
 
   #announce(n) {

@@ -3,9 +3,10 @@
  * when it is asked for, and by thread.js where an address brings somebody's key; works on that thread.
  */
 
+import { addressOf, ownAddressOf } from './address.js';
 import { Device } from './device.js';
 import { button, el, rich } from './dom.js';
-import { FRAGMENT } from './identity.js';
+import { FRAGMENT, keyOf } from './identity.js';
 import { learn, speaker } from './texts.js';
 // Its texts: a link may bring somebody before there is a connection, and with it what writing needs.
 import './write.js';
@@ -60,10 +61,21 @@ async function panelOf(thread) {
 
 export const show = async (thread) => (await panelOf(thread)).open();
 
-/** Takes a key out of the address before anybody sees it there, and asks whether it is to be used. */
+/** Elements for whose servers a code is none. */
+const refusers = { code: '', hosts: new Set() };
+
+/** Whether another element of the document may be the one that a code is for. */
+function isForOthers(code, thread) {
+  if (keyOf(code, thread)) return false;
+  if (refusers.code !== code) Object.assign(refusers, { code, hosts: new Set() });
+  refusers.hosts.add(thread.host);
+  return [...document.querySelectorAll(thread.host.localName)].some((host) => !refusers.hosts.has(host));
+}
+
+/** Takes a key out of the address before anybody sees it there, and asks whether it is to be used. Every element is told; the first that it fits has it. */
 export async function arrive(thread) {
   const code = location.hash;
-  if (!code.startsWith(FRAGMENT)) return;
+  if (!code.startsWith(FRAGMENT) || isForOthers(code, thread)) return;
   history.replaceState(history.state, '', location.href.split('#')[0]);
   await thread.loaded;
   (await panelOf(thread)).device.receive(code);
@@ -206,8 +218,8 @@ class Panel {
   #addressOf(page, id) {
     const { base, page: here } = this.#thread;
     if (page === here) return `${location.href.split('#')[0]}#sayso-${id}`;
-    const isAddress = /^([\w-]+(\.[\w-]+)+|localhost)(:\d+)?\//.test(page);
-    return isAddress ? `${location.protocol}//${encodeURI(decodeURI(page))}#sayso-${id}` : `${base}/?page=${encodeURIComponent(page)}#sayso-${id}`;
+    const address = addressOf(page);
+    return address ? `${location.protocol}//${address}#sayso-${id}` : ownAddressOf(base, page, id);
   }
 
   // Taking along

@@ -6,7 +6,7 @@
 import { el } from './dom.js';
 import { namesake } from './namesake.js';
 import { learn } from './texts.js';
-import { isShown, rove } from './view.js';
+import { isShown, rankOf, rove } from './view.js';
 
 const TEXTS = {
   author: 'Author', because: '{what}: {reason}', closed: 'This conversation is closed.', deleted_by: 'Deleted by a moderator',
@@ -198,12 +198,18 @@ export class Moderation {
     // It may be there by now, or its thread is not.
     const isAnswer = first && first.id !== id;
     if (thread.entries.has(id) || this.#placeholders.has(id) || isAnswer && !thread.entries.has(first.id)) return;
-    const placeholder = thread.draw({ id, status: 'hidden' }, id);
+    const placeholder = thread.draw({ id, status: 'hidden' }, this.#rankOf(id));
     placeholder.root = isAnswer ? thread.entries.get(first.id) : undefined;
     this.redrawn(placeholder);
     this.#placeholders.set(id, placeholder);
     thread.hang(placeholder);
     thread.tidy();
+  }
+
+  /** About where it stood: behind those that were written before it. */
+  #rankOf(id) {
+    const older = [...this.#thread.entries.values()].map(({ line }) => line).filter((line) => line.id < id && !line.imported);
+    return rankOf({ created_at: older.map((line) => line.created_at).sort().at(-1) ?? '', id });
   }
 
   #removePlaceholder(id) {

@@ -4,6 +4,7 @@
  */
 
 import { el, store } from './dom.js';
+import { showState } from './frame.js';
 
 export class Outbox {
   #thread;
@@ -42,7 +43,7 @@ export class Outbox {
   #add(item) {
     const thread = this.#thread;
     // After all that is there, and in the order of writing.
-    const entry = thread.draw({ ...item, author: thread.me.author }, Date.now() * 1000 + this.size);
+    const entry = thread.draw({ ...item, author: thread.me.author }, `~${Date.now() * 1000 + this.size}`);
     entry.item.classList.add('waits');
     const waiting = { item, entry, sent: false, note: el('span', { class: 'note' }) };
     entry.article.querySelector('.meta').append(' ', waiting.note);
@@ -59,7 +60,7 @@ export class Outbox {
     this.#waiting.delete(nonce);
     store.set(this.#key(nonce), '');
     this.#thread.drop(waiting.entry);
-    this.#thread.showState();
+    showState(this.#thread);
     return waiting.item;
   }
 

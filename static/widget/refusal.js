@@ -61,4 +61,5 @@ export async function diagnose(thread) {
   thread.refusal = el('p', { class: 'error', role: 'alert', dir: 'auto' }, before, el('code', {}, flag), after);
   list.classList.remove('skeleton');
   list.before(thread.refusal);
+  thread.tell('error', { error: thread.refusal.textContent, code: 'origin_not_allowed' });
 }

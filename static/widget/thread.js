@@ -2,15 +2,17 @@
 
 import { Connection } from './connection.js';
 import { button, store } from './dom.js';
-import { arrange, frame, takeOver } from './frame.js';
-import { Tree, isShown, title } from './view.js';
+import { arrange, frame, showState, showTotal, takeOver } from './frame.js';
+import { Tree, isNew, isShown, rankOf, title } from './view.js';
 
 /** A page of history, in threads; the server sends fewer where they are long. */
 const THREADS = 50;
 /** How many of a thread's answers come before those that are left out. */
 const FIRST_ANSWERS = 3;
-/** What writing needs. */
-const WRITING = ['write', 'outbox', 'composer', 'change', 'menu', 'drafts', 'live'];
+/** ms */
+const RECOUNT_AFTER = 1_000;
+/** What writing needs, and what there may be no connection for any more when it is needed. */
+const WRITING = ['write', 'outbox', 'composer', 'change', 'menu', 'drafts', 'live', 'catch-up'];
 
 export class Thread extends Tree {
   /** Of write.js. */
@@ -21,9 +23,12 @@ export class Thread extends Tree {
   locked = false;
   /** By id; where the server has hearts. */
   likes = null;
-  /** Whether there are threads beyond `edge`, the first comment of the last thread that has come in the order of reading. */
+  /** Whether there are threads beyond `edge`, the first comment of the last thread that has come in the order of reading, and its rank. */
   more = true;
   edge = NaN;
+  end = '';
+  /** Whether there are comments whose ids say nothing about their places. */
+  isMixed = false;
   /** The first comments of threads whose middle is not loaded. */
   gaps = new Set();
   /** What a permalink brought before the history: its thread, as the server sent it. */
@@ -40,25 +45,26 @@ export class Thread extends Tree {
   /** Whether what comes now moves nothing that is being read. */
   isAtEnd = true;
   #again = '';
-  #count = 0;
-  /** How many comments are drawn that are not deleted. */
-  #shown = 0;
-  #readers = 0;
+  /** How many comments the page has, without those that wait behind the pill; and how many are drawn, but for deleted ones. */
+  count = 0;
+  shown = 0;
+  readers = 0;
   #wasReady = false;
-  #counting;
+  #counting = 0;
 
-  constructor(host, { base, page, isWall, rising, text, ask, history, target }) {
+  constructor(host, { base, page, isWall, rising, text, ask, sheet, history, target }) {
     super();
-    Object.assign(this, { host, base, page, isWall, rising, text });
+    Object.assign(this, { host, base, page, isWall, rising, text, sheet });
     this.connection = new Connection({ base, page, ask, history }, {
       query: () => this.query,
       moderate: (said) => this.moderate(said),
+      bring: (...names) => this.bring(...names),
       history: (history) => this.replace(history),
       line: (line) => this.#receive(line),
       notice: (notice) => this.#handleNotice(notice),
       state: () => this.#stateChanged(),
     });
-    const does = { sort: (order) => this.#sort(order), release: () => this.live.release(true), goBack: () => this.past('goBack') };
+    const does = { sort: (order) => this.past('sort', order), release: () => this.live.release(true), goBack: () => this.past('goBack') };
     Object.assign(this, frame(host, this, this.me.name ?? '', does));
     this.main.form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -71,6 +77,7 @@ export class Thread extends Tree {
       this.isAtEnd = isWall || seen.isIntersecting || (this.rising ? bottom < 0 : bottom > 0);
       if (this.isAtEnd) this.live?.release(false);
     });
+    this.loaded.then(() => this.tell('ready', { page }));
     if (target) this.past('seek', target);
     this.#arrive();
   }
@@ -102,7 +109,8 @@ export class Thread extends Tree {
 
   async write(isAsked) {
     try {
-      const parts = await this.bring(...WRITING);
+      const [parts, style] = await Promise.all([this.bring(...WRITING), this.sheet(`${this.base}/widget/write.css`)]);
+      if (!this.writer) this.host.shadowRoot.adoptedStyleSheets.push(style);
       this.writer ??= new parts.Writer(this, parts);
       this.live ??= new parts.Live(this);
     } catch {
@@ -128,17 +136,6 @@ export class Thread extends Tree {
     if (parts) await (this.moderation ??= new parts.Moderation(this)).take(said);
   }
 
-  #sort(order) {
-    if (order !== 'liked') store.set(this.key('order'), order);
-    this.past('sort', order);
-  }
-
-  turn(rising) {
-    this.rising = rising;
-    arrange(this);
-    this.tidy();
-  }
-
   tick() {
     for (const time of this.root.querySelectorAll('time')) {
       const words = this.text.ago(Date.parse(time.dateTime) || 0);
@@ -157,8 +154,8 @@ export class Thread extends Tree {
     return line.author !== undefined && line.author === this.me.author;
   }
 
-  tell(what, line) {
-    this.host.dispatchEvent(new CustomEvent(`sayso:${what}`, { detail: line, bubbles: true, composed: true }));
+  tell(what, detail) {
+    this.host.dispatchEvent(new CustomEvent(`sayso:${what}`, { detail, bubbles: true, composed: true }));
   }
 
   // What comes
@@ -167,7 +164,7 @@ export class Thread extends Tree {
     const before = this.entries;
     this.clear();
     this.gaps.clear();
-    this.#shown = 0;
+    this.shown = 0;
     if (!isSameLog) {
       this.queue = [];
       this.live?.held.clear();
@@ -180,11 +177,11 @@ export class Thread extends Tree {
     if (this.permalinkThread?.log === history.log) this.take(this.permalinkThread);
     this.permalinkThread = null;
     this.moderation?.drawn();
-    this.#count = history.comments.filter(isShown).length;
+    this.count = history.comments.filter(isShown).length;
     // What has come live since this history was read, and one's own that are held, which are in no history.
     if (isSameLog) for (const { line } of before.values()) if (line.seq > history.seq || line.status === 'pending') this.place(line);
     this.writer?.hang();
-    if (this.isPartial) this.recount();
+    if (this.isPartial) this.recount(0);
     this.writer?.rescue(before);
     this.#isLoaded(history);
     this.tidy();
@@ -195,24 +192,30 @@ export class Thread extends Tree {
   take({ comments, answers = {} }, root) {
     const sent = {};
     for (const line of comments) {
-      if (line.parent) (sent[root] ??= []).push(line.id);
+      if (line.parent) (sent[root] ??= []).push(line);
       else root = line.id;
       this.place(line, false, root);
     }
     for (const id of Object.keys(answers)) {
-      const [entry, ids] = [this.entries.get(Number(id)), sent[id]];
-      if (!entry || entry.isWhole || !ids) continue;
-      entry.gap ??= { after: ids[FIRST_ANSWERS - 1], before: ids[FIRST_ANSWERS] ?? Infinity, n: answers[id] - ids.length };
+      const [entry, lines] = [this.entries.get(Number(id)), sent[id]];
+      if (!entry || entry.isWhole || !lines) continue;
+      const [last, next] = lines.slice(FIRST_ANSWERS - 1);
+      entry.gap ??= { after: rankOf(last), from: last.id, before: next ? rankOf(next) : '~', to: next?.id ?? Infinity, n: answers[id] - lines.length };
       this.showGap(entry);
     }
   }
 
   /** A page of history has come: where the next begins. */
   advance({ comments, more }) {
-    const first = comments.filter((line) => !line.parent).map((line) => line.id);
-    this.more = more && first.length > 0;
-    this.edge = this.rising ? Math.max(...first) : Math.min(...first);
+    const last = comments.filter((line) => !line.parent).at(this.rising ? -1 : 0);
+    this.more = more && Boolean(last);
+    this.endAt(last);
     for (const { entry } of [...this.far.children]) this.hang(entry);
+  }
+
+  endAt(last) {
+    this.edge = last?.id ?? 0;
+    this.end = last ? rankOf(last) : '';
   }
 
   showGap(entry) {
@@ -252,8 +255,8 @@ export class Thread extends Tree {
       this.writer?.showLikes(Object.keys(notice.likes));
     }
     if (notice.readers !== undefined) {
-      this.#readers = notice.readers;
-      this.showState();
+      this.readers = notice.readers;
+      showState(this);
     } else if (notice.typing !== undefined) {
       this.#wake().then(() => this.live.heard(notice.typing), () => {});
     } else if (notice.error || notice.lost) {
@@ -269,17 +272,9 @@ export class Thread extends Tree {
     if (isReady && this.queue.length) this.#flush();
     if (state === 'retry' && !this.#wasReady) this.bring('refusal').then(({ diagnose }) => diagnose(this)).catch(() => {});
     this.writer?.stateChanged();
-    this.showState();
+    showState(this);
     if (this.#wasReady) this.said.textContent = this.state.textContent;
     this.#wasReady ||= isReady;
-  }
-
-  showState() {
-    const { state } = this.connection;
-    const n = this.writer?.outbox.size;
-    this.state.dataset.state = state;
-    this.state.textContent = state === 'live' && this.#readers > 1 ? this.text('reading', { n: this.#readers })
-      : state === 'offline' && n ? this.text('held', { n }) : this.text(state);
   }
 
   // The list
@@ -289,7 +284,7 @@ export class Thread extends Tree {
 
   /** Whether a first comment belongs to what has come in the order of reading, without a gap. */
   isNear(rank) {
-    return !this.more || (this.rising ? rank <= this.edge : rank >= this.edge);
+    return !this.more || (this.rising ? rank <= this.end : rank >= this.end);
   }
 
   listOf({ rank, pin }) {
@@ -301,43 +296,41 @@ export class Thread extends Tree {
     if (!this.isPartial) return true;
     let entry = this.entries.get(line.parent);
     if (line.parent && !entry) return false;
-    if (line.seq === line.id) return true;
+    if (isNew(line)) return true;
     while (entry?.above) entry = entry.above;
-    return entry ? !entry.gap || line.id < entry.gap.after || line.id > entry.gap.before : this.isNear(line.id);
+    const rank = rankOf(line);
+    return entry ? !entry.gap || rank < entry.gap.after || rank > entry.gap.before : this.isNear(rank);
   }
 
   /** `root` is the first comment of the thread, where a history tells. */
   place(line, isNews = false, root = undefined) {
+    this.isMixed ||= Boolean(line.imported);
     const known = this.entries.get(line.id);
     if (known && known.line.seq >= line.seq) return;
     if (!known && !root && !this.#hasPlace(line)) {
       this.recount();
-      if (line.parent && line.seq === line.id) this.#findPlace(line);
+      // An answer to what is left out in the middle of a thread: to which of them?
+      if (line.parent && isNew(line) && this.gaps.size) this.past('findPlace', line);
       return;
     }
-    if (!root) this.#count += isShown(line) - (known ? isShown(known.line) : false);
+    if (!root) this.count += isShown(line) - (known ? isShown(known.line) : false);
     this.writer?.answered(line.id);
     if (known) {
       this.redraw(known, line);
       return;
     }
-    this.#shown += isShown(line);
-    const entry = this.draw(line, line.id);
+    this.shown += isShown(line);
+    const entry = this.draw(line, rankOf(line));
     if (isNews) entry.article.classList.add('fresh');
+    entry.isImported = line.imported && !root;
     this.entries.set(line.id, entry);
     if (line.parent && !this.entries.has(line.parent)) entry.root = this.entries.get(root);
     this.#complete(entry);
     this.hang(entry);
   }
 
-  /** An answer to what is left out in the middle of a thread: to which of them? */
-  #findPlace(line) {
-    const isLeftOut = ({ gap }) => line.parent > gap.after && line.parent < gap.before;
-    if ([...this.gaps].some(isLeftOut)) this.past('findPlace', line);
-  }
-
   redraw(entry, line) {
-    this.#shown += isShown(line) - isShown(entry.line);
+    this.shown += isShown(line) - isShown(entry.line);
     super.redraw(entry, line);
     this.#complete(entry);
   }
@@ -351,25 +344,17 @@ export class Thread extends Tree {
     super.tidy();
     // Before the history comes there is nothing to say about it.
     if (Number.isNaN(this.edge)) return;
-    const held = this.live?.showPill() ?? 0;
-    const total = this.#count + held;
-    this.total.textContent = total ? this.text.number(total) : '';
-    this.empty.hidden = total > 0 || this.locked || this.writer?.outbox.size > 0;
-    this.sort.hidden = total < 2 || this.isWall;
-    this.older.hidden = !this.more || this.isWall;
-    let n = total - held - this.#shown;
-    for (const { gap } of this.gaps) n -= gap.n;
-    const words = this.text(this.rising ? 'newer' : 'older');
-    this.older.textContent = n > 0 ? `${words} · ${this.text.number(n)}` : words;
+    showTotal(this);
   }
 
-  /** At most one is under way: a thousand comments to what is not loaded are one question. */
-  async recount() {
-    this.#counting ??= this.connection.get({}, 'counts').catch(() => {});
-    const counts = await this.#counting;
-    this.#counting = undefined;
-    if (counts) this.#count = counts[this.page] - (this.live?.held.size ?? 0);
-    this.tidy();
+  /** A thousand comments to what is not loaded are a few questions. */
+  recount(wait = RECOUNT_AFTER) {
+    this.counting ||= setTimeout(async () => {
+      this.counting = 0;
+      const counts = await this.connection.get({}, 'counts').catch(() => {});
+      if (counts) this.count = counts[this.page] - (this.live?.held.size ?? 0);
+      this.tidy();
+    }, wait);
   }
 
   /** To the comment that the address names. */

@@ -17,6 +17,12 @@ const SILHOUETTE = 'M12 15a6 6 0 1 1 12 0a6 6 0 1 1-12 0M6 36a12 12 0 0 1 24 0z'
 /** In scripts from here on, letters side by side would change or are words of their own. */
 const FIRST_OF_ONE = '\u0590';
 
+/** What comments are sorted by: their times, then their ids. */
+export const rankOf = ({ created_at: at, id }) => at + String(id).padStart(16, 0);
+
+/** Whether it comes at the end, as what is written now does. */
+export const isNew = (line) => line.seq === line.id && !line.imported;
+
 export const isShown = (line) => !line.deleted && line.status !== 'hidden' && line.content !== undefined;
 
 /**
@@ -76,7 +82,7 @@ export class Tree {
     const { gap } = entry;
     if (gap.n > 0) {
       gap.item ??= el('li', { class: 'gap' }, button('more', open, ''));
-      gap.item.entry = { rank: gap.before - 0.5 };
+      gap.item.entry = { rank: `${gap.after}~` };
       gap.item.firstChild.textContent = this.text('more', { n: gap.n });
       insert(answersOf(entry), gap.item, true);
     } else {

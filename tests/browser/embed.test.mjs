@@ -67,7 +67,8 @@ test('a module that can\'t be had at first is asked for again, and style with it
       return page.locator('.state[data-state=live]').count();
     }, 'the script to take over');
     await page.locator('.comment', { hasText: 'still read' }).waitFor();
-    assert.equal(await page.evaluate(() => document.querySelector('sayso-comments').shadowRoot.adoptedStyleSheets.length), 1);
+    // With that for writing, which comes once it is connected.
+    await until(() => page.evaluate(() => document.querySelector('sayso-comments').shadowRoot.adoptedStyleSheets.length === 2), 'both styles, each once');
   }
 });
 
@@ -124,4 +125,33 @@ test('embedded elsewhere, under a strict policy and hostile CSS, it works and st
   });
   assert.deepEqual(look, { color: 'rgb(28, 30, 33)', fontSize: '16px', display: 'block' });
   assert.equal(await second.locator('.title').evaluate((node) => getComputedStyle(node).color), 'rgb(230, 232, 235)');
+});
+
+test('a page without a name is called by its canonical address, whatever else the address says', async () => {
+  const site = await serve((request, response) => {
+    const { pathname, searchParams } = new URL(request.url, 'http://site');
+    const canonical = searchParams.get('canonical');
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.end(`<!doctype html><html lang="en"><title>A site</title>${canonical === null ? '' : `<link rel="canonical" href="${canonical}">`}
+      <script type="module" src="${server.url}/embed.js"></script><main><sayso-comments></sayso-comments><sayso-count></sayso-count>${pathname}</main></html>`);
+  });
+  await allow(site);
+  const { host } = new URL(site);
+  const tracked = 'utm_source=x&utm_medium=y&fbclid=1&gclid=2&mc_cid=3&ref=4';
+  const named = {
+    '/post': `${host}/post`,
+    [`/post?${tracked}`]: `${host}/post`,
+    [`/post?${tracked}#section`]: `${host}/post`,
+    '/post?page=2': `${host}/post`,
+    [`/post/amp?canonical=/post&${tracked}`]: `${host}/post`,
+    '/post?canonical=https://blog.example/2026/post%3Futm_source=feed%23top': 'blog.example/2026/post',
+    '/post?canonical=': `${host}/post`,
+    '/post?canonical=http://': `${host}/post`,
+  };
+  for (const name of new Set(Object.values(named))) await server.post({ page: name, content: `on ${name}` });
+  for (const [address, name] of Object.entries(named)) {
+    const page = await live(site + address);
+    await isConfirmed(page, `on ${name}`);
+    await page.locator('sayso-count', { hasText: /^1$/ }).waitFor();
+  }
 });

@@ -100,7 +100,7 @@ function watchPaint() {
   requestAnimationFrame(look);
 }
 
-const isLate = ({ url }) => /^\/(widget\/)?(write|outbox|composer|change|menu|drafts|live)\.js/.test(url);
+const isLate = ({ url }) => /^\/(widget\/)?(write|outbox|composer|change|menu|drafts|live|catch-up)\.(js|css)/.test(url);
 
 function report(t, what, requests) {
   const bytes = requests.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { violations } from './axe.mjs';
-import { live, newPerson, people, server, visit } from './fixture.mjs';
-import { pseudonym, until } from './harness.mjs';
+import { allow, live, newPerson, people, serve, server, visit } from './fixture.mjs';
+import { Server, pseudonym, until } from './harness.mjs';
 import { approve, hide, moderated } from './moderator.mjs';
 import { choose, comment, isConfirmed, isLive, say } from './page.mjs';
 import { live as embedded, site } from './widget.mjs';
@@ -19,8 +19,8 @@ const OTHER = 'zzzzzzz1234567hijklmn7654321';
 const UNDO_MS = 10_000;
 
 /** Somebody who has written here before, with this key. */
-const known = (key = KEY, name = 'Grace', origin = server.url) => ({
-  storageState: { cookies: [], origins: [{ origin, localStorage: [{ name: `sayso ${server.url} me`, value: JSON.stringify({ key, name, author: pseudonym(key) }) }] }] },
+const known = (key = KEY, name = 'Grace', origin = server.url, base = server.url) => ({
+  storageState: { cookies: [], origins: [{ origin, localStorage: [{ name: `sayso ${base} me`, value: JSON.stringify({ key, name, author: pseudonym(key) }) }] }] },
 });
 
 const panel = (page) => page.getByRole('dialog');
@@ -253,6 +253,39 @@ test('a code is taken however it is typed, on another site that has the same com
   await comment(page, 'mine 1').locator('.mark', { hasText: 'You' }).waitFor();
   await page.reload();
   await comment(page, 'mine 1').locator('.mark', { hasText: 'You' }).waitFor();
+});
+
+test('where comments of two servers share a document, a link reaches those that it is for', async () => {
+  let elements = [];
+  const address = await serve((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.end(`<!doctype html><html lang="en"><title>A site</title><script type="module" src="${server.url}/embed.js"></script><main>${elements.join('')}</main></html>`);
+  });
+  await allow(address);
+  const other = await Server.start({ flags: ['--allow-origin', address] });
+  try {
+    await other.post({ page: 'a', content: 'on the other', key: KEY, name: 'Grace' });
+    const { link } = await reveal(await live(`${other.url}/?page=a`, known(KEY, 'Grace', other.url, other.url)));
+    const { hash } = new URL(link);
+    const both = ['<sayso-comments page="a"></sayso-comments>', `<sayso-comments page="a" src="${other.url}"></sayso-comments>`];
+    for (const [order, at] of [[both, 1], [[...both].reverse(), 0]]) {
+      elements = order;
+      const page = await visit(`${address}/${hash}`);
+      const right = page.locator('sayso-comments').nth(at);
+      await right.getByText('It last wrote as Grace: “on the other”').waitFor();
+      assert.equal(await page.getByRole('dialog').count(), 1);
+      assert.equal(page.url(), `${address}/`);
+      await right.getByRole('button', { name: 'Use it' }).click();
+      await right.locator('.mark', { hasText: 'You' }).waitFor();
+      // One that is for neither is refused once.
+      await page.goto(`${address}/${hash.slice(0, -1)}`);
+      await page.getByText('This is no code for these comments.').waitFor();
+      assert.equal(await page.getByRole('dialog').count(), 1);
+      assert.equal(page.url(), `${address}/`);
+    }
+  } finally {
+    await other.stop();
+  }
 });
 
 test('what is no code is refused in words and changes nothing', async () => {

@@ -13,11 +13,15 @@ use crate::util::html::Escaped;
 /// How much of a page's name its file's name has, characters.
 const FILE_NAME_CHARS_MAX: usize = 80;
 
-const STYLE: &str = ":root{color-scheme:light dark;--faint:#8886}\
-body{max-width:42rem;margin:0 auto;padding:1rem;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\
-article{margin:1rem 0;padding-top:1rem;border-top:1px solid var(--faint)}article.answer{margin-left:2rem}\
-header{font-size:.875rem}header b{font-size:1rem}time,header a,.gone{opacity:.7}p,pre,ul,ol,blockquote{margin:.5rem 0}\
-pre{overflow:auto;padding:.5rem;background:var(--faint)}blockquote{padding-left:1rem;border-left:3px solid var(--faint)}\
+/// The colours and sizes of the widget.
+const STYLE: &str = ":root{color-scheme:light dark;--soft:light-dark(#5f6670,#9aa2ad);--line:light-dark(#e6e8ec,#2a2e35);--fill:light-dark(#f6f7f9,#1c1f25)}\
+body{max-width:42rem;margin:0 auto;padding:1rem;background:light-dark(#fff,#14161a);color:light-dark(#1c1e21,#e6e8eb);\
+font:16px/1.55 system-ui,sans-serif;overflow-wrap:anywhere}h1{font-size:1.25rem;font-weight:650}a{color:light-dark(#2457d6,#8fb0ff)}\
+article{margin:1.1rem 0}article.answer{margin-inline-start:1rem;padding-inline-start:.9rem;border-inline-start:2px solid var(--line)}\
+header,header a,.gone{color:var(--soft);font-size:.8125rem}b{color:light-dark(#1c1e21,#e6e8eb);font-size:1rem;font-weight:600}\
+p,pre,ul,ol,blockquote{margin:.5rem 0}:is(code,pre){background:var(--fill);font:.8125rem/1.55 ui-monospace,monospace}\
+pre{white-space:pre-wrap;padding:.6rem .9rem;border:1px solid var(--line);border-radius:8px}\
+blockquote{padding-inline-start:.75rem;border-inline-start:3px solid var(--line);color:var(--soft)}\
 article:target{outline:2px solid;outline-offset:.5rem}";
 
 /// The name of the file of a page: readable, and different for different pages.
@@ -53,7 +57,7 @@ pub fn write_page(page: &str, comments: Comments, out: &mut dyn Write) -> io::Re
             article(out, &comment)?;
         }
     }
-    out.write_all(b"</body>\n</html>\n")?;
+    out.write_all(b"</main>\n</body>\n</html>\n")?;
     Ok(exported)
 }
 
@@ -72,7 +76,7 @@ pub fn write_index(
         let file = file_name(&page);
         writeln!(out, "<li><a href=\"{file}\">{}</a> ({count})</li>", Escaped(&page))?;
     }
-    out.write_all(b"</ul>\n</body>\n</html>\n")
+    out.write_all(b"</ul>\n</main>\n</body>\n</html>\n")
 }
 
 fn open(out: &mut dyn Write, title: &str) -> io::Result<()> {
@@ -80,7 +84,7 @@ fn open(out: &mut dyn Write, title: &str) -> io::Result<()> {
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>{}</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>{STYLE}</style>\n</head>\n<body>",
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
         Escaped(title)
     )
 }
@@ -103,7 +107,7 @@ fn article(out: &mut dyn Write, comment: &Comment) -> io::Result<()> {
         out.write_all(b" edited")?;
     }
     if let Some(parent) = comment.parent {
-        write!(out, " <a href=\"#c{parent}\">answer to</a>")?;
+        write!(out, " <a href=\"#c{parent}\">answers this one</a>")?;
     }
     let text = match comment.deleted {
         true => "<p class=\"gone\">Deleted</p>".to_owned(),

@@ -18,7 +18,7 @@ use crate::{
     comment::rejection::Rejection,
     comment::shown_text::{count_addresses, is_blank, is_direction_override},
     comment::signed_user::SignedUser,
-    comment::{Author, Body},
+    comment::{Author, Body, Status},
     limits::{KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, PAGE_BYTES_MAX, REASON_CHARS_MAX},
     util::json::{self, Slot},
     util::text::{shorten, shorten_middle},
@@ -28,6 +28,8 @@ use crate::{
 const ERROR_END_CHARS: usize = 80;
 /// How much of a page's name is repeated, in characters.
 const PAGE_ECHO_CHARS: usize = 80;
+/// How much of a status that is none is repeated, in characters.
+const STATUS_ECHO_CHARS: usize = 40;
 
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. It is parsed into this struct, never
 /// into a `Value`, so that nested JSON takes no stack. Unknown fields are ignored.
@@ -123,6 +125,8 @@ pub enum Action<'m> {
     Edit(u64, PlainText, Option<Author>),
     /// Deletes a comment.
     Delete(u64, Option<Author>),
+    /// Changes who may see a comment.
+    Status(u64, Status, Option<Author>),
     /// Likes a comment (`true`) or withdraws the like.
     Like(u64, bool, Author),
     /// Tells that a moderator should look at a comment.
@@ -220,6 +224,10 @@ impl ClientMessage {
             ClientMessage { like: Some(_), .. } => {
                 Err(Rejection::Malformed("it has like and something else to do".into()))
             }
+            ClientMessage { edit: Some(id), status: Some(_), content: None, .. } => {
+                let status = self.status()?.unwrap_or_default();
+                Ok(Action::Status(*id, status, author))
+            }
             ClientMessage { edit: Some(id), .. } => {
                 Ok(Action::Edit(*id, PlainText::of(self.content.as_deref())?, author))
             }
@@ -256,6 +264,24 @@ impl ClientMessage {
             Rejection::Malformed("on is missing, a like needs true or false".into())
         })?;
         Ok((on, author))
+    }
+
+    /// The status that a moderator gives a comment.
+    ///
+    /// # Errors
+    /// [`Rejection::BadParameter`] if it is none.
+    pub fn status(&self) -> Result<Option<Status>, Rejection> {
+        match self.status.as_deref() {
+            None => Ok(None),
+            Some("public") => Ok(Some(Status::Public)),
+            Some("hidden") => Ok(Some(Status::Hidden)),
+            Some("pending") => Ok(Some(Status::Pending)),
+            Some(other) => {
+                let value = shorten(other, STATUS_ECHO_CHARS);
+                let allowed = "public, hidden or pending";
+                Err(Rejection::BadParameter { name: "status", value, allowed })
+            }
+        }
     }
 
     /// What a moderator tells the author, one line; an empty one is none.

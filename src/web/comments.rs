@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Reply, Router,
-    parameters::{VALUE_ECHO_CHARS, check_method, not_found},
+    parameters::{check_method, not_found},
     posts::parse_json,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind},
     hub::moderators::{NotModerator, too_many},
     util::activity,
-    util::text::{parse_decimal, shorten},
+    util::text::parse_decimal,
     web::request::{Request, rejected},
 };
 
@@ -180,15 +180,8 @@ fn parse_change(
     message: &ClientMessage,
     edit: impl FnOnce(PlainText) -> Result<Change, Rejection>,
 ) -> Result<Change, Rejection> {
-    match (message.status.as_deref(), message.pinned, &message.content) {
-        (Some("public"), None, None) => Ok(Change::Status(Status::Public)),
-        (Some("hidden"), None, None) => Ok(Change::Status(Status::Hidden)),
-        (Some("pending"), None, None) => Ok(Change::Status(Status::Pending)),
-        (Some(other), None, None) => {
-            let value = shorten(other, VALUE_ECHO_CHARS);
-            let allowed = "public, hidden or pending";
-            Err(Rejection::BadParameter { name: "status", value, allowed })
-        }
+    match (message.status()?, message.pinned, &message.content) {
+        (Some(status), None, None) => Ok(Change::Status(status)),
         (None, Some(is_pinned), None) => Ok(Change::Pinned(is_pinned)),
         (None, None, content) => edit(PlainText::of(content.as_deref())?),
         _ => Err(Rejection::Malformed(

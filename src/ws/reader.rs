@@ -106,12 +106,14 @@ impl Session {
         }
         let Stats { gate, screen, .. } = &*self.context.hub.stats;
         let target = |id| Target { id, page: self.page.clone() };
-        let change = |id, change, author| Operation::Change {
+        let change = |id, change, author, moderator| Operation::Change {
             target: target(id),
             change,
-            by: Actor { author, moderator: None, is_signed: false },
+            by: Actor { author, moderator, is_signed: message.signed.is_some() },
             decision: Decision::default(),
         };
+        // A host page's moderators change what is seen, and no text.
+        let moderator = || message.signed.as_ref().and_then(|user| user.moderator.clone());
         let operation = match action {
             // Rendering takes longer than all checks, so it comes last.
             Action::Post(post) => {
@@ -124,9 +126,13 @@ impl Session {
                 gate.check_edit(self.from, author)?;
                 let text = text.render();
                 let held_for = screen.check_edit(&text);
-                change(id, Change::Text(text, held_for), author)
+                change(id, Change::Text(text, held_for), author, None)
             }
-            Action::Delete(id, author) => change(id, Change::Delete, author),
+            Action::Delete(id, author) => change(id, Change::Delete, author, moderator()),
+            Action::Status(id, status, author) => {
+                let moderator = moderator().ok_or(Rejection::NotModerator)?;
+                change(id, Change::Status(status), author, Some(moderator))
+            }
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
             Action::Flag(id, author) => Operation::Flag { target: target(id), author },
             Action::Identify(author) => {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{SITE, ask, builder, done, from_site, id, moderator, refused, say, signed, user};
 use crate::support::{
     client::{TOKEN, bearer, get, request},
-    frames::Client,
+    frames::{Client, SUBPROTOCOL},
 };
 
 #[test]
@@ -80,13 +80,32 @@ fn a_moderator_can_not_ban_pin_edit_list_answer_or_use_admin() {
 }
 
 #[test]
-fn over_a_websocket_a_moderator_is_an_author_like_any() {
+fn over_a_websocket_a_moderator_hides_shows_and_deletes_and_does_not_edit() {
     let server = builder(&[]).start();
     let comment = id(&say(&server, &user("Ada"), "first"));
-    let mut client =
-        Client::open(&server, "/ws/comments/", &format!("Origin: {SITE}\r\n")).unwrap();
-    client.send(&json!({"delete": comment, "user": moderator("Bob")}));
+    let headers = format!("{SUBPROTOCOL}Origin: {SITE}\r\n");
+    let mut client = Client::open(&server, "/ws/comments/", &headers).unwrap();
+    let bob = moderator("Bob");
+    for status in ["hidden", "public"] {
+        client.send(&json!({"edit": comment, "status": status, "user": user("Eve")}));
+        assert_eq!(client.line()["code"], "not_moderator");
+    }
+    client.send(&json!({"edit": comment, "content": "x", "user": bob}));
     assert_eq!(client.line()["code"], "not_author");
+    client.send(&json!({"edit": comment, "status": "secret", "user": bob}));
+    assert_eq!(client.line()["code"], "bad_parameter");
+    client.send(&json!({"edit": comment, "status": "public", "user": bob}));
+    client.send(&json!({"edit": comment, "status": "hidden", "user": bob}));
+    client.send(&json!({"edit": comment, "status": "public", "user": bob}));
+    assert_eq!(client.line()["content"], "first", "it is public already");
+    assert_eq!(client.line()["status"], "hidden");
+    assert_eq!(client.line()["content"], "first");
+    client.send(&json!({"delete": comment, "user": user("Eve")}));
+    assert_eq!(client.line()["code"], "not_author");
+    client.send(&json!({"delete": comment, "user": bob}));
+    assert_eq!(client.line()["deleted"], true);
+    let log = server.log_text();
+    assert_eq!(log.matches("\"by\":\"Bob (blog.example)\"").count(), 3, "{log}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { violations } from './axe.mjs';
 import { newPerson, serve, server } from './fixture.mjs';
 import { pseudonym, until } from './harness.mjs';
-import { hide, moderated } from './moderator.mjs';
+import { approve, hide, moderated } from './moderator.mjs';
 import { comment, isConfirmed, isLive, say } from './page.mjs';
 import { site } from './widget.mjs';
 
@@ -97,6 +97,34 @@ test('what was on the screen is not counted the next time, nor what another tab 
   await again.locator('.bell').waitFor({ state: 'attached' });
   await until(async () => (await kept(again))?.mine.includes(id), 'it to look');
   assert.equal(await unread(again).count(), 0);
+});
+
+test('an answer that was held counts once it is approved, live and later, and an edited one does not count again', async () => {
+  await moderated({ flags: ['--hold', 'links'] });
+  const { id } = await server.post({ content: 'a question', key: KEY, name: 'Grace' });
+  const live = await answer('see https://one.example', id);
+  const later = await answer('see https://two.example', id);
+  const before = await answer('known already', id);
+  for (let i = 1; i <= 30; i++) await server.post({ content: `filler ${i}` });
+  const context = await newPerson(known());
+  const page = await come(context);
+  await page.locator('.bell').waitFor({ state: 'attached' });
+  await until(async () => (await kept(page))?.known.includes(before.id), 'it to look');
+  await approve(live.id);
+  await unread(page).waitFor();
+  assert.equal(await unread(page).textContent(), '1 answer to you');
+  await unread(page).click();
+  await isInView(page, 'see https://one.example');
+  await page.close();
+  await approve(later.id);
+  await fetch(`${server.url}/api/comments/${before.id}`, {
+    method: 'PATCH', headers: { authorization: `Bearer ${OTHER}`, 'content-type': 'application/json' }, body: JSON.stringify({ content: 'edited' }),
+  });
+  const again = await come(context);
+  await unread(again).waitFor();
+  assert.equal(await unread(again).textContent(), '1 answer to you');
+  await unread(again).click();
+  await isInView(again, 'see https://two.example');
 });
 
 test('an answer that comes while one reads elsewhere is counted until it is seen', async () => {

@@ -1,4 +1,5 @@
-//! Compresses the files of `static/`, but for its documents, with zopfli; the binary embeds and sends them compressed.
+//! Compresses the files of `static/`, but for its documents, with zopfli; the binary embeds and sends them compressed. Says from which
+//! commit it is built.
 //!
 //! Comments and indentation are for those who read the sources. In scripts and styles the former become empty lines, so that every line
 //! keeps its number, and the latter goes; they were a sixth and a fiftieth of what a reader loads.
@@ -6,6 +7,7 @@
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use zopfli::{Format, Options};
@@ -13,8 +15,38 @@ use zopfli::{Format, Options};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=static");
+    let (commit, date) = commit().unwrap_or_default();
+    println!("cargo::rustc-env=SAYSO_COMMIT={commit}");
+    println!("cargo::rustc-env=SAYSO_COMMIT_DATE={date}");
     let out = env::var_os("OUT_DIR").expect("cargo says where to write");
     embed(Path::new("static"), Path::new(&out)).expect("static/ can be read");
+}
+
+/// The commit and its date: in a repository as git says, in a published crate the commit alone, as cargo has noted it. `None`: unknown.
+fn commit() -> Option<(String, String)> {
+    if let Ok(noted) = fs::read_to_string(".cargo_vcs_info.json") {
+        let (_, hash) = noted.split_once("\"sha1\"")?;
+        let is_hash = |part: &&str| part.len() >= 40 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        return hash.split('"').find(is_hash).map(|hash| (hash[..12].to_owned(), String::new()));
+    }
+    // A published crate may lie in somebody's repository.
+    if !Path::new(".git").exists() {
+        return None;
+    }
+    // Each commit and each checkout writes to both or one of these. Cargo would build anew each time for one that isn't there.
+    for name in ["HEAD", "logs/HEAD"] {
+        let path = git(&["rev-parse", "--git-path", name])?;
+        if Path::new(&path).exists() {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    let line = git(&["log", "-1", "--abbrev=12", "--date=short", "--format=%h %cd"])?;
+    line.split_once(' ').map(|(hash, date)| (hash.to_owned(), date.to_owned()))
+}
+
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok().filter(|it| it.status.success())?;
+    String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
 }
 
 /// Compresses every file below `folder` but documents (`.md`) into `out`, and writes `static.rs` there: the list of them, as path and bytes.

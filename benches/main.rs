@@ -6,6 +6,7 @@
 mod builds;
 mod connections;
 mod fanout;
+mod import;
 mod log;
 mod log_file;
 mod micro;
@@ -43,6 +44,7 @@ const PARTS: [Part; 9] = [
     Part { name: "connections", run: connections::run, is_in_full: true },
     Part { name: "pages", run: page_loads::run, is_in_full: true },
     Part { name: "queue", run: queue::run, is_in_full: true },
+    Part { name: "import", run: import::run, is_in_full: cfg!(feature = "exchange") },
     Part { name: "micro", run: micro::run, is_in_full: true },
     Part { name: "builds", run: builds::run, is_in_full: false },
     Part { name: "peers", run: peers::run, is_in_full: false },

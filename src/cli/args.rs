@@ -7,7 +7,7 @@ use std::{cmp::Reverse, ffi::OsString};
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 24] = [
+const FLAGS: [(&str, Form); 25] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -31,6 +31,7 @@ const FLAGS: [(&str, Form); 24] = [
     ("title", Form::Once),
     ("metrics", Form::Once),
     ("log-level", Form::Once),
+    ("log-format", Form::Once),
     ("log-addresses", Form::Switch),
 ];
 /// The flags of the commands that moderate, import or export, and how each is given. They stand behind the command, and but for `--server` not in the

@@ -71,6 +71,7 @@ Flags:
   --title TEXT             the page's heading [Comments]
   --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]
   --log-level LEVEL        off, error, warn, info, debug or trace [info]
+  --log-format text|json   a line of text, or an object with time, level, target, message [text]
   --log-addresses          name clients' addresses in the log
   -h, --help               print this
   -V, --version            print the version
@@ -129,6 +130,8 @@ pub struct Config {
     pub metrics_are_public: bool,
     /// The most verbose level that is logged.
     pub log_level: log::LevelFilter,
+    /// Whether lines of the log are JSON.
+    pub log_is_json: bool,
     /// Whether the log names the addresses of clients.
     pub log_addresses: bool,
 }
@@ -159,6 +162,7 @@ impl Default for Config {
             title: "Comments".into(),
             metrics_are_public: false,
             log_level: log::LevelFilter::Info,
+            log_is_json: false,
             log_addresses: false,
         }
     }
@@ -186,6 +190,7 @@ impl Config {
         set(&mut config.close_after, args, "close-after", values::close_after)?;
         set(&mut config.title, args, "title", values::title)?;
         set(&mut config.log_level, args, "log-level", values::log_level)?;
+        set(&mut config.log_is_json, args, "log-format", values::log_format)?;
         set(&mut config.no_page, args, "no-page", values::switch)?;
         set(&mut config.metrics_are_public, args, "metrics", values::metrics)?;
         set(&mut config.log_addresses, args, "log-addresses", values::switch)?;

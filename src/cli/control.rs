@@ -25,8 +25,8 @@ use crate::{
     cli::serve::start_hub,
     error::Error,
     http::response::{RESPONSE_BYTES_MAX, Response, ResponseHead},
+    hub::command::Stats,
     hub::command::{HubHandle, Query},
-    hub::screen::Screen,
     log::FILE_NAME,
     log::runs::Runs,
     log::salt::{self, Salt},
@@ -264,7 +264,7 @@ impl LocalServer {
             true => (Runs::begin(data, store.log.id(), store.log.next_seq())?, salt::open(data)?),
             false => (Runs::default(), Salt::default()),
         };
-        let (hub, thread) = start_hub(&config, store, runs, Vec::new(), Screen::default(), salt)?;
+        let (hub, thread) = start_hub(&config, store, runs, Vec::new(), Stats::default(), salt)?;
         let router = Arc::new(Router::new(web::Options::of_owner(), hub.clone()));
         Ok(LocalServer { hub, router, thread, _lock: lock })
     }

@@ -11,6 +11,7 @@ use std::{
 
 use crate::error::Error;
 use crate::http::origin;
+use crate::util::version;
 
 use self::args::{Args, ParsedArgs};
 use self::config::{Config, HELP};
@@ -142,7 +143,7 @@ pub fn run(subcommand: Subcommand) -> Result<(), Error> {
         Subcommand::Serve(config) => serve::run(config),
         Subcommand::Doctor { url, site } => doctor::examine(&url, site.as_deref()),
         Subcommand::Help => stdout::line(format_args!("{}", HELP.trim_end())),
-        Subcommand::Version => stdout::line(format_args!("sayso {}", env!("CARGO_PKG_VERSION"))),
+        Subcommand::Version => stdout::line(format_args!("sayso {}", version::long())),
         Subcommand::Check { data, block_file } => maintenance::check(&data, block_file.as_deref()),
         Subcommand::Repair { data } => maintenance::repair(&data),
         Subcommand::Compact { data } => maintenance::compact(&data),

@@ -11,7 +11,7 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -98,6 +98,9 @@ type OnHangup = Vec<Box<dyn FnMut()>>;
 /// # Errors
 /// Returns whatever keeps the server from starting. Once it listens, it does not fail.
 pub fn run(config: Config) -> Result<(), Error> {
+    if config.log_is_json {
+        logger::use_json();
+    }
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     activity::show_addresses(config.log_addresses);
     for warning in unknown_variables(env::vars_os().map(|(name, _)| name)) {
@@ -129,8 +132,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
     let salt = salt::open(&config.data)?;
-    let (shards, shard_threads) = start_shards()?;
-    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), screen, salt)?;
+    let mut stats = Stats { screen, ..Stats::default() };
+    let (shards, shard_threads) = start_shards(&mut stats)?;
+    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), stats, salt)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -168,6 +172,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         trust_proxy: config.trust_proxy.clone(),
         max_connections: config.max_connections,
         max_per_address: config.max_per_address,
+        counters: hub.stats.net.clone(),
     };
     // Only now, since the threads that run already count.
     if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
@@ -218,13 +223,14 @@ fn open_block_file(path: Option<&Path>) -> Result<(Option<BlockFile>, Screen), E
     Ok((Some(file), screen))
 }
 
-fn start_shards() -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
+/// Starts the shards, and lets the statistics read what they count.
+fn start_shards(stats: &mut Stats) -> Result<(Vec<ShardSenders>, Vec<JoinHandle<()>>), Error> {
     let count = resource_limits::cores().div_ceil(CORES_PER_SHARD);
-    let outbox_bytes = Arc::new(AtomicUsize::new(0));
     let (mut inboxes, mut threads) = (Vec::new(), Vec::new());
     for n in 0..count {
         let (sender, inbox) = bounded(SHARD_INBOX_COMMANDS_MAX);
-        let shard = Shard::new(outbox_bytes.clone());
+        let shard = Shard::new(stats.outbox_bytes.clone());
+        stats.shards.push(shard.counters());
         threads.push(spawn(format!("fanout-{n}"), move || abort_on_panic(|| shard.run(inbox)))?);
         inboxes.push(sender);
     }
@@ -237,11 +243,11 @@ pub(super) fn start_hub(
     store: Store,
     runs: Runs,
     shards: Vec<ShardSenders>,
-    screen: Screen,
+    stats: Stats,
     salt: Salt,
 ) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
-    let stats = Arc::new(Stats { screen, ..Stats::default() });
+    let stats = Arc::new(stats);
     let rate_limiter = config.rate.map(RateLimiter::new);
     let subscribers = Subscribers::new(shards);
     let stored = (store.index, store.likes, store.moderation);

@@ -120,6 +120,11 @@ pub fn log_level(text: &str) -> Result<log::LevelFilter, String> {
     choice(text, &levels)
 }
 
+/// Parses `text` or `json`, which is `true`.
+pub fn log_format(text: &str) -> Result<bool, String> {
+    choice(text, &[("text", false), ("json", true)])
+}
+
 /// Parses a path and removes its trailing slash: `/` becomes empty, `/x/y/` becomes `/x/y`.
 pub fn base_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {

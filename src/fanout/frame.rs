@@ -94,6 +94,16 @@ pub fn len_of_first(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Returns how many whole frames `bytes` are.
+pub fn count(bytes: &[u8]) -> u64 {
+    let (mut start, mut count) = (0, 0);
+    while let Some(length) = bytes.get(start..).and_then(len_of_first) {
+        start = start.saturating_add(length);
+        count += 1;
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +124,16 @@ mod tests {
             assert_eq!(len_of_first(&frame), Some(frame.len()));
             assert_eq!(read_back(frame), Message::Text(payload.into()));
         }
+    }
+
+    #[test]
+    fn frames_are_counted_whatever_their_lengths() {
+        let mut frames = Vec::new();
+        for (number, len) in [0, 125, 126, 65_535, 65_536].into_iter().enumerate() {
+            assert_eq!(count(&frames), number as u64);
+            text("x".repeat(len).as_bytes(), &mut frames);
+        }
+        assert_eq!(count(&[&PING[..], &frames].concat()), 6);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! not know what is in a frame, nor what a topic is about.
 
 mod command;
+pub mod counters;
 pub mod frame;
 pub mod outbox;
 mod reader;
@@ -20,6 +21,7 @@ pub use command::{Delivery, ReaderId, ShardCommand, Tier, Topic};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::{
+    fanout::counters::{Counters, Sends},
     fanout::frame::{CloseCode, Frames, PING},
     fanout::outbox::{Flow, Outbox, Sink},
     fanout::reader::Reader,
@@ -60,8 +62,8 @@ pub struct Shard<S> {
     closing: Vec<(Instant, ReaderId)>,
     /// Unsent bytes in the outboxes of all shards.
     total_bytes: Arc<AtomicUsize>,
-    /// A buffer for [`Outbox::flush`].
-    scratch: Vec<u8>,
+    sends: Sends,
+    counters: Arc<Counters>,
     next_retry: Instant,
 }
 
@@ -87,9 +89,15 @@ impl<S: Sink> Shard<S> {
             blocked: Vec::new(),
             closing: Vec::new(),
             total_bytes,
-            scratch: Vec::new(),
+            sends: Sends::default(),
+            counters: Arc::default(),
             next_retry: Instant::now(),
         }
+    }
+
+    /// What the shard counts; [`run`](Self::run) publishes it once a turn.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
     }
 
     /// Carries out commands until all senders of the inbox are dropped.
@@ -119,6 +127,7 @@ impl<S: Sink> Shard<S> {
                 next_ping = now + PING_INTERVAL;
                 self.ping_all();
             }
+            self.counters.publish(&self.sends);
         }
     }
 
@@ -244,7 +253,7 @@ impl<S: Sink> Shard<S> {
         let Some(slot) = self.readers.remove(&id) else { return };
         let Some(mut reader) = self.slots[slot].take() else { return };
         // The answer to the peer's close frame may still be in the outbox.
-        reader.outbox.flush(&mut self.scratch);
+        reader.outbox.flush(&mut self.sends);
         self.free_slots.push(slot);
         let topic_readers = self.topics.get_mut(&reader.topic).expect("a reader's topic is there");
         topic_readers.slots.swap_remove(reader.topic_index);
@@ -286,6 +295,9 @@ impl<S: Sink> Shard<S> {
             true => plain.clone(),
             false => joined(pending.iter().map(|(_, full)| full)),
         };
+        let plain_count = frame::count(&plain);
+        let same = Arc::ptr_eq(&plain, &full);
+        let full_count = if same { plain_count } else { frame::count(&full) };
         let joined_frames = [(plain, full)];
         let slots = std::mem::take(&mut topic_readers.slots);
         for &slot in &slots {
@@ -294,7 +306,8 @@ impl<S: Sink> Shard<S> {
                 0 => &joined_frames[..],
                 queued => &pending[queued..],
             };
-            match reader.try_send(rest) {
+            self.sends.frames += if reader.tier == Tier::Plain { plain_count } else { full_count };
+            match reader.try_send(rest, &mut self.sends) {
                 Some(Flow::Clear) => {}
                 Some(Flow::Blocked) => self.blocked.push(slot),
                 None => {
@@ -312,8 +325,7 @@ impl<S: Sink> Shard<S> {
     /// Sends what is in a reader's outbox, unless its socket is known to be full.
     fn flush(&mut self, slot: usize) {
         let Some(reader) = self.slots[slot].as_mut() else { return };
-        if !reader.is_blocked
-            && reader.advance(&mut self.scratch, &mut self.closing) == Flow::Blocked
+        if !reader.is_blocked && reader.advance(&mut self.sends, &mut self.closing) == Flow::Blocked
         {
             reader.is_blocked = true;
             self.blocked.push(slot);

@@ -16,7 +16,10 @@ use std::{
 use crossbeam_channel::Sender;
 use rustix::net::{SendFlags, send};
 
-use crate::fanout::frame::{self, Frames};
+use crate::fanout::{
+    counters::Sends,
+    frame::{self, Frames},
+};
 
 /// Bytes in one outbox, beyond the 128 KiB that the socket buffers: a few seconds of a busy page on a bad connection.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
@@ -128,13 +131,12 @@ impl<S: Sink> Outbox<S> {
     /// Sends whole frames that everyone gets, without queueing them first: for a reader that keeps up this saves counting and
     /// a copy of the handle. What the socket does not take is queued. Returns `None` and does nothing if other frames come first or if
     /// the outbox has overflowed or ended.
-    pub fn try_send(&mut self, frames: &Frames) -> Option<Flow> {
+    pub fn try_send(&mut self, frames: &Frames, sends: &mut Sends) -> Option<Flow> {
         let others_come_first = !self.queue.is_empty() || self.held.is_some();
         if others_come_first || self.overflowed || self.ended || frames.is_empty() {
             return None;
         }
         let taken = match self.sink.send(frames) {
-            Ok(taken) if taken == frames.len() => return Some(Flow::Clear),
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {
@@ -142,6 +144,10 @@ impl<S: Sink> Outbox<S> {
                 return Some(Flow::Clear);
             }
         };
+        sends.bytes += taken as u64;
+        if taken == frames.len() {
+            return Some(Flow::Clear);
+        }
         self.count(frames.len());
         self.queue.push_back(frames.clone());
         self.consume(taken);
@@ -181,10 +187,10 @@ impl<S: Sink> Outbox<S> {
         self.overflowed
     }
 
-    /// Sends as much as the socket takes. `scratch` is reused between calls.
-    pub fn flush(&mut self, scratch: &mut Vec<u8>) -> Flow {
+    /// Sends as much as the socket takes.
+    pub fn flush(&mut self, sends: &mut Sends) -> Flow {
         while !self.queue.is_empty() {
-            match self.send_some(scratch) {
+            match self.send_some(sends) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.blocked = true;
@@ -203,7 +209,8 @@ impl<S: Sink> Outbox<S> {
     }
 
     /// Sends once. Returns `false` if the socket is full.
-    fn send_some(&mut self, scratch: &mut Vec<u8>) -> io::Result<bool> {
+    fn send_some(&mut self, sends: &mut Sends) -> io::Result<bool> {
+        let scratch = &mut sends.scratch;
         let first = &self.queue[0][self.sent..];
         let gathered = if self.queue.len() > 1 && first.len() < GATHER_BYTES_MAX {
             scratch.clear();
@@ -221,6 +228,7 @@ impl<S: Sink> Outbox<S> {
         let len = gathered.len();
         match self.sink.send(gathered) {
             Ok(taken) => {
+                sends.bytes += taken as u64;
                 self.consume(taken);
                 Ok(taken == len)
             }

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::{
+    fanout::counters::Sends,
     fanout::frame::{self, CloseCode, Frames},
     fanout::outbox::{Flow, Outbox, Sink},
     fanout::{CLOSE_TIMEOUT, ReaderId, Tier, Topic},
@@ -27,9 +28,14 @@ pub(super) struct Reader<S> {
 
 impl<S: Sink> Reader<S> {
     /// Does the same as [`Outbox::try_send`] if there is only one pair of frames; else returns `None`.
-    pub(super) fn try_send(&mut self, pending: &[(Frames, Frames)]) -> Option<Flow> {
+    pub(super) fn try_send(
+        &mut self,
+        pending: &[(Frames, Frames)],
+        sends: &mut Sends,
+    ) -> Option<Flow> {
         let [both] = pending else { return None };
-        let flow = if self.is_closing { None } else { self.outbox.try_send(self.tier.of(both)) };
+        let frames = self.tier.of(both);
+        let flow = if self.is_closing { None } else { self.outbox.try_send(frames, sends) };
         self.is_blocked |= flow == Some(Flow::Blocked);
         flow
     }
@@ -44,19 +50,20 @@ impl<S: Sink> Reader<S> {
     /// Sends what is in the outbox, and begins to close the reader with 1013 if the outbox has overflowed.
     pub(super) fn advance(
         &mut self,
-        scratch: &mut Vec<u8>,
+        sends: &mut Sends,
         closing: &mut Vec<(Instant, ReaderId)>,
     ) -> Flow {
         let must_close = |reader: &Self| reader.outbox.has_overflowed() && !reader.is_closing;
         let mut flow = Flow::Blocked;
         if !must_close(self) {
-            flow = self.outbox.flush(scratch);
+            flow = self.outbox.flush(sends);
         }
         if must_close(self) {
             self.is_closing = true;
+            sends.closed_slow += 1;
             closing.push((Instant::now() + CLOSE_TIMEOUT, self.id));
             self.outbox.drop_for_close(frame::close(CloseCode::TryAgain).into());
-            flow = self.outbox.flush(scratch);
+            flow = self.outbox.flush(sends);
         }
         if flow == Flow::Clear && self.is_closing {
             self.outbox.shutdown_write();

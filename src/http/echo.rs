@@ -11,6 +11,7 @@ use crate::{
     http::request::RequestHead,
     http::response::Response,
     util::json::{self, Slot},
+    util::version,
 };
 
 /// The path of the endpoint below the base path.
@@ -19,7 +20,7 @@ pub const PATH: &str = "/api/doctor";
 /// The body of the response.
 #[derive(Debug, Serialize)]
 pub struct Echo {
-    /// The version that answers.
+    /// The version that answers, with its commit.
     pub sayso: String,
     /// The request's `Host`.
     pub host: String,
@@ -64,7 +65,7 @@ impl Echo {
 pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
     let forwarded = client.forwarded;
     let echo = Echo {
-        sayso: env!("CARGO_PKG_VERSION").into(),
+        sayso: version::long(),
         host: head.get("host").unwrap_or_default().into(),
         port,
         named: head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count(),

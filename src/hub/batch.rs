@@ -27,7 +27,7 @@ const BATCH_COMMANDS_MAX: usize = 1_024;
 /// The batch that is being built.
 pub(super) struct Batch<S> {
     /// Its lines, in the order of the log.
-    lines: Vec<StagedLine>,
+    pub(super) lines: Vec<StagedLine>,
     /// Page and id of each comment whose number of likes changes.
     pub(super) liked: Vec<(Box<str>, u64)>,
     /// The lines' bytes one after another, each from `{` to `}`.
@@ -112,7 +112,7 @@ pub(super) struct EncodedLine<'a> {
 }
 
 /// A line of the batch.
-struct StagedLine {
+pub(super) struct StagedLine {
     id: u64,
     page: Box<str>,
     /// Where it lies in the batch's bytes.
@@ -121,7 +121,7 @@ struct StagedLine {
     offset: u64,
     visibility: Visibility,
     /// The comment's visibility until now; `None` for a new comment.
-    before: Option<Visibility>,
+    pub(super) before: Option<Visibility>,
     /// Whose comment it is.
     author: Option<Author>,
     /// Whether a moderator changes what somebody else wrote.
@@ -151,11 +151,14 @@ impl<S> Hub<S> {
         self.read_clock();
         self.index.begin();
         for command in commands.take(BATCH_COMMANDS_MAX) {
+            // What is imported in one step makes enough of a batch: whoever comes after it is not to wait for a second one.
+            let is_full = command.is_import();
             match command {
                 Command::Write(write) => self.stage_write(write),
                 Command::Query(query) => self.batch.queries.push(query),
             }
-            if self.batch.bytes.len() >= BATCH_BYTES_MAX || !self.batch.moves.is_empty() {
+            let has_moves = !self.batch.moves.is_empty();
+            if is_full || self.batch.bytes.len() >= BATCH_BYTES_MAX || has_moves {
                 break;
             }
         }
@@ -206,7 +209,7 @@ impl<S> Hub<S> {
             Operation::Flag { target, author } => self.flag(target, author, from),
             Operation::Forget(author, from) => self.forget(author, from),
             #[cfg(feature = "exchange")]
-            Operation::Import(comments) => self.import(comments),
+            Operation::Import(import) => self.import(import),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });
@@ -265,7 +268,7 @@ impl<S> Hub<S> {
     fn commit_batch(&mut self) {
         let batch = &self.batch;
         let is_empty = batch.lines.is_empty() && batch.liked.is_empty() && batch.records == 0;
-        let fault = match if is_empty { Ok(()) } else { self.log.commit() } {
+        let fault = match if is_empty { Ok(()) } else { self.commit_log() } {
             Ok(()) => {
                 self.index.commit();
                 self.likes.commit();

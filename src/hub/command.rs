@@ -7,25 +7,28 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
 use crossbeam_channel::Sender;
 
 #[cfg(feature = "exchange")]
-use crate::hub::imports::Imported;
+use crate::hub::imports::Import;
 use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
     comment::{Author, Comment, Status},
+    fanout,
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
+    hub::counters::Counters,
     hub::gate::Gate,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::rules::Hold,
     hub::screen::Screen,
+    net,
     store::history::History,
     store::moderation::BanKey,
 };
@@ -40,6 +43,17 @@ pub enum Command<S> {
     Write(Write),
     /// Changes nothing that is stored: served after the batch, so that nobody sees what is not on disk.
     Query(Query<S>),
+}
+
+impl<S> Command<S> {
+    /// Whether it adds many comments at once.
+    pub(super) fn is_import(&self) -> bool {
+        #[cfg(feature = "exchange")]
+        if let Command::Write(Write { operation: Operation::Import(_), .. }) = self {
+            return true;
+        }
+        false
+    }
 }
 
 /// A change of what is stored.
@@ -97,9 +111,9 @@ pub enum Operation {
     /// Takes back what likes and flags there are of an author, from that of this comment on, named by page number and id. Answered with
     /// the comment from which on there may be more, or `null`.
     Forget(Author, (u32, u64)),
-    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
+    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,…}`.
     #[cfg(feature = "exchange")]
-    Import(Vec<Imported>),
+    Import(Import),
     /// What only a moderator, named by the last part, may do.
     Moderate(Measure, Arc<str>),
 }
@@ -405,6 +419,14 @@ pub struct Stats {
     pub flagged: AtomicU64,
     /// Sockets that follow something.
     pub readers: AtomicU64,
+    /// Totals since the start, and what only monitoring asks for.
+    pub counters: Counters,
+    /// What the public port counts.
+    pub net: Arc<net::counters::Counters>,
+    /// What each shard counts.
+    pub shards: Vec<Arc<fanout::counters::Counters>>,
+    /// Bytes in all outboxes.
+    pub outbox_bytes: Arc<AtomicUsize>,
     /// Who posts too fast.
     pub gate: Gate,
     /// What comments are looked through for.

@@ -4,6 +4,7 @@
 
 use std::{
     io, mem,
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -103,6 +104,7 @@ impl<S> Hub<S> {
             Ok(replaced) => {
                 self.line_cache.clear();
                 self.compaction.compacted_to = self.log.end();
+                self.stats.counters.compactions.fetch_add(1, Relaxed);
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());
                 // Freeing a large file takes a file system many milliseconds, which the hub need not wait for.
                 let _ = threads::start("compact", move || drop(replaced));

@@ -10,6 +10,7 @@ mod batch;
 mod closing;
 pub mod command;
 mod compaction;
+pub mod counters;
 mod decisions;
 mod find;
 pub mod gate;
@@ -56,7 +57,10 @@ use crate::{
         typing::SearchBudget,
     },
     log::{CommitError, Log, runs::Runs},
-    store::{index::Index, likes::Likes, moderation::Moderation, visibility::Visibility},
+    store::{
+        compact::live_bytes, index::Index, likes::Likes, moderation::Moderation,
+        visibility::Visibility,
+    },
     util::{clock::Clock, threads},
 };
 
@@ -235,5 +239,10 @@ impl<S> Hub<S> {
         self.stats.pending.store(waiting + edits - rejected, Relaxed);
         self.stats.flagged.store(self.moderation.flagged_count(), Relaxed);
         self.stats.readers.store(self.subscribers.len() as u64, Relaxed);
+        let counters = &self.stats.counters;
+        counters.pages.store(self.index.live_page_count() as u64, Relaxed);
+        counters.log_bytes.store(self.log.end(), Relaxed);
+        let live = live_bytes(&self.index, &self.likes, &self.moderation);
+        counters.live_bytes.store(live, Relaxed);
     }
 }

@@ -16,6 +16,7 @@ use crate::http::request::{HttpError, RequestHead, Version};
 use crate::http::response::Response;
 use crate::http::stream::{Closed, HttpStream, Transport};
 use crate::net::connection_limits::{ConnectionLimits, Permit};
+use crate::net::counters::{Counters, Refused};
 use crate::net::socket::{Socket, prepare};
 use crate::util::activity;
 use crate::util::threads::{self, HTTP_STACK_BYTES};
@@ -72,6 +73,8 @@ pub struct Options {
     pub max_connections: u32,
     /// Connections at once from one address, at least 1.
     pub max_per_address: u32,
+    /// What is counted for monitoring.
+    pub counters: Arc<Counters>,
 }
 
 /// The state that all connections share.
@@ -79,6 +82,7 @@ pub struct Connections {
     base_path: String,
     trusted: TrustedProxies,
     limits: Arc<ConnectionLimits>,
+    counters: Arc<Counters>,
     handler: Box<dyn Handler>,
     closed: AtomicBool,
     /// Connections that still speak HTTP, by number, so that [`drain`](Self::drain) can shut them down.
@@ -87,8 +91,19 @@ pub struct Connections {
     ended: Condvar,
 }
 
-/// The permits of a connection: one of all and, unless its peer is a trusted proxy, one of its peer's.
-type Permits = (Permit, Option<Permit>);
+/// The permits of a connection.
+struct Permits {
+    _all: Permit,
+    /// `None`: its peer is a trusted proxy.
+    of_peer: Option<Permit>,
+    counters: Arc<Counters>,
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        self.counters.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 struct Connection {
     number: u64,
@@ -101,13 +116,13 @@ struct Connection {
 impl Connections {
     /// Accepts at most `reachable` connections, or fewer if `options` say so.
     pub fn new(options: Options, reachable: u32, handler: Box<dyn Handler>) -> Connections {
+        let max = options.max_connections.min(reachable);
+        options.counters.max.store(max.into(), Ordering::Relaxed);
         Connections {
             base_path: options.base_path,
             trusted: TrustedProxies::new(options.trust_proxy),
-            limits: ConnectionLimits::new(
-                options.max_connections.min(reachable),
-                options.max_per_address,
-            ),
+            limits: ConnectionLimits::new(max, options.max_per_address),
+            counters: options.counters,
             handler,
             closed: AtomicBool::new(false),
             active: Mutex::default(),
@@ -118,6 +133,11 @@ impl Connections {
     /// Whether [`close`](Self::close) has been called.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
+    }
+
+    /// What is counted for monitoring.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Makes every connection end after its current request.
@@ -143,6 +163,7 @@ impl Connections {
             active.connections.serve(connection)
         });
         started.map(drop).map_err(|error| {
+            self.counters.count_refused(Refused::Threads);
             HttpError::new(
                 503,
                 format!("the server can't start a thread for another connection: {error}"),
@@ -163,6 +184,7 @@ impl Connections {
                 let client = forwarded::client(peer.ip(), forwarded, &self.trusted);
                 let result = self.handler.handle(&head, &[], client.address);
                 let response = result.unwrap_or_else(|error| Response::from_error(&error));
+                self.counters.count_request(response.status);
                 http.respond(&head, &response, false).err()
             }
             _ => Some(Closed::Refused(error)),
@@ -195,12 +217,17 @@ impl Connections {
     }
 
     fn acquire(&self, peer: IpAddr) -> Result<Permits, HttpError> {
-        let all = self.limits.acquire()?;
-        let own = match self.trusted.contains(peer) {
+        let refused = |why| move |_: &HttpError| self.counters.count_refused(why);
+        let all = self.limits.acquire().inspect_err(refused(Refused::MaxConnections))?;
+        let of_peer = match self.trusted.contains(peer) {
             true => None,
-            false => Some(self.limits.acquire_for(ClientKey::of(peer))?),
+            false => {
+                let permit = self.limits.acquire_for(ClientKey::of(peer));
+                Some(permit.inspect_err(refused(Refused::MaxPerAddress))?)
+            }
         };
-        Ok((all, own))
+        self.counters.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Permits { _all: all, of_peer, counters: self.counters.clone() })
     }
 
     fn serve(&self, connection: Connection) {
@@ -210,6 +237,7 @@ impl Connections {
         let mut http = HttpStream::new(Socket::new(connection.stream.clone()));
         if let Err(reason) = self.serve_requests(&connection, &mut http) {
             if let Closed::Refused(error) = &reason {
+                self.counters.count_request(error.status);
                 activity::refused(error.code, Some(connection.peer.ip()));
                 log::debug!("conn-{}: {} {}", connection.number, error.status, error.message);
             }
@@ -229,7 +257,10 @@ impl Connections {
             let client = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
             let result = if self.is_websocket(&head) {
                 let upgraded = self.upgrade(connection, &head, http.buffered(), client.address);
-                let Err(error) = upgraded else { return Ok(()) };
+                let Err(error) = upgraded else {
+                    self.counters.count_request(101);
+                    return Ok(());
+                };
                 http.read_body(&head)?;
                 Err(error)
             } else {
@@ -247,6 +278,7 @@ impl Connections {
                 }
                 Response::from_error(&error)
             });
+            self.counters.count_request(response.status);
             http.respond(&head, &response, !self.is_closed())?;
         }
     }
@@ -309,7 +341,7 @@ impl Connections {
         connection: &Connection,
         client: IpAddr,
     ) -> Result<Option<Permit>, HttpError> {
-        match connection.permits.1 {
+        match connection.permits.of_peer {
             Some(_) => Ok(None),
             None => self.limits.acquire_for(ClientKey::of(client)).map(Some),
         }

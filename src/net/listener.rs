@@ -17,6 +17,7 @@ use crate::http::request::{HttpError, Version};
 use crate::http::response::Response;
 use crate::net::connection::{Connections, Handler, Options};
 use crate::net::connection_limits::ConnectionLimits;
+use crate::net::counters::Refused;
 use crate::net::resource_limits::{FdBudget, reachable_connections};
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
@@ -178,6 +179,7 @@ impl AcceptLoop {
         match accepted {
             Ok((stream, peer)) if self.reserve_fd.is_some() => self.spawn(stream, peer),
             Ok((stream, _)) => {
+                self.connections.counters().count_refused(Refused::OpenFiles);
                 let message = format!("the server can't open another connection: {error}");
                 let error = HttpError::new(503, message);
                 self.warn(&error);
@@ -245,6 +247,7 @@ mod tests {
             trust_proxy: Vec::new(),
             max_connections,
             max_per_address: 100,
+            counters: Arc::default(),
         };
         (Listener::open(socket, options, Box::new(FixedHandler)).unwrap(), address)
     }

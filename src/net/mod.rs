@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod connection_limits;
+pub mod counters;
 pub mod listener;
 pub mod resource_limits;
 pub mod socket;

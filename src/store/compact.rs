@@ -68,8 +68,13 @@ pub struct CompactedLog {
 
 /// Whether the log is large enough and most of its bytes are lines that later ones have replaced.
 pub fn is_worth_it(log: &Log, index: &Index, likes: &Likes, moderation: &Moderation) -> bool {
-    let live = index.live_bytes() + likes.live_bytes() + moderation.live_bytes();
+    let live = live_bytes(index, likes, moderation);
     log.end() >= LOG_BYTES_MIN && live * 2 < log.end()
+}
+
+/// Bytes of the log that a compaction would keep.
+pub fn live_bytes(index: &Index, likes: &Likes, moderation: &Moderation) -> u64 {
+    index.live_bytes() + likes.live_bytes() + moderation.live_bytes()
 }
 
 impl CompactionJob {

@@ -15,6 +15,11 @@ use log::Level;
 
 static SHOWS_ADDRESSES: AtomicBool = AtomicBool::new(false);
 static SAID: Mutex<Said> = Mutex::new(Said(Vec::new()));
+static REFUSED: Tally = Mutex::new(Vec::new());
+static HELD: Tally = Mutex::new(Vec::new());
+
+/// How often each of a few things has happened, in the order of their names.
+type Tally = Mutex<Vec<(&'static str, u64)>>;
 
 /// What was said of each kind. There are as many kinds as codes, so a list is fast.
 struct Said(Vec<Kind>);
@@ -50,6 +55,7 @@ pub fn show_addresses(shows: bool) {
 
 /// A client was refused, with the error of this code.
 pub fn refused(code: &'static str, client: Option<IpAddr>) {
+    count(&REFUSED, code);
     say(code, Level::Info, client, || format!("refused with {code}"));
 }
 
@@ -60,6 +66,7 @@ pub fn wrong_token(client: Option<IpAddr>) {
 
 /// A comment waits for a moderator; why, in a word.
 pub fn held(id: u64, reason: &'static str, client: Option<IpAddr>) {
+    count(&HELD, reason);
     say("held", Level::Info, client, || format!("comment {id} waits for a moderator ({reason})"));
 }
 
@@ -71,6 +78,29 @@ pub fn moderated(name: &str, done: &'static str, id: u64, client: Option<IpAddr>
 /// The moderator with this name has done something else, such as "closed a page".
 pub fn measured(name: &str, done: &'static str, client: Option<IpAddr>) {
     say(done, Level::Info, client, || format!("{name} {done}"));
+}
+
+/// How often clients were refused since the start, by code and in its order.
+pub fn refusals() -> Vec<(&'static str, u64)> {
+    counts(&REFUSED)
+}
+
+/// How many comments were held since the start, by the word for why and in its order.
+pub fn holds() -> Vec<(&'static str, u64)> {
+    counts(&HELD)
+}
+
+fn count(tally: &Tally, name: &'static str) {
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = tally.iter().take_while(|(known, _)| *known < name).count();
+    match tally.get_mut(at) {
+        Some((known, count)) if *known == name => *count += 1,
+        _ => tally.insert(at, (name, 1)),
+    }
+}
+
+fn counts(tally: &Tally) -> Vec<(&'static str, u64)> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn say(kind: &'static str, level: Level, client: Option<IpAddr>, what: impl FnOnce() -> String) {

@@ -1,10 +1,12 @@
-//! Writes the server's log messages to stderr, one line each.
+//! Writes the server's log messages to stderr, one line each: for people, or as JSON for programs that collect them.
 //!
 //! Knows nothing of what is logged. Drops what other crates log about every connection. Our own: other loggers bring filters, colours
 //! and time formats for a line that is one `write`.
 
+use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::panic;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
@@ -18,6 +20,9 @@ struct StderrLogger {
     level: LevelFilter,
 }
 
+/// Whether all that is written to stderr must be JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
 /// Sends every record up to `level` to stderr from now on.
 ///
 /// # Errors
@@ -26,6 +31,20 @@ pub fn init(level: LevelFilter) -> Result<(), SetLoggerError> {
     log::set_boxed_logger(Box::new(StderrLogger { level }))?;
     log::set_max_level(level);
     Ok(())
+}
+
+/// Makes all that is written to stderr JSON from now on, panics included: an object with `time`, `level`, `target` and `message` a line.
+pub fn use_json() {
+    IS_JSON.store(true, Relaxed);
+    panic::set_hook(Box::new(|panic| report("sayso::panic", panic)));
+}
+
+/// Writes what must be said at any level: `sayso: why`, or a line of JSON if the log is JSON.
+pub fn report(target: &str, why: &dyn Display) {
+    match IS_JSON.load(Relaxed) {
+        true => write("error", target, &why.to_string()),
+        false => eprintln!("sayso: {why}"),
+    }
 }
 
 /// Whether a warning about a client's mistake may be logged now. At most one a second is, so that clients can't fill the disk.
@@ -44,34 +63,55 @@ impl Log for StderrLogger {
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            let line = line(SystemTime::now(), record);
-            // One write, so that the lines of two threads don't mix. A closed stderr is no reason to stop.
-            let _ = io::stderr().lock().write_all(line.as_bytes());
+            let level = match record.level() {
+                Level::Error => "error",
+                Level::Warn => "warn",
+                Level::Info => "info",
+                Level::Debug => "debug",
+                Level::Trace => "trace",
+            };
+            write(level, record.target(), &record.args().to_string());
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Formats `2026-11-22T05:07:13.123Z info sayso: text`. Escapes characters that would begin another line or move a
-/// terminal's cursor.
-fn line(now: SystemTime, record: &Record) -> String {
-    let level = match record.level() {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
-        Level::Trace => "trace",
+fn write(level: &str, target: &str, message: &str) {
+    let line = line(SystemTime::now(), IS_JSON.load(Relaxed), level, target, message);
+    // One write, so that the lines of two threads don't mix. A closed stderr is no reason to stop.
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+fn line(now: SystemTime, is_json: bool, level: &str, target: &str, message: &str) -> String {
+    let time = rfc3339(now);
+    let (mut line, between, end) = match is_json {
+        false => (format!("{time} {level} "), ": ", "\n"),
+        true => (
+            format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"target\":\""),
+            "\",\"message\":\"",
+            "\"}\n",
+        ),
     };
-    let mut line = format!("{} {level} {}: ", rfc3339(now), record.target());
-    for char in record.args().to_string().chars() {
-        match char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
-            true => line.extend(char.escape_default()),
-            false => line.push(char),
+    escape(target, is_json, &mut line);
+    line.push_str(between);
+    escape(message, is_json, &mut line);
+    line.push_str(end);
+    line
+}
+
+/// Escapes characters that would begin another line or move a terminal's cursor, and in JSON (RFC 8259 §7) also those that mean something
+/// there. All of them are of the basic plane, so four digits are enough.
+fn escape(text: &str, is_json: bool, out: &mut String) {
+    for char in text.chars() {
+        let is_control = char.is_control() || matches!(char, '\u{2028}' | '\u{2029}');
+        match char {
+            '"' | '\\' if is_json => out.extend(['\\', char]),
+            _ if is_control && is_json => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ if is_control => out.extend(char.escape_default()),
+            _ => out.push(char),
         }
     }
-    line.push('\n');
-    line
 }
 
 #[cfg(test)]
@@ -83,10 +123,7 @@ mod tests {
     fn written(level: Level, target: &str, text: &str) -> String {
         // 2026-11-22T05:07:13.123Z
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_324_033_123);
-        line(
-            now,
-            &Record::builder().level(level).target(target).args(format_args!("{text}")).build(),
-        )
+        line(now, false, &level.as_str().to_lowercase(), target, text)
     }
 
     fn enabled(filter: LevelFilter, level: Level, target: &str) -> bool {
@@ -134,6 +171,22 @@ mod tests {
             assert!(enabled(LevelFilter::Trace, Level::Warn, other), "{other}");
             assert!(!enabled(LevelFilter::Trace, Level::Info, other), "{other}");
             assert!(!enabled(LevelFilter::Error, Level::Warn, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn json_is_one_object_on_one_line_whatever_the_message() {
+        let mut every: String = (0..0x300).filter_map(char::from_u32).collect();
+        every += "\u{2028}\u{2029}\u{fffd}\u{1f600}\u{10ffff}";
+        for message in ["", "a \"quoted\" \\ message", "}\n{", &every] {
+            let line = line(UNIX_EPOCH, true, "warn", "sayso::\"x\"", message);
+            assert_eq!(line.chars().filter(|char| char.is_control()).count(), 1);
+            assert!(line.ends_with('\n') && !line.contains('\u{2028}'));
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let expected = serde_json::json!({
+                "time": "1970-01-01T00:00:00.000Z", "level": "warn", "target": "sayso::\"x\"", "message": message
+            });
+            assert_eq!(value, expected);
         }
     }
 }

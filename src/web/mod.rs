@@ -17,6 +17,7 @@ mod health;
 mod history;
 pub mod html;
 mod like;
+mod metrics;
 mod mine;
 mod newest;
 mod page;

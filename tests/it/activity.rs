@@ -1,6 +1,6 @@
 //! What the log says of clients and moderators, and what it never says.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{
     client::{JSON, KEY, OTHER_KEY, TOKEN, bearer, post, posted, request},
@@ -153,4 +153,37 @@ fn a_log_with_one_comment_is_told_in_the_singular() {
     assert!(server.stop().success());
     server.restart();
     assert!(server.stderr().contains(": 1 comment on 1 page\n"), "{}", server.stderr());
+}
+
+#[test]
+fn with_log_format_json_each_line_is_an_object_also_when_sayso_does_not_start() {
+    let flags = ["--log-format", "json", "--log-level", "debug"];
+    let mut server = Server::builder().flags(&flags).env("SAYSO_LISTN", "x").shell("").start();
+    assert_eq!(post(&server, &json!({"content": ""})).status, 400);
+    let second = server.run(&[&["--listen", "127.0.0.1:0"], &flags[..]].concat());
+    assert!(server.stop().success());
+    let listens = server.stderr();
+    let fails = String::from_utf8(second.stderr).unwrap();
+    for (said, expected) in [
+        (&listens, "refused with content_empty"),
+        (&listens, "SAYSO_LISTN is set, but"),
+        (&listens, "stopping"),
+        (&fails, "another sayso"),
+    ] {
+        let messages: Vec<String> = said
+            .lines()
+            .map(|line| {
+                let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+                let fields: Vec<_> = value.as_object().unwrap().keys().collect();
+                assert_eq!(fields.len(), 4, "{line}");
+                assert!(
+                    ["error", "warn", "info", "debug"].contains(&value["level"].as_str().unwrap())
+                );
+                assert!(value["target"].as_str().unwrap().starts_with("sayso"), "{line}");
+                assert!(value["time"].as_str().unwrap().ends_with('Z'), "{line}");
+                value["message"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert!(messages.iter().any(|message| message.contains(expected)), "{expected}: {said}");
+    }
 }

@@ -25,6 +25,7 @@ mod listener;
 mod live;
 mod log_format;
 mod marks;
+mod metrics;
 mod mine;
 mod model;
 mod moderation;

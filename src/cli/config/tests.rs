@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 22] = [
+const ALL_FLAGS: [(&str, &str); 23] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -50,6 +50,7 @@ const ALL_FLAGS: [(&str, &str); 22] = [
     ("title", "Wall"),
     ("metrics", "public"),
     ("log-level", "debug"),
+    ("log-format", "json"),
 ];
 /// Every flag without a value.
 const ALL_SWITCHES: [&str; 2] = ["no-page", "log-addresses"];
@@ -79,6 +80,7 @@ fn config_of_all_flags() -> Config {
         title: "Wall".into(),
         metrics_are_public: true,
         log_level: log::LevelFilter::Debug,
+        log_is_json: true,
         log_addresses: true,
     }
 }

@@ -48,8 +48,13 @@ impl Handler for EchoHandler {
 /// Connections with these limits in all and per address.
 fn connections(max: u32, max_per_address: u32, trust_loopback: bool) -> Arc<Connections> {
     let trust_proxy: Vec<Network> = if trust_loopback { forwarded::loopback() } else { Vec::new() };
-    let options =
-        Options { base_path: "/base".into(), trust_proxy, max_connections: max, max_per_address };
+    let options = Options {
+        base_path: "/base".into(),
+        trust_proxy,
+        max_connections: max,
+        max_per_address,
+        counters: Arc::default(),
+    };
     Arc::new(Connections::new(options, u32::MAX, Box::new(EchoHandler)))
 }
 

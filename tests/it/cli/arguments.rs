@@ -1,12 +1,22 @@
 //! Flags, values and the environment, and what is printed.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use super::{below_a_file, fails, run};
 use crate::support::{
     client::{get, posted, request},
     server::{Folder, Server, TIMEOUT, command, run_to_end, sayso},
 };
+
+/// The commit and its date as git tells them; outside a repository, `unknown`.
+fn built_from() -> String {
+    let git = ["log", "-1", "--abbrev=12", "--date=short", "--format=%h, %cd"];
+    let output = Command::new("git").args(git).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    match output.ok().filter(|output| output.status.success()) {
+        Some(output) => String::from_utf8(output.stdout).unwrap().trim().into(),
+        None => "unknown".into(),
+    }
+}
 
 #[test]
 fn help_and_version_are_printed_and_nothing_is_started() {
@@ -26,10 +36,8 @@ fn help_and_version_are_printed_and_nothing_is_started() {
     for arguments in [&["--version"][..], &["-V"]] {
         let output = run(arguments, &[]);
         assert_eq!(output.status.code(), Some(0));
-        assert_eq!(
-            String::from_utf8(output.stdout).unwrap(),
-            concat!("sayso ", env!("CARGO_PKG_VERSION"), "\n")
-        );
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said, format!("sayso {} ({})\n", env!("CARGO_PKG_VERSION"), built_from()));
     }
     for flag in [
         "--listen",
@@ -52,6 +60,7 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--admin-token-file",
         "--title",
         "--log-level",
+        "--log-format",
         "--no-page",
         "--metrics",
         "--log-addresses",
@@ -109,6 +118,7 @@ fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
         (&["--metrics", "all"], &["--metrics", "all", "local", "public"]),
         (&["--no-page=off"], &["--no-page", "no value"]),
         (&["--log-level", "loud"], &["--log-level", "loud", "info"]),
+        (&["--log-format", "xml"], &["--log-format", "xml", "text", "json"]),
         (&["--data", "a", "--data", "b"], &["--data"]),
         (&["check", "--rate", "off"], &["--rate"]),
         (&["--sync"], &["--sync"]),

@@ -250,7 +250,7 @@ test('in the frame of another document nothing is offered', async () => {
 test('it is said in the reader\'s language, and axe finds nothing to complain about', async () => {
   const { id } = await server.post({ page: 'a', content: 'a question', key: KEY, name: 'Grace' });
   const address = await site('<h1>Article</h1><sayso-comments page="a"></sayso-comments>', 'lang="de"');
-  const context = await newPerson({ ...known(address), bypassCSP: true, reducedMotion: 'reduce' });
+  const context = await newPerson({ ...known(address), bypassCSP: true, reducedMotion: 'reduce', viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true });
   const first = await come(context, address);
   await first.getByRole('button', { name: 'Bei Antworten benachrichtigen' }).or(first.locator('.bell')).first().waitFor({ state: 'attached' });
   await until(() => first.evaluate(() => Object.keys(localStorage).some((key) => key.endsWith(' answers a'))), 'it to be kept');
@@ -258,5 +258,7 @@ test('it is said in the reader\'s language, and axe finds nothing to complain ab
   await answer('eine Antwort', id, { page: 'a' });
   const page = await come(context, address);
   await page.getByRole('button', { name: '1 Antwort an dich' }).waitFor();
+  await page.screenshot({ path: `${SHOTS}answers-phone.png` });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing scrolls sideways');
   assert.deepEqual(await violations(page), []);
 });

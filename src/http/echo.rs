@@ -24,7 +24,7 @@ pub struct Echo {
     pub sayso: String,
     /// The request's `Host`.
     pub host: String,
-    /// The port it came from.
+    /// The port it came from; 0 for a Unix socket.
     pub port: u16,
     /// How many addresses its `X-Forwarded-For` names.
     pub named: usize,
@@ -70,7 +70,7 @@ pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
         port,
         named: head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count(),
         forwarded,
-        client: (forwarded == Forwarded::Believed).then_some(client.address),
+        client: client.address.filter(|_| forwarded == Forwarded::Believed),
     };
     let body = serde_json::to_vec(&echo).expect("names, texts and numbers can be encoded");
     Response::json(200, body)

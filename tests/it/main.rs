@@ -36,6 +36,7 @@ mod readme;
 mod rename;
 mod repair;
 mod shell;
+mod sockets;
 mod spam;
 mod storage_watch;
 mod storm;

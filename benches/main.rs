@@ -38,7 +38,7 @@ pub struct Arguments {
     pub rest: Vec<String>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "log", run: log::run, is_in_full: true },
     Part { name: "fanout", run: fanout::run, is_in_full: true },
     Part { name: "connections", run: connections::run, is_in_full: true },

@@ -1,6 +1,6 @@
 //! `sayso import` into a running server while people read and write, and what becomes of it when the server is killed.
 
-use std::{fs, thread};
+use std::{fs, io, thread};
 
 use serde_json::{Value, json};
 
@@ -135,7 +135,15 @@ fn a_reader_too_slow_for_an_import_is_sent_away_and_finds_the_rest_while_others_
     assert_eq!(reader.join().unwrap(), (1..=COMMENTS + 1).collect::<Vec<_>>());
     let mut last = 0;
     let code = loop {
-        match slow.socket.read().unwrap() {
+        let message = match slow.socket.read() {
+            Ok(message) => message,
+            Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                panic!("after {last}, neither comments nor an end come: {error}")
+            }
+            // Whoever takes none of it for 5 s more, as on a busy machine, is cut off without being told why.
+            Err(_) => break None,
+        };
+        match message {
             tungstenite::Message::Text(text) => {
                 let line: Value = serde_json::from_str(&text).unwrap();
                 if let Some(id) = line["id"].as_u64() {
@@ -147,7 +155,7 @@ fn a_reader_too_slow_for_an_import_is_sent_away_and_finds_the_rest_while_others_
             _ => {}
         }
     };
-    assert_eq!(code, Some(1013));
+    assert!(matches!(code, None | Some(1013)), "{code:?}");
     assert!(0 < last && last + 1_000 < COMMENTS, "{last} came before the outbox was full");
     let mut back = Client::full(&server, &format!("page=p&since={last}&log={log}"));
     assert_eq!(back.json()["hello"]["resumed"], false);

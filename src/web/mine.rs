@@ -54,7 +54,7 @@ struct Deleted {
 
 impl Router {
     pub(super) fn mine(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        check_method(request, &["GET", "DELETE"])?;
+        check_method(request, &["GET", "HEAD", "DELETE"])?;
         self.check_origin(request)?;
         let author = self.author_in_header(request)?;
         let query = parse_query(request)?;

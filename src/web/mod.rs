@@ -29,10 +29,7 @@ mod preview;
 pub mod request;
 mod sign_on;
 
-use std::{
-    net::TcpStream,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use bodies::{Compacted, to_json};
 use feed::Format;
@@ -49,6 +46,7 @@ use crate::{
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
     hub::sign_on::SignOn,
+    util::stream::Stream,
     util::{activity, logger},
     web::request::Request,
 };
@@ -117,7 +115,7 @@ impl Options {
 
 /// All routes and their shared state.
 pub struct Router {
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<Stream>>,
     origins: Origins,
     base: String,
     title: String,
@@ -139,7 +137,7 @@ pub struct Router {
 
 impl Router {
     /// Creates the routes of one server.
-    pub fn new(options: Options, hub: HubHandle<Arc<TcpStream>>) -> Router {
+    pub fn new(options: Options, hub: HubHandle<Arc<Stream>>) -> Router {
         Router {
             hub,
             origins: Origins::new(options.allow_origin),

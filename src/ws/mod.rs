@@ -9,12 +9,7 @@ mod reader;
 mod stream;
 mod welcome;
 
-use std::{
-    io,
-    net::{IpAddr, TcpStream},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -31,6 +26,7 @@ use crate::{
     net::socket::set_ack_timeout,
     util::{
         logger,
+        stream::Stream,
         threads::{self, READER_STACK_BYTES},
     },
 };
@@ -42,9 +38,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// What all WebSocket connections share.
 pub struct Context {
     /// Where commands go.
-    pub hub: HubHandle<Arc<TcpStream>>,
+    pub hub: HubHandle<Arc<Stream>>,
     /// Reader n belongs to shard n modulo their number.
-    pub shards: Vec<Sender<ShardCommand<Arc<TcpStream>>>>,
+    pub shards: Vec<Sender<ShardCommand<Arc<Stream>>>>,
     /// The sites whose pages may connect.
     pub origins: Origins,
     /// The moderators, if there may be any.
@@ -63,10 +59,10 @@ pub struct Context {
 pub fn upgrade(
     context: &Arc<Context>,
     number: ReaderId,
-    socket: Arc<TcpStream>,
+    socket: Arc<Stream>,
     head: &RequestHead,
     buffered: Vec<u8>,
-    client: IpAddr,
+    client: Option<IpAddr>,
     permit: Box<dyn Send>,
 ) -> Result<(), HttpError> {
     if admin::is_admin(head) {
@@ -103,14 +99,14 @@ pub fn upgrade(
 /// A connection, as its reading thread has it.
 struct Session {
     context: Arc<Context>,
-    shard: Sender<ShardCommand<Arc<TcpStream>>>,
+    shard: Sender<ShardCommand<Arc<Stream>>>,
     number: ReaderId,
-    socket: Arc<TcpStream>,
+    socket: Arc<Stream>,
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
     from: ClientKey,
     /// For the log.
-    client: IpAddr,
+    client: Option<IpAddr>,
     /// What the handshake says of the page that has opened it, kept for users that host pages sign.
     origin: Option<Box<str>>,
 }
@@ -119,22 +115,14 @@ impl Session {
     fn new(
         context: &Arc<Context>,
         number: ReaderId,
-        socket: Arc<TcpStream>,
+        socket: Arc<Stream>,
         page: Option<Box<str>>,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Session {
         let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-        let from = ClientKey::of(client);
-        Session {
-            context: context.clone(),
-            shard,
-            number,
-            socket,
-            page,
-            from,
-            client,
-            origin: None,
-        }
+        let from = ClientKey::of_client(client);
+        let (context, origin) = (context.clone(), None);
+        Session { context, shard, number, socket, page, from, client, origin }
     }
 
     /// Joins, sends the welcome, and starts the thread that reads. All that touches more than a little stack happens here, in a
@@ -149,7 +137,7 @@ impl Session {
         permit: Box<dyn Send>,
     ) {
         let options = set_ack_timeout(&self.socket, SILENCE_MAX)
-            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+            .and_then(|()| self.socket.set_read_timeout(SILENCE_MAX));
         // A socket that can't be given options belongs to a peer that has gone, which is no error.
         if options.is_err() {
             return;
@@ -194,7 +182,7 @@ impl Session {
         }
     }
 
-    fn send_to_shard(&self, command: ShardCommand<Arc<TcpStream>>) {
+    fn send_to_shard(&self, command: ShardCommand<Arc<Stream>>) {
         // Shards end last; if one is gone, the process is ending.
         let _ = self.shard.send(command);
     }

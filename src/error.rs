@@ -83,6 +83,13 @@ impl fmt::Display for Error {
             Error::Listen { address, source } => {
                 write!(f, "can't listen on {address}: {source}")?;
                 match source.kind() {
+                    io::ErrorKind::AddrInUse if address.starts_with("unix:") => {
+                        write!(
+                            f,
+                            "; a program listens there, or it is no socket; choose another path with --listen"
+                        )
+                    }
+                    _ if address.starts_with("unix:") => Ok(()),
                     io::ErrorKind::AddrInUse => {
                         write!(
                             f,

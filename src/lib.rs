@@ -63,7 +63,7 @@
 //! | thread (named) | how many | owns | ends when |
 //! |---|---|---|---|
 //! | `main` | 1 | nothing; opens everything, waits for a signal, looks at `--block-file`, closes everything | a signal |
-//! | `listener` | 1 | the listening socket | shutdown |
+//! | `listener` | one per listening socket | that socket | shutdown |
 //! | `conn-N` | one per connection | the read side of its socket; an HTTP connection keeps its thread, a WebSocket gets a fresh one after the handshake | the peer goes, a deadline passes, shutdown |
 //! | `web` | 1 | the private server: starts it, and again if it dies | shutdown |
 //! | `web-0` … `web-2` | 3 | nothing; receive requests and send commands to the hub | shutdown |

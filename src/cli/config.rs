@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::cli::args::Args;
+use crate::cli::listen;
 use crate::cli::values;
 use crate::error::Error;
 use crate::http::forwarded::{self, Network};
 use crate::http::origin;
+use crate::net::listen_socket::ListenAddress;
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 
 /// The text that `sayso --help` prints and the README quotes.
@@ -40,7 +42,8 @@ Commands:
            between, and whether pages of SITE can embed the comments
 
 Flags:
-  --listen ADDR            address and port; port 0 picks a free one [127.0.0.1:8000]
+  --listen ADDR            address and port, or unix:PATH; port 0 picks a free one
+                           [127.0.0.1:8000]
   --data DIR               where comments are stored; created if missing [./data]
   --sync always|never      a comment is on disk before anybody sees it, or when the
                            operating system gets to it [always]
@@ -84,8 +87,8 @@ counts as none. Flags win.
 /// All settings of the server. [`HELP`] explains each under the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The address to bind; a host name is resolved already.
-    pub listen: SocketAddr,
+    /// The address or path to bind; a host name is resolved already.
+    pub listen: ListenAddress,
     /// The data folder. May be relative to the working directory, and may not exist yet.
     pub data: PathBuf,
     /// Whether a comment is synced to disk before it counts as stored.
@@ -139,7 +142,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8000))),
             data: PathBuf::from("./data"),
             sync: SyncMode::Always,
             base_path: String::new(),
@@ -175,7 +178,7 @@ impl Config {
     /// [`Error::Usage`] if a value is invalid or contradicts another one.
     pub fn parse(args: &Args) -> Result<Config, Error> {
         let mut config = Config { data: data(args), ..Config::default() };
-        set(&mut config.listen, args, "listen", values::listen)?;
+        set(&mut config.listen, args, "listen", listen::listen)?;
         set(&mut config.sync, args, "sync", values::sync)?;
         set(&mut config.base_path, args, "base-path", values::base_path)?;
         set(&mut config.public_url, args, "public-url", |text| values::public_url(text).map(Some))?;

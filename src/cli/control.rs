@@ -6,7 +6,6 @@
 use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
-    net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     sync::Arc,
@@ -33,6 +32,7 @@ use crate::{
     log::storage::{DirLock, FileStorage},
     store::Store,
     util::json::{self, Slot},
+    util::stream,
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
@@ -248,7 +248,7 @@ impl Api {
 
 /// The hub and the routes of a folder that no server uses. Nobody else reaches them.
 pub struct LocalServer {
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<stream::Stream>>,
     router: Arc<Router>,
     thread: JoinHandle<()>,
     /// Released when all else has ended.

@@ -26,6 +26,7 @@ pub mod doctor;
 pub mod export;
 #[cfg(feature = "exchange")]
 pub mod import;
+mod listen;
 pub mod listing;
 pub mod maintenance;
 pub mod moderate;
@@ -33,7 +34,9 @@ pub mod moderation_args;
 mod probe;
 mod remote;
 pub mod serve;
+mod signals;
 pub mod stdout;
+mod systemd;
 mod token_file;
 pub mod values;
 

@@ -4,30 +4,25 @@
 
 use std::{
     env, fs,
-    io::{self, Read, Write},
-    net::{IpAddr, TcpListener, TcpStream},
-    os::unix::{fs::DirBuilderExt, net::UnixStream},
+    io::Write,
+    net::IpAddr,
+    os::unix::fs::DirBuilderExt,
     path::Path,
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
-    flag,
-    low_level::pipe,
-};
+use signal_hook::{consts::SIGXFSZ, flag};
 
 use crate::{
     cli::args::unknown_variables,
-    cli::block_file::{BlockFile, LOOK_INTERVAL},
+    cli::block_file::BlockFile,
     cli::config::{Config, Hold},
+    cli::signals::{Duties, Signals},
+    cli::systemd::{self, Notifier, Watchdog},
     cli::token_file,
     error::Error,
     fanout::subscribers::Subscribers,
@@ -46,12 +41,14 @@ use crate::{
     log::salt::{self, Salt},
     log::storage::DirLock,
     net::connection::{Handler, Options, Upgrade},
+    net::listen_socket::ListenSocket,
     net::listener::Listener,
     net::resource_limits,
     store::Store,
     util::activity,
     util::address_space,
     util::logger,
+    util::stream::Stream,
     util::threads,
     web,
     web::Router,
@@ -78,7 +75,7 @@ impl Handler for Routes {
         &self,
         head: &RequestHead,
         body: &[u8],
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<Response, HttpError> {
         self.upstream.handle(head, body, client)
     }
@@ -89,9 +86,7 @@ impl Handler for Routes {
     }
 }
 
-pub(super) type ShardSenders = Sender<ShardCommand<Arc<TcpStream>>>;
-/// What SIGHUP reads again. Each says in the log what it has read, or why it goes on with what it had.
-type OnHangup = Vec<Box<dyn FnMut()>>;
+pub(super) type ShardSenders = Sender<ShardCommand<Arc<Stream>>>;
 
 /// Serves until SIGTERM or SIGINT arrives.
 ///
@@ -116,7 +111,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    let mut on_hangup: OnHangup = Vec::new();
+    let passed = systemd::passed_sockets()?;
+    let notifier = Notifier::from_env();
+    let mut on_hangup: Vec<Box<dyn FnMut()>> = Vec::new();
     let moderators = config.admin_token_file.as_deref().map(token_file::read).transpose()?;
     let moderators = moderators.map(Moderators::new);
     if let Some((path, moderators)) = config.admin_token_file.clone().zip(moderators.clone()) {
@@ -125,9 +122,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
-    let listen_error = |source| Error::Listen { address: config.listen.to_string(), source };
-    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
+    let (sockets, addresses) = listen(&config, passed)?;
     // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
 
@@ -178,12 +173,22 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let (_, Some(message)) = resource_limits::reachable_connections(config.max_connections) {
         ::log::warn!("{message}");
     }
-    let listener = Listener::open(listener, options, Box::new(Routes { context, upstream }))?;
+    let listener = Listener::open(sockets, options, Box::new(Routes { context, upstream }))?;
 
     let mut stdout = std::io::stdout();
     // A closed stdout is no reason to stop.
-    let _ = writeln!(stdout, "sayso listening on http://{address}").and_then(|()| stdout.flush());
-    signals.wait(on_hangup, block_file, &hub.stats.screen);
+    let _ = writeln!(stdout, "sayso listening on {addresses}").and_then(|()| stdout.flush());
+    let status = format!("listening on {addresses}");
+    notifier.ready(&status);
+    signals.wait(Duties {
+        on_hangup,
+        block_file,
+        screen: &hub.stats.screen,
+        notifier: &notifier,
+        watchdog: Watchdog::from_env(hub.clone()),
+        status,
+    });
+    notifier.stopping();
     ::log::info!("stopping");
     let stats = hub.stats.clone();
     start_stop_deadline(stats.clone());
@@ -212,6 +217,22 @@ pub(super) fn lock_data_folder(data: &Path) -> Result<DirLock, Error> {
 pub(super) fn create_data_folder(data: &Path) -> Result<(), Error> {
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     created.map_err(Error::io("create", data))
+}
+
+/// The sockets that were passed, or else the one of `--listen`; and their addresses, with commas.
+fn listen(
+    config: &Config,
+    passed: Vec<ListenSocket>,
+) -> Result<(Vec<ListenSocket>, String), Error> {
+    let failed = |source| Error::Listen { address: config.listen.to_string(), source };
+    let sockets = match passed.is_empty() {
+        true => vec![ListenSocket::bind(&config.listen).map_err(failed)?],
+        false => passed,
+    };
+    let addresses: Result<Vec<String>, _> =
+        sockets.iter().map(|socket| socket.address().map(|address| address.to_string())).collect();
+    let addresses = addresses.map_err(failed)?.join(", ");
+    Ok((sockets, addresses))
 }
 
 /// Reads the block list, if there is one.
@@ -245,8 +266,8 @@ pub(super) fn start_hub(
     shards: Vec<ShardSenders>,
     stats: Stats,
     salt: Salt,
-) -> Result<(HubHandle<Arc<TcpStream>>, JoinHandle<()>), Error> {
-    let (commands, inbox): (_, Receiver<Command<Arc<TcpStream>>>) = bounded(INBOX_COMMANDS_MAX);
+) -> Result<(HubHandle<Arc<Stream>>, JoinHandle<()>), Error> {
+    let (commands, inbox): (_, Receiver<Command<Arc<Stream>>>) = bounded(INBOX_COMMANDS_MAX);
     let stats = Arc::new(stats);
     let rate_limiter = config.rate.map(RateLimiter::new);
     let subscribers = Subscribers::new(shards);
@@ -274,51 +295,6 @@ fn abort_on_panic(work: impl FnOnce() + 'static) {
     if !threads::catch_panic(Box::new(work)) {
         ::log::error!("a thread that the server can't work without has panicked; exiting");
         process::exit(1);
-    }
-}
-
-/// The signals that the process waits for.
-struct Signals {
-    /// Each signal writes a byte. A signal handler may do little more than that.
-    bytes: UnixStream,
-    /// Whether one of them was a signal to stop.
-    stop: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn install() -> io::Result<Signals> {
-        let (bytes, write) = UnixStream::pair()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // Handlers run in this order, so whoever reads the byte finds the flag set.
-            flag::register(signal, stop.clone())?;
-            pipe::register(signal, write.try_clone()?)?;
-        }
-        pipe::register(SIGHUP, write)?;
-        Ok(Signals { bytes, stop })
-    }
-
-    /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send too, is none. Meanwhile looks at the
-    /// block list's file, if there is one.
-    fn wait(mut self, mut on_hangup: OnHangup, mut block_file: Option<BlockFile>, screen: &Screen) {
-        let interval = block_file.is_some().then_some(LOOK_INTERVAL);
-        self.bytes.set_read_timeout(interval).expect("a socket takes a timeout above zero");
-        loop {
-            match self.bytes.read(&mut [0]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    block_file.iter_mut().for_each(|file| file.look(screen));
-                }
-                Ok(1) if !self.stop.load(Ordering::Relaxed) => {
-                    if on_hangup.is_empty() && block_file.is_none() {
-                        ::log::info!("SIGHUP is ignored: there is nothing to read again");
-                    }
-                    on_hangup.iter_mut().for_each(|read_again| read_again());
-                    block_file.iter_mut().for_each(|file| file.reload(screen));
-                }
-                _ => return,
-            }
-        }
     }
 }
 

@@ -1,9 +1,6 @@
 //! Parses the values of flags, one function per type of value.
 //!
-//! Each error is the end of a message that begins with "--flag is …, ". Knows neither flags nor environment, and is pure
-//! except for looking up a host name.
-
-use std::net::{SocketAddr, ToSocketAddrs};
+//! Each error is the end of a message that begins with "--flag is …, ". Knows neither flags nor environment, and is pure.
 
 use crate::{
     http::{forwarded::Network, origin},
@@ -11,7 +8,7 @@ use crate::{
     limits::{CHALLENGE_BITS_MAX, PAGE_BYTES_MAX, Rate},
     log::SyncMode,
     store::moderation::FLAGS_A_COMMENT_MAX,
-    util::text::{is_decimal, parse_decimal},
+    util::text::parse_decimal,
 };
 
 const CONNECTIONS_MAX: u32 = 1_000_000;
@@ -27,38 +24,6 @@ const RATE_SECONDS_MAX: u32 = 86_400;
 const TITLE_CHARS_MAX: usize = 200;
 const BASE_PATH_BYTES_MAX: usize = 200;
 const PUBLIC_URL_BYTES_MAX: usize = 1_000;
-
-/// Parses an address and a port, or looks up a host name with a port.
-pub fn listen(text: &str) -> Result<SocketAddr, String> {
-    if is_decimal(text) {
-        return Err(format!("but must include an address; write 127.0.0.1:{text}"));
-    }
-    let port = text.strip_prefix(':').or_else(|| text.strip_prefix("*:"));
-    if let Some(port) = port.filter(|port| port.parse::<u16>().is_ok()) {
-        return Err(format!(
-            "but must include an address; write 0.0.0.0:{port} for all interfaces"
-        ));
-    }
-    if text.contains("://") {
-        return Err(
-            "but must be an address without a scheme and a path, such as 127.0.0.1:8000".into()
-        );
-    }
-    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
-        port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
-    });
-    if !has_port {
-        return Err(
-            "but must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into()
-        );
-    }
-    let resolved =
-        text.to_socket_addrs().map_err(|error| format!("which can't be looked up: {error}"))?;
-    // localhost often resolves to ::1 first, but proxies are configured to connect to 127.0.0.1.
-    let resolved: Vec<_> = resolved.collect();
-    let first = resolved.iter().find(|address| address.is_ipv4()).or(resolved.first());
-    first.copied().ok_or_else(|| "which has no address".into())
-}
 
 /// Parses `always` or `never`.
 pub fn sync(text: &str) -> Result<SyncMode, String> {
@@ -267,31 +232,6 @@ mod tests {
             assert!(error.contains(advice), "{text:?}: {error}");
             assert!(error.starts_with("but ") || error.starts_with("which "), "{text:?}: {error}");
         }
-    }
-
-    #[test]
-    fn a_listen_address_needs_a_port_and_may_be_a_host_name() {
-        for text in ["127.0.0.1:8000", "0.0.0.0:0", "[::1]:65535", "[::]:80"] {
-            assert_eq!(listen(text).unwrap().to_string(), text);
-        }
-        let local = listen("localhost:8000").unwrap();
-        assert!(local.ip().is_loopback() && local.port() == 8000, "{local}");
-        assert_refused(
-            listen,
-            &[
-                ("8000", "write 127.0.0.1:8000"),
-                (":8000", "write 0.0.0.0:8000"),
-                ("*:8000", "write 0.0.0.0:8000"),
-                ("http://127.0.0.1:8000", "without a scheme"),
-                ("127.0.0.1", "such as 127.0.0.1:8000"),
-                ("localhost", "such as 127.0.0.1:8000"),
-                ("127.0.0.1:65536", "such as 127.0.0.1:8000"),
-                ("127.0.0.1:", "such as 127.0.0.1:8000"),
-                (":", "such as 127.0.0.1:8000"),
-                ("::1:8000", "[::1]:8000"),
-                ("", "such as 127.0.0.1:8000"),
-            ],
-        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     io,
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -14,11 +14,13 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
-use rustix::net::{SendFlags, send};
 
-use crate::fanout::{
-    counters::Sends,
-    frame::{self, Frames},
+use crate::{
+    fanout::{
+        counters::Sends,
+        frame::{self, Frames},
+    },
+    util::stream::Stream,
 };
 
 /// Bytes in one outbox, beyond the 128 KiB that the socket buffers: a few seconds of a busy page on a bad connection.
@@ -40,14 +42,9 @@ pub trait Sink {
     fn shut(&self, how: Shutdown);
 }
 
-impl Sink for Arc<TcpStream> {
+impl Sink for Arc<Stream> {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match send(&**self, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Err(rustix::io::Errno::INTR) => {}
-                result => return Ok(result?),
-            }
-        }
+        self.send_now(bytes)
     }
 
     fn shut(&self, how: Shutdown) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     http::forwarded::{Client, Forwarded},
-    http::request::RequestHead,
+    http::request::{HttpError, RequestHead},
     http::response::Response,
     util::json::{self, Slot},
     util::version,
@@ -24,7 +24,7 @@ pub struct Echo {
     pub sayso: String,
     /// The request's `Host`.
     pub host: String,
-    /// The port it came from.
+    /// The port it came from; 0 for a Unix socket.
     pub port: u16,
     /// How many addresses its `X-Forwarded-For` names.
     pub named: usize,
@@ -63,6 +63,11 @@ impl Echo {
 
 /// Responds with an [`Echo`] of a request.
 pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
+    if !matches!(head.method(), "GET" | "HEAD") {
+        let allowed = "GET, HEAD";
+        let error = HttpError::new(405, format!("this path takes only {allowed}"));
+        return Response::from_error(&error.with("allowed", allowed)).with("Allow", allowed);
+    }
     let forwarded = client.forwarded;
     let echo = Echo {
         sayso: version::long(),
@@ -70,7 +75,7 @@ pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
         port,
         named: head.get_all("x-forwarded-for").flat_map(|value| value.split(',')).count(),
         forwarded,
-        client: (forwarded == Forwarded::Believed).then_some(client.address),
+        client: client.address.filter(|_| forwarded == Forwarded::Believed),
     };
     let body = serde_json::to_vec(&echo).expect("names, texts and numbers can be encoded");
     Response::json(200, body)

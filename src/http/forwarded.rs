@@ -100,8 +100,8 @@ pub fn loopback() -> Vec<Network> {
 /// The client of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// The client's address. A mapped IPv4 address is converted to IPv4.
-    pub address: IpAddr,
+    /// The client's address. A mapped IPv4 address is converted to IPv4. `None`: it came over a Unix socket, and nobody has named one.
+    pub address: Option<IpAddr>,
     /// Whether the address comes from `X-Forwarded-For`.
     pub forwarded: Forwarded,
 }
@@ -123,23 +123,25 @@ pub enum Forwarded {
 /// Each proxy appends the address it sees, so an entry is reliable only if every hop to its right is trusted. The search
 /// therefore goes from right to left past trusted addresses and ends at the first untrusted one, which is the client. If all are
 /// trusted, the leftmost is the client. An entry that is no address ends the search at the last valid one, and without a valid
-/// entry the peer itself is the client. Ports after addresses are ignored.
+/// entry the peer itself is the client. Ports after addresses are ignored. A peer without an address is that of a Unix socket, whose
+/// permissions say who is trusted there.
 pub fn client<'h>(
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
     trusted: &TrustedProxies,
 ) -> Client {
-    let mut client = Client { address: peer.to_canonical(), forwarded: Forwarded::None };
+    let address = peer.map(|peer| peer.to_canonical());
+    let mut client = Client { address, forwarded: Forwarded::None };
     let entries = forwarded.rev().flat_map(|value| value.rsplit(',')).map(str::trim);
     for entry in entries.filter(|entry| !entry.is_empty()) {
         if client.forwarded == Forwarded::None {
             client.forwarded = Forwarded::Ignored;
         }
-        if !trusted.contains(client.address) {
+        if client.address.is_some_and(|address| !trusted.contains(address)) {
             break;
         }
         let Some(address) = parse_entry(entry) else { break };
-        client = Client { address, forwarded: Forwarded::Believed };
+        client = Client { address: Some(address), forwarded: Forwarded::Believed };
     }
     client
 }
@@ -161,6 +163,8 @@ pub enum ClientKey {
     V4([u8; 4]),
     /// The first half of the IPv6 address.
     V6([u8; 8]),
+    /// No address: all clients of a Unix socket whose address nobody has named are one.
+    Unnamed,
 }
 
 impl ClientKey {
@@ -174,6 +178,11 @@ impl ClientKey {
                 ClientKey::V6(half)
             }
         }
+    }
+
+    /// The key of a client, with or without an address.
+    pub fn of_client(address: Option<IpAddr>) -> ClientKey {
+        address.map_or(ClientKey::Unnamed, ClientKey::of)
     }
 }
 
@@ -230,8 +239,9 @@ mod tests {
     /// The client's address, and whether it was forwarded, if 10.0.0.0/8 and loopback are trusted.
     fn find(peer: &str, forwarded: &[&str]) -> (String, bool) {
         let trusted = TrustedProxies::new([loopback(), vec![network("10.0.0.0/8")]].concat());
-        let client = client(ip(peer), forwarded.iter().copied(), &trusted);
-        (client.address.to_string(), client.forwarded == Forwarded::Believed)
+        let client = client(peer.parse().ok(), forwarded.iter().copied(), &trusted);
+        let address = client.address.map_or("none".into(), |address| address.to_string());
+        (address, client.forwarded == Forwarded::Believed)
     }
 
     fn direct(address: &str) -> (String, bool) {
@@ -365,6 +375,18 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_without_an_address_is_believed_and_stays_without_one_if_it_names_none() {
+        assert_eq!(find("a Unix socket", &[]), direct("none"));
+        assert_eq!(find("a Unix socket", &["unknown"]), direct("none"));
+        assert_eq!(find("a Unix socket", &["192.0.2.1"]), forwarded("192.0.2.1"));
+        assert_eq!(
+            find("a Unix socket", &["6.6.6.6, 192.0.2.1, 10.0.0.9"]),
+            forwarded("192.0.2.1")
+        );
+        assert!(ClientKey::of_client(None) != ClientKey::of(ip("::")));
+    }
+
+    #[test]
     fn only_readable_loopback_addresses_are_of_this_machine() {
         let is_local = |values: &[&str]| names_only_loopback(values.iter().copied());
         for local in [&[][..], &["", " , "], &["127.0.0.1, [::1]:80", "::ffff:127.0.0.9"]] {
@@ -399,7 +421,7 @@ mod tests {
 
     #[test]
     fn debug_output_contains_no_address() {
-        let client = Client { address: ip("192.0.2.1"), forwarded: Forwarded::Believed };
-        assert!(!format!("{client:?} {:?}", ClientKey::of(client.address)).contains("192"));
+        let client = Client { address: Some(ip("192.0.2.1")), forwarded: Forwarded::Believed };
+        assert!(!format!("{client:?} {:?}", ClientKey::of_client(client.address)).contains("192"));
     }
 }

@@ -23,6 +23,8 @@ pub const PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The header that passes the client's address on. It is not forwarded from clients, so they can't forge it.
 pub const CLIENT_HEADER: &str = "X-Sayso-Client";
+/// What that header says of a client without an address (as RFC 7239 §6.2 does).
+pub const UNNAMED_CLIENT: &str = "unknown";
 /// The header that says that a request comes from a program on this machine. It is not forwarded from clients either.
 pub const LOCAL_HEADER: &str = "X-Sayso-Local";
 /// The headers that `web` reads. Length and client are written anew; headers of the connection are not forwarded.
@@ -88,7 +90,7 @@ impl Upstream {
         &self,
         head: &RequestHead,
         body: &[u8],
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<Response, HttpError> {
         let permit = Permit::acquire(self)?;
         // New connections leave twice as much, so the pages of those that are there still come.
@@ -177,7 +179,7 @@ impl Drop for Permit<'_> {
 }
 
 /// Builds the request for the private server. HEAD becomes GET; the body is left out when the response is written to the client.
-fn build_request(head: &RequestHead, body: &[u8], client: IpAddr) -> Vec<u8> {
+fn build_request(head: &RequestHead, body: &[u8], client: Option<IpAddr>) -> Vec<u8> {
     let method = if head.method() == "HEAD" { "GET" } else { head.method() };
     let mut request = Vec::with_capacity(head.target().len() + body.len() + 512);
     let mut line = |parts: &[&str]| {
@@ -188,8 +190,10 @@ fn build_request(head: &RequestHead, body: &[u8], client: IpAddr) -> Vec<u8> {
     };
     line(&[method, " ", head.target(), " HTTP/1.1"]);
     line(&["Connection: close"]);
-    line(&[CLIENT_HEADER, ": ", &client.to_string()]);
-    if client.to_canonical().is_loopback() && names_only_loopback(head.get_all("x-forwarded-for")) {
+    let name = client.map_or(UNNAMED_CLIENT.to_owned(), |client| client.to_string());
+    line(&[CLIENT_HEADER, ": ", &name]);
+    let is_loopback = client.is_some_and(|client| client.to_canonical().is_loopback());
+    if is_loopback && names_only_loopback(head.get_all("x-forwarded-for")) {
         line(&[LOCAL_HEADER, ": yes"]);
     }
     for (name, value) in head.headers() {

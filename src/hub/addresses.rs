@@ -30,7 +30,7 @@ impl Addresses {
         while self.newest.back().is_some_and(|(last, _)| *last >= id) {
             self.newest.pop_back();
         }
-        let Some(from) = from else { return };
+        let Some(from) = from.filter(|from| *from != ClientKey::Unnamed) else { return };
         if self.newest.len() == ADDRESSES_KNOWN_MAX {
             self.newest.pop_front();
         }
@@ -53,6 +53,8 @@ impl Addresses {
         let digest = match from {
             ClientKey::V4(address) => hmac_sha256(&self.salt, &[b"4", &address]),
             ClientKey::V6(half) => hmac_sha256(&self.salt, &[b"6", &half]),
+            // No ban names it, since what came without an address is not remembered.
+            ClientKey::Unnamed => hmac_sha256(&self.salt, &[b"0"]),
         };
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest[..16]);

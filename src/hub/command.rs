@@ -2,33 +2,23 @@
 //!
 //! Does not know how a command came in, nor how its answer goes back.
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize},
-    },
-};
+use std::{net::IpAddr, sync::Arc};
 
 use crossbeam_channel::Sender;
 
 #[cfg(feature = "exchange")]
 use crate::hub::imports::Import;
+pub use crate::hub::stats::Stats;
 use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
-    comment::{Author, Comment, Status},
-    fanout,
+    comment::{Author, Status},
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
-    hub::counters::Counters,
-    hub::gate::Gate,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
+    hub::newest::ReadNewest,
     hub::rules::Hold,
-    hub::screen::Screen,
-    net,
     store::history::History,
     store::moderation::BanKey,
 };
@@ -325,50 +315,6 @@ pub struct ReadHistory {
     pub answer: Callback<Result<History, Rejection>>,
 }
 
-/// The newest public comments, read over HTTP.
-pub struct ReadNewest {
-    /// Those of this page only.
-    pub page: Option<String>,
-    /// Those of pages whose names begin so only.
-    pub prefix: Option<String>,
-    /// Comments at most.
-    pub limit: usize,
-    /// Takes them.
-    pub answer: Callback<Newest>,
-}
-
-/// The newest public comments.
-pub struct Newest {
-    /// The comments, newest first. Its `seq` is that of the page, or the highest of all pages.
-    pub history: History,
-    /// Of each, the present name of its page.
-    pub pages: Vec<Arc<str>>,
-}
-
-impl Newest {
-    /// Reads the comments one after another and passes each to `each`: with the present name of its page, its line, and whether that has
-    /// another one, as the page has moved since.
-    ///
-    /// # Errors
-    /// Fails if reading the log fails.
-    pub fn read(&self, mut each: impl FnMut(Comment, &[u8], bool)) -> io::Result<()> {
-        let mut pages = self.pages.iter();
-        let mut broken = None;
-        self.history.read(|_, line| match (Comment::parse(line), pages.next()) {
-            (Ok(mut comment), Some(page)) => {
-                let has_moved = comment.page != **page;
-                if has_moved {
-                    comment.page = page.to_string();
-                }
-                each(comment, line, has_moved);
-            }
-            (Ok(_), None) => unreachable!("each comment is on a page"),
-            (Err(error), _) => broken = Some(error),
-        })?;
-        broken.map_or(Ok(()), |error| Err(error.into()))
-    }
-}
-
 /// The part of a history that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HistoryRange {
@@ -396,41 +342,6 @@ pub enum Edge {
     Before(Option<u64>),
     /// The oldest threads whose first comment is behind this id.
     After(u64),
-}
-
-/// What anybody may read without asking the hub.
-#[derive(Debug, Default)]
-pub struct Stats {
-    /// Highest durable `seq` of the log.
-    pub seq: AtomicU64,
-    /// Whether the last batch found no room on the disk.
-    pub full: AtomicBool,
-    /// Why storage can't be trusted any more.
-    pub failed: OnceLock<String>,
-    /// Whether storage has failed because the log was removed, replaced or changed by somebody else.
-    pub is_lost: AtomicBool,
-    /// Whether what a lost log still holds is being saved, so that the process must not end yet.
-    pub is_rescuing: AtomicBool,
-    /// Comments, deleted ones included.
-    pub comments: AtomicU64,
-    /// Comments that wait for a moderator.
-    pub pending: AtomicU64,
-    /// Comments with flags that no moderator has settled.
-    pub flagged: AtomicU64,
-    /// Sockets that follow something.
-    pub readers: AtomicU64,
-    /// Totals since the start, and what only monitoring asks for.
-    pub counters: Counters,
-    /// What the public port counts.
-    pub net: Arc<net::counters::Counters>,
-    /// What each shard counts.
-    pub shards: Vec<Arc<fanout::counters::Counters>>,
-    /// Bytes in all outboxes.
-    pub outbox_bytes: Arc<AtomicUsize>,
-    /// Who posts too fast.
-    pub gate: Gate,
-    /// What comments are looked through for.
-    pub screen: Screen,
 }
 
 /// The way to the hub, held by everyone who asks it.

@@ -4,8 +4,8 @@
 //! connection: dropping the permits and the guard releases whatever the connection held.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::net::connection_limits::{ConnectionLimits, Permit};
 use crate::net::counters::{Counters, Refused};
 use crate::net::socket::{Socket, prepare};
 use crate::util::activity;
+use crate::util::stream::Stream;
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// The path of the WebSocket below the base path; a trailing slash is optional.
@@ -38,7 +39,7 @@ pub trait Handler: Send + Sync {
         &self,
         head: &RequestHead,
         body: &[u8],
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<Response, HttpError>;
 
     /// Takes over a connection that requests a WebSocket.
@@ -53,11 +54,11 @@ pub struct Upgrade {
     /// The connection's number, as in its thread's name.
     pub number: u64,
     /// The connection's only descriptor. Timeouts may be set on it.
-    pub stream: Arc<TcpStream>,
+    pub stream: Arc<Stream>,
     /// Bytes that were read after the head.
     pub buffered: Vec<u8>,
-    /// The address that the connection counts for.
-    pub client: IpAddr,
+    /// The address that the connection counts for; `None` if it came over a Unix socket without one.
+    pub client: Option<IpAddr>,
     /// To be dropped when the connection ends.
     pub permits: Box<dyn Send>,
 }
@@ -84,9 +85,11 @@ pub struct Connections {
     limits: Arc<ConnectionLimits>,
     counters: Arc<Counters>,
     handler: Box<dyn Handler>,
+    /// The number of the latest connection.
+    latest: AtomicU64,
     closed: AtomicBool,
     /// Connections that still speak HTTP, by number, so that [`drain`](Self::drain) can shut them down.
-    active: Mutex<HashMap<u64, Weak<TcpStream>>>,
+    active: Mutex<HashMap<u64, Weak<Stream>>>,
     /// Notified when one of them ends.
     ended: Condvar,
 }
@@ -107,8 +110,9 @@ impl Drop for Permits {
 
 struct Connection {
     number: u64,
-    stream: Arc<TcpStream>,
-    peer: SocketAddr,
+    stream: Arc<Stream>,
+    /// `None`: it came over a Unix socket.
+    peer: Option<SocketAddr>,
     /// Shared with the WebSocket after an upgrade, which outlives this connection's thread.
     permits: Arc<Permits>,
 }
@@ -124,6 +128,7 @@ impl Connections {
             limits: ConnectionLimits::new(max, options.max_per_address),
             counters: options.counters,
             handler,
+            latest: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             active: Mutex::default(),
             ended: Condvar::new(),
@@ -133,6 +138,11 @@ impl Connections {
     /// Whether [`close`](Self::close) has been called.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The number of the next connection, which also names its thread.
+    pub(super) fn next_number(&self) -> u64 {
+        self.latest.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What is counted for monitoring.
@@ -152,10 +162,10 @@ impl Connections {
     pub fn spawn(
         self: &Arc<Connections>,
         number: u64,
-        stream: Arc<TcpStream>,
-        peer: SocketAddr,
+        stream: Arc<Stream>,
+        peer: Option<SocketAddr>,
     ) -> Result<(), HttpError> {
-        let permits = Arc::new(self.acquire(peer.ip())?);
+        let permits = Arc::new(self.acquire(peer.map(|peer| peer.ip()))?);
         self.active().insert(number, Arc::downgrade(&stream));
         let active = ActiveGuard { connections: self.clone(), number };
         let connection = Connection { number, stream, peer, permits };
@@ -173,7 +183,7 @@ impl Connections {
 
     /// Refuses a connection that there is no permit for. Reads the head of its first request, since monitoring must be answered even
     /// when the server is full: an outage is something else.
-    pub fn refuse(&self, stream: Arc<TcpStream>, peer: SocketAddr, error: HttpError) {
+    pub fn refuse(&self, stream: Arc<Stream>, peer: Option<SocketAddr>, error: HttpError) {
         if prepare(&stream).is_err() {
             return;
         }
@@ -181,7 +191,8 @@ impl Connections {
         let closed = match http.read_head() {
             Ok(head) if self.is_monitoring(&head) => {
                 let forwarded = head.get_all("x-forwarded-for");
-                let client = forwarded::client(peer.ip(), forwarded, &self.trusted);
+                let client =
+                    forwarded::client(peer.map(|peer| peer.ip()), forwarded, &self.trusted);
                 let result = self.handler.handle(&head, &[], client.address);
                 let response = result.unwrap_or_else(|error| Response::from_error(&error));
                 self.counters.count_request(response.status);
@@ -196,7 +207,7 @@ impl Connections {
     /// Must be called after the last [`spawn`](Self::spawn).
     pub fn drain(&self, timeout: Duration) {
         let mut active = self.active();
-        let shutdown_all = |active: &HashMap<u64, Weak<TcpStream>>, how| {
+        let shutdown_all = |active: &HashMap<u64, Weak<Stream>>, how| {
             for stream in active.values().filter_map(Weak::upgrade) {
                 // Fails if the peer has gone already.
                 let _ = stream.shutdown(how);
@@ -216,12 +227,13 @@ impl Connections {
         shutdown_all(&active, Shutdown::Both);
     }
 
-    fn acquire(&self, peer: IpAddr) -> Result<Permits, HttpError> {
+    fn acquire(&self, peer: Option<IpAddr>) -> Result<Permits, HttpError> {
         let refused = |why| move |_: &HttpError| self.counters.count_refused(why);
         let all = self.limits.acquire().inspect_err(refused(Refused::MaxConnections))?;
-        let of_peer = match self.trusted.contains(peer) {
-            true => None,
-            false => {
+        // Whoever may open a Unix socket is trusted as a proxy.
+        let of_peer = match peer.filter(|peer| !self.trusted.contains(*peer)) {
+            None => None,
+            Some(peer) => {
                 let permit = self.limits.acquire_for(ClientKey::of(peer));
                 Some(permit.inspect_err(refused(Refused::MaxPerAddress))?)
             }
@@ -238,7 +250,7 @@ impl Connections {
         if let Err(reason) = self.serve_requests(&connection, &mut http) {
             if let Closed::Refused(error) = &reason {
                 self.counters.count_request(error.status);
-                activity::refused(error.code, Some(connection.peer.ip()));
+                activity::refused(error.code, connection.peer.map(|peer| peer.ip()));
                 log::debug!("conn-{}: {} {}", connection.number, error.status, error.message);
             }
             http.close(&reason);
@@ -254,7 +266,8 @@ impl Connections {
         loop {
             let head = http.read_head()?;
             let forwarded = head.get_all("x-forwarded-for");
-            let client = forwarded::client(connection.peer.ip(), forwarded, &self.trusted);
+            let client =
+                forwarded::client(connection.peer.map(|peer| peer.ip()), forwarded, &self.trusted);
             let result = if self.is_websocket(&head) {
                 let upgraded = self.upgrade(connection, &head, http.buffered(), client.address);
                 let Err(error) = upgraded else {
@@ -268,13 +281,15 @@ impl Connections {
                 let permit = self.acquire_for_client(connection, client.address);
                 let is_echo = self.path(&head) == Some(echo::PATH);
                 permit.and_then(|_permit| match is_echo {
-                    true => Ok(echo::echo(&head, connection.peer.port(), client)),
+                    true => {
+                        Ok(echo::echo(&head, connection.peer.map_or(0, |peer| peer.port()), client))
+                    }
                     false => self.handler.handle(&head, &body, client.address),
                 })
             };
             let response = result.unwrap_or_else(|error| {
                 if error.code != ErrorCode::OriginNotAllowed.name() {
-                    activity::refused(error.code, Some(client.address));
+                    activity::refused(error.code, client.address);
                 }
                 Response::from_error(&error)
             });
@@ -307,7 +322,7 @@ impl Connections {
         connection: &Connection,
         head: &RequestHead,
         buffered: &[u8],
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<(), HttpError> {
         if head.version() == Version::Http10 {
             let message =
@@ -339,15 +354,15 @@ impl Connections {
     fn acquire_for_client(
         &self,
         connection: &Connection,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<Option<Permit>, HttpError> {
         match connection.permits.of_peer {
             Some(_) => Ok(None),
-            None => self.limits.acquire_for(ClientKey::of(client)).map(Some),
+            None => self.limits.acquire_for(ClientKey::of_client(client)).map(Some),
         }
     }
 
-    fn active(&self) -> MutexGuard<'_, HashMap<u64, Weak<TcpStream>>> {
+    fn active(&self) -> MutexGuard<'_, HashMap<u64, Weak<Stream>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

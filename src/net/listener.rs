@@ -1,16 +1,17 @@
-//! Accepts connections on the public port and refuses those over the limit with 503 or 429.
+//! Accepts connections on the public port, or several sockets, and refuses those over the limit with 503 or 429.
 //!
 //! Knows nothing of requests and comments. Nothing that a client does, and no limit of the operating system, ends the
 //! accept loop.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 
 use crate::error::Error;
 use crate::http::request::{HttpError, Version};
@@ -18,7 +19,9 @@ use crate::http::response::Response;
 use crate::net::connection::{Connections, Handler, Options};
 use crate::net::connection_limits::ConnectionLimits;
 use crate::net::counters::Refused;
+use crate::net::listen_socket::ListenSocket;
 use crate::net::resource_limits::{FdBudget, reachable_connections};
+use crate::util::stream::Stream;
 use crate::util::threads::{self, HTTP_STACK_BYTES};
 
 /// The time that current requests have to finish on shutdown.
@@ -32,77 +35,66 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// The name of the thread that accepts.
 const THREAD_NAME: &str = "listener";
 
-/// The open port. [`Listener::shutdown`] closes it; dropping it leaves it open until the process ends.
+/// The open sockets. [`Listener::shutdown`] closes them; dropping it leaves them open until the process ends.
 pub struct Listener {
     connections: Arc<Connections>,
-    socket: Arc<TcpListener>,
-    thread: JoinHandle<()>,
+    sockets: Vec<(Arc<ListenSocket>, JoinHandle<()>)>,
 }
 
 impl Listener {
     /// Starts accepting connections, at most as many as the options and the system's present limits allow.
     ///
     /// # Errors
-    /// [`Error::Thread`] if the thread `listener` can't be started.
+    /// [`Error::Thread`] if a thread `listener` can't be started.
     pub fn open(
-        socket: TcpListener,
+        sockets: Vec<ListenSocket>,
         options: Options,
         handler: Box<dyn Handler>,
     ) -> Result<Listener, Error> {
         let budget = FdBudget::now();
         let (reachable, _) = reachable_connections(options.max_connections);
         let connections = Arc::new(Connections::new(options, reachable, handler));
-        let socket = Arc::new(socket);
-        let accept_loop = AcceptLoop {
-            connections: connections.clone(),
-            socket: socket.clone(),
-            reserve_fd: reserve_fd(),
-            number: 0,
-            refusal_limits: ConnectionLimits::new(budget.refused, budget.refused),
-            refused: 0,
-            warned: None,
-        };
-        let thread = threads::start(THREAD_NAME, move || accept_loop.run())
-            .map_err(|source| Error::Thread { name: THREAD_NAME.into(), source })?;
-        Ok(Listener { connections, socket, thread })
+        let mut listener = Listener { connections, sockets: Vec::new() };
+        for socket in sockets {
+            let socket = Arc::new(socket);
+            let accept_loop = AcceptLoop {
+                connections: listener.connections.clone(),
+                socket: socket.clone(),
+                reserve_fd: reserve_fd(),
+                refusal_limits: ConnectionLimits::new(budget.refused, budget.refused),
+                refused: 0,
+                warned: None,
+            };
+            let thread = threads::start(THREAD_NAME, move || accept_loop.run())
+                .map_err(|source| Error::Thread { name: THREAD_NAME.into(), source })?;
+            listener.sockets.push((socket, thread));
+        }
+        Ok(listener)
     }
 
-    /// Closes the port, waits up to [`DRAIN_TIMEOUT`] for current requests, and then ends all HTTP connections. WebSockets
+    /// Closes the sockets, waits up to [`DRAIN_TIMEOUT`] for current requests, and then ends all HTTP connections. WebSockets
     /// stay open; their shards close them.
     pub fn shutdown(self) {
         self.connections.close();
-        // On Linux this ends a blocking accept. Elsewhere only a connection does.
-        if rustix::net::shutdown(&*self.socket, rustix::net::Shutdown::Both).is_err() {
-            self.wake_accept();
+        for (socket, _) in &self.sockets {
+            socket.wake_accept();
         }
-        if self.thread.join().is_err() {
-            log::error!("thread {THREAD_NAME} has panicked");
+        for (socket, thread) in self.sockets {
+            if thread.join().is_err() {
+                log::error!("thread {THREAD_NAME} has panicked");
+            }
+            socket.remove();
         }
-        drop(self.socket);
         self.connections.drain(DRAIN_TIMEOUT);
-    }
-
-    /// Wakes a blocking accept by connecting to the port.
-    fn wake_accept(&self) {
-        let Ok(mut address) = self.socket.local_addr() else { return };
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
-                SocketAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-            });
-        }
-        let _ = TcpStream::connect_timeout(&address, DRAIN_TIMEOUT);
     }
 }
 
 /// The state of the thread `listener`.
 struct AcceptLoop {
     connections: Arc<Connections>,
-    socket: Arc<TcpListener>,
+    socket: Arc<ListenSocket>,
     /// A spare descriptor. Closing it makes room to accept one more connection when the process has no descriptor left.
     reserve_fd: Option<File>,
-    /// The number of the latest connection; also names its thread.
-    number: u64,
     /// Limits the threads that write refusals.
     refusal_limits: Arc<ConnectionLimits>,
     /// Connections refused with 503 since the last warning.
@@ -121,28 +113,27 @@ impl AcceptLoop {
         }
     }
 
-    fn spawn(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn spawn(&mut self, stream: Stream, peer: Option<SocketAddr>) {
         if self.connections.is_closed() {
             return;
         }
-        self.number += 1;
         if self.reserve_fd.is_none() {
             self.reserve_fd = reserve_fd();
         }
-        let stream = Arc::new(stream);
-        if let Err(error) = self.connections.spawn(self.number, stream.clone(), peer) {
+        let (number, stream) = (self.connections.next_number(), Arc::new(stream));
+        if let Err(error) = self.connections.spawn(number, stream.clone(), peer) {
             self.warn(&error);
-            self.refuse(stream, peer, error);
+            self.refuse(number, stream, peer, error);
         }
     }
 
     /// Refuses a connection in a thread of its own, which answers monitoring and waits until the client has read the response. Without
     /// a permit for such a thread, refuses it without waiting.
-    fn refuse(&self, stream: Arc<TcpStream>, peer: SocketAddr, error: HttpError) {
+    fn refuse(&self, number: u64, stream: Arc<Stream>, peer: Option<SocketAddr>, error: HttpError) {
         if let Ok(permit) = self.refusal_limits.acquire() {
             let (connections, reason) = (self.connections.clone(), error.clone());
             let refused = stream.clone();
-            let thread = threads::start_connection(self.number, HTTP_STACK_BYTES, move || {
+            let thread = threads::start_connection(number, HTTP_STACK_BYTES, move || {
                 let _permit = permit;
                 connections.refuse(refused, peer, reason);
             });
@@ -211,18 +202,18 @@ fn reserve_fd() -> Option<File> {
 
 /// Writes the refusal without blocking. Reads first what has arrived, since closing a socket with unread bytes sends a reset;
 /// a client that sends more afterwards may miss the response.
-fn refuse_without_waiting(mut stream: &TcpStream, error: &HttpError) {
-    if stream.set_nonblocking(true).is_err() {
-        return;
-    }
-    let _ = stream.read(&mut [0; 4 * 1024]);
+fn refuse_without_waiting(stream: &Stream, error: &HttpError) {
+    let _ = rustix::net::recv(stream, &mut [0; 4 * 1024], RecvFlags::DONTWAIT);
     let response = Response::from_error(error);
-    let _ = stream.write(&[&response.head(Version::Http11, false)[..], &response.body].concat());
+    let _ = stream.send_now(&[&response.head(Version::Http11, false)[..], &response.body].concat());
     let _ = stream.shutdown(Shutdown::Write);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{IpAddr, TcpListener, TcpStream};
+
     use super::*;
     use crate::{http::request::RequestHead, net::connection::Upgrade};
 
@@ -230,7 +221,12 @@ mod tests {
     struct FixedHandler;
 
     impl Handler for FixedHandler {
-        fn handle(&self, _: &RequestHead, _: &[u8], _: IpAddr) -> Result<Response, HttpError> {
+        fn handle(
+            &self,
+            _: &RequestHead,
+            _: &[u8],
+            _: Option<IpAddr>,
+        ) -> Result<Response, HttpError> {
             Ok(Response::from_error(&HttpError::new(200, "word")))
         }
 
@@ -249,7 +245,8 @@ mod tests {
             max_per_address: 100,
             counters: Arc::default(),
         };
-        (Listener::open(socket, options, Box::new(FixedHandler)).unwrap(), address)
+        let sockets = vec![socket.into()];
+        (Listener::open(sockets, options, Box::new(FixedHandler)).unwrap(), address)
     }
 
     /// Sends one request and reads the response until the server closes.
@@ -289,8 +286,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = connect(listener.local_addr().unwrap());
         let (stream, _) = listener.accept().unwrap();
-        refuse_without_waiting(&stream, &HttpError::new(503, "full"));
-        drop(stream);
+        refuse_without_waiting(&stream.into(), &HttpError::new(503, "full"));
         let mut text = String::new();
         client.read_to_string(&mut text).unwrap();
         assert!(text.contains("\r\n\r\n{\"error\":\"full\",") && text.ends_with('}'), "{text}");

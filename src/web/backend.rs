@@ -34,7 +34,7 @@ use tiny_http::{Header, Request, Server, StatusCode};
 use crate::{
     error::Error,
     http::response::Response,
-    http::upstream::CLIENT_HEADER,
+    http::upstream::{CLIENT_HEADER, UNNAMED_CLIENT},
     limits::MESSAGE_BYTES_MAX,
     util::{clock::is_representable, threads},
     web::request::{self, Peer},
@@ -354,7 +354,10 @@ fn parse(socket: Socket, request: &mut Request) -> Option<request::Request> {
         Socket::Relay => {
             let is_client = |name: &str| name.eq_ignore_ascii_case(CLIENT_HEADER);
             let (_, address) = headers.iter().find(|(name, _)| is_client(name))?;
-            Peer::Client(address.parse().ok()?)
+            Peer::Client(match &**address {
+                UNNAMED_CLIENT => None,
+                address => Some(address.parse().ok()?),
+            })
         }
     };
     let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));

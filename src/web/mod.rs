@@ -28,10 +28,7 @@ mod posts;
 mod preview;
 pub mod request;
 
-use std::{
-    net::TcpStream,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use bodies::{Compacted, to_json};
 use feed::Format;
@@ -47,6 +44,7 @@ use crate::{
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
+    util::stream::Stream,
     util::{activity, logger},
     web::request::Request,
 };
@@ -112,7 +110,7 @@ impl Options {
 
 /// All routes and their shared state.
 pub struct Router {
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<Stream>>,
     origins: Origins,
     base: String,
     title: String,
@@ -133,7 +131,7 @@ pub struct Router {
 
 impl Router {
     /// Creates the routes of one server.
-    pub fn new(options: Options, hub: HubHandle<Arc<TcpStream>>) -> Router {
+    pub fn new(options: Options, hub: HubHandle<Arc<Stream>>) -> Router {
         Router {
             hub,
             origins: Origins::new(options.allow_origin),

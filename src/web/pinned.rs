@@ -2,7 +2,7 @@
 //!
 //! Knows no HTML.
 
-use std::{net::TcpStream, sync::Arc};
+use std::sync::Arc;
 
 use super::PAGE_COMMENTS;
 use crate::{
@@ -10,11 +10,12 @@ use crate::{
     hub::command::{Callback, Command, Edge, HistoryRange, HubHandle, Query, ReadHistory},
     limits::{FIRST_ANSWERS, THREADS_MAX},
     store::history::History,
+    util::stream::Stream,
 };
 
 /// Makes the command that reads the newest threads of `page`. Behind these, `done` gets each thread of a pinned comment that they lack.
 pub(super) fn newest_with_pinned(
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<Stream>>,
     page: String,
     done: Callback<Result<Vec<History>, Rejection>>,
 ) -> ReadHistory {
@@ -42,7 +43,7 @@ struct Missing {
 /// Reads the missing threads one after the other. Runs in the hub's thread, so it doesn't wait for room in the hub's inbox: what can't be
 /// read then is left out.
 fn read_next(
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<Stream>>,
     page: String,
     mut missing: Vec<Missing>,
     mut found: Vec<History>,

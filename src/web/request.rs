@@ -17,8 +17,8 @@ pub const GZIP_BYTES_MIN: usize = 1_024;
 /// Whom a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// A client of the public port, with its address as [`http::forwarded`](crate::http::forwarded) found it.
-    Client(IpAddr),
+    /// A client of the public port, with its address as [`http::forwarded`](crate::http::forwarded) found it, if there is one.
+    Client(Option<IpAddr>),
     /// The owner of the data folder, through its control socket or in the same process. No origin, no token and no rate is asked of them:
     /// they could as well change the files.
     Owner,
@@ -47,10 +47,10 @@ impl Request {
         self.peer == Peer::Owner
     }
 
-    /// The client's address; `None` for the owner of the data folder.
+    /// The client's address; `None` for the owner of the data folder, and where there is none.
     pub fn client(&self) -> Option<IpAddr> {
         match self.peer {
-            Peer::Client(address) => Some(address),
+            Peer::Client(address) => address,
             Peer::Owner => None,
         }
     }
@@ -81,7 +81,10 @@ impl Request {
 
     /// The client that rate limits count this request for. The owner is none of the clients, as no client has this address.
     pub fn client_key(&self) -> ClientKey {
-        ClientKey::of(self.client().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+        match self.peer {
+            Peer::Client(address) => ClientKey::of_client(address),
+            Peer::Owner => ClientKey::of(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        }
     }
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -175,7 +178,7 @@ mod tests {
             query: String::new(),
             headers,
             body: Vec::new(),
-            peer: Peer::Client(Ipv6Addr::LOCALHOST.into()),
+            peer: Peer::Client(Some(Ipv6Addr::LOCALHOST.into())),
         }
     }
 

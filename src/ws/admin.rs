@@ -4,7 +4,7 @@
 
 use std::{
     io::Write,
-    net::{IpAddr, TcpStream},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -35,6 +35,7 @@ use crate::{
     net::socket::set_ack_timeout,
     util::{
         activity, logger,
+        stream::Stream,
         threads::{self, READER_STACK_BYTES},
     },
 };
@@ -76,10 +77,10 @@ pub(super) fn is_admin(head: &RequestHead) -> bool {
 pub(super) fn upgrade(
     context: &Arc<Context>,
     number: ReaderId,
-    socket: Arc<TcpStream>,
+    socket: Arc<Stream>,
     head: &RequestHead,
     buffered: Vec<u8>,
-    client: IpAddr,
+    client: Option<IpAddr>,
     permit: Box<dyn Send>,
 ) -> Result<(), HttpError> {
     let Some(moderators) = context.moderators.clone() else {
@@ -110,7 +111,7 @@ impl Session {
         permit: Box<dyn Send>,
     ) {
         let options = set_ack_timeout(&self.socket, SILENCE_MAX)
-            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)))
+            .and_then(|()| self.socket.set_read_timeout(SILENCE_MAX))
             .and_then(|()| (&*self.socket).write_all(response.as_bytes()));
         // A socket that can't be given options or bytes belongs to a peer that has gone, which is no error.
         if options.is_err() {
@@ -146,7 +147,7 @@ impl Session {
                         socket.get_mut().set_deadline(None);
                     }
                     Err(rejection) => {
-                        activity::refused(rejection.code(), Some(self.client));
+                        activity::refused(rejection.code(), self.client);
                         return self.refuse(Some(&rejection));
                     }
                 },
@@ -183,8 +184,7 @@ impl Session {
     fn join(&self, moderators: &Arc<Moderators>, message: &str) -> Result<(), Rejection> {
         let token = ClientMessage::parse(message.as_bytes())?.token;
         let token = token.ok_or(Rejection::NotModerator)?;
-        let name =
-            moderators.check(&token, self.from).map_err(|why| why.refuse(Some(self.client)))?;
+        let name = moderators.check(&token, self.from).map_err(|why| why.refuse(self.client))?;
         let (sender, joined) = bounded(1);
         let (reader, sink, greeting) = (self.number, self.socket.clone(), Vec::new());
         let (tier, subscription) = (Tier::Full, Subscription::Moderation);

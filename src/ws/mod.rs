@@ -9,12 +9,7 @@ mod reader;
 mod stream;
 mod welcome;
 
-use std::{
-    io,
-    net::{IpAddr, TcpStream},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -30,6 +25,7 @@ use crate::{
     net::socket::set_ack_timeout,
     util::{
         logger,
+        stream::Stream,
         threads::{self, READER_STACK_BYTES},
     },
 };
@@ -41,9 +37,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// What all WebSocket connections share.
 pub struct Context {
     /// Where commands go.
-    pub hub: HubHandle<Arc<TcpStream>>,
+    pub hub: HubHandle<Arc<Stream>>,
     /// Reader n belongs to shard n modulo their number.
-    pub shards: Vec<Sender<ShardCommand<Arc<TcpStream>>>>,
+    pub shards: Vec<Sender<ShardCommand<Arc<Stream>>>>,
     /// The sites whose pages may connect.
     pub origins: Origins,
     /// The moderators, if there may be any.
@@ -60,10 +56,10 @@ pub struct Context {
 pub fn upgrade(
     context: &Arc<Context>,
     number: ReaderId,
-    socket: Arc<TcpStream>,
+    socket: Arc<Stream>,
     head: &RequestHead,
     buffered: Vec<u8>,
-    client: IpAddr,
+    client: Option<IpAddr>,
     permit: Box<dyn Send>,
 ) -> Result<(), HttpError> {
     if admin::is_admin(head) {
@@ -99,26 +95,26 @@ pub fn upgrade(
 /// A connection, as its reading thread has it.
 struct Session {
     context: Arc<Context>,
-    shard: Sender<ShardCommand<Arc<TcpStream>>>,
+    shard: Sender<ShardCommand<Arc<Stream>>>,
     number: ReaderId,
-    socket: Arc<TcpStream>,
+    socket: Arc<Stream>,
     /// `None`: only counts are followed.
     page: Option<Box<str>>,
     from: ClientKey,
     /// For the log.
-    client: IpAddr,
+    client: Option<IpAddr>,
 }
 
 impl Session {
     fn new(
         context: &Arc<Context>,
         number: ReaderId,
-        socket: Arc<TcpStream>,
+        socket: Arc<Stream>,
         page: Option<Box<str>>,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Session {
         let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
-        let from = ClientKey::of(client);
+        let from = ClientKey::of_client(client);
         Session { context: context.clone(), shard, number, socket, page, from, client }
     }
 
@@ -134,7 +130,7 @@ impl Session {
         permit: Box<dyn Send>,
     ) {
         let options = set_ack_timeout(&self.socket, SILENCE_MAX)
-            .and_then(|()| self.socket.set_read_timeout(Some(SILENCE_MAX)));
+            .and_then(|()| self.socket.set_read_timeout(SILENCE_MAX));
         // A socket that can't be given options belongs to a peer that has gone, which is no error.
         if options.is_err() {
             return;
@@ -179,7 +175,7 @@ impl Session {
         }
     }
 
-    fn send_to_shard(&self, command: ShardCommand<Arc<TcpStream>>) {
+    fn send_to_shard(&self, command: ShardCommand<Arc<Stream>>) {
         // Shards end last; if one is gone, the process is ending.
         let _ = self.shard.send(command);
     }

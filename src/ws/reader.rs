@@ -71,7 +71,7 @@ impl Session {
         };
         limits.count(done.as_ref().err());
         if let Err(reject) = done {
-            activity::refused(reject.code(), Some(self.client));
+            activity::refused(reject.code(), self.client);
             self.send_to(&reject.to_json(nonce.as_deref()));
         }
         limits.allow_more()
@@ -122,7 +122,7 @@ impl Session {
             Action::Nothing => return Ok(()),
         };
         let reply = ReplyTo::Reader(self.number, message.nonce.clone());
-        let (from, client) = (self.from, Some(self.client));
+        let (from, client) = (self.from, self.client);
         self.context.hub.write(Write { operation, from, client, reply })
     }
 
@@ -139,7 +139,7 @@ impl Session {
         let mut unread = [0; 1024];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.socket.set_read_timeout(Some(left)).is_err() {
+            if left.is_zero() || self.socket.set_read_timeout(left).is_err() {
                 break;
             }
             match (&*self.socket).read(&mut unread) {

@@ -4,7 +4,6 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +11,10 @@ use std::{
 use crossbeam_channel::Sender;
 
 use super::SILENCE_MAX;
-use crate::fanout::{ReaderId, ShardCommand};
+use crate::{
+    fanout::{ReaderId, ShardCommand},
+    util::stream::Stream,
+};
 
 /// How long a message may take from its first byte to its last, whatever pings come in between.
 const MESSAGE_DEADLINE: Duration = Duration::from_secs(30);
@@ -21,8 +23,8 @@ const FRAME_HEAD_BYTES_MAX: usize = 14;
 
 /// One connection's stream.
 pub(super) struct SplitStream<'s> {
-    socket: &'s TcpStream,
-    shard: &'s Sender<ShardCommand<Arc<TcpStream>>>,
+    socket: &'s Stream,
+    shard: &'s Sender<ShardCommand<Arc<Stream>>>,
     reader: ReaderId,
     frames: FrameTracker,
     /// The read timeout that is set. Remembering it saves system calls: most messages come in one piece and need no other.
@@ -36,8 +38,8 @@ pub(super) struct SplitStream<'s> {
 impl<'s> SplitStream<'s> {
     /// A stream whose socket has the read timeout [`SILENCE_MAX`]. `buffered` is what was read from it before.
     pub(super) fn new(
-        socket: &'s TcpStream,
-        shard: &'s Sender<ShardCommand<Arc<TcpStream>>>,
+        socket: &'s Stream,
+        shard: &'s Sender<ShardCommand<Arc<Stream>>>,
         reader: ReaderId,
         buffered: &[u8],
     ) -> SplitStream<'s> {
@@ -66,7 +68,7 @@ impl<'s> SplitStream<'s> {
 
     fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         if self.timeout != timeout {
-            self.socket.set_read_timeout(Some(timeout))?;
+            self.socket.set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
         Ok(())

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,6 +25,7 @@ export class Server {
     server.rate = options.rate ?? 'off';
     server.under = options.under ?? [];
     server.binary = options.binary ?? BINARY;
+    if (options.unix) server.socket = join(server.folder, 'http');
     if (options.lines) writeLog(server.folder, options.lines);
     await server.start();
     return server;
@@ -32,7 +34,7 @@ export class Server {
   port = 0;
 
   async start() {
-    const flags = ['--log-level', 'warn', '--listen', `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
+    const flags = ['--log-level', 'warn', '--listen', this.socket ? `unix:${this.socket}` : `127.0.0.1:${this.port}`, '--data', this.folder, '--rate', this.rate, ...this.flags];
     const [program, ...args] = [...this.under, this.binary, ...flags];
     // SAYSO_BIN is for this file; sayso would warn of a variable that it does not know.
     const { SAYSO_BIN: _, ...env } = process.env;
@@ -40,7 +42,7 @@ export class Server {
     this.ended = new Promise((resolve) => this.process.once('exit', resolve));
     const address = new Promise((resolve, reject) => {
       createInterface({ input: this.process.stdout }).once('line', (line) => {
-        const found = /^sayso listening on (http:\/\/\S+)$/.exec(line);
+        const found = /^sayso listening on (http:\/\/\S+|unix:.+)$/.exec(line);
         found ? resolve(found[1]) : reject(new Error(`unexpected first line: ${line}`));
       });
       this.process.once('error', reject);
@@ -48,7 +50,7 @@ export class Server {
     });
     this.url = await withinPatience(address, 'sayso to listen');
     this.log = join(this.folder, 'comments.jsonl');
-    this.port = Number(new URL(this.url).port);
+    if (!this.socket) this.port = Number(new URL(this.url).port);
   }
 
   async kill() {
@@ -68,6 +70,15 @@ export class Server {
     });
     if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
     return answer.json();
+  }
+
+  /** What a path is answered, without a proxy in between. */
+  text(path) {
+    return withinPatience(new Promise((resolve, reject) => {
+      get({ socketPath: this.socket, port: this.port, path, headers: { 'accept-encoding': 'identity' } }, async (answer) => {
+        resolve(Buffer.concat(await answer.toArray()).toString());
+      }).once('error', reject);
+    }), path);
   }
 
   async comments(page = '/') {

@@ -46,6 +46,13 @@ export async function chain(port) {
   return [inner, await nginx(inner.port, [['proxy_pass http://sayso;', `proxy_pass http://sayso;\n        proxy_bind ${OUTER};`]])];
 }
 
+function caddyUnix(socket) {
+  return Caddy.start(replaced(CADDY[3], [['/run/sayso/http', socket], ['comments.example {', 'localhost {']]));
+}
+
+/** What takes the place of what, as the README says. */
+export const UNIX_SERVER = ['server unix:/run/sayso/http;', 'server 127.0.0.1:8000;'];
+
 export const BELOW = ['--base-path', '/talk'];
 export const CHAIN_FLAGS = '--trust-proxy 127.0.0.1 --trust-proxy 192.0.2.7';
 
@@ -55,6 +62,11 @@ export const SETUPS = {
   'nginx': { proxies: async (port) => [await nginx(port)] },
   'Caddy, below a path': { base: '/talk', proxies: async (port, folder) => [await caddyPath(port, folder)] },
   'nginx, below a path': { base: '/talk', proxies: async (port) => [await nginxPath(port)] },
+  'Caddy, over a Unix socket': { unix: true, proxies: async (_, __, socket) => [await caddyUnix(socket)] },
+  'nginx, over a Unix socket': {
+    unix: true,
+    proxies: async (_, __, socket) => [await nginx(0, [], [[UNIX_SERVER[1], UNIX_SERVER[0].replace('/run/sayso/http', socket)]])],
+  },
   'nginx and Caddy in a row': { flags: replaced(CHAIN_FLAGS, [['192.0.2.7', OUTER]]).split(' '), proxies: chain },
 };
 
@@ -63,16 +75,16 @@ export const forged = (address) => ({ 'x-forwarded-for': address, 'x-real-ip': a
 
 /** One sayso with what stands before it, and the roads there. */
 export class Place {
-  static async start({ base = '', flags = [], strict = false, lines, proxies }) {
+  static async start({ base = '', flags = [], strict = false, unix = false, lines, proxies }) {
     const place = new Place();
     place.base = base;
     place.parts = [];
     try {
       place.flags = [...(base ? BELOW : []), ...flags];
       place.strict = flags.includes('--trust-proxy') ? place.flags : [...place.flags, '--trust-proxy', '127.0.0.1'];
-      place.server = await Server.start({ lines, flags: strict ? place.strict : place.flags });
+      place.server = await Server.start({ lines, unix, flags: strict ? place.strict : place.flags });
       place.folder = blog();
-      place.parts = await proxies(place.server.port, place.folder);
+      place.parts = await proxies(place.server.port, place.folder, place.server.socket);
       place.proxy = place.parts.at(-1);
       place.port = place.proxy.port;
     } catch (error) {

@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import { launch, person } from './harness.mjs';
 import { comment, isConfirmed, isLive, say } from './page.mjs';
-import { ADA, BELOW, CHAIN_FLAGS, GRACE, Place, SETUPS, UPGRADE, forged } from './place.mjs';
+import { ADA, BELOW, CHAIN_FLAGS, GRACE, Place, SETUPS, UNIX_SERVER, UPGRADE, forged } from './place.mjs';
 import { says } from './proxies.mjs';
 import { ALLOWED, FAULTS, OWN_MACHINE } from './proxy-faults.mjs';
 
@@ -145,7 +145,7 @@ describe('the page', { concurrency: 3 }, () => {
         assert.ok(place.stored().every((text) => text.length < 100));
 
         const path = `/api/comments?page=${LARGE.page}&limit=200`;
-        const direct = await (await fetch(place.server.url + place.base + path)).text();
+        const direct = await place.server.text(place.base + path);
         assert.ok(direct.length > 900_000 && JSON.parse(direct).comments.length > 190);
         for (let time = 0; time < 3; time++) {
           const answer = await place.ask(path);
@@ -187,7 +187,8 @@ describe('the page', { concurrency: 3 }, () => {
 });
 
 test('the flags of these set-ups are those of the READMEs', () => {
-  for (const flags of [`sayso ${BELOW.join(' ')}`, CHAIN_FLAGS]) assert.ok(says(flags), flags);
+  const instead = `\`${UNIX_SERVER[0]}\` takes the place of \`${UNIX_SERVER[1]}\``;
+  for (const said of [`sayso ${BELOW.join(' ')}`, CHAIN_FLAGS, instead]) assert.ok(says(said), said);
 });
 
 describe('what is wrong with a proxy shows, and doctor says it', () => {

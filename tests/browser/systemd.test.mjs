@@ -13,7 +13,7 @@ import { UPGRADE } from './place.mjs';
 import { replaced, snippets } from './proxies.mjs';
 
 describe('as a systemd service', () => {
-  const [unit] = snippets('ini');
+  const [unit, sockets] = snippets('ini');
   const value = (name) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
   let folder;
   before(() => folder = mkdtempSync(join(tmpdir(), 'sayso-unit-')));
@@ -22,7 +22,9 @@ describe('as a systemd service', () => {
   test('systemd has no word to say against the unit', (t) => {
     const file = join(folder, 'sayso.service');
     writeFileSync(file, replaced(unit, [['ExecStart=/usr/local/bin/sayso ', `ExecStart=${BINARY} `]]));
-    const analyze = (...args) => spawnSync('systemd-analyze', [...args, file], { encoding: 'utf8', timeout: 30_000 });
+    const socketFile = join(folder, 'sayso.socket');
+    writeFileSync(socketFile, sockets);
+    const analyze = (...args) => spawnSync('systemd-analyze', [...args, file, ...(args[0] === 'verify' ? [socketFile] : [])], { encoding: 'utf8', timeout: 30_000 });
     const verified = analyze('verify');
     if (verified.error) {
       t.diagnostic(`systemd-analyze can't be run, so the unit is not verified: ${verified.error.message}`);

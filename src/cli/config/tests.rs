@@ -57,7 +57,7 @@ const ALL_SWITCHES: [&str; 2] = ["no-page", "log-addresses"];
 
 fn config_of_all_flags() -> Config {
     Config {
-        listen: SocketAddr::from(([0, 0, 0, 0], 81)),
+        listen: ListenAddress::Tcp(SocketAddr::from(([0, 0, 0, 0], 81))),
         data: "/srv/x".into(),
         sync: SyncMode::Never,
         base_path: "/x/y".into(),

@@ -1,7 +1,7 @@
 //! Tests of `connection.rs`.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use crate::http::forwarded::Network;
@@ -16,7 +16,7 @@ impl Handler for EchoHandler {
         &self,
         head: &RequestHead,
         body: &[u8],
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Result<Response, HttpError> {
         match head.path() {
             "/panic" => std::panic::resume_unwind(Box::new(())),
@@ -24,6 +24,7 @@ impl Handler for EchoHandler {
             _ => {}
         }
         let body = String::from_utf8_lossy(body);
+        let client = client.unwrap();
         let message = format!("[{} {} {body} {client}]", head.method(), head.target());
         Ok(Response::from_error(&HttpError::new(200, message)))
     }
@@ -32,7 +33,7 @@ impl Handler for EchoHandler {
         if head.query() == "no" {
             return Err(HttpError::new(403, "[not allowed]"));
         }
-        let greeting = format!("[upgraded for {}]", upgrade.client);
+        let greeting = format!("[upgraded for {}]", upgrade.client.unwrap());
         (&*upgrade.stream).write_all(&[greeting.as_bytes(), &upgrade.buffered].concat()).unwrap();
         thread::spawn(move || {
             let upgrade = upgrade;
@@ -69,7 +70,7 @@ impl Client {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
-        connections.spawn(number, Arc::new(accepted), peer)?;
+        connections.spawn(number, Arc::new(accepted.into()), Some(peer))?;
         Ok(Client { stream, unread: String::new() })
     }
 

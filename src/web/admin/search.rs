@@ -4,7 +4,6 @@
 //! keeps anybody else from being served. Knows no route and not what is looked for.
 
 use std::{
-    net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::AcqRel},
@@ -26,6 +25,7 @@ use crate::{
     store::index::CommentRef,
     store::moderation::line::ModerationLine,
     store::visibility::Visibility,
+    util::stream::Stream,
     util::threads,
     web::request::Request,
 };
@@ -48,7 +48,7 @@ pub(in crate::web) type Work = Box<dyn FnOnce(Search) -> Result<Response, Respon
 
 /// A search that runs.
 pub(in crate::web) struct Search {
-    hub: HubHandle<Arc<TcpStream>>,
+    hub: HubHandle<Arc<Stream>>,
     request: Arc<Request>,
     bytes_left: usize,
     deadline: Instant,
@@ -173,7 +173,7 @@ impl Search {
     /// 503 if it does not answer in time.
     pub(in crate::web) fn ask<T: Send + 'static>(
         &self,
-        query: impl FnOnce(Callback<T>) -> Query<Arc<TcpStream>>,
+        query: impl FnOnce(Callback<T>) -> Query<Arc<Stream>>,
     ) -> Result<T, Response> {
         let (callback, slot, answered) = slot();
         self.hub.query(query(callback))?;

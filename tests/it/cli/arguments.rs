@@ -8,9 +8,10 @@ use crate::support::{
     server::{Folder, Server, TIMEOUT, command, run_to_end, sayso},
 };
 
-/// The commit and its date as git tells them; outside a repository, `unknown`.
+/// The commit that this was built from with its date, as git tells it of that commit; outside a repository, `unknown`.
 fn built_from() -> String {
-    let git = ["log", "-1", "--abbrev=12", "--date=short", "--format=%h, %cd"];
+    let commit = sayso::util::version::COMMIT;
+    let git = ["log", "-1", "--abbrev=12", "--date=short", "--format=%h, %cd", commit];
     let output = Command::new("git").args(git).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     match output.ok().filter(|output| output.status.success()) {
         Some(output) => String::from_utf8(output.stdout).unwrap().trim().into(),

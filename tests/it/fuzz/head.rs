@@ -137,7 +137,7 @@ fn check_client(head: &RequestHead) {
     let forwarded = || head.get_all("x-forwarded-for");
     let trusted = TrustedProxies::new(loopback());
     let (stranger, proxy) = (Ipv4Addr::new(192, 0, 2, 7).into(), Ipv4Addr::LOCALHOST.into());
-    let of = |peer: IpAddr| forwarded::client(peer, forwarded(), &trusted).address;
+    let of = |peer: IpAddr| forwarded::client(Some(peer), forwarded(), &trusted).address.unwrap();
     assert_eq!(of(stranger), stranger);
     let client = of(proxy);
     let is_there = forwarded().any(|list| {

@@ -1,14 +1,23 @@
-//! What the hub counts for monitoring, once a batch, besides the [`Stats`](crate::hub::command::Stats) that requests are answered from.
+//! What anybody may read without asking the hub, and what is counted for monitoring, once a batch.
 //!
 //! Does not know how it is told.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::Hub;
-use crate::{log::CommitError, util::histogram::Histogram};
+use crate::{
+    fanout,
+    hub::{gate::Gate, screen::Screen},
+    log::CommitError,
+    net,
+    util::histogram::Histogram,
+};
 
 /// Bounds of [`Counters::batch_lines`]. Batches grow by doubling load, and take at most 1,024 commands; an import's are longer.
 const BATCH_LINES_BOUNDS: [u64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
@@ -18,6 +27,41 @@ const COMMIT_MICROS_BOUNDS: [u64; 14] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
     5_000_000,
 ];
+
+/// What anybody may read without asking the hub.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Highest durable `seq` of the log.
+    pub seq: AtomicU64,
+    /// Whether the last batch found no room on the disk.
+    pub full: AtomicBool,
+    /// Why storage can't be trusted any more.
+    pub failed: OnceLock<String>,
+    /// Whether storage has failed because the log was removed, replaced or changed by somebody else.
+    pub is_lost: AtomicBool,
+    /// Whether what a lost log still holds is being saved, so that the process must not end yet.
+    pub is_rescuing: AtomicBool,
+    /// Comments, deleted ones included.
+    pub comments: AtomicU64,
+    /// Comments that wait for a moderator.
+    pub pending: AtomicU64,
+    /// Comments with flags that no moderator has settled.
+    pub flagged: AtomicU64,
+    /// Sockets that follow something.
+    pub readers: AtomicU64,
+    /// Totals since the start, and what only monitoring asks for.
+    pub counters: Counters,
+    /// What the public port counts.
+    pub net: Arc<net::counters::Counters>,
+    /// What each shard counts.
+    pub shards: Vec<Arc<fanout::counters::Counters>>,
+    /// Bytes in all outboxes.
+    pub outbox_bytes: Arc<AtomicUsize>,
+    /// Who posts too fast.
+    pub gate: Gate,
+    /// What comments are looked through for.
+    pub screen: Screen,
+}
 
 /// Totals since the start. The hub's thread alone adds to them, once a batch.
 #[derive(Debug)]

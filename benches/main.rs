@@ -6,6 +6,7 @@
 mod builds;
 mod connections;
 mod fanout;
+mod import;
 mod log;
 mod log_file;
 mod micro;
@@ -37,12 +38,13 @@ pub struct Arguments {
     pub rest: Vec<String>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "log", run: log::run, is_in_full: true },
     Part { name: "fanout", run: fanout::run, is_in_full: true },
     Part { name: "connections", run: connections::run, is_in_full: true },
     Part { name: "pages", run: page_loads::run, is_in_full: true },
     Part { name: "queue", run: queue::run, is_in_full: true },
+    Part { name: "import", run: import::run, is_in_full: cfg!(feature = "exchange") },
     Part { name: "micro", run: micro::run, is_in_full: true },
     Part { name: "builds", run: builds::run, is_in_full: false },
     Part { name: "peers", run: peers::run, is_in_full: false },

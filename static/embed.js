@@ -110,7 +110,8 @@ class SaysoComments extends HTMLElement {
   }
 
   set page(page) {
-    this.setAttribute('page', page);
+    if (page == null) this.removeAttribute('page');
+    else this.setAttribute('page', page);
   }
 
   /** Begins anew, with what the attributes and the document say now. */

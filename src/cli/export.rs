@@ -25,6 +25,9 @@ use crate::{
 
 /// The flags that `sayso export` takes.
 const FLAGS: [&str; 4] = ["to", "data", "page", "author"];
+/// How far an import or an export steps back, of at most 19: it gets a tenth of a core that a server wants, and all of one that nobody
+/// wants.
+const NICENESS: i32 = 10;
 /// What forms call the site that the comments are from.
 #[cfg(feature = "exchange")]
 const SITE: &str = "sayso";
@@ -108,11 +111,18 @@ pub fn parse(args: &Args) -> Result<Export, Error> {
     })
 }
 
+/// Lets other programs, a server that uses the folder above all, go first where there are too few cores.
+pub(super) fn give_way() {
+    // Where that isn't allowed, it is as it was.
+    let _ = rustix::process::nice(NICENESS);
+}
+
 /// Exports.
 ///
 /// # Errors
 /// Fails if the log can't be read, or if the file is there already or can't be written.
 pub fn run(export: &Export) -> Result<(), Error> {
+    give_way();
     logger::init(log::LevelFilter::Warn).map_err(|error| Error::Other(error.to_string()))?;
     let snapshot = Snapshot::open(&export.data)?;
     let pages = match &export.page {

@@ -2,29 +2,33 @@
 //!
 //! Reads the whole export before anything is written. Knows no format, and not how a comment is stored.
 
+mod request;
+
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
-    thread,
     time::{Duration, Instant},
 };
+
+use request::{Request, Written};
 
 use crate::{
     cli::args::Args,
     cli::config,
-    cli::control::{Api, Printable, success, unknown},
+    cli::control::{Api, Printable},
+    cli::export::give_way,
     cli::serve::create_data_folder,
     cli::stdout,
     cli::values::choice,
     comment::Comment,
     error::Error,
     exchange::import::report::{Change, Progress, Reason},
+    exchange::import::spool::Numbers,
     exchange::import::{
         Format, ImportError, Options, PageFrom, Plan, PlannedComment, plan_with_progress,
     },
     hub::imports::IMPORTED_AT_ONCE_MAX,
-    limits::MESSAGE_BYTES_MAX,
     log::salt::{self, Salt},
     util::logger,
     util::text::counted,
@@ -32,14 +36,12 @@ use crate::{
 
 /// The flags that `sayso import` takes.
 const FLAGS: [&str; 8] = ["from", "data", "dry-run", "map", "page-from", "site", "only", "shift"];
-/// Bytes of comments in one request, below [`MESSAGE_BYTES_MAX`]; the longest comment alone stays below that too.
-const REQUEST_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
+/// Bytes that `"parent":ID` takes in a line.
+const ID_BYTES_MAX: usize = 32;
 /// How often a terminal is told how far it is.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often a line says how far it is, elsewhere.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
-/// What a running server does for others after each request: as long as the request took, at most this.
-const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// The largest `--shift`, hours: time zones reach from -12 to +14.
 const SHIFT_HOURS_MAX: f64 = 26.0;
 
@@ -124,6 +126,7 @@ fn shift(text: &str) -> Result<i64, String> {
 /// # Errors
 /// Fails if the export can't be read to its end, and then nothing is written; or if the folder or its server refuses.
 pub fn run(import: &Import) -> Result<(), Error> {
+    give_way();
     logger::init(log::LevelFilter::Warn).map_err(|error| Error::Other(error.to_string()))?;
     let data = &import.data;
     let salt = salt::read_or_draw(data)?;
@@ -150,7 +153,7 @@ pub fn run(import: &Import) -> Result<(), Error> {
         return report(&plan, None);
     }
     let api = open(data, salt)?;
-    let outcome = write(&plan, &api);
+    let outcome = write(&plan, &api, import);
     api.close();
     report(&plan, Some((&outcome?, data)))
 }
@@ -173,63 +176,46 @@ fn open(data: &Path, salt: Salt) -> Result<Api, Error> {
     Api::open_or_create(data)
 }
 
-/// What is answered to one request.
-#[derive(serde::Deserialize)]
-struct Answer {
-    ids: Vec<u64>,
-    added: u64,
-    unpinned: u64,
-}
-
-/// What was written.
-#[derive(Default)]
-struct Written {
-    added: u64,
-    known: u64,
-    unpinned: u64,
-    /// Why pages could not be closed.
-    refused: Vec<String>,
-}
-
 /// Adds the comments of a plan, and closes its pages.
-fn write(plan: &Plan, api: &Api) -> Result<Written, Error> {
+fn write(plan: &Plan, api: &Api, import: &Import) -> Result<Written, Error> {
+    let temporary = |error: ImportError| Error::Other(error.to_string());
     let mut written = Written::default();
-    let mut ids: Vec<u64> = Vec::with_capacity(plan.len());
+    let mut ids = Numbers::create(&temporary_folder(&import.data)).map_err(temporary)?;
     let mut teller = Teller::new();
-    let mut request = Request::default();
-    let interrupted = |ids: &[u64], error: Error| {
+    let mut request = Request::new(import.format == Format::Sayso);
+    let interrupted = |ids: &Numbers, error: Error| {
         let (done, all) = (ids.len(), plan.len());
         Error::Other(format!(
             "{error}; {done} of {all} comments are imported, and the same command goes on"
         ))
     };
     for planned in plan.comments() {
-        let planned =
-            planned.map_err(|error| interrupted(&ids, Error::Other(error.to_string())))?;
-        let mut parent = planned.parent.map(|parent| parent as usize);
+        let planned = planned.map_err(|error| interrupted(&ids, temporary(error)))?;
+        let parent = planned.parent.map(|parent| parent as usize);
+        let origin = planned.origin.clone();
         let mut comment = encode(planned);
-        // Its id is known, unless it is in the same request.
-        comment.parent = parent.and_then(|parent| ids.get(parent)).copied();
-        let mut line = to_line(&comment);
-        if request.is_full(line.len()) {
+        if request.is_full(to_line(&comment).len() + ID_BYTES_MAX) {
             request.send(api, &mut ids, &mut written).map_err(|error| interrupted(&ids, error))?;
             teller.tell(|| format!("imported {} of {} comments", ids.len(), plan.len()));
-            comment.parent = parent.and_then(|parent| ids.get(parent)).copied();
-            line = to_line(&comment);
         }
-        parent = parent.filter(|_| comment.parent.is_none());
-        request.answers.extend(parent.map(|parent| (request.count, parent - ids.len())));
-        request.add(&line);
+        // The id of what it answers is known, unless that is in the same request.
+        match parent.map(|parent| (parent, parent.checked_sub(ids.len()))) {
+            Some((parent, None)) => comment.parent = Some(ids.get(parent).map_err(temporary)?),
+            Some((_, Some(number))) => request.answers.push((request.count, number)),
+            None => {}
+        }
+        request.origins.extend(origin.map(|origin| (request.count, origin)));
+        request.add(&to_line(&comment));
     }
     request.send(api, &mut ids, &mut written).map_err(|error| interrupted(&ids, error))?;
     teller.end();
     for page in plan.pages().filter(|page| page.locked) {
-        let name = serde_json::to_string(&page.name).expect("a name can be encoded");
-        let body = format!("{{\"page\":{name},\"locked\":true}}");
-        if let Err(error) = success(api.call("PATCH", "/api/admin/pages", &body)?) {
-            written.refused.push(error.to_string());
+        if request.closed.len() == IMPORTED_AT_ONCE_MAX || request.is_full(page.name.len()) {
+            request.send(api, &mut ids, &mut written)?;
         }
+        request.close(&page.name);
     }
+    request.send(api, &mut ids, &mut written)?;
     Ok(written)
 }
 
@@ -261,58 +247,6 @@ fn encode(planned: PlannedComment) -> Comment {
         verified: planned.verified,
         imported: planned.imported,
         ..Comment::default()
-    }
-}
-
-/// Comments for one request.
-#[derive(Default)]
-struct Request {
-    /// Lines behind one another, with commas in between.
-    comments: String,
-    count: usize,
-    /// Which of them answers which, as JSON.
-    answers: Vec<(usize, usize)>,
-}
-
-impl Request {
-    fn is_full(&self, length: usize) -> bool {
-        self.count == IMPORTED_AT_ONCE_MAX
-            || (self.count > 0 && self.comments.len() + length > REQUEST_BYTES_MAX)
-    }
-
-    fn add(&mut self, line: &str) {
-        self.comments.push_str(if self.count > 0 { "," } else { "" });
-        self.comments.push_str(line);
-        self.count += 1;
-    }
-
-    /// Sends what there is, and gives a running server the same time for others.
-    fn send(&mut self, api: &Api, ids: &mut Vec<u64>, written: &mut Written) -> Result<(), Error> {
-        let Request { comments, count, answers } = std::mem::take(self);
-        if count == 0 {
-            return Ok(());
-        }
-        let answers = serde_json::to_string(&answers).expect("numbers can be encoded");
-        let body = format!("{{\"comments\":[{comments}],\"answers\":{answers}}}");
-        let started = Instant::now();
-        let answer = api.call("POST", "/api/admin/import", &body)?;
-        if answer.status == 404 {
-            let why = "the server that uses the folder was built without imports; stop it, or start one that has them";
-            return Err(Error::Other(why.into()));
-        }
-        let answer = success(answer)?;
-        let answer: Answer = serde_json::from_slice(&answer).map_err(unknown)?;
-        if answer.ids.len() != count {
-            return Err(Error::Other("the server has not told the numbers of all comments".into()));
-        }
-        ids.extend(answer.ids);
-        written.added += answer.added;
-        written.known += count as u64 - answer.added;
-        written.unpinned += answer.unpinned;
-        if matches!(api, Api::Socket(_)) {
-            thread::sleep(started.elapsed().min(PAUSE_MAX));
-        }
-        Ok(())
     }
 }
 
@@ -393,11 +327,19 @@ fn report(plan: &Plan, written: Option<(&Written, &Path)>) -> Result<(), Error> 
     }
     match written {
         None => details(plan),
-        Some((Written { unpinned, refused, .. }, _)) => {
-            if *unpinned > 0 {
-                stdout::line(format_args!(
-                    "{unpinned} not pinned: their pages have enough pinned comments"
-                ))?;
+        Some((Written { unpinned, deleted, differing, opened, refused, .. }, _)) => {
+            for (count, what) in [
+                (*unpinned, "not pinned: their pages have enough pinned comments"),
+                (*deleted, "deleted here, because they are deleted in the file"),
+                (*opened, "pages stay open: a moderator has opened them"),
+                (differing.len() as u64, "stay as they are here: text, status or pin differ"),
+            ] {
+                if count > 0 {
+                    stdout::line(format_args!("{count} {what}"))?;
+                }
+            }
+            for id in differing {
+                stdout::line(format_args!("comment {id} stays as it is here"))?;
             }
             match refused.first() {
                 None => Ok(()),

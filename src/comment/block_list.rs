@@ -3,7 +3,7 @@
 //! Pure. Everything is compared [folded](super::folding). A phrase is found as whole words, whatever stands between them; its cost is one
 //! look-up a word of the comment, however long the list is. Scripts that put no spaces between words are compared letter by letter.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use regex_lite::{Regex, RegexBuilder};
 
@@ -32,7 +32,7 @@ const ROOT: u32 = 0;
 #[derive(Debug, Default)]
 pub struct BlockList {
     /// Each word of a phrase has a number.
-    words: HashMap<Box<str>, u32>,
+    words: HashMap<Arc<str>, u32>,
     /// From a node, by a word's number, to the next node. See [`step`].
     steps: HashMap<u64, u32>,
     /// For each node, the phrase that ends there, as it stands in the file.

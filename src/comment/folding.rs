@@ -2,7 +2,7 @@
 //!
 //! Pure. Knows no word and no list; Unicode's data is in the table below, since a crate for all of it would be larger than what needs it.
 
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use crate::comment::shown_text::is_invisible;
 
@@ -93,10 +93,21 @@ const LETTERS: [(&str, &str); 82] = [
     ("ә", "ӛ"),
     ("ө", "ӫ"),
 ];
-/// [`LETTERS`] by the letter that is replaced.
-static BASE_LETTERS: LazyLock<HashMap<char, &str>> = LazyLock::new(|| {
-    LETTERS.iter().flat_map(|(base, letters)| letters.chars().map(|char| (char, *base))).collect()
+/// [`LETTERS`] by the letter that is replaced: pairs of that and a position, sorted, of a type that is sorted elsewhere too.
+static BASE_LETTERS: LazyLock<Vec<(u64, u64)>> = LazyLock::new(|| {
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    for (position, (_, letters)) in (0..).zip(LETTERS) {
+        found.extend(letters.chars().map(|char| (char.into(), position)));
+    }
+    found.sort_unstable();
+    found
 });
+
+fn base_letter(char: char) -> Option<&'static str> {
+    let found = BASE_LETTERS.binary_search_by_key(&u64::from(char), |(char, _)| *char).ok()?;
+    Some(LETTERS[BASE_LETTERS[found].1 as usize].0)
+}
+
 /// Letters and marks that show nothing but take the room of a space.
 const BLANKS: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
 
@@ -114,7 +125,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             _ if char.is_ascii() => folded.push(char.to_ascii_lowercase()),
             _ if BLANKS.contains(&char) => folded.push(' '),
             _ if is_mark(char) || (is_invisible(char) && !char.is_whitespace()) => {}
-            _ => plain(char).to_lowercase().for_each(|char| match BASE_LETTERS.get(&char) {
+            _ => plain(char).to_lowercase().for_each(|char| match base_letter(char) {
                 Some(base) => folded.push_str(base),
                 None if is_mark(char) => {}
                 None => folded.push(char),

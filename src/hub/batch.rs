@@ -151,11 +151,14 @@ impl<S> Hub<S> {
         self.read_clock();
         self.index.begin();
         for command in commands.take(BATCH_COMMANDS_MAX) {
+            // What is imported in one step makes enough of a batch: whoever comes after it is not to wait for a second one.
+            let is_full = command.is_import();
             match command {
                 Command::Write(write) => self.stage_write(write),
                 Command::Query(query) => self.batch.queries.push(query),
             }
-            if self.batch.bytes.len() >= BATCH_BYTES_MAX || !self.batch.moves.is_empty() {
+            let has_moves = !self.batch.moves.is_empty();
+            if is_full || self.batch.bytes.len() >= BATCH_BYTES_MAX || has_moves {
                 break;
             }
         }
@@ -206,7 +209,7 @@ impl<S> Hub<S> {
             Operation::Flag { target, author } => self.flag(target, author, from),
             Operation::Forget(author, from) => self.forget(author, from),
             #[cfg(feature = "exchange")]
-            Operation::Import(comments) => self.import(comments),
+            Operation::Import(import) => self.import(import),
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });

@@ -7,7 +7,7 @@ use std::{io, net::IpAddr, sync::Arc};
 use crossbeam_channel::Sender;
 
 #[cfg(feature = "exchange")]
-use crate::hub::imports::Imported;
+use crate::hub::imports::Import;
 pub use crate::hub::stats::Stats;
 use crate::{
     comment::draft::{Draft, Text},
@@ -32,6 +32,17 @@ pub enum Command<S> {
     Write(Write),
     /// Changes nothing that is stored: served after the batch, so that nobody sees what is not on disk.
     Query(Query<S>),
+}
+
+impl<S> Command<S> {
+    /// Whether it adds many comments at once.
+    pub(super) fn is_import(&self) -> bool {
+        #[cfg(feature = "exchange")]
+        if let Command::Write(Write { operation: Operation::Import(_), .. }) = self {
+            return true;
+        }
+        false
+    }
 }
 
 /// A change of what is stored.
@@ -89,9 +100,9 @@ pub enum Operation {
     /// Takes back what likes and flags there are of an author, from that of this comment on, named by page number and id. Answered with
     /// the comment from which on there may be more, or `null`.
     Forget(Author, (u32, u64)),
-    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,"unpinned":n}`.
+    /// Adds comments that were written elsewhere, one after another. Answered `{"ids":[…],"added":n,…}`.
     #[cfg(feature = "exchange")]
-    Import(Vec<Imported>),
+    Import(Import),
     /// What only a moderator, named by the last part, may do.
     Moderate(Measure, Arc<str>),
 }

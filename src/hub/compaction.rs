@@ -4,11 +4,10 @@
 
 use std::{
     io, mem,
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
-
-use crossbeam_channel::{Receiver, bounded, never};
 
 use super::Hub;
 use crate::{
@@ -20,14 +19,25 @@ use crate::{
 /// A failed compaction is not tried again by itself before this has passed.
 const COMPACTION_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
+/// While a compaction is under way, the hub looks so often whether it is done. A channel of its own would bring it at once, but waiting for two
+/// channels is 10 KB of the program.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Called with the log's bytes before and after a compaction, or with why it failed.
 type OnCompacted = Callback<Result<(u64, u64), String>>;
+
+/// A compaction under way.
+struct Running {
+    thread: JoinHandle<()>,
+    /// What the thread has made, once it has ended; stays empty if it panics.
+    outcome: Arc<Mutex<Option<io::Result<CompactedLog>>>>,
+}
 
 /// What the hub knows of compactions past and present.
 #[derive(Default)]
 pub(super) struct Compaction {
-    /// Brings what the thread has made; there is one while a compaction is under way.
-    running: Option<Receiver<io::Result<CompactedLog>>>,
+    /// Makes the compacted log; there is one while a compaction is under way.
+    running: Option<Running>,
     callbacks: Vec<OnCompacted>,
     /// When it failed last.
     failed: Option<Instant>,
@@ -36,9 +46,9 @@ pub(super) struct Compaction {
 }
 
 impl Compaction {
-    /// The channel that brings the compacted log; one that stays silent while no compaction is under way.
-    pub(super) fn outcome(&self) -> Receiver<io::Result<CompactedLog>> {
-        self.running.clone().unwrap_or_else(never)
+    /// How long the hub may wait for a command before it looks whether the compacted log is there.
+    pub(super) fn longest_wait(&self) -> Duration {
+        if self.running.is_some() { LOOK_INTERVAL } else { Duration::MAX }
     }
 
     fn has_just_failed(&self) -> bool {
@@ -75,20 +85,30 @@ impl<S> Hub<S> {
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         let started = job.and_then(|job| {
-            let (sender, receiver) = bounded(1);
+            let outcome = Arc::<Mutex<_>>::default();
+            let slot = Arc::clone(&outcome);
             // The hub may have ended meanwhile; then nobody wants the new file.
-            threads::start("compact", move || drop(sender.send(job.work())))?;
-            Ok(receiver)
+            let work = move || *slot.lock().expect("nobody else holds it") = Some(job.work());
+            Ok(Running { thread: threads::start("compact", work)?, outcome })
         });
         match started {
-            Ok(receiver) => self.compaction.running = Some(receiver),
+            Ok(running) => self.compaction.running = Some(running),
             Err(error) => self.report_compaction(Err(error.to_string())),
         }
     }
 
-    /// Puts the compacted log in the place of the log. `None`: the thread has panicked.
-    pub(super) fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
-        self.compaction.running = None;
+    /// Puts the compacted log in the place of the log, if it is there by now.
+    pub(super) fn look_at_compaction(&mut self) {
+        let Some(done) = self.compaction.running.take_if(|running| running.thread.is_finished())
+        else {
+            return;
+        };
+        // `None`: the thread has panicked.
+        let outcome = done.thread.join().ok().and_then(|()| done.outcome.lock().ok()?.take());
+        self.finish_compaction(outcome);
+    }
+
+    fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
         // Nothing is put in the place of a file that somebody else has put there.
         self.watch_storage();
         let before = self.log.end();

@@ -5,19 +5,38 @@
 
 use serde::Serialize;
 
+use std::sync::Arc;
+
 use super::{
     Hub,
     batch::{EncodedLine, Outcome},
     moderation::Effect,
+    posts::Stored,
 };
 use crate::{
     comment::{Author, Comment, Status, rejection::Rejection},
+    hub::command::Decision,
+    log::scan::Location,
+    store::index::CommentRef,
     store::moderation::PINS_A_PAGE_MAX,
     store::visibility::Visibility,
 };
 
 /// Comments that are imported in one step: their lines are written with one sync, and others wait for that long.
 pub const IMPORTED_AT_ONCE_MAX: usize = 200;
+
+/// What is to be imported in one step.
+pub struct Import {
+    /// Comments, one after another.
+    pub comments: Vec<Imported>,
+    /// Whether they come from a sayso, which knows what has become of each: a tombstone deletes the comment here too, and other
+    /// differences are told.
+    pub is_own: bool,
+    /// Pages that are to be closed, unless a moderator has closed or opened them before.
+    pub closed: Vec<Box<str>>,
+    /// Who is named as the one who closes them.
+    pub by: Arc<str>,
+}
 
 /// A comment that is to be imported. It is valid but for what the hub knows.
 pub struct Imported {
@@ -26,6 +45,8 @@ pub struct Imported {
     pub comment: Comment,
     /// The number of the comment that it answers, if that is imported in the same step before it.
     pub answers: Option<usize>,
+    /// The log that it is from and its id there, if it has no nonce there.
+    pub origin: Option<(Box<str>, u64)>,
     /// When it was written, in ms since 1970.
     pub time: u64,
 }
@@ -37,25 +58,39 @@ struct Answer {
     ids: Vec<u64>,
     /// How many of them are new.
     added: u64,
+    /// How many were deleted here because they are deleted there.
+    deleted: u64,
+    /// Those that were there with another text, status or pin, and stay so.
+    differing: Vec<u64>,
     /// How many are not pinned, since their page has as many pinned comments as it may have.
     unpinned: u64,
+    /// How many pages stay open, since a moderator has opened them.
+    opened: u64,
+    /// Why a page could not be closed.
+    refused: Vec<String>,
 }
 
 impl<S> Hub<S> {
-    pub(super) fn import(&mut self, comments: Vec<Imported>) -> Result<Outcome, Rejection> {
+    pub(super) fn import(&mut self, import: Import) -> Result<Outcome, Rejection> {
         if self.stopping {
             return Err(Rejection::Stopping);
         }
-        if comments.len() > IMPORTED_AT_ONCE_MAX {
+        let Import { comments, is_own, closed, by } = import;
+        if comments.len().max(closed.len()) > IMPORTED_AT_ONCE_MAX {
             let what = "comments that are imported at once";
             return Err(Rejection::ModerationFull(IMPORTED_AT_ONCE_MAX, what));
         }
+        let lines_before = self.log.next_seq();
         let mut answer = Answer::default();
-        for Imported { mut comment, answers, time } in comments {
-            if let Some(known) = self.imported_before(&comment) {
-                answer.ids.push(known);
+        for imported in comments {
+            if let Some(known) = self.imported_before(&imported) {
+                answer.ids.push(known.item.id);
+                if is_own {
+                    self.compare(known, &imported.comment, &mut answer);
+                }
                 continue;
             }
+            let Imported { mut comment, answers, time, .. } = imported;
             if let Some(parent) = answers.and_then(|number| answer.ids.get(number)) {
                 comment.parent = Some(*parent);
             }
@@ -68,19 +103,79 @@ impl<S> Hub<S> {
             answer.ids.push(self.stage_imported(comment, time));
             answer.added += 1;
         }
-        let has_changed = answer.added > 0;
+        for page in closed {
+            self.close(page, &by, &mut answer);
+        }
+        let has_changed = self.log.next_seq() > lines_before;
         let answer = serde_json::to_vec(&answer).expect("numbers can be encoded");
         Ok(Outcome::Recorded { answer, has_changed })
     }
 
-    /// The id of the comment that has the same nonce.
-    fn imported_before(&self, comment: &Comment) -> Option<u64> {
-        let nonce = comment.nonce.as_deref()?;
-        let has_nonce = |item| {
-            let known = self.comment(item);
-            known.is_ok_and(|known| known.nonce.as_deref() == Some(nonce))
+    /// The comment that has the same nonce, or that is the same because it is from this log.
+    fn imported_before(&self, imported: &Imported) -> Option<Stored> {
+        let Imported { comment, origin, .. } = imported;
+        let read = |location: Location| {
+            let line = self.log.read(location).ok()?;
+            let known = Comment::parse(&line).ok()?;
+            Some((line, known))
         };
-        Some(self.index.find_nonce(nonce, has_nonce)?.id)
+        let nonce = comment.nonce.as_deref()?;
+        let mut found = None;
+        let has_nonce = |item: CommentRef| {
+            found = read(item.location).filter(|(_, known)| known.nonce.as_deref() == Some(nonce));
+            found.is_some()
+        };
+        let mut item = self.index.find_nonce(nonce, has_nonce);
+        if item.is_none()
+            && let Some((log, id)) = origin
+            && **log == *self.log_id
+        {
+            item = self.index.find(*id);
+            found = item.and_then(|item| read(item.location));
+            // A restored backup has the log's id, and may have given the comment's id to another one.
+            found = found.filter(|(_, known)| {
+                let resolve = |page| self.moderation.resolve(page);
+                known.nonce.is_none()
+                    && known.created_at == comment.created_at
+                    && resolve(&known.page) == resolve(&comment.page)
+            });
+        }
+        let (item, (line, comment)) = item.zip(found)?;
+        let author = comment.author.as_deref().and_then(Author::parse);
+        Some(Stored { item, line, comment, author })
+    }
+
+    /// Deletes a known comment that is deleted where it comes from, and notes one that is otherwise there. One that is deleted here
+    /// stays so.
+    fn compare(&mut self, known: Stored, there: &Comment, answer: &mut Answer) {
+        let here = &known.comment;
+        if here.deleted {
+            return;
+        }
+        if there.deleted {
+            // Nobody here has decided it, so it says nothing about the author.
+            self.delete(known, None, Decision::default());
+            answer.deleted += 1;
+        } else if here.content != there.content
+            || here.status != there.status
+            || here.pinned != there.pinned
+        {
+            answer.differing.push(known.item.id);
+        }
+    }
+
+    /// Closes a page about which no moderator has decided.
+    fn close(&mut self, page: Box<str>, by: &Arc<str>, answer: &mut Answer) {
+        let state = self.moderation.pages.get(self.moderation.resolve(&page));
+        match state.map(|state| state.locked) {
+            Some(true) => {}
+            Some(false) => answer.opened += 1,
+            None => {
+                if let Err(rejection) = self.lock(page, true, by) {
+                    answer.refused.push(rejection.to_string());
+                }
+            }
+        }
     }
 
     /// Stages the line of a new comment, and returns its id.

@@ -38,7 +38,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
     comment::{Author, rejection::Rejection},
@@ -176,16 +176,14 @@ impl<S> Hub<S> {
             let has_changes = self.subscribers.has_changes();
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
             let next = next.min(self.storage_watch.due);
-            let compacted = self.compaction.outcome();
-            select! {
-                recv(inbox) -> first => match first {
-                    Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
-                    // The file may be the last trace of a log that was removed, and is gone once it is closed.
-                    Err(_) => return self.watch_storage(),
-                },
-                recv(compacted) -> outcome => self.finish_compaction(outcome.ok()),
-                default(next.saturating_duration_since(Instant::now())) => {}
+            let wait = next.saturating_duration_since(Instant::now());
+            match inbox.recv_timeout(wait.min(self.compaction.longest_wait())) {
+                Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
+                Err(RecvTimeoutError::Timeout) => {}
+                // The file may be the last trace of a log that was removed, and is gone once it is closed.
+                Err(RecvTimeoutError::Disconnected) => return self.watch_storage(),
             }
+            self.look_at_compaction();
             self.compact_if_worth_it();
             let now = Instant::now();
             if now >= self.storage_watch.due {

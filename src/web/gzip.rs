@@ -2,12 +2,13 @@
 //!
 //! Knows no request.
 
-use crc32fast::Hasher;
 use miniz_oxide::{
     DataFormat,
     deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output},
     inflate::decompress_to_vec,
 };
+
+use crate::web::crc32::Crc32;
 
 /// A gzip header without file name, time and operating system (RFC 1952 §2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -22,9 +23,7 @@ const LEVEL: u8 = 1;
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut file = HEADER.to_vec();
     deflate(bytes, TDEFLFlush::Finish, &mut file);
-    let mut crc = Hasher::new();
-    crc.update(bytes);
-    push_trailer(crc, bytes.len(), &mut file);
+    file.extend_from_slice(&Crc32::of(bytes).gzip_trailer());
     file
 }
 
@@ -33,16 +32,7 @@ pub fn gunzip(file: &[u8]) -> Option<Vec<u8>> {
     let file = file.strip_prefix(&HEADER[..4])?.get(HEADER.len() - 4..)?;
     let (blocks, end) = file.split_at_checked(file.len().checked_sub(TRAILER_BYTES)?)?;
     let content = decompress_to_vec(blocks).ok()?;
-    let mut crc = Hasher::new();
-    crc.update(&content);
-    let mut trailer = Vec::new();
-    push_trailer(crc, content.len(), &mut trailer);
-    (end == trailer).then_some(content)
-}
-
-fn push_trailer(crc: Hasher, length: usize, file: &mut Vec<u8>) {
-    file.extend_from_slice(&crc.finalize().to_le_bytes());
-    file.extend_from_slice(&(length as u32).to_le_bytes());
+    (end == Crc32::of(&content).gzip_trailer()).then_some(content)
 }
 
 /// Appends the blocks of `bytes`. `Sync` ends them at a byte boundary, `Finish` marks the last one as such.
@@ -62,37 +52,30 @@ fn deflate(bytes: &[u8], flush: TDEFLFlush, out: &mut Vec<u8>) {
 pub struct Template {
     /// The gzip header and the blocks before the gap, which end at a byte boundary.
     head: Vec<u8>,
-    head_crc: Hasher,
+    head_crc: Crc32,
     /// The blocks behind the gap, with the last one.
     tail: Vec<u8>,
-    tail_crc: Hasher,
-    /// The length of what is before and after the gap.
-    length: usize,
+    tail_crc: Crc32,
 }
 
 impl Template {
     /// Compresses the bytes before and after the gap.
     pub fn new(head: &[u8], tail: &[u8]) -> Template {
-        let (mut head_crc, mut tail_crc) = (Hasher::new(), Hasher::new());
-        head_crc.update(head);
-        tail_crc.update(tail);
         let (mut head_blocks, mut tail_blocks) = (HEADER.to_vec(), Vec::new());
         deflate(head, TDEFLFlush::Sync, &mut head_blocks);
         deflate(tail, TDEFLFlush::Finish, &mut tail_blocks);
-        let length = head.len() + tail.len();
-        Template { head: head_blocks, head_crc, tail: tail_blocks, tail_crc, length }
+        let (head_crc, tail_crc) = (Crc32::of(head), Crc32::of(tail));
+        Template { head: head_blocks, head_crc, tail: tail_blocks, tail_crc }
     }
 
     /// The gzip file with `middle` in the gap, at most 65,535 bytes: one stored block.
     pub fn fill(&self, middle: &[u8]) -> Vec<u8> {
         let length =
             u16::try_from(middle.len()).expect("the gap is filled with at most 65,535 bytes");
-        let mut crc = self.head_crc.clone();
-        crc.update(middle);
-        crc.combine(&self.tail_crc);
+        let crc = self.head_crc.then(Crc32::of(middle)).then(self.tail_crc);
         let (length, stored) = (length.to_le_bytes(), (!length).to_le_bytes());
         let mut file = [&self.head[..], &[STORED], &length, &stored, middle, &self.tail].concat();
-        push_trailer(crc, self.length + middle.len(), &mut file);
+        file.extend_from_slice(&crc.gzip_trailer());
         file
     }
 }

@@ -9,6 +9,7 @@ pub mod backend;
 mod bodies;
 mod comments;
 mod counts;
+mod crc32;
 mod feed;
 mod files;
 mod form;

@@ -63,6 +63,7 @@ export class Live {
       const isNews = !thread.entries.has(line.id) && !thread.isMine(line) && !line.imported;
       if (!isNews || isAtEnd || line.parent && !this.held.has(line.parent)) thread.place(line, isNews && lines.length <= FRESH_MAX);
       else this.held.set(line.id, line);
+      thread.writer?.answers?.take(line);
       // Not what has changed where nothing is loaded.
       const isKnown = isNew(line) || thread.entries.has(line.id);
       if (!isNews || !isKnown || !isShown(line)) continue;

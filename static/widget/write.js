@@ -34,6 +34,8 @@ export class Writer {
   /** Who one was when one last looked. */
   #key;
   #author;
+  /** Of answers.js, for who has written something. */
+  answers = null;
 
   /** The classes of the modules that have come with this one. */
   constructor(thread, { Composer, Changes, Menu, Drafts, Outbox }) {
@@ -65,6 +67,7 @@ export class Writer {
     this.#introduce();
     thread.foot.prepend(button('own', () => this.mine(), thread.text('mine')));
     if (thread.likes) this.showLikes([]);
+    this.#followAnswers();
     this.#show();
   }
 
@@ -155,12 +158,23 @@ export class Writer {
       this.#remember({ author: line.author });
     }
     this.thread.place(line);
+    this.#followAnswers();
+    this.answers?.take(line);
     this.thread.tell('posted', line);
+  }
+
+  async #followAnswers() {
+    const { thread } = this;
+    if (this.answers === null && thread.me.author) {
+      this.answers = undefined;
+      this.answers = await thread.bring('answers').then(({ answersOf }) => answersOf(thread)).catch(() => null);
+    }
   }
 
   stateChanged() {
     this.outbox.stateChanged();
     this.#introduce();
+    this.#followAnswers();
     this.#changes.stateChanged();
   }
 

@@ -124,6 +124,12 @@ test('loading anew takes what attributes and document say now', async () => {
   await isConfirmed(page, 'on the second');
   await page.getByRole('heading', { name: 'Kommentare' }).waitFor();
   assert.equal(await element(page).evaluate((node) => node.page), `${host}/second`);
+  // Without one it is again the document's.
+  const set = (name) => element(page).evaluate((node, to) => {
+    node.page = to;
+    return node.page;
+  }, name);
+  assert.deepEqual([await set('a'), await set(null), await set('b'), await set(undefined)], ['a', `${host}/second`, 'b', `${host}/second`]);
 });
 
 test('the document hears of what is posted, received and refused, once each', async () => {

@@ -24,7 +24,6 @@ async function start(body, { script = 'newest.js', attributes = 'lang="en"', sty
     response.end(`<!doctype html><html ${attributes}><title>A site</title><meta name="viewport" content="width=device-width"><style nonce="own">${style}</style>
       <script type="module" src="${url}/${script}"></script><main><h1>A site</h1>${body}</main></html>`);
   });
-  server.flags = [...server.flags ?? []];
   await server.kill();
   server.flags.push('--allow-origin', address);
   await server.start();
@@ -36,17 +35,17 @@ const excerpts = (page) => links(page).allTextContents();
 
 test('it shows the newest comments with name, time and a line of what they say, each leading to its comment', async () => {
   for (let i = 1; i <= 6; i++) await server.post({ page: `page ${i}`, content: `comment ${i}`, name: 'Ada' });
-  const html = '# no heading\n\n**strong** & `<b>code</b>`\n\n- one\n- two\n\n<img src=x onerror=alert(1)>';
+  const html = 'a line\n\n**strong** & `<b>code</b>`\n\n- one\n- two\n\n<img src=x onerror=alert(1)>';
   const last = await server.post({ page: 'page 7', content: html, name: '<img src=x onerror=alert(2)>' });
   const page = await visit(await start('<sayso-newest><p>Nothing yet.</p></sayso-newest>'));
   await links(page).first().waitFor();
-  assert.deepEqual(await excerpts(page), ['# no heading strong & <b>code</b> one two <img src=x onerror=alert(1)>', 'comment 6', 'comment 5', 'comment 4', 'comment 3']);
+  assert.deepEqual(await excerpts(page), ['a line strong & <b>code</b> one two <img src=x onerror=alert(1)>', 'comment 6', 'comment 5', 'comment 4', 'comment 3']);
   assert.deepEqual(await page.locator('sayso-newest .name').allTextContents(), ['<img src=x onerror=alert(2)>', ...Array(4).fill('Ada')]);
   assert.equal(await page.locator('sayso-newest .when').first().textContent(), 'just now');
   assert.equal(await page.locator('sayso-newest img').count(), 0);
   assert.equal(await links(page).first().getAttribute('href'), `${server.url}/?page=page%207#sayso-${last.id}`);
   await links(page).first().click();
-  await page.locator('.comment.fresh', { hasText: 'no heading' }).waitFor();
+  await page.locator('.comment.fresh', { hasText: 'a line' }).waitFor();
 });
 
 test('a long comment is cut between characters, and as many are shown as one likes', async () => {
@@ -114,7 +113,7 @@ test('links lead to this site and to what the prefix names, not to what a strang
   const of = (n) => page.locator('sayso-newest').nth(n).locator('.link').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
   const onServer = (name, id) => `${server.url}/?page=${encodeURIComponent(name)}#sayso-${id}`;
   assert.deepEqual(await of(0), [onServer('blog.example/100%', 4), 'http://blog.example/post#sayso-2']);
-  assert.deepEqual(await of(1), [`http://${host}/post#sayso-${own.id}`, ...[4, 3, 2, 1].map((id) => onServer(names[id - 1], id))].map((href) => href.replace(onServer(names[1], 2), onServer(names[1], 2))));
+  assert.deepEqual(await of(1), [`http://${host}/post#sayso-${own.id}`, ...[4, 3, 2, 1].map((id) => onServer(names[id - 1], id))]);
 });
 
 test('its children stay where there is nothing to show, and it is the only thing that is loaded', async () => {

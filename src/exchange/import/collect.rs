@@ -161,7 +161,14 @@ impl<'a> Collector<'a> {
         let keeps_deleted = self.options.format == Format::Sayso;
         let spool = self.spool.finish()?;
         let ordered = order::arrange(&spool, &page_of, keeps_deleted)?;
-        Plan::new(spool, ordered, pages, page_of.numbers, self.people, self.sites)
+        Plan::new(
+            (spool, &self.options.temporary),
+            ordered,
+            pages,
+            page_of.numbers,
+            self.people,
+            self.sites,
+        )
     }
 
     fn encode(
@@ -180,9 +187,10 @@ impl<'a> Collector<'a> {
         let digest = self.identity(&site, &id);
         let parent = comment.parent.map(|parent| first_8(&self.identity(&site, &parent)));
         let is_nonce = |nonce: &String| (NONCE_BYTES_MIN..=NONCE_BYTES_MAX).contains(&nonce.len());
-        let nonce = comment
-            .nonce
-            .filter(is_nonce)
+        let nonce = comment.nonce.filter(is_nonce);
+        let is_known_by_id = self.options.format == Format::Sayso && nonce.is_none();
+        let origin = if is_known_by_id { comment.id } else { String::new() };
+        let nonce = nonce
             .unwrap_or_else(|| ["import:", &BASE64_URL_SAFE_NO_PAD.encode(&digest[..16])].concat());
         let author = match (comment.pseudonym, &comment.author) {
             (Some(pseudonym), _) => pseudonym,
@@ -221,7 +229,7 @@ impl<'a> Collector<'a> {
             ..Entry::default()
         };
         let texts = if is_deleted {
-            Texts { nonce, ..Texts::default() }
+            Texts { nonce, origin, ..Texts::default() }
         } else {
             let moderator = comment.moderator.map(|name| normal_name(&name).0).unwrap_or_default();
             let imported = match self.options.format {
@@ -229,7 +237,7 @@ impl<'a> Collector<'a> {
                 format => Some(format.name().to_owned()),
             };
             let imported = imported.unwrap_or_default();
-            Texts { nonce, name, author, content, moderator, imported }
+            Texts { nonce, name, author, content, moderator, imported, origin }
         };
         Ok((entry, texts))
     }

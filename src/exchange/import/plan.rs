@@ -2,10 +2,12 @@
 //!
 //! Knows no format, and not where the records go.
 
+use std::path::Path;
+
 use super::error::ImportError;
 use super::order::{Fate, NO_PARENT, Ordered, find, sort, triple};
 use super::report::{Change, Notice, Reason, Report};
-use super::spool::{Entry, Flags, NONE, Spool, Texts};
+use super::spool::{Entry, Flags, NONE, Numbers, Spool, Texts};
 use super::time;
 use crate::comment::Status;
 
@@ -90,12 +92,16 @@ pub struct PlannedComment<'p> {
     pub verified: bool,
     /// The system that it was written in, as in the lines; none if that is sayso.
     pub imported: Option<String>,
+    /// The log that it is from and its id there, as `LOG/17`, if it is a sayso's and has no nonce there.
+    pub origin: Option<String>,
 }
 
 /// The plan of an import.
 pub struct Plan {
     spool: Spool,
     ordered: Ordered,
+    /// In the order in which they are to be written: the number of an entry, and in the lower half the place of its parent.
+    places: Numbers,
     pages: Vec<PagePlan>,
     /// By the number of a page in an entry, its number in `pages`.
     page_of: Vec<u32>,
@@ -105,15 +111,21 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn new(
-        spool: Spool,
-        ordered: Ordered,
+        (spool, folder): (Spool, &Path),
+        mut ordered: Ordered,
         pages: Vec<PagePlan>,
         page_of: Vec<u32>,
         people: People,
         sites: Vec<String>,
     ) -> Result<Plan, ImportError> {
         let report = Report { sites, ..Report::default() };
-        let mut plan = Plan { spool, ordered, pages, page_of, people, report };
+        // Whoever writes the records needs memory for more.
+        let mut places = Numbers::create(folder)?;
+        let parents = std::mem::take(&mut ordered.parents);
+        for (entry, parent) in std::mem::take(&mut ordered.entries).into_iter().zip(parents) {
+            places.push(u64::from(entry) << 32 | u64::from(parent))?;
+        }
+        let mut plan = Plan { spool, ordered, places, pages, page_of, people, report };
         plan.count()?;
         Ok(plan)
     }
@@ -125,12 +137,12 @@ impl Plan {
 
     /// The number of records.
     pub fn len(&self) -> usize {
-        self.ordered.entries.len()
+        self.places.len()
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.ordered.entries.is_empty()
+        self.places.is_empty()
     }
 
     /// The pages that get a comment or are closed.
@@ -180,10 +192,11 @@ impl Plan {
     }
 
     fn comment(&self, place: usize) -> Result<PlannedComment<'_>, ImportError> {
-        let number = self.ordered.entries[place];
-        let parent = Some(self.ordered.parents[place]).filter(|parent| *parent != NO_PARENT);
+        let place = self.places.get(place)?;
+        let (number, parent) = ((place >> 32) as u32, place as u32);
+        let parent = Some(parent).filter(|parent| *parent != NO_PARENT);
         let entry = self.spool.entry(number)?;
-        let Texts { nonce, mut name, mut author, content, moderator, imported } =
+        let Texts { nonce, mut name, mut author, content, moderator, imported, origin } =
             self.spool.texts(&entry)?;
         let deleted = entry.flags.has(Flags::DELETED);
         let mut is_site_author = entry.flags.has(Flags::SITE_AUTHOR);
@@ -216,6 +229,7 @@ impl Plan {
             mod_edited: entry.flags.has(Flags::MOD_EDITED) && !deleted,
             verified: entry.flags.has(Flags::VERIFIED) && !deleted,
             imported: given(imported),
+            origin: given(origin),
         })
     }
 

@@ -1,6 +1,6 @@
-//! The temporary files of an import: one of texts, and one of entries of a fixed size that say where their texts are.
+//! The temporary files of an import: one of texts, one of entries of a fixed size that say where their texts are, and lists of numbers.
 //!
-//! Both have no name from the start, and their owner alone could have opened them. Knows nothing of formats and order.
+//! All have no name from the start, and their owner alone could have opened them. Knows nothing of formats and order.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
@@ -14,6 +14,11 @@ use crate::comment::Status;
 pub const ENTRY_BYTES: usize = 80;
 /// How many bytes of entries are read at once.
 const READ_BYTES: usize = ENTRY_BYTES * 512;
+
+/// The length of a number in [`Numbers`], bytes.
+const NUMBER_BYTES: usize = 8;
+/// How many bytes of [`Numbers`] are written at once.
+const NEWEST_BYTES_MAX: usize = 4_096;
 
 /// No parent, no author, no person, no time.
 pub const NONE: u64 = 0;
@@ -151,11 +156,14 @@ pub struct Texts {
     pub moderator: String,
     /// Where it was written, if not in sayso.
     pub imported: String,
+    /// The log that it is from and its id there, as `LOG/17`, if it is a sayso's and has no nonce.
+    pub origin: String,
 }
 
 impl Texts {
-    fn fields(&self) -> [&String; 6] {
-        [&self.nonce, &self.name, &self.author, &self.content, &self.moderator, &self.imported]
+    fn fields(&self) -> [&String; 7] {
+        let Texts { nonce, name, author, content, moderator, imported, origin } = self;
+        [nonce, name, author, content, moderator, imported, origin]
     }
 }
 
@@ -273,6 +281,7 @@ impl Spool {
             content: next()?,
             moderator: next()?,
             imported: next()?,
+            origin: next()?,
         })
     }
 
@@ -286,6 +295,67 @@ impl Spool {
             String::from_utf8(bytes).map_err(io::Error::other)
         })
         .map_err(ImportError::Temporary)
+    }
+}
+
+/// A list of numbers in a temporary file: however long it is, it takes 4 KB of memory.
+pub struct Numbers {
+    file: File,
+    /// How many are in the file.
+    written: u64,
+    /// The others.
+    newest: Vec<u8>,
+}
+
+impl Numbers {
+    /// Creates an empty list in a folder.
+    ///
+    /// # Errors
+    /// Fails if the folder can't be written to.
+    pub fn create(folder: &Path) -> Result<Numbers, ImportError> {
+        let file = unnamed_file(folder).map_err(ImportError::Temporary)?;
+        Ok(Numbers { file, written: 0, newest: Vec::with_capacity(NEWEST_BYTES_MAX) })
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        self.written as usize + self.newest.len() / NUMBER_BYTES
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a number.
+    ///
+    /// # Errors
+    /// Fails if the temporary file can't be written.
+    pub fn push(&mut self, number: u64) -> Result<(), ImportError> {
+        self.newest.extend_from_slice(&number.to_le_bytes());
+        if self.newest.len() >= NEWEST_BYTES_MAX {
+            let at = self.written * NUMBER_BYTES as u64;
+            self.file.write_all_at(&self.newest, at).map_err(ImportError::Temporary)?;
+            self.written += (self.newest.len() / NUMBER_BYTES) as u64;
+            self.newest.clear();
+        }
+        Ok(())
+    }
+
+    /// The number at a place, which there is.
+    ///
+    /// # Errors
+    /// Fails if the temporary file can't be read.
+    pub fn get(&self, place: usize) -> Result<u64, ImportError> {
+        let mut bytes = [0; NUMBER_BYTES];
+        match place.checked_sub(self.written as usize) {
+            Some(at) => bytes.copy_from_slice(&self.newest[at * NUMBER_BYTES..][..NUMBER_BYTES]),
+            None => {
+                let at = (place * NUMBER_BYTES) as u64;
+                self.file.read_exact_at(&mut bytes, at).map_err(ImportError::Temporary)?;
+            }
+        }
+        Ok(u64::from_le_bytes(bytes))
     }
 }
 
@@ -326,6 +396,7 @@ mod tests {
             content: "x".repeat(number as usize % 8_193),
             moderator: "ada".into(),
             imported: "isso".into(),
+            origin: format!("log/{number}"),
         };
         let flags = Flags(Flags::PINNED | Flags::HIDDEN | Flags::VERIFIED);
         for number in 0..2_000 {
@@ -355,6 +426,19 @@ mod tests {
             assert_eq!(spool.texts(&spool.entry(number).unwrap()).unwrap(), texts(number));
         }
         assert_eq!(spool.text(at).unwrap(), "alone");
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_were_written_from_file_and_memory() {
+        let mut numbers = Numbers::create(&std::env::temp_dir()).unwrap();
+        for number in 0..3_000u64 {
+            assert_eq!(numbers.len() as u64, number);
+            numbers.push(number * number).unwrap();
+            for place in [number, number / 2, 0] {
+                assert_eq!(numbers.get(place as usize).unwrap(), place * place);
+            }
+            assert!(numbers.newest.len() < NEWEST_BYTES_MAX);
+        }
     }
 
     #[test]

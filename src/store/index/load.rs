@@ -193,17 +193,16 @@ impl Index {
     fn list_threads(&mut self) {
         let comments = &self.comments;
         let numbers = (0..comments.len()).filter(|&number| comments.is_listed(number));
-        if !comments.has_answers() && comments.order.is_by_id() {
+        if !comments.has_answers() || !comments.order.is_by_id() {
             numbers.for_each(|number| {
                 self.pages[comments.page(number) as usize].threads.push(number);
             });
-            return;
-        }
-        if !comments.order.is_by_id() {
-            let mut keys: Vec<_> = numbers.map(|n| (comments.thread_key(n), n)).collect();
-            keys.sort_unstable();
-            for (_, number) in keys {
-                self.pages[comments.page(number) as usize].threads.push(number);
+            if comments.order.is_by_id() {
+                return;
+            }
+            // Page by page, since a key takes as much memory as all else that is kept of a comment.
+            for page in &mut self.pages {
+                page.threads.sort_by_key(&|number| comments.thread_key(number));
             }
             return;
         }

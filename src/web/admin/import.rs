@@ -17,9 +17,10 @@ use crate::{
     comment::{Author, Comment},
     http::response::Response,
     hub::command::Operation,
-    hub::imports::Imported,
+    hub::imports::{Import, Imported},
+    hub::moderators::OWNER_NAME,
     store::record::parse_time,
-    util::text::shorten_middle,
+    util::text::{parse_decimal, shorten_middle},
     web::admin::ERROR_END_CHARS,
     web::request::Request,
 };
@@ -27,14 +28,21 @@ use crate::{
 /// What a comment is said to come from that was written in another sayso.
 const OWN_FORMAT: &str = "sayso";
 
+/// Numbers of comments, each with the number of that one before it which it answers; numbers of comments that have no nonce in the
+/// sayso that they are from, each with the log's id and its own: `LOG/17`; and pages that are to be closed.
+type Others = (Vec<(usize, usize)>, Vec<(usize, String)>, Vec<Box<str>>);
+
 /// Comments as lines have them; `parent` is an id of this log.
 #[derive(Deserialize)]
 struct Body<'b> {
     #[serde(borrow)]
     comments: Vec<&'b RawValue>,
-    /// Numbers of comments, each with the number of that one before it which it answers.
+    /// What is said besides.
     #[serde(default)]
-    answers: Vec<(usize, usize)>,
+    others: Others,
+    /// Whether the comments are from a sayso.
+    #[serde(default)]
+    own: bool,
 }
 
 impl Router {
@@ -50,16 +58,26 @@ impl Router {
         let body: Body = serde_json::from_slice(&request.body).map_err(malformed)?;
         let parse =
             |line: &RawValue| check(Comment::parse(line.get().as_bytes()).map_err(malformed)?);
+        let (answers, origins, closed) = body.others;
         let comments = body.comments.into_iter().map(parse);
         let mut comments = comments.collect::<Result<Vec<Imported>, Rejection>>()?;
-        for (answer, parent) in body.answers {
+        for (answer, parent) in answers {
             if parent < answer
                 && let Some(comment) = comments.get_mut(answer)
             {
                 comment.answers = Some(parent);
             }
         }
-        Ok(self.write(Operation::Import(comments), request, |outcome| match outcome {
+        for (number, origin) in origins {
+            let origin =
+                origin.rsplit_once('/').and_then(|(log, id)| Some((log, parse_decimal(id)?)));
+            if let (Some(comment), Some((log, id))) = (comments.get_mut(number), origin) {
+                comment.origin = Some((log.into(), id));
+            }
+        }
+        closed.iter().try_for_each(|page| check_page(page))?;
+        let import = Import { comments, is_own: body.own, closed, by: OWNER_NAME.into() };
+        Ok(self.write(Operation::Import(import), request, |outcome| match outcome {
             Ok(written) => Response::json(200, written.line),
             Err(rejection) => rejection.into(),
         }))
@@ -87,5 +105,5 @@ fn check(mut comment: Comment) -> Result<Imported, Rejection> {
         let text = PlainText::of(Some(&comment.content))?.render();
         (comment.content, comment.html) = (text.content, text.html);
     }
-    Ok(Imported { comment, answers: None, time })
+    Ok(Imported { comment, answers: None, origin: None, time })
 }

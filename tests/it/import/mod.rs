@@ -4,8 +4,10 @@ mod broken;
 mod databases;
 mod html_sources;
 mod json_sources;
+mod live;
 mod options;
 mod program;
+mod takeover;
 mod variants;
 
 use std::{collections::HashMap, fmt::Write, fs, io::Cursor, path::Path};

@@ -22,14 +22,14 @@ fn sample_path(name: &str) -> String {
 }
 
 /// Imports, and returns what is printed, with the exit code.
-fn import(server: &Server, arguments: &[&str]) -> (String, i32) {
+pub fn import(server: &Server, arguments: &[&str]) -> (String, i32) {
     let output = server.run(&[&["import"], arguments].concat());
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).unwrap(), output.status.code().unwrap())
 }
 
 #[track_caller]
-fn imports(server: &Server, arguments: &[&str]) -> String {
+pub fn imports(server: &Server, arguments: &[&str]) -> String {
     let (text, code) = import(server, arguments);
     assert_eq!(code, 0, "{text}");
     text
@@ -44,12 +44,12 @@ fn import_sample(server: &Server, sample: (&str, Format, Option<&str>, Option<&s
     imports(server, &arguments)
 }
 
-fn stopped() -> Server {
+pub fn stopped() -> Server {
     Server::builder().stopped()
 }
 
 /// The comments in a log, without what depends on their place in it.
-fn comments(server: &Server) -> Vec<Value> {
+pub fn comments(server: &Server) -> Vec<Value> {
     let output = server.run(&["export", "--to", "sayso"]);
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -70,7 +70,7 @@ fn comments(server: &Server) -> Vec<Value> {
 }
 
 /// sayso's own lines, a second apart from this one on.
-fn lines(page: &str, start: u64, count: u64) -> String {
+pub fn lines(page: &str, start: u64, count: u64) -> String {
     let mut text = "{\"sayso\":1,\"log\":\"elsewhere\"}\n".to_owned();
     for n in 1..=count {
         let time = humantime(start + n);
@@ -94,7 +94,7 @@ fn humantime(seconds: u64) -> String {
     )
 }
 
-fn ids(server: &Server, query: &str) -> Vec<u64> {
+pub fn ids(server: &Server, query: &str) -> Vec<u64> {
     let response = get(server, &format!("/api/comments?{query}"));
     assert_eq!(response.status, 200, "{query}: {response:?}");
     let comments = response.json()["comments"].as_array().unwrap().clone();

@@ -2,7 +2,7 @@
 //! commit it is built.
 //!
 //! Comments and indentation are for those who read the sources. In scripts and styles the former become empty lines, so that every line
-//! keeps its number, and the latter goes; they were a sixth and a fiftieth of what a reader loads.
+//! keeps its number, and the latter goes, in JSON too; they were a sixth and a fiftieth of what a reader loads.
 
 use std::{
     env, fs, io,
@@ -60,8 +60,8 @@ fn embed(folder: &Path, out: &Path) -> io::Result<()> {
         let packed = out.join("static").join(format!("{url}.gz"));
         fs::create_dir_all(packed.parent().expect("it has a folder"))?;
         let mut bytes = fs::read(&file)?;
-        if url.ends_with(".js") || url.ends_with(".css") {
-            let text = String::from_utf8(bytes).expect("a script or style is UTF-8");
+        if [".js", ".css", ".json"].iter().any(|end| url.ends_with(end)) {
+            let text = String::from_utf8(bytes).expect("a file of text is UTF-8");
             bytes = bare_lines(&text).into_bytes();
         }
         zopfli::compress(Options::default(), Format::Gzip, &bytes[..], fs::File::create(&packed)?)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     http::forwarded::{Client, Forwarded},
-    http::request::RequestHead,
+    http::request::{HttpError, RequestHead},
     http::response::Response,
     util::json::{self, Slot},
     util::version,
@@ -63,6 +63,11 @@ impl Echo {
 
 /// Responds with an [`Echo`] of a request.
 pub fn echo(head: &RequestHead, port: u16, client: Client) -> Response {
+    if !matches!(head.method(), "GET" | "HEAD") {
+        let allowed = "GET, HEAD";
+        let error = HttpError::new(405, format!("this path takes only {allowed}"));
+        return Response::from_error(&error.with("allowed", allowed)).with("Allow", allowed);
+    }
     let forwarded = client.forwarded;
     let echo = Echo {
         sayso: version::long(),

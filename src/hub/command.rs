@@ -2,7 +2,7 @@
 //!
 //! Does not know how a command came in, nor how its answer goes back.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use crossbeam_channel::Sender;
 
@@ -13,10 +13,11 @@ use crate::{
     comment::draft::{Draft, Text},
     comment::hold_reason::HoldReason,
     comment::rejection::Rejection,
-    comment::{Author, Comment, Status},
+    comment::{Author, Status},
     fanout::{ReaderId, Tier},
     http::forwarded::ClientKey,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
+    hub::newest::ReadNewest,
     hub::rules::Hold,
     store::history::History,
     store::moderation::BanKey,
@@ -312,50 +313,6 @@ pub struct ReadHistory {
     pub moderator: bool,
     /// Takes the history, or [`Rejection::StaleCursor`].
     pub answer: Callback<Result<History, Rejection>>,
-}
-
-/// The newest public comments, read over HTTP.
-pub struct ReadNewest {
-    /// Those of this page only.
-    pub page: Option<String>,
-    /// Those of pages whose names begin so only.
-    pub prefix: Option<String>,
-    /// Comments at most.
-    pub limit: usize,
-    /// Takes them.
-    pub answer: Callback<Newest>,
-}
-
-/// The newest public comments.
-pub struct Newest {
-    /// The comments, newest first. Its `seq` is that of the page, or the highest of all pages.
-    pub history: History,
-    /// Of each, the present name of its page.
-    pub pages: Vec<Arc<str>>,
-}
-
-impl Newest {
-    /// Reads the comments one after another and passes each to `each`: with the present name of its page, its line, and whether that has
-    /// another one, as the page has moved since.
-    ///
-    /// # Errors
-    /// Fails if reading the log fails.
-    pub fn read(&self, mut each: impl FnMut(Comment, &[u8], bool)) -> io::Result<()> {
-        let mut pages = self.pages.iter();
-        let mut broken = None;
-        self.history.read(|_, line| match (Comment::parse(line), pages.next()) {
-            (Ok(mut comment), Some(page)) => {
-                let has_moved = comment.page != **page;
-                if has_moved {
-                    comment.page = page.to_string();
-                }
-                each(comment, line, has_moved);
-            }
-            (Ok(_), None) => unreachable!("each comment is on a page"),
-            (Err(error), _) => broken = Some(error),
-        })?;
-        broken.map_or(Ok(()), |error| Err(error.into()))
-    }
 }
 
 /// The part of a history that is read.

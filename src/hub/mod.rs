@@ -21,7 +21,7 @@ pub mod measure;
 mod moderation;
 pub mod moderators;
 pub mod moves;
-mod newest;
+pub mod newest;
 mod posts;
 pub mod rate_limit;
 mod reads;

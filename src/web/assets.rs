@@ -65,7 +65,7 @@ mod tests {
                 file.lines().count(),
                 "{path}: lines keep their number"
             );
-            let is_code = path.ends_with(".js") || path.ends_with(".css");
+            let is_code = [".js", ".css", ".json"].iter().any(|end| path.ends_with(end));
             for (sent, line) in plain.lines().zip(file.lines()) {
                 let comment = ["//", "/*", "*"].iter().any(|mark| line.trim().starts_with(mark));
                 let line = if is_code { line.trim() } else { line };

@@ -7,7 +7,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::{
-    comment::server_message::Counts, hub::command::Newest, store::history::History,
+    comment::server_message::Counts, hub::newest::Newest, store::history::History,
     util::text::is_false,
 };
 

@@ -18,7 +18,7 @@ use crate::{
     comment::draft::check_page,
     http::query::encode,
     http::response::Response,
-    hub::command::Newest,
+    hub::newest::Newest,
     util::html::Escaped,
     web::request::{Request, ResponseExt, weak_tag},
 };

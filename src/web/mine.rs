@@ -55,7 +55,7 @@ struct Deleted {
 
 impl Router {
     pub(super) fn mine(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        check_method(request, &["GET", "DELETE"])?;
+        check_method(request, &["GET", "HEAD", "DELETE"])?;
         self.check_origin(request)?;
         let author = author(request.bearer_token())?.ok_or(Rejection::KeyMissing)?;
         let query = parse_query(request)?;

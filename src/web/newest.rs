@@ -13,7 +13,8 @@ use super::{
 use crate::{
     comment::draft::check_page,
     http::response::Response,
-    hub::command::{Newest, Query as HubQuery, ReadNewest},
+    hub::command::Query as HubQuery,
+    hub::newest::{Newest, ReadNewest},
     web::request::{Request, ResponseExt, weak_tag},
 };
 

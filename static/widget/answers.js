@@ -5,7 +5,7 @@
 
 import { button, guarded, store } from './dom.js';
 import { learn, speaker } from './texts.js';
-import { isNew, isShown } from './view.js';
+import { isShown } from './view.js';
 
 const TEXTS = {
   answered: '{name} has answered you', barred: 'The browser does not allow notifications here.', notify: 'Notify me of answers',
@@ -38,13 +38,15 @@ export async function answersOf(thread) {
 }
 
 /**
- * What is kept of a page is `{log, mark, seq, mine, unread}`: up to which line answers are known, by what that is proved, and the ids of one's
- * own comments and of answers that have not been on the screen.
+ * What is kept of a page is `{log, mark, seq, mine, known, unread}`: up to which line answers are known, by what that is proved, and the ids of
+ * one's own comments, of answers to them, and of those that have not been on the screen. An answer that a moderator held is new when it comes,
+ * though its id is not.
  */
 class Answers {
   #thread;
   #text;
   #mine = new Set();
+  #known = new Set();
   #unread = new Set();
   /** What has been on the screen or gone to. It is still counted while one is here, but not the next time. */
   #seen = new Set();
@@ -77,12 +79,14 @@ class Answers {
   async #recall() {
     const { connection, entries } = this.#thread;
     const kept = store.read(this.#key);
-    for (const { line } of entries.values()) if (this.#thread.isMine(line) && line.id) this.#mine.add(line.id);
+    const lines = [...entries.values()].map(({ line }) => line).filter(({ id }) => id);
+    for (const line of lines) if (this.#thread.isMine(line)) this.#mine.add(line.id);
     // Another log gives ids again; at the first time there is nothing to compare with.
     if (kept.log === connection.log) {
-      for (const id of kept.mine) this.#mine.add(id);
-      for (const id of kept.unread) this.#unread.add(id);
+      for (const [ids, had] of [[this.#mine, kept.mine], [this.#known, kept.known], [this.#unread, kept.unread]]) had.forEach((id) => ids.add(id));
       await this.#catchUp(kept).catch(() => {});
+    } else {
+      for (const line of lines) if (this.#isAnswer(line)) this.#known.add(line.id);
     }
     this.#keep();
     this.#show();
@@ -92,20 +96,24 @@ class Answers {
     const { connection } = this.#thread;
     for (let step = 0; step < STEPS_MAX && seq < connection.cursor; step++) {
       const { comments, more } = await connection.get({ since: seq, log, ...mark && { mark }, limit: LIMIT });
-      for (const line of comments) this.#look(line, seq);
+      for (const line of comments) this.#look(line);
       if (!more || !comments.length) return;
       seq = comments.at(-1).seq;
     }
   }
 
-  /** Whether it is an answer to oneself that has come after `seq`. */
-  #look(line, seq) {
-    const thread = this.#thread;
-    if (thread.isMine(line)) this.#mine.add(line.id);
-    const isAnswer = this.#mine.has(line.parent) && !thread.isMine(line) && isShown(line) && !line.imported;
+  #isAnswer(line) {
+    return this.#mine.has(line.parent) && !this.#thread.isMine(line) && isShown(line) && !line.imported;
+  }
+
+  /** Whether it is an answer to oneself that was not known. */
+  #look(line) {
+    if (this.#thread.isMine(line)) this.#mine.add(line.id);
     if (!isShown(line)) this.#unread.delete(line.id);
-    else if (isAnswer && line.id > seq) this.#unread.add(line.id);
-    return isAnswer;
+    if (!this.#isAnswer(line) || this.#known.has(line.id)) return false;
+    this.#known.add(line.id);
+    this.#unread.add(line.id);
+    return true;
   }
 
   /** For the next time. Another tab may have kept other answers meanwhile. */
@@ -114,10 +122,10 @@ class Answers {
     // The element may have gone to another page.
     if (!root.isConnected || !log) return;
     const kept = store.read(this.#key);
-    const others = kept.log === log ? kept : { mine: [], unread: [] };
+    const others = kept.log === log ? kept : { mine: [], known: [], unread: [] };
     const newest = (...ids) => [...new Set(ids)].sort((a, b) => a - b).slice(-KEPT_MAX);
     store.set(this.#key, JSON.stringify({
-      log, mark, seq, mine: newest(...others.mine, ...this.#mine),
+      log, mark, seq, mine: newest(...others.mine, ...this.#mine), known: newest(...others.known, ...this.#known),
       unread: newest(...others.unread, ...this.#unread).filter((id) => !this.#seen.has(id)),
     }));
   }
@@ -125,7 +133,7 @@ class Answers {
   // While one is here
   /** A line has come live, and has been drawn if it has a place. */
   take(line) {
-    if (this.#look(line, isNew(line) ? line.id - 1 : Infinity) && isNew(line)) {
+    if (this.#look(line)) {
       this.#live.add(line.id);
       this.#tell(line);
     }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { violations } from './axe.mjs';
 import { newPerson, serve, server } from './fixture.mjs';
 import { pseudonym, until } from './harness.mjs';
-import { hide, moderated } from './moderator.mjs';
+import { approve, hide, moderated } from './moderator.mjs';
 import { comment, isConfirmed, isLive, say } from './page.mjs';
 import { site } from './widget.mjs';
 
@@ -97,6 +97,34 @@ test('what was on the screen is not counted the next time, nor what another tab 
   await again.locator('.bell').waitFor({ state: 'attached' });
   await until(async () => (await kept(again))?.mine.includes(id), 'it to look');
   assert.equal(await unread(again).count(), 0);
+});
+
+test('an answer that was held counts once it is approved, live and later, and an edited one does not count again', async () => {
+  await moderated({ flags: ['--hold', 'links'] });
+  const { id } = await server.post({ content: 'a question', key: KEY, name: 'Grace' });
+  const live = await answer('see https://one.example', id);
+  const later = await answer('see https://two.example', id);
+  const before = await answer('known already', id);
+  for (let i = 1; i <= 30; i++) await server.post({ content: `filler ${i}` });
+  const context = await newPerson(known());
+  const page = await come(context);
+  await page.locator('.bell').waitFor({ state: 'attached' });
+  await until(async () => (await kept(page))?.known.includes(before.id), 'it to look');
+  await approve(live.id);
+  await unread(page).waitFor();
+  assert.equal(await unread(page).textContent(), '1 answer to you');
+  await unread(page).click();
+  await isInView(page, 'see https://one.example');
+  await page.close();
+  await approve(later.id);
+  await fetch(`${server.url}/api/comments/${before.id}`, {
+    method: 'PATCH', headers: { authorization: `Bearer ${OTHER}`, 'content-type': 'application/json' }, body: JSON.stringify({ content: 'edited' }),
+  });
+  const again = await come(context);
+  await unread(again).waitFor();
+  assert.equal(await unread(again).textContent(), '1 answer to you');
+  await unread(again).click();
+  await isInView(again, 'see https://two.example');
 });
 
 test('an answer that comes while one reads elsewhere is counted until it is seen', async () => {
@@ -222,7 +250,7 @@ test('in the frame of another document nothing is offered', async () => {
 test('it is said in the reader\'s language, and axe finds nothing to complain about', async () => {
   const { id } = await server.post({ page: 'a', content: 'a question', key: KEY, name: 'Grace' });
   const address = await site('<h1>Article</h1><sayso-comments page="a"></sayso-comments>', 'lang="de"');
-  const context = await newPerson({ ...known(address), bypassCSP: true, reducedMotion: 'reduce' });
+  const context = await newPerson({ ...known(address), bypassCSP: true, reducedMotion: 'reduce', viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true });
   const first = await come(context, address);
   await first.getByRole('button', { name: 'Bei Antworten benachrichtigen' }).or(first.locator('.bell')).first().waitFor({ state: 'attached' });
   await until(() => first.evaluate(() => Object.keys(localStorage).some((key) => key.endsWith(' answers a'))), 'it to be kept');
@@ -230,5 +258,7 @@ test('it is said in the reader\'s language, and axe finds nothing to complain ab
   await answer('eine Antwort', id, { page: 'a' });
   const page = await come(context, address);
   await page.getByRole('button', { name: '1 Antwort an dich' }).waitFor();
+  await page.screenshot({ path: `${SHOTS}answers-phone.png` });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing scrolls sideways');
   assert.deepEqual(await violations(page), []);
 });

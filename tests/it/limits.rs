@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 94] = [
+const ROWS: [(&str, &str, &str, &str); 95] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -46,6 +46,7 @@ const ROWS: [(&str, &str, &str, &str); 94] = [
         "comments",
         "not among them",
     ),
+    ("length of a feed", "web/feed.rs FEED_BYTES_MAX", "bytes", "without its oldest comments"),
     ("lines of a resume", "limits.rs RESUME_LINES_MAX", "lines", "`resumed:false`"),
     ("bytes of a resume", "limits.rs RESUME_BYTES_MAX", "bytes", "`resumed:false`"),
     ("starts whose cursors are known", "log/runs.rs RUNS_MAX", "starts", "`resumed:false`, 409"),

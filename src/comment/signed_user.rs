@@ -13,7 +13,7 @@ pub struct SignedUser {
     pub author: Author,
     /// Their name there, a valid display name.
     pub name: String,
-    /// As whom they hide, show and delete others' comments, if they may: the name with the site's host in brackets, so that it is no
+    /// As whom they hide, show and delete others' comments, if they may: the name with the site in brackets, so that it is no
     /// name that a token file can give.
     pub moderator: Option<Arc<str>>,
     /// Until when the signature is good, in seconds since 1970.

@@ -260,6 +260,26 @@ impl Moderators {
         Ok(name)
     }
 
+    /// Lets a link in that was signed here, and counts one that was not as a wrong token. A right one exempts its address from nothing, as
+    /// whoever examines mails for viruses may have sent it.
+    ///
+    /// # Errors
+    /// As [`Moderators::check`].
+    pub fn check_link(
+        self: &Arc<Moderators>,
+        is_signed: bool,
+        from: ClientKey,
+    ) -> Result<(), NotModerator> {
+        let now = self.started.elapsed();
+        let mut state = self.state();
+        state.guesses.check(from, now).map_err(NotModerator::TooMany)?;
+        if is_signed {
+            return Ok(());
+        }
+        let began = state.guesses.count(from, now);
+        Err(NotModerator::Wrong(Guess { moderators: self.clone(), from, began, is_wrong: false }))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@ mod durability;
 mod events;
 mod links;
 mod programs;
+mod recipes;
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},

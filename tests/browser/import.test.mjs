@@ -113,3 +113,17 @@ test(`an import of ${MANY} comments into the page that is read leaves the browse
   assert.equal((await texts(ada))[50], `day ${MANY - 48}`);
   await comment(ada, `day ${MANY - 97}`).waitFor();
 });
+
+test(`an import of ${MANY} comments that are older than what is loaded draws none, and asks for their number a few times`, async (t) => {
+  for (let i = 1; i <= 60; i++) await server.post({ content: `written here ${i}` });
+  const ada = await live();
+  await until(async () => (await ada.locator('.count').textContent()) === '60', 'the count');
+  let counts = 0;
+  ada.on('request', (request) => counts += request.url().includes('/api/counts'));
+  await bring(Array.from({ length: MANY }, (_, i) => line(i + 1, i, `day ${i}`)));
+  await until(async () => (await ada.locator('.count').textContent()) === (MANY + 60).toLocaleString('en'), 'the count of all');
+  t.diagnostic(`${counts} requests for their number`);
+  assert.ok(counts >= 1 && counts <= COUNTS_MAX, `${counts} requests for the count`);
+  assert.equal((await texts(ada)).length, 50);
+  assert.ok((await texts(ada)).every((text) => text.startsWith('written here')));
+});

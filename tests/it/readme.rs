@@ -1,25 +1,30 @@
 //! The READMEs can't rot: what they quote is compared, what they say to run is run.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeSet, fs, io::Write, os::unix::fs::PermissionsExt, path::Path,
+    process::Command,
+};
 
 use serde_json::json;
 
 use crate::support::{
-    client::{bearer, get, post, posted, request},
-    server::{Folder, Server, TIMEOUT, output, sayso},
+    client::{KEY, TOKEN, bearer, get, history_since, post, posted, request},
+    server::{Folder, Server, TIMEOUT, output, program, sayso},
 };
 
 /// What a newcomer reads in one go.
 const README_LINES_MAX: usize = 180;
 /// The README and those of folders, from the root.
-const READMES: [&str; 7] = [
+const READMES: [&str; 9] = [
     "README.md",
     "static/README.md",
     "src/web/README.md",
     "src/ws/README.md",
     "src/cli/README.md",
     "src/log/README.md",
+    "src/exchange/README.md",
     "tests/README.md",
+    "benches/README.md",
 ];
 
 fn read(readme: &str) -> String {
@@ -143,6 +148,64 @@ fn the_readmes_way_to_a_moderator_leads_to_one() {
         request(&server, "GET", "/api/admin/comments?status=pending", &bearer(&token), "");
     assert_eq!(waiting.json()["comments"][0]["note"]["why"], "links");
     assert_eq!(get(&server, "/admin").status, 200);
+}
+
+/// Those that serve, or ask a server under a name of the internet, are run by other tests: of proxies, of sockets, and of `doctor`.
+#[test]
+fn the_sayso_commands_of_the_readmes_do_what_they_say() {
+    let server = Server::builder().moderator(TOKEN).flags(&["--hold", "links"]).start();
+    let write = |content: &str, page: &str| {
+        let comment = post(&server, &json!({"content": content, "key": KEY, "page": page}));
+        comment.json()["id"].as_u64().unwrap()
+    };
+    write("moves", "blog.example/2025/talk");
+    let held = ["see https://x.example", "and https://y.example"].map(|text| write(text, "/"));
+    let hidden = write("off topic", "/");
+    // Where they are typed: beside the folder `data`.
+    let folder = server.data().parent().unwrap();
+    assert!(server.data().ends_with("data"));
+    fs::write(folder.join("words.txt"), "casino\n").unwrap();
+    fs::write(folder.join("token"), TOKEN).unwrap();
+    fs::set_permissions(folder.join("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    let export =
+        fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/import/samples/disqus.xml"));
+    let file = fs::File::create(folder.join("blog-2026.xml.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    packed.write_all(&export.unwrap()).unwrap();
+    packed.finish().unwrap();
+
+    let url = format!("http://{}", server.address);
+    let commands: Vec<String> = blocks("sh")
+        .iter()
+        .flat_map(|block| block.lines())
+        .filter_map(|line| line.strip_prefix("sayso "))
+        .filter(|line| !line.starts_with("--") && !line.starts_with("doctor "))
+        .map(|line| line.replace("https://talk.example", &url))
+        .map(|line| line.replace("approve 17 18", &format!("approve {} {}", held[0], held[1])))
+        .map(|line| line.replace("hide 19", &format!("hide {hidden}")))
+        .map(|line| line.replace("--comment 19", &format!("--comment {hidden}")))
+        .collect();
+    assert!(commands.len() >= 11, "{commands:?}");
+    for line in commands {
+        let needs_exchange = line.starts_with("import ") || line.contains("--to html");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" {line}")]).arg(program()).current_dir(folder);
+        let output = output(&mut shell, TIMEOUT);
+        let can_run = !needs_exchange || cfg!(feature = "exchange");
+        assert_eq!(output.status.success(), can_run, "sayso {line}: {output:?}");
+        if line.starts_with("approve ") {
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(said.matches("is public now").count(), held.len(), "{said}");
+        }
+    }
+    let lines = history_since(&server, "/", 0);
+    let state = |id: u64| lines.iter().find(|line| line["id"] == id).unwrap()["status"].clone();
+    // The ban hides all that the author of one of them has written.
+    assert_eq!([held[0], held[1], hidden].map(state), ["hidden"; 3].map(|status| json!(status)));
+    let target = "/api/admin/comments?status=hidden&page=blog.example/talks/1";
+    let moved = request(&server, "GET", target, &bearer(TOKEN), "").json();
+    assert_eq!(moved["comments"][0]["content"], "moves");
+    assert_eq!(folder.join("site").is_dir(), cfg!(feature = "exchange"));
 }
 
 #[test]

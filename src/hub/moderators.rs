@@ -209,6 +209,11 @@ impl Moderators {
         self.state().list.iter().map(|one| one.name.to_string()).collect()
     }
 
+    /// Whether one of them has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.state().list.iter().any(|one| *one.name == *name)
+    }
+
     /// Calls `send_away` as soon as this token is let in no longer, which may be at once.
     pub fn watch(&self, connection: u64, token: &str, send_away: SendAway) {
         let (token, mut state) = (digest(token), self.state());

@@ -72,7 +72,7 @@ impl Router {
             let why = "This link was good for three days, and they are over.";
             return Err(self.no_longer(410, why));
         }
-        if !moderators.names().contains(&link.moderator) {
+        if !moderators.has(&link.moderator) {
             let why = format!("This link is {}’s, who is no moderator any more.", link.moderator);
             return Err(self.no_longer(403, &why));
         }

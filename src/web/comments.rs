@@ -51,7 +51,8 @@ impl Router {
         };
         let decision = match (&message, &moderator) {
             (Some(message), Some(_)) => {
-                Decision { seen: message.seen, reason: message.reason().map_err(refuse)? }
+                let reason = message.reason().map_err(refuse)?;
+                Decision { seen: message.seen, reason, is_first: false }
             }
             _ => Decision::default(),
         };

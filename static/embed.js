@@ -79,7 +79,7 @@ function tick() {
 }
 
 class SaysoComments extends HTMLElement {
-  static observedAttributes = ['page'];
+  static observedAttributes = ['page', 'user'];
   #page;
   #thread;
   #leave;
@@ -101,7 +101,7 @@ class SaysoComments extends HTMLElement {
   }
 
   attributeChangedCallback(name, before, now) {
-    if (this.#turn && before !== now) this.reload();
+    if (this.#turn && before !== now && !(name === 'user' && this.#thread?.writer?.renew())) this.reload();
   }
 
   /** What is commented on. */

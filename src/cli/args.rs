@@ -7,7 +7,7 @@ use std::{cmp::Reverse, ffi::OsString};
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 26] = [
+const FLAGS: [(&str, Form); 27] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -27,6 +27,7 @@ const FLAGS: [(&str, Form); 26] = [
     ("flags-hold", Form::Once),
     ("close-after", Form::Once),
     ("admin-token-file", Form::Once),
+    ("sign-on-file", Form::Once),
     ("no-page", Form::Switch),
     ("title", Form::Once),
     ("notify", Form::Repeatable),

@@ -73,6 +73,7 @@ Flags:
   --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
   --notify PROGRAM         a program with its arguments that is told each new, held or flagged
                            comment; digest:PROGRAM at most once an hour; repeatable [none]
+  --sign-on-file FILE      the secret with which host pages sign their users [none]
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
   --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]
@@ -130,6 +131,8 @@ pub struct Config {
     pub admin_token_file: Option<PathBuf>,
     /// The programs that are told of comments, each another one.
     pub notify: Vec<Program>,
+    /// The file with the secret that host pages sign their users with; `None` means that they have none.
+    pub sign_on_file: Option<PathBuf>,
     /// Whether the page and the demo are switched off.
     pub no_page: bool,
     /// The page's heading, 1 to 200 characters.
@@ -167,6 +170,7 @@ impl Default for Config {
             close_after: None,
             admin_token_file: None,
             notify: Vec::new(),
+            sign_on_file: None,
             no_page: false,
             title: "Comments".into(),
             metrics_are_public: false,
@@ -205,6 +209,7 @@ impl Config {
         set(&mut config.log_addresses, args, "log-addresses", values::switch)?;
         config.block_file = block_file(args);
         config.admin_token_file = args.value("admin-token-file").map(|value| value.text.into());
+        config.sign_on_file = args.value("sign-on-file").map(|value| value.text.into());
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
         config.notify = parse_all(args, "notify", Program::parse)?;

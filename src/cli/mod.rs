@@ -34,6 +34,7 @@ pub mod moderation_args;
 mod probe;
 mod remote;
 pub mod serve;
+mod sign_on_file;
 mod signals;
 pub mod stdout;
 mod systemd;

@@ -23,7 +23,7 @@ use crate::{
     cli::config::{Config, Hold},
     cli::signals::{Duties, Signals},
     cli::systemd::{self, Notifier, Watchdog},
-    cli::token_file,
+    cli::{sign_on_file, token_file},
     error::Error,
     fanout::subscribers::Subscribers,
     fanout::{SHARD_INBOX_COMMANDS_MAX, Shard, ShardCommand},
@@ -38,6 +38,7 @@ use crate::{
     hub::link::{KEY_FILE, Signer},
     hub::moderators::Moderators,
     hub::rate_limit::RateLimiter,
+    hub::sign_on::SignOn,
     hub::{Hub, rules::Rules, screen::Screen},
     log::runs::Runs,
     log::salt::{self, Salt},
@@ -122,6 +123,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let Some((path, moderators)) = config.admin_token_file.clone().zip(moderators.clone()) {
         on_hangup.push(Box::new(token_file::read_again(path, moderators)));
     }
+    let sign_on = config.sign_on_file.as_deref().map(sign_on_file::read).transpose()?;
+    let sign_on = sign_on.map(SignOn::new);
+    if let Some((path, sign_on)) = config.sign_on_file.clone().zip(sign_on.clone()) {
+        on_hangup.push(Box::new(sign_on_file::read_again(path, sign_on)));
+    }
     let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
     let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
@@ -146,6 +152,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         shards,
         origins: Origins::new(config.allow_origin.clone()),
         moderators: moderators.clone(),
+        sign_on: sign_on.clone(),
         challenge: config.challenge,
     });
     let (restart, restart_requests) = bounded(1);
@@ -163,6 +170,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             public_url: config.public_url.clone(),
             moderators,
             links,
+            sign_on,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
             has_page: !config.no_page,

@@ -45,25 +45,37 @@ pub fn first_token(path: &Path) -> Result<String, Error> {
 
 /// The file's text and its moderators.
 fn read_text(path: &Path) -> Result<(String, Vec<Moderator>), Error> {
+    let text = read_secret(path, TOKEN_FILE_BYTES_MAX, "token file", "the moderators' tokens")?;
+    let list = moderators::parse(&text)
+        .map_err(|why| Error::Usage(format!("--admin-token-file {}: {why}", path.display())))?;
+    Ok((text, list))
+}
+
+/// Reads a file with something secret, such as `the moderators' tokens`. Warns if others may read it, too.
+///
+/// # Errors
+/// [`Error::Io`] if it can't be read, is longer than `bytes_max`, which no file of its `kind` is, or is no text.
+pub(super) fn read_secret(
+    path: &Path,
+    bytes_max: u64,
+    kind: &str,
+    what: &str,
+) -> Result<String, Error> {
     let failed = Error::io("read", path);
     let file = File::open(path).map_err(&failed)?;
     let mode = file.metadata().map_err(&failed)?.permissions().mode();
     let mut bytes = Vec::new();
-    file.take(TOKEN_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(&failed)?;
-    if bytes.len() as u64 > TOKEN_FILE_BYTES_MAX {
-        let why = format!("more than {TOKEN_FILE_BYTES_MAX} bytes are no token file");
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(&failed)?;
+    if bytes.len() as u64 > bytes_max {
+        let why = format!("more than {bytes_max} bytes are no {kind}");
         return Err(failed(io::Error::other(why)));
     }
     let text = String::from_utf8(bytes).map_err(|_| failed(io::Error::other("it is not UTF-8")))?;
-    let shown = path.display();
-    let list = moderators::parse(&text)
-        .map_err(|why| Error::Usage(format!("--admin-token-file {shown}: {why}")))?;
     if mode & READABLE_BY_OTHERS != 0 {
-        ::log::warn!(
-            "everybody on this machine can read the moderators' tokens; run: chmod o= {shown}"
-        );
+        let shown = path.display();
+        ::log::warn!("everybody on this machine can read {what}; run: chmod o= {shown}");
     }
-    Ok((text, list))
+    Ok(text)
 }
 
 /// What SIGHUP does: the file's moderators replace those before, who stay if it is not as it must be.

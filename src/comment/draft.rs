@@ -4,23 +4,22 @@
 //! Knows no socket and no state: the hub decides whether a parent exists and whether a key is the author's.
 
 mod nonce;
+mod text;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use nonce::check_nonce;
 pub use nonce::check_nonce_length;
+pub use text::{PlainText, Text};
 
 use crate::{
     comment::block_list::BlockList,
     comment::hold_reason::HoldReason,
-    comment::markup,
     comment::rejection::Rejection,
-    comment::shown_text::{count_addresses, count_links, is_blank, is_direction_override},
-    comment::{Author, Body},
-    limits::{
-        CONTENT_BYTES_MAX, KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, PAGE_BYTES_MAX,
-        REASON_CHARS_MAX,
-    },
+    comment::shown_text::{count_addresses, is_blank, is_direction_override},
+    comment::signed_user::SignedUser,
+    comment::{Author, Body, Status},
+    limits::{KEY_BYTES_MAX, KEY_BYTES_MIN, NAME_CHARS_MAX, PAGE_BYTES_MAX, REASON_CHARS_MAX},
     util::json::{self, Slot},
     util::text::{shorten, shorten_middle},
 };
@@ -29,6 +28,8 @@ use crate::{
 const ERROR_END_CHARS: usize = 80;
 /// How much of a page's name is repeated, in characters.
 const PAGE_ECHO_CHARS: usize = 80;
+/// How much of a status that is none is repeated, in characters.
+const STATUS_ECHO_CHARS: usize = 40;
 
 /// A client's message: the JSON object of a WebSocket text frame or an HTTP body, or a form. It is parsed into this struct, never
 /// into a `Value`, so that nested JSON takes no stack. Unknown fields are ignored.
@@ -44,6 +45,10 @@ pub struct ClientMessage {
     pub parent: Option<u64>,
     /// The author's secret key.
     pub key: Option<String>,
+    /// The host page's user, as the host page has signed it; counts instead of `key` and `name`.
+    pub user: Option<String>,
+    /// The same once `hub::sign_on` has checked it. No field of the object.
+    pub signed: Option<SignedUser>,
     /// A random text that identifies this post; an error repeats it.
     pub nonce: Option<String>,
     /// The id of the comment to edit.
@@ -93,15 +98,8 @@ pub struct Draft {
     pub length: usize,
     /// The moderator who writes it in the site's name.
     pub moderator: Option<Arc<str>>,
-}
-
-/// The text of a new or edited comment, checked and rendered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// The text, trimmed, with `\n` as its only line break.
-    pub content: String,
-    /// Its safe HTML; `None` if the text has no markup.
-    pub html: Option<String>,
+    /// Whether the host page vouches for its author.
+    pub verified: bool,
 }
 
 /// A new comment whose fields are checked. Its text is not rendered yet: that takes up to milliseconds, so everything that may refuse the
@@ -114,12 +112,9 @@ pub struct Post<'m> {
     pub author: Option<Author>,
     nonce: Option<&'m str>,
     name: Option<String>,
+    verified: bool,
     text: PlainText,
 }
-
-/// A text that is trimmed and checked, but not rendered yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlainText(String);
 
 /// What a WebSocket message requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +125,8 @@ pub enum Action<'m> {
     Edit(u64, PlainText, Option<Author>),
     /// Deletes a comment.
     Delete(u64, Option<Author>),
+    /// Changes who may see a comment.
+    Status(u64, Status, Option<Author>),
     /// Likes a comment (`true`) or withdraws the like.
     Like(u64, bool, Author),
     /// Tells that a moderator should look at a comment.
@@ -155,6 +152,7 @@ impl ClientMessage {
             ("name", Slot::OptionalText(&mut read.name)),
             ("parent", Slot::OptionalNumber(&mut read.parent)),
             ("key", Slot::OptionalText(&mut read.key)),
+            ("user", Slot::OptionalText(&mut read.user)),
             ("nonce", Slot::OptionalText(&mut read.nonce)),
             ("edit", Slot::OptionalNumber(&mut read.edit)),
             ("delete", Slot::OptionalNumber(&mut read.delete)),
@@ -203,7 +201,7 @@ impl ClientMessage {
             return Ok(Action::Post(self.post(page)?));
         }
         check_nonce(self.nonce.as_deref())?;
-        let author = author(self.key.as_deref())?;
+        let author = self.author()?;
         match self {
             ClientMessage { edit: Some(_), delete: Some(_), .. } => {
                 Err(Rejection::Malformed("it has both edit and delete".into()))
@@ -226,18 +224,33 @@ impl ClientMessage {
             ClientMessage { like: Some(_), .. } => {
                 Err(Rejection::Malformed("it has like and something else to do".into()))
             }
+            ClientMessage { edit: Some(id), status: Some(_), content: None, .. } => {
+                let status = self.status()?.unwrap_or_default();
+                Ok(Action::Status(*id, status, author))
+            }
             ClientMessage { edit: Some(id), .. } => {
                 Ok(Action::Edit(*id, PlainText::of(self.content.as_deref())?, author))
             }
             ClientMessage { delete: Some(id), .. } => Ok(Action::Delete(*id, author)),
             ClientMessage { typing: Some(false), .. } => Ok(Action::Nothing),
             ClientMessage { typing: Some(true), .. } => Ok(Action::Typing),
-            ClientMessage { key: Some(_), .. } => {
-                Ok(Action::Identify(author.expect("every key has an author")))
-            }
-            _ => Err(Rejection::Malformed(
-                "it has none of content, edit, delete, like, flag, key and typing".into(),
-            )),
+            _ => author.map(Action::Identify).ok_or_else(|| {
+                Rejection::Malformed(
+                    "it has none of content, edit, delete, like, flag, key, user and typing".into(),
+                )
+            }),
+        }
+    }
+
+    /// Whose message it is: the signed user's, or that of whoever has the key.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyLength`], and [`Rejection::NoSignOn`] for a user that nobody has checked.
+    pub fn author(&self) -> Result<Option<Author>, Rejection> {
+        match (&self.signed, &self.user) {
+            (Some(user), _) => Ok(Some(user.author)),
+            (None, Some(_)) => Err(Rejection::NoSignOn),
+            (None, None) => author(self.key.as_deref()),
         }
     }
 
@@ -246,11 +259,29 @@ impl ClientMessage {
     /// # Errors
     /// [`Rejection::KeyMissing`] or [`Rejection::KeyLength`] without a valid key; [`Rejection::Malformed`] without `on`.
     pub fn like(&self) -> Result<(bool, Author), Rejection> {
-        let author = author(self.key.as_deref())?.ok_or(Rejection::KeyMissing)?;
+        let author = self.author()?.ok_or(Rejection::KeyMissing)?;
         let on = self.on.ok_or_else(|| {
             Rejection::Malformed("on is missing, a like needs true or false".into())
         })?;
         Ok((on, author))
+    }
+
+    /// The status that a moderator gives a comment.
+    ///
+    /// # Errors
+    /// [`Rejection::BadParameter`] if it is none.
+    pub fn status(&self) -> Result<Option<Status>, Rejection> {
+        match self.status.as_deref() {
+            None => Ok(None),
+            Some("public") => Ok(Some(Status::Public)),
+            Some("hidden") => Ok(Some(Status::Hidden)),
+            Some("pending") => Ok(Some(Status::Pending)),
+            Some(other) => {
+                let value = shorten(other, STATUS_ECHO_CHARS);
+                let allowed = "public, hidden or pending";
+                Err(Rejection::BadParameter { name: "status", value, allowed })
+            }
+        }
     }
 
     /// What a moderator tells the author, one line; an empty one is none.
@@ -272,8 +303,12 @@ impl ClientMessage {
             page,
             parent: self.parent,
             nonce: check_nonce(self.nonce.as_deref())?,
-            author: author(self.key.as_deref())?,
-            name: parse_name(self.name.as_deref())?,
+            author: self.author()?,
+            name: match &self.signed {
+                Some(user) => Some(user.name.clone()),
+                None => parse_name(self.name.as_deref())?,
+            },
+            verified: self.signed.is_some(),
             text: PlainText::of(self.content.as_deref())?,
         })
     }
@@ -316,48 +351,8 @@ impl Post<'_> {
             held_for,
             length: text.content.len(),
             moderator: None,
+            verified: self.verified,
         }
-    }
-}
-
-impl PlainText {
-    /// Trims and checks a text.
-    ///
-    /// # Errors
-    /// Fails if the text is empty or shows nothing, is too long, or has control characters.
-    pub fn of(content: Option<&str>) -> Result<PlainText, Rejection> {
-        let mut content = Cow::Borrowed(content.ok_or(Rejection::ContentEmpty)?);
-        if content.contains('\r') {
-            content = content.replace("\r\n", "\n").replace('\r', "\n").into();
-        }
-        let content = content.trim();
-        if is_blank(content) {
-            return Err(Rejection::ContentEmpty);
-        }
-        if content.len() > CONTENT_BYTES_MAX {
-            return Err(Rejection::ContentTooLong(content.len()));
-        }
-        check_characters("content", content, |c| c == '\n' || c == '\t')?;
-        Ok(PlainText(content.into()))
-    }
-
-    /// Renders the text.
-    pub fn render(self) -> Text {
-        let html = markup::html(&self.0);
-        Text { content: self.0, html }
-    }
-}
-
-impl Text {
-    /// How many links and web addresses the text has, as it was written or as it is shown, whichever has more.
-    pub fn count_links(&self) -> usize {
-        count_addresses(&self.content).max(self.html.as_deref().map_or(0, count_links))
-    }
-
-    /// What of a list the text or the name has.
-    pub fn blocked_by(&self, list: &BlockList, name: Option<&str>) -> Option<HoldReason> {
-        let line = list.find(&self.content, self.html.as_deref(), name)?;
-        Some(HoldReason::Word(line.into()))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod proof_of_work;
 pub mod rejection;
 pub mod server_message;
 pub mod shown_text;
+pub mod signed_user;
 
 use std::fmt;
 
@@ -32,6 +33,11 @@ impl Author {
             Sha256::new().chain_update(b"sayso author\0").chain_update(key.as_bytes()).finalize();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
+        Author(bytes)
+    }
+
+    /// The pseudonym that these bytes are.
+    pub fn from_bytes(bytes: [u8; 16]) -> Author {
         Author(bytes)
     }
 

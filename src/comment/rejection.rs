@@ -88,6 +88,18 @@ pub enum Rejection {
     Hidden(u64),
     /// A like, a flag, or a request for one's own comments without a key.
     KeyMissing,
+    /// A host page's user that sayso can't read; the text tells why.
+    UserMalformed(String),
+    /// A host page's user with another signature than the secret makes.
+    UserForged,
+    /// A host page's user that was signed until then, and what time it is.
+    UserExpired(String, String),
+    /// A host page's user that is signed until then, and until when it may be at most.
+    UserTooFarAhead(String, String),
+    /// A host page's user that is signed for this site, and comes from that one; empty if the request names none.
+    UserOfOtherSite(String, String),
+    /// A host page's user where there is no secret to check it with.
+    NoSignOn,
     /// The largest number of likes is reached, of what the text names.
     LikesFull(usize, &'static str),
     /// The nonce belongs to a comment that this client may not see.
@@ -163,6 +175,9 @@ impl Rejection {
             | Rejection::PageNotAllowed(_)
             | Rejection::Banned(_)
             | Rejection::PageLocked(_)
+            | Rejection::UserForged
+            | Rejection::UserExpired(..)
+            | Rejection::UserOfOtherSite(..)
             | Rejection::ProofMissing(_) => 403,
             Rejection::UnknownComment(_) | Rejection::NotOnPage(_) | Rejection::UnknownBan(_) => {
                 404
@@ -233,6 +248,12 @@ impl Rejection {
             Rejection::NotYetPublic(_) => "not_yet_public",
             Rejection::Hidden(_) => "hidden",
             Rejection::KeyMissing => "key_missing",
+            Rejection::UserMalformed(_) => "user_malformed",
+            Rejection::UserForged => "user_forged",
+            Rejection::UserExpired(..) => "user_expired",
+            Rejection::UserTooFarAhead(..) => "user_too_far_ahead",
+            Rejection::UserOfOtherSite(..) => "user_of_other_site",
+            Rejection::NoSignOn => "no_sign_on",
             Rejection::LikesFull(..) => "likes_full",
             Rejection::NonceTaken => "nonce_taken",
             Rejection::Banned(_) => "banned",
@@ -297,6 +318,13 @@ impl Rejection {
             Rejection::CantMove(page, to) | Rejection::MovedAlready(page, to) => {
                 none.with("page", &**page).with("to", &**to)
             }
+            Rejection::UserExpired(until, now) => none.with("until", &**until).with("now", &**now),
+            Rejection::UserTooFarAhead(until, max) => {
+                none.with("until", &**until).with("max", &**max)
+            }
+            Rejection::UserOfOtherSite(site, origin) => {
+                none.with("site", &**site).with("origin", &**origin)
+            }
             Rejection::UnknownBan(key) => none.with("value", &**key),
             Rejection::PinsFull(max) => none.with("max", *max),
             Rejection::TooManyPages(max, _) | Rejection::TooManyFrames(max) => {
@@ -329,6 +357,9 @@ impl Rejection {
             | Rejection::NotModerator
             | Rejection::WrongToken
             | Rejection::KeyMissing
+            | Rejection::UserMalformed(_)
+            | Rejection::UserForged
+            | Rejection::NoSignOn
             | Rejection::NonceTaken
             | Rejection::NonceReserved
             | Rejection::HoneypotFilled

@@ -68,6 +68,28 @@ impl Origins {
     }
 }
 
+/// Where a request comes from, as its headers say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Requester<'r> {
+    /// `Origin`.
+    pub origin: Option<&'r str>,
+    /// `Sec-Fetch-Site`.
+    pub fetch_site: Option<&'r str>,
+    /// `Host`.
+    pub host: &'r str,
+}
+
+impl Requester<'_> {
+    /// Whether a page of this site, an origin that is normalized, has made the request. Unlike [`Origins::allows`], this is strict
+    /// about the scheme and about a missing `Origin`, which browsers only leave out where they ask a page's own server for something.
+    pub fn is_page_of(&self, site: &str) -> bool {
+        match self.origin {
+            Some(origin) => normalize(origin).is_ok_and(|origin| origin == site),
+            None => self.fetch_site == Some("same-origin") && is_same_site(site, self.host),
+        }
+    }
+}
+
 /// The error with this message for an origin that is not allowed; its value `origin` is what `--allow-origin` would take.
 pub fn refused(origin: Option<&str>, message: String) -> HttpError {
     let error = HttpError::of(ErrorCode::OriginNotAllowed, message);
@@ -353,6 +375,24 @@ mod tests {
         let exact = "é".repeat(ECHO_CHARS_MAX);
         assert!(refusal(&exact).contains(&"?".repeat(ECHO_CHARS_MAX)));
         assert!(!refusal(&exact).contains('…'));
+    }
+
+    #[test]
+    fn a_request_is_of_the_site_that_its_origin_names_or_of_its_own_server_as_the_browser_says() {
+        let from = |origin, fetch_site| Requester { origin, fetch_site, host: "a.example:8000" };
+        let (own, blog) = ("https://a.example:8000", "https://blog.example");
+        assert!(from(Some("HTTPS://Blog.example:443"), None).is_page_of(blog));
+        assert!(from(None, Some("same-origin")).is_page_of(own));
+        for wrong in [
+            from(Some("http://blog.example"), None),
+            from(Some("null"), Some("same-origin")),
+            from(None, None),
+            from(None, Some("same-site")),
+            from(None, Some("same-origin")),
+        ] {
+            assert!(!wrong.is_page_of(blog), "{wrong:?}");
+        }
+        assert!(!from(None, None).is_page_of(own));
     }
 
     #[test]

@@ -181,8 +181,10 @@ pub enum Change {
 pub struct Actor {
     /// The author whose key was shown.
     pub author: Option<Author>,
-    /// The name of the moderator whose token was shown.
+    /// The name of the moderator who has shown a token, or whom a host page has signed.
     pub moderator: Option<Arc<str>>,
+    /// Whether a host page has signed them; then they can be banned.
+    pub is_signed: bool,
 }
 
 impl Edge {

@@ -29,6 +29,7 @@ pub mod rate_limit;
 mod reads;
 pub mod rules;
 pub mod screen;
+pub mod sign_on;
 pub mod stats;
 mod storage_watch;
 mod typing;

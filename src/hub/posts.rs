@@ -80,7 +80,11 @@ impl<S> Hub<S> {
             deleted: false,
             nonce: draft.nonce.as_deref(),
             status,
-            marks: Marks { moderator: draft.moderator.as_deref(), ..Marks::default() },
+            marks: Marks {
+                moderator: draft.moderator.as_deref(),
+                verified: draft.verified,
+                ..Marks::default()
+            },
         }
         .encode(&mut self.batch.bytes);
         let visibility = Visibility::of(status, false);
@@ -151,6 +155,9 @@ impl<S> Hub<S> {
         }
         if page.is_some_and(|page| !self.is_on(&page, id)) {
             return Err(Rejection::NotOnPage(id));
+        }
+        if by.is_signed && !is_author {
+            self.check_ban(from, by.author)?;
         }
         let stored = Stored { item, line, comment, author };
         match (change, by.moderator) {

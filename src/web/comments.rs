@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Reply, Router,
-    parameters::{VALUE_ECHO_CHARS, check_method, not_found},
+    parameters::{check_method, not_found},
     posts::parse_json,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind},
     hub::moderators::{NotModerator, too_many},
     util::activity,
-    util::text::{parse_decimal, shorten},
+    util::text::parse_decimal,
     web::request::{Request, rejected},
 };
 
@@ -31,11 +31,6 @@ impl Router {
         let target = target(id, request)?;
         check_method(request, &["PATCH", "DELETE"])?;
         self.check_origin(request)?;
-        let (moderator, not_moderator) = match self.moderator(request) {
-            None => (None, None),
-            Some(Ok(name)) => (Some(name), None),
-            Some(Err(why)) => (None, Some(why)),
-        };
         let is_deletion = request.method == "DELETE";
         // A deletion needs no body, and what others send with it is passed over.
         let has_message = !is_deletion
@@ -43,13 +38,25 @@ impl Router {
         let message = if has_message { Some(parse_json(request)?) } else { None };
         let nonce = message.as_ref().and_then(|message| message.nonce.clone());
         let refuse = |rejection: Rejection| rejected(&rejection, nonce.as_deref());
+        let user = message.as_ref().and_then(|message| message.user.as_deref());
+        let user = self.signed_user(user, request).map_err(refuse)?;
+        let is_signed = user.is_some();
+        // A user counts instead of a token.
+        let (moderator, not_moderator) = match self.moderator(request).filter(|_| !is_signed) {
+            None => (None, None),
+            Some(Ok(name)) => (Some(name), None),
+            Some(Err(why)) => (None, Some(why)),
+        };
         // A token of any length: what is no moderator's is refused as another author's key.
         let bearer = request.bearer_token().filter(|_| moderator.is_none());
-        let author = match (bearer, message.as_ref().and_then(|message| message.key.as_deref())) {
-            (Some(bearer), _) => Some(Author::from_key(bearer)),
-            (None, key) => author(key).map_err(refuse)?,
+        let key = message.as_ref().and_then(|message| message.key.as_deref());
+        let author = match (&user, bearer) {
+            (Some(user), _) => Some(user.author),
+            (None, Some(bearer)) => Some(Author::from_key(bearer)),
+            (None, None) => author(key).map_err(refuse)?,
         };
-        let decision = match (&message, &moderator) {
+        let signed_moderator = user.and_then(|user| user.moderator);
+        let decision = match (&message, moderator.as_ref().or(signed_moderator.as_ref())) {
             (Some(message), Some(_)) => {
                 let reason = message.reason().map_err(refuse)?;
                 Decision { seen: message.seen, reason, is_first: false }
@@ -75,6 +82,9 @@ impl Router {
             Ok(change) => change,
             Err(rejection) => return Err(refuse(after_guess(not_moderator, rejection, client))),
         };
+        // A host page's moderators change what is seen, and no text.
+        let is_theirs = matches!(change, Change::Status(_) | Change::Delete);
+        let moderator = moderator.or(signed_moderator.filter(|_| is_theirs));
         let is_moderators = matches!(change, Change::Status(_) | Change::Pinned(_));
         if is_moderators && moderator.is_none() {
             let why = not_moderator.map_or(Rejection::NotModerator, |why| why.refuse(client));
@@ -90,8 +100,12 @@ impl Router {
             Change::Delete => "deleted",
         };
         let name = moderator.clone();
-        let operation =
-            Operation::Change { target, change, by: Actor { author, moderator }, decision };
+        let operation = Operation::Change {
+            target,
+            change,
+            by: Actor { author, moderator, is_signed },
+            decision,
+        };
         Ok(self.write(operation, request, move |outcome| match outcome {
             Ok(written) => {
                 if let Some(name) = name.filter(|_| written.what == WriteKind::Changed) {
@@ -116,11 +130,10 @@ impl Router {
         let target = target(id, request)?;
         check_method(request, &["POST"])?;
         self.check_origin(request)?;
-        let key = match request.body.is_empty() {
-            true => request.bearer_token().map(str::to_owned),
-            false => self.json_message(request)?.key,
+        let author = match request.body.is_empty() {
+            true => self.author_in_header(request)?,
+            false => self.json_message(request)?.author()?.ok_or(Rejection::KeyMissing)?,
         };
-        let author = author(key.as_deref())?.ok_or(Rejection::KeyMissing)?;
         Ok(self.write(Operation::Flag { target, author }, request, |outcome| match outcome {
             Ok(_) => Response { status: 204, headers: Vec::new(), body: Vec::new(), code: None },
             Err(rejection) => rejection.into(),
@@ -168,15 +181,8 @@ fn parse_change(
     message: &ClientMessage,
     edit: impl FnOnce(PlainText) -> Result<Change, Rejection>,
 ) -> Result<Change, Rejection> {
-    match (message.status.as_deref(), message.pinned, &message.content) {
-        (Some("public"), None, None) => Ok(Change::Status(Status::Public)),
-        (Some("hidden"), None, None) => Ok(Change::Status(Status::Hidden)),
-        (Some("pending"), None, None) => Ok(Change::Status(Status::Pending)),
-        (Some(other), None, None) => {
-            let value = shorten(other, VALUE_ECHO_CHARS);
-            let allowed = "public, hidden or pending";
-            Err(Rejection::BadParameter { name: "status", value, allowed })
-        }
+    match (message.status()?, message.pinned, &message.content) {
+        (Some(status), None, None) => Ok(Change::Status(status)),
         (None, Some(is_pinned), None) => Ok(Change::Pinned(is_pinned)),
         (None, None, content) => edit(PlainText::of(content.as_deref())?),
         _ => Err(Rejection::Malformed(

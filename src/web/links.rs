@@ -154,7 +154,7 @@ impl Router {
         let operation = Operation::Change {
             target: Target { id: link.id, page: None },
             change: Change::Status(status),
-            by: Actor { author: None, moderator: Some(moderator.clone()) },
+            by: Actor { author: None, moderator: Some(moderator.clone()), is_signed: false },
             decision: Decision { seen: Some(link.seq), is_first: true, reason: None },
         };
         let (router, client) = (self.clone(), request.client());

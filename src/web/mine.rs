@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     comment::Author,
-    comment::draft::author,
     comment::rejection::Rejection,
     http::response::Response,
     hub::command::{Actor, Change, Decision, Edge, Operation, Target},
@@ -57,7 +56,7 @@ impl Router {
     pub(super) fn mine(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         check_method(request, &["GET", "HEAD", "DELETE"])?;
         self.check_origin(request)?;
-        let author = author(request.bearer_token())?.ok_or(Rejection::KeyMissing)?;
+        let author = self.author_in_header(request)?;
         let query = parse_query(request)?;
         let before = number_parameter(&query, "before", "a comment's id", 0, u64::MAX)?;
         let max = HISTORY_LINES_MAX as u64;
@@ -116,7 +115,7 @@ fn delete_all(
         let operations = ids.iter().map(|&id| Operation::Change {
             target: Target { id, page: None },
             change: Change::Delete,
-            by: Actor { author: Some(author), moderator: None },
+            by: Actor { author: Some(author), moderator: None, is_signed: false },
             decision: Decision::default(),
         });
         for outcome in search.write_all(operations)? {

@@ -28,6 +28,7 @@ mod pinned;
 mod posts;
 mod preview;
 pub mod request;
+mod sign_on;
 
 use std::sync::{Arc, Mutex};
 
@@ -46,6 +47,7 @@ use crate::{
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
     hub::link::Signer,
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
+    hub::sign_on::SignOn,
     util::stream::Stream,
     util::{activity, logger},
     web::request::Request,
@@ -85,6 +87,8 @@ pub struct Options {
     pub moderators: Option<Arc<Moderators>>,
     /// What reads the links by which moderators decide from messages, if there are any.
     pub links: Option<Arc<Signer>>,
+    /// Who checks users of host pages, if host pages may have any.
+    pub sign_on: Option<Arc<SignOn>>,
     /// How many bits of proof of work a new comment needs.
     pub challenge: Option<u8>,
     /// Whether `--rate` limits how fast a client may post.
@@ -105,6 +109,7 @@ impl Options {
             public_url: None,
             moderators: None,
             links: None,
+            sign_on: None,
             challenge: None,
             is_limited: false,
             has_page: false,
@@ -122,6 +127,7 @@ pub struct Router {
     page_urls: PageUrls,
     moderators: Option<Arc<Moderators>>,
     links: Option<Arc<Signer>>,
+    sign_on: Option<Arc<SignOn>>,
     challenge: Option<u8>,
     is_limited: bool,
     has_page: bool,
@@ -146,6 +152,7 @@ impl Router {
             page_urls: PageUrls { public_url: options.public_url, has_page: options.has_page },
             moderators: options.moderators,
             links: options.links,
+            sign_on: options.sign_on,
             challenge: options.challenge,
             is_limited: options.is_limited,
             has_page: options.has_page,
@@ -259,6 +266,7 @@ impl Router {
             }
             "/api/preview" => self.preview(request),
             "/api/mine" => self.mine(request),
+            "/api/user" => self.user(request),
             "/api/newest" => self.newest(request),
             "/feed.atom" => self.feed(Format::Atom, request),
             "/feed.json" => self.feed(Format::Json, request),

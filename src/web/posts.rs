@@ -62,10 +62,13 @@ impl Router {
         })))
     }
 
-    /// Parses a JSON body. A bearer token is the author's key, and is compared with no moderator's: each would be a guess that nobody
-    /// could count.
+    /// Parses a JSON body, and checks its user. A bearer token is the author's key, and is compared with no moderator's: each would be a
+    /// guess that nobody could count.
     pub(super) fn json_message(&self, request: &Request) -> Result<ClientMessage, Response> {
         let mut message = parse_json(request)?;
+        message.signed = self
+            .signed_user(message.user.as_deref(), request)
+            .map_err(|rejection| rejected(&rejection, message.nonce.as_deref()))?;
         if message.key.is_none() {
             message.key = request.bearer_token().map(str::to_owned);
         }

@@ -89,8 +89,14 @@ impl Request {
 
     /// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
     pub fn bearer_token(&self) -> Option<&str> {
-        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        self.credentials("bearer").filter(|token| !token.is_empty())
+    }
+
+    /// What `Authorization` has behind the name of this scheme (RFC 9110 §11.4), which may be nothing.
+    pub fn credentials(&self, scheme: &str) -> Option<&str> {
+        let value = self.header("authorization")?;
+        let (given, credentials) = value.split_once(' ').unwrap_or((value, ""));
+        given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
     }
 
     /// The media type of the body, without parameters, in lower case.

@@ -22,6 +22,7 @@ use crate::{
     },
     hub::command::{HubHandle, Join, Query, Subscription},
     hub::moderators::Moderators,
+    hub::sign_on::SignOn,
     net::socket::set_ack_timeout,
     util::{
         logger,
@@ -44,6 +45,8 @@ pub struct Context {
     pub origins: Origins,
     /// The moderators, if there may be any.
     pub moderators: Option<Arc<Moderators>>,
+    /// Who checks users of host pages, if host pages may have any.
+    pub sign_on: Option<Arc<SignOn>>,
     /// Bits of the proof of work that a comment needs.
     pub challenge: Option<u8>,
 }
@@ -81,7 +84,8 @@ pub fn upgrade(
         Subscription::Page(page, _) => Some(page.as_str().into()),
         Subscription::Counts(_) | Subscription::Moderation => None,
     };
-    let session = Session::new(context, number, socket, page, client);
+    let mut session = Session::new(context, number, socket, page, client);
+    session.origin = origin.filter(|_| context.sign_on.is_some()).map(Box::from);
     session.open(
         handshake::response(&accept, handshake::subprotocol(tier)),
         subscription,
@@ -103,6 +107,8 @@ struct Session {
     from: ClientKey,
     /// For the log.
     client: Option<IpAddr>,
+    /// What the handshake says of the page that has opened it, kept for users that host pages sign.
+    origin: Option<Box<str>>,
 }
 
 impl Session {
@@ -115,7 +121,8 @@ impl Session {
     ) -> Session {
         let shard = context.shards[(number % context.shards.len() as u64) as usize].clone();
         let from = ClientKey::of_client(client);
-        Session { context: context.clone(), shard, number, socket, page, from, client }
+        let (context, origin) = (context.clone(), None);
+        Session { context, shard, number, socket, page, from, client, origin }
     }
 
     /// Joins, sends the welcome, and starts the thread that reads. All that touches more than a little stack happens here, in a

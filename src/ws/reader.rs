@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tungstenite::{
@@ -22,7 +22,9 @@ use crate::{
         ShardCommand,
         frame::{self, CloseCode},
     },
+    http::origin::Requester,
     hub::command::{Actor, Change, Decision, Operation, Query, ReplyTo, Stats, Target, Write},
+    hub::sign_on,
     limits::MESSAGE_BYTES_MAX,
     util::activity,
 };
@@ -66,7 +68,10 @@ impl Session {
     fn handle_message(&self, text: &str, limits: &mut MessageLimits) -> bool {
         let message = ClientMessage::parse(text.as_bytes());
         let (done, nonce) = match message {
-            Ok(message) => (self.carry_out(&message, limits), message.nonce),
+            Ok(mut message) => {
+                let done = self.check_user(&mut message);
+                (done.and_then(|()| self.carry_out(&message, limits)), message.nonce)
+            }
             Err(reject) => (Err(reject), ClientMessage::nonce_in(text.as_bytes())),
         };
         limits.count(done.as_ref().err());
@@ -75,6 +80,15 @@ impl Session {
             self.send_to(&reject.to_json(nonce.as_deref()));
         }
         limits.allow_more()
+    }
+
+    /// Checks the signature of the message's user, if it has one.
+    fn check_user(&self, message: &mut ClientMessage) -> Result<(), Rejection> {
+        let Some(user) = message.user.as_deref() else { return Ok(()) };
+        let from = Requester { origin: self.origin.as_deref(), ..Requester::default() };
+        let sign_on = self.context.sign_on.as_deref();
+        message.signed = Some(sign_on::check(sign_on, user, from, SystemTime::now())?);
+        Ok(())
     }
 
     fn carry_out(
@@ -92,12 +106,14 @@ impl Session {
         }
         let Stats { gate, screen, .. } = &*self.context.hub.stats;
         let target = |id| Target { id, page: self.page.clone() };
-        let change = |id, change, author| Operation::Change {
+        let change = |id, change, author, moderator| Operation::Change {
             target: target(id),
             change,
-            by: Actor { author, moderator: None },
+            by: Actor { author, moderator, is_signed: message.signed.is_some() },
             decision: Decision::default(),
         };
+        // A host page's moderators change what is seen, and no text.
+        let moderator = || message.signed.as_ref().and_then(|user| user.moderator.clone());
         let operation = match action {
             // Rendering takes longer than all checks, so it comes last.
             Action::Post(post) => {
@@ -110,12 +126,19 @@ impl Session {
                 gate.check_edit(self.from, author)?;
                 let text = text.render();
                 let held_for = screen.check_edit(&text);
-                change(id, Change::Text(text, held_for), author)
+                change(id, Change::Text(text, held_for), author, None)
             }
-            Action::Delete(id, author) => change(id, Change::Delete, author),
+            Action::Delete(id, author) => change(id, Change::Delete, author, moderator()),
+            Action::Status(id, status, author) => {
+                let moderator = moderator().ok_or(Rejection::NotModerator)?;
+                change(id, Change::Status(status), author, Some(moderator))
+            }
             Action::Like(id, on, author) => Operation::Like { target: target(id), on, author },
             Action::Flag(id, author) => Operation::Flag { target: target(id), author },
             Action::Identify(author) => {
+                if let Some(user) = &message.signed {
+                    self.send_to(&user.to_json());
+                }
                 return self.context.hub.query(Query::Identify(self.number, author, self.from));
             }
             Action::Typing => return self.context.hub.query(Query::Typing(self.number, self.from)),

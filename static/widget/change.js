@@ -15,7 +15,7 @@ export class Changes {
   #thread;
   /** By nonce: what waits for an answer, `{id, composer}`. */
   #asked = new Map();
-  /** By id: what is being deleted, `{until, timer, nonce}`. */
+  /** By id: what is being deleted, or gets another `status`: `{until, status, timer, nonce}`. */
   #going = new Map();
   #pointer = [-1, -1];
   #hasHearts = false;
@@ -154,11 +154,16 @@ export class Changes {
     if (isNear) row.style.marginTop = `${y - top + APART}px`;
   }
 
-  /** Deleted for the reader, and for everybody once there is no more undoing it. Kept, so that it is sent even if the page goes. */
-  #begin(entry) {
+  /** What a moderator of the host page does; it can be undone as a deletion can. */
+  conceal(entry) {
+    this.#begin(entry, 'hidden');
+  }
+
+  /** Gone for the reader, and for everybody once there is no more undoing it. Kept, so that it is sent even if the page goes. */
+  #begin(entry, status) {
     const { id } = entry.line;
     const { page } = this.#thread;
-    store.set(this.#goneKey(id), JSON.stringify({ page, until: Date.now() + UNDO_WITHIN }));
+    store.set(this.#goneKey(id), JSON.stringify({ page, status, until: Date.now() + UNDO_WITHIN }));
     this.#await(id);
     entry.article.querySelector('button')?.focus();
   }
@@ -175,9 +180,9 @@ export class Changes {
   }
 
   #await(id) {
-    const { until } = store.read(this.#goneKey(id));
+    const { until, status } = store.read(this.#goneKey(id));
     if (!until || this.#going.has(id)) return;
-    const going = { until, nonce: undefined };
+    const going = { until, status, nonce: undefined };
     going.timer = setTimeout(() => this.#finish(id), Math.max(0, until - Date.now()));
     this.#going.set(id, going);
     this.#redraw(id);
@@ -189,7 +194,7 @@ export class Changes {
     if (!going || going.until > Date.now()) return;
     // It may have been undone in another tab.
     if (!store.read(this.#goneKey(id)).until) return this.settled(id);
-    going.nonce ??= this.#writer.request({ delete: id });
+    going.nonce ??= this.#writer.request(going.status ? { edit: id, status: going.status } : { delete: id });
     this.#redraw(id);
     return undefined;
   }
@@ -215,7 +220,7 @@ export class Changes {
     if (!going || !isShown(line)) return;
     const { text } = this.#thread;
     const undo = button('undo', ({ detail }) => detail > 1 || this.settled(line.id), text('undo'));
-    const meta = el('p', { class: 'meta' }, text('deleted'), ' ',
+    const meta = el('p', { class: 'meta' }, text(going.status ? 'concealed' : 'deleted'), ' ',
       going.until > Date.now() ? undo : el('span', { class: 'note' }, text(going.nonce ? 'sending' : 'waiting')));
     article.classList.add('gone');
     article.replaceChildren(meta);
@@ -234,7 +239,7 @@ export class Changes {
   }
 
   get #likedKey() {
-    return this.#thread.key('liked', this.#thread.connection.log);
+    return this.#writer.ownKey('liked');
   }
 
   /** The first news of hearts brings the buttons. */

@@ -79,7 +79,7 @@ export class Device {
   /** Whose it is, as far as the server knows: `{author, name}` of its newest comment. */
   #look(key, whose) {
     whose.known ??= this.#panel.try(async (signal) => {
-      const { comments: [line] } = await this.#panel.patiently('GET', { limit: 1 }, { signal, key });
+      const { comments: [line] } = await this.#panel.patiently('GET', { limit: 1 }, { signal, me: { key } });
       this.#panel.said.textContent = '';
       const content = Array.from(line?.content ?? '');
       const words = content.slice(0, QUOTE_CHARS).join('') + (content.length > QUOTE_CHARS ? '…' : '');

@@ -44,7 +44,7 @@ export class Menu {
     this.#close();
     if (wasOpen) return;
     const { line } = entry;
-    const verbs = [...this.#thread.isMine(line) ? ['edit', 'delete', 'copy', 'mine'] : line.status ? ['copy'] : ['flag', 'copy']];
+    const verbs = [...this.#thread.isMine(line) ? ['edit', 'delete', 'copy', 'mine'] : line.status ? ['copy'] : ['flag', 'copy', ...this.#thread.me.moderator ? ['conceal', 'delete'] : []]];
     this.#box.replaceChildren(...verbs.map((verb) => this.#item(verb, entry)));
     this.#box.ariaLabel = dots.ariaLabel;
     this.#dots = dots;
@@ -102,7 +102,7 @@ export class Menu {
   }
 
   get #flaggedKey() {
-    return this.#thread.key('flagged', this.#thread.connection.log);
+    return this.#writer.ownKey('flagged');
   }
 
   /** Once for each comment. */

@@ -120,7 +120,9 @@ class Panel {
     this.#leave.abort();
     this.#leave = new AbortController();
     this.title.textContent = this.dialog.ariaLabel = title;
-    this.ours.hidden = this.device.section.hidden = asks;
+    this.ours.hidden = asks;
+    // Whoever the host page names is so on every device.
+    this.device.section.hidden = asks || Boolean(this.#thread.user);
     this.device.question.hidden = !asks;
     this.device.cover();
     if (!this.dialog.open) this.dialog.showModal();
@@ -138,9 +140,9 @@ class Panel {
   }
 
   // What the server says
-  async #ask(method, query, key = this.#me.key) {
+  async #ask(method, query, { key, user } = this.#me) {
     const answer = await fetch(`${this.#thread.base}/api/mine?${new URLSearchParams(query)}`, {
-      method, headers: { authorization: `Bearer ${key}` }, cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WAIT),
+      method, headers: { authorization: user ? `Sayso ${user}` : `Bearer ${key}` }, cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WAIT),
     });
     const said = await answer.json();
     if (!answer.ok) throw Object.assign(new Error(said.error), { said });
@@ -154,10 +156,10 @@ class Panel {
   }
 
   /** Waits as long as the server says and asks again; `before` is said with the reason. Throws where waiting does not help. */
-  async patiently(method, query, { signal, before = '', key } = {}) {
+  async patiently(method, query, { signal, before = '', me } = {}) {
     for (;;) {
       try {
-        const said = await this.#ask(method, query, key);
+        const said = await this.#ask(method, query, me);
         signal?.throwIfAborted();
         return said;
       } catch (error) {
@@ -188,7 +190,7 @@ class Panel {
     this.list.replaceChildren();
     this.does.hidden = true;
     this.#offer(false);
-    if (this.#me.key) await this.#load();
+    if (this.#me.key || this.#me.user) await this.#load();
     else this.said.textContent = this.#own('none');
   }
 
@@ -250,7 +252,7 @@ class Panel {
   async #deleteAll() {
     if (this.#isDeleting) return;
     this.#isDeleting = true;
-    const { key } = this.#me;
+    const me = { ...this.#me };
     this.#undo = new AbortController();
     this.#offer(true);
     this.said.textContent = this.#own('soon', { n: UNDO_SECONDS });
@@ -258,7 +260,7 @@ class Panel {
     const isMeant = await sleep(UNDO_SECONDS, this.#undo.signal).then(() => true, () => false);
     this.#undo = null;
     this.#offer(false, isMeant);
-    if (isMeant) await this.#deleteBy(key);
+    if (isMeant) await this.#deleteBy(me);
     else this.said.textContent = '';
     this.#isDeleting = false;
     this.#offer(false);
@@ -267,14 +269,14 @@ class Panel {
   }
 
   /** In batches, of which each says whether there is more. Going on where it failed is harmless. */
-  async #deleteBy(key) {
+  async #deleteBy(me) {
     let n = 0;
     this.older.hidden = true;
     try {
       for (let query = {}; query;) {
         const before = this.#own('going', { n });
         this.said.textContent = before;
-        const said = await this.patiently('DELETE', query, { before, key });
+        const said = await this.patiently('DELETE', query, { before, me });
         n += said.deleted;
         query = said.more && (said.before ? { before: said.before } : {});
       }

@@ -6,6 +6,7 @@
 import { el } from './dom.js';
 import { namesake } from './namesake.js';
 import { learn } from './texts.js';
+import { verified } from './verified.js';
 import { isShown, rankOf, rove } from './view.js';
 
 const TEXTS = {
@@ -258,7 +259,7 @@ export class Moderation {
     // What is being deleted looks as if it were; what is being edited stays as it is drawn.
     if (!isShown(line) || article.matches('.gone') || entry.editing) return;
 
-    const marks = [];
+    const marks = line.verified ? [verified(text)] : [];
     if (line.mod) marks.push(mark('author', text('author')));
     else if (this.#isNamesake(line)) marks.push(this.#pseudonym(line));
     if (this.#pinned.includes(line.id)) marks.push(mark('pinned', text('pinned')));

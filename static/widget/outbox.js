@@ -30,11 +30,12 @@ export class Outbox {
   recall() {
     for (const key of store.keys()) {
       const item = key.startsWith(this.#key('')) ? store.read(key) : {};
-      if (item.page === this.#thread.page && item.content && !this.#waiting.has(item.nonce)) this.#add(item);
+      const isOurs = item.page === this.#thread.page && item.by === this.#thread.me.id;
+      if (isOurs && item.content && !this.#waiting.has(item.nonce)) this.#add(item);
     }
   }
 
-  /** `item` is `{nonce, page, content, name, parent}`. */
+  /** `item` is `{nonce, page, content, name, parent, by}`; the last is the host page's user, who alone sends it. */
   put(item) {
     store.set(this.#key(item.nonce), JSON.stringify(item));
     this.#add(item);

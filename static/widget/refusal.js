@@ -6,8 +6,11 @@ import { sentence } from './texts.js';
 /** What the owner of a site is told whom nobody else can help. Other languages have it with the server's refusals. */
 const NOT_ALLOWED = 'The comments can’t be shown, since {server} does not allow this site to embed them. '
   + 'If it is yours, start sayso there with: {flag}';
-/** What somebody is told who is banned. Other languages have it there too. */
-const BANNED = { banned: 'You can’t write here until {until}.', banned_for_ever: 'You can’t write here any more.' };
+/** What the server says in other words than a reader would understand. Other languages have it there too. */
+const ENGLISH = {
+  banned: 'You can’t write here until {until}.', banned_for_ever: 'You can’t write here any more.',
+  user_expired: 'Your sign-in has run out. Load the page again.',
+};
 /** Bans that end then have no end that anybody would wait for. */
 const FOR_EVER = '9999';
 const ANSWER_WAIT = 20_000;
@@ -30,7 +33,7 @@ async function table({ base, text }) {
 export async function inWords(thread, { error, code, retry_after: wait, ...values }) {
   if (values.until >= FOR_EVER) code = 'banned_for_ever';
   if (values.until) values.until = thread.text.moment(Date.parse(values.until));
-  const known = (await table(thread))[code] ?? BANNED[code];
+  const known = (await table(thread))[code] ?? ENGLISH[code];
   const isWhole = known && [...known.matchAll(/\{(\w+)\}/g)].every(([, name]) => name === 'wait' || values[name] !== undefined);
   // Its last number of seconds is how long to wait.
   const parts = sentence(error).split(new RegExp(`\\b${wait} s\\b`));

@@ -19,6 +19,8 @@ export class Thread extends Tree {
   writer = null;
   /** Of moderation.js, where moderators have done anything here. */
   moderation = null;
+  /** Of user.js, where the host page says who one is. */
+  user = null;
   /** Whether nobody may write any more. */
   locked = false;
   /** By id; where the server has hearts. */
@@ -86,9 +88,9 @@ export class Thread extends Tree {
     return ['sayso', this.base, ...parts].join(' ');
   }
 
-  /** `{name, key, author}`, the last once the server has told it. */
+  /** `{name, key, author}`, the last once the server has told it; or what user.js knows. */
   get me() {
-    return store.read(this.key('me'));
+    return this.user?.me ?? store.read(this.key('me'));
   }
 
   /** The history's first page, from its newer or older end. */
@@ -109,7 +111,7 @@ export class Thread extends Tree {
 
   async write(isAsked) {
     try {
-      const [parts, style] = await Promise.all([this.bring(...WRITING), this.sheet(`${this.base}/widget/write.css`)]);
+      const [parts, style] = await Promise.all([this.bring(...WRITING, ...this.host.getAttribute('user') ? ['user'] : []), this.sheet(`${this.base}/widget/write.css`)]);
       if (!this.writer) this.host.shadowRoot.adoptedStyleSheets.push(style);
       this.writer ??= new parts.Writer(this, parts);
       this.live ??= new parts.Live(this);
@@ -131,7 +133,7 @@ export class Thread extends Tree {
   /** Hands what the server says to moderation.js, once there is anything in it that only that knows. */
   async moderate(said) {
     const { locked, pinned, moderators, note, comments = [] } = said;
-    if (!(this.moderation || locked || pinned || moderators || note || comments.some((line) => line.mod || line.mod_edited || line.pinned))) return;
+    if (!(this.moderation || locked || pinned || moderators || note || comments.some((line) => line.mod || line.mod_edited || line.pinned || line.verified))) return;
     const parts = await this.bring('moderation', 'namesake').catch(() => {});
     if (parts) await (this.moderation ??= new parts.Moderation(this)).take(said);
   }
@@ -263,6 +265,8 @@ export class Thread extends Tree {
       this.writer?.refused(notice);
     } else if (notice.flagged) {
       this.writer?.flagged(notice.flagged);
+    } else if (notice.user) {
+      this.user?.take(notice.user);
     }
   }
 

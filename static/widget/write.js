@@ -4,12 +4,13 @@
  * Loaded by thread.js once it is connected, so that it is there when the connection no longer is; works on that thread.
  *
  * @typedef Request {content, name?, parent?, key, nonce} | {key} | {edit, content, key, nonce} | {delete, key, nonce} |
- *   {like, on, key, nonce} | {flag, key, nonce} | {typing}
+ *   {like, on, key, nonce} | {flag, key, nonce} | {typing}; with user.js `user` instead of `key` and `name`, and {edit, status, user, nonce}
  */
 
 import { button, store } from './dom.js';
 import { draft, showState } from './frame.js';
 import { learn } from './texts.js';
+import { isShown } from './view.js';
 
 const TEXTS = {
   answer: 'Answer {name}…', cancel: 'Cancel', copied: 'The link is copied.', copy: 'Copy link', delete: 'Delete', edit: 'Edit',
@@ -34,12 +35,15 @@ export class Writer {
   /** Who one was when one last looked. */
   #key;
   #author;
+  /** Where it was said that the host page's word has run out. */
+  #expired;
   /** Of answers.js, for who has written something. */
   answers = null;
 
   /** The classes of the modules that have come with this one. */
-  constructor(thread, { Composer, Changes, Menu, Drafts, Outbox }) {
+  constructor(thread, { Composer, Changes, Menu, Drafts, Outbox, User }) {
     this.thread = thread;
+    thread.user = User && new User(thread);
     this.outbox = new Outbox(thread, (request) => this.#send(request));
     this.#Composer = Composer;
     this.#changes = new Changes(this, thread);
@@ -53,6 +57,7 @@ export class Writer {
     // Before what has been typed since the page came.
     const recalled = this.drafts.get(draftKey);
     if (recalled) this.main.value = [recalled, this.main.value].filter(Boolean).join('\n\n');
+    thread.user?.dress(this.main);
     this.main.name.addEventListener('input', () => this.#remember({ name: this.main.name.value.trim() }));
     // Set early, since what is recalled may be sent, and answered, at once.
     thread.writer = this;
@@ -76,8 +81,15 @@ export class Writer {
     return this.thread.key('field', this.thread.connection.log, ...verbAndId);
   }
 
+  /** Where it is kept what one has done to comments of this log. */
+  ownKey(what) {
+    const { thread } = this;
+    return thread.key(what, thread.connection.log, ...thread.user ? [thread.me.id] : []);
+  }
+
   #remember(known) {
-    store.set(this.thread.key('me'), JSON.stringify({ ...this.thread.me, ...known }));
+    const { thread } = this;
+    if (!thread.user) store.set(thread.key('me'), JSON.stringify({ ...thread.me, ...known }));
   }
 
   #secret() {
@@ -106,7 +118,18 @@ export class Writer {
   /** The server counts all of one's tabs as one reader, and knows who is typing. */
   #introduce() {
     this.#key = this.thread.me.key;
-    if (this.#key) this.thread.connection.send({ key: this.#key });
+    if (this.thread.user) this.thread.user.introduce();
+    else if (this.#key) this.thread.connection.send({ key: this.#key });
+  }
+
+  /** The host page says anew who one is; answers whether that is who one was. */
+  renew() {
+    const isSame = this.thread.user?.renew();
+    if (isSame) {
+      this.#expired?.complain('');
+      this.#introduce();
+    }
+    return isSame;
   }
 
   leave() {
@@ -128,7 +151,7 @@ export class Writer {
     const { page } = this.thread;
     if (name) this.#remember({ name });
     main.name.value = name;
-    this.outbox.put({ nonce: random(), page, content, name, parent });
+    this.outbox.put({ nonce: random(), page, content, name, parent, by: this.thread.me.id });
     if (!parent) {
       main.value = '';
       // On a touch screen the keyboard would hide what has been written.
@@ -146,12 +169,13 @@ export class Writer {
   }
 
   #send(request) {
-    return this.thread.connection.send({ ...request, key: this.#secret() });
+    const { connection, user } = this.thread;
+    return connection.send({ ...request, ...user ? { user: user.me.user } : { key: this.#secret() } });
   }
 
   // What comes back
   acknowledge(line) {
-    if (line.deleted) this.#changes.settled(line.id);
+    if (!isShown(line)) this.#changes.settled(line.id);
     if (!this.outbox.take(line.nonce)) return;
     if (line.author) {
       this.#author = line.author;
@@ -195,6 +219,9 @@ export class Writer {
     composer.complain(words);
     thread.tidy();
     if (notice.error) thread.tell('error', notice);
+    if (notice.code !== 'user_expired') return;
+    this.#expired = composer;
+    thread.tell('expired', notice);
   }
 
   /** What a server refuses, as a function that says it so many seconds before it may be tried again. */
@@ -233,7 +260,9 @@ export class Writer {
   }
 
   compose(does) {
-    return new this.#Composer(this.thread, draft(this.thread.text, does), does);
+    const made = new this.#Composer(this.thread, draft(this.thread.text, does), does);
+    this.thread.user?.dress(made);
+    return made;
   }
 
   reply(entry, isAgain) {
@@ -281,6 +310,7 @@ export class Writer {
   warn = (...said) => this.#changes.warn(...said);
   edit = (...asked) => this.#changes.edit(...asked);
   delete = (entry) => this.#changes.delete(entry);
+  conceal = (entry) => this.#changes.conceal(entry);
   like = (entry) => this.#changes.like(entry);
   heart = (entry) => this.#changes.heart(entry);
   showLikes = (ids) => this.#changes.showLikes(ids);

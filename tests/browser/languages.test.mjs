@@ -14,7 +14,7 @@ const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
 
 /** What the panel of one's own comments says is for those who open it, and what is said of answers for those who have written. */
-for (const [folder, ...modules] of [['lang', 'texts', 'write', 'live', 'moderation'], ['mine', 'mine'], ['answers', 'answers']]) test(`all languages say everything in ${folder}, with all the plurals they have`, () => {
+for (const [folder, ...modules] of [['lang', 'texts', 'write', 'live', 'moderation', 'verified', 'user'], ['mine', 'mine'], ['answers', 'answers']]) test(`all languages say everything in ${folder}, with all the plurals they have`, () => {
   const texts = {};
   for (const name of modules) {
     const source = readFileSync(new URL(`widget/${name}.js`, STATIC), 'utf8');

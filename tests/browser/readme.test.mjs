@@ -80,8 +80,8 @@ test('every part that the README names is one, and those of a comment are named'
   await page.locator('.bell').waitFor({ state: 'attached' });
   const parts = new Set(await page.locator('sayso-comments').evaluate((node) => [...node.shadowRoot.querySelectorAll('[part]')].flatMap((element) => [...element.part])));
   const documented = table('Styling').filter(([cell]) => !cell.includes('--sayso')).flatMap(([cell]) => named(cell));
-  // A thread's middle, and what waits, are not here.
-  const others = ['more', 'warn'];
+  // A thread's middle, what waits, and users of the site are not here.
+  const others = ['more', 'warn', 'as', 'verified'];
   assert.deepEqual(documented.filter((name) => !parts.has(name) && !others.includes(name)), []);
   const ofComment = await page.locator('.comment').last().evaluate((node) => [node, ...node.querySelectorAll('[part]')].flatMap((element) => [...element.part]));
   assert.deepEqual(ofComment.filter((name) => !documented.includes(name) && name !== 'plain'), []);

@@ -11,11 +11,11 @@ import { site } from './widget.mjs';
 
 const STATIC = new URL('../../static/', import.meta.url);
 const LANGUAGES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'ru', 'zh'];
-/** What only programs and moderators can be told, not who uses the widget. */
+/** What only programs, moderators and whoever makes a host page can be told, not who uses the widget. */
 const OTHERS = ['malformed', 'bad_parameter', 'page_length', 'key_length', 'nonce_length', 'key_missing', 'not_moderator', 'not_on_page',
   'nonce_taken', 'not_yet_public', 'honeypot_filled', 'submitted_too_soon', 'stale_cursor', 'other_page', 'wrong_token', 'text_too_long',
   'pins_full', 'moderation_full', 'changed_meanwhile', 'address_unknown', 'nobody_to_ban', 'unknown_ban', 'not_rejected', 'cant_move',
-  'moved_already', 'nonce_reserved'];
+  'moved_already', 'nonce_reserved', 'user_malformed', 'user_forged', 'user_too_far_ahead', 'user_of_other_site', 'no_sign_on'];
 /** What the widget says of itself. */
 const OWN = ['banned_for_ever', 'origin_not_allowed'];
 

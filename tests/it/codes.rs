@@ -51,6 +51,18 @@ fn rejections() -> Vec<Rejection> {
         Rejection::NotYetPublic(17),
         Rejection::Hidden(17),
         Rejection::KeyMissing,
+        Rejection::UserMalformed("name is empty".into()),
+        Rejection::UserForged,
+        Rejection::UserExpired(
+            "2026-11-27T22:00:00.000Z".into(),
+            "2026-11-27T22:00:07.500Z".into(),
+        ),
+        Rejection::UserTooFarAhead(
+            "2026-12-04T07:00:00.000Z".into(),
+            "2026-11-28T22:00:00.000Z".into(),
+        ),
+        Rejection::UserOfOtherSite("https://blog.example".into(), "https://evil.example".into()),
+        Rejection::NoSignOn,
         Rejection::LikesFull(10_000, "this comment"),
         Rejection::NonceTaken,
         Rejection::Banned("2026-12-04T07:00:00.000Z".into()),

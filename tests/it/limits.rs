@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 104] = [
+const ROWS: [(&str, &str, &str, &str); 110] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -89,6 +89,12 @@ const ROWS: [(&str, &str, &str, &str); 104] = [
     ("moderator's name", "hub/moderators.rs NAME_CHARS_MAX", "characters", "wrong usage"),
     ("moderator's token, at least", "hub/moderators.rs TOKEN_BYTES_MIN", "bytes", "wrong usage"),
     ("token file", "cli/token_file.rs TOKEN_FILE_BYTES_MAX", "bytes", "the start fails"),
+    ("user that a host page signs", "hub/sign_on.rs USER_BYTES_MAX", "bytes", "400"),
+    ("its id", "hub/sign_on.rs USER_ID_BYTES_MAX", "bytes", "400"),
+    ("time for which it is signed", "hub/sign_on.rs USER_AHEAD_MAX", "s", "400"),
+    ("secret to sign users, at least", "hub/sign_on.rs SECRET_BYTES_MIN", "bytes", "wrong usage"),
+    ("the same", "hub/sign_on.rs SECRET_BYTES_MAX", "bytes", "wrong usage"),
+    ("secrets in a `--sign-on-file`", "hub/sign_on.rs SECRETS_MAX", "secrets", "wrong usage"),
     ("wrong tokens of one address", "hub/moderators.rs GUESSES_MAX", "a minute", "429"),
     (
         "addresses whose wrong tokens are counted",

@@ -38,6 +38,7 @@ mod readme;
 mod rename;
 mod repair;
 mod shell;
+mod sign_on;
 mod sockets;
 mod spam;
 mod storage_watch;

@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 24] = [
+const ALL_FLAGS: [(&str, &str); 25] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -48,6 +48,7 @@ const ALL_FLAGS: [(&str, &str); 24] = [
     ("close-after", "30"),
     ("admin-token-file", "/srv/token"),
     ("notify", "/srv/mail"),
+    ("sign-on-file", "/srv/secret"),
     ("title", "Wall"),
     ("metrics", "public"),
     ("log-level", "debug"),
@@ -78,6 +79,7 @@ fn config_of_all_flags() -> Config {
         close_after: Some(30),
         admin_token_file: Some("/srv/token".into()),
         notify: vec![Program::parse("/srv/mail").unwrap()],
+        sign_on_file: Some("/srv/secret".into()),
         no_page: true,
         title: "Wall".into(),
         metrics_are_public: true,

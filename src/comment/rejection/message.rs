@@ -70,6 +70,30 @@ impl fmt::Display for Rejection {
             Rejection::KeyMissing => {
                 write!(f, "key is missing, likes, flags and one's own comments need one")
             }
+            Rejection::UserMalformed(why) => {
+                write!(f, "user is not as a host page must make it: {why}")
+            }
+            Rejection::UserForged => write!(
+                f,
+                "user has another signature than the secret of --sign-on-file makes; the host page must sign with that secret"
+            ),
+            Rejection::UserExpired(until, now) => {
+                write!(f, "user was signed until {until}, and it is {now}; load the page again")
+            }
+            Rejection::UserTooFarAhead(until, max) => write!(
+                f,
+                "user is signed until {until}, at most 24 h ahead are allowed, which is until {max}"
+            ),
+            Rejection::UserOfOtherSite(site, origin) if origin.is_empty() => write!(
+                f,
+                "user is signed for {site}, but the request does not say which site it comes from; send Origin: {site}"
+            ),
+            Rejection::UserOfOtherSite(site, origin) => {
+                write!(f, "user is signed for {site}, but this comes from {origin}")
+            }
+            Rejection::NoSignOn => {
+                write!(f, "user can't be checked, sayso was started without --sign-on-file")
+            }
             Rejection::Hidden(id) => write!(f, "comment {id} is hidden"),
             Rejection::LikesFull(max, what) => {
                 write!(f, "{what} already has {max} likes, no more are allowed")

@@ -100,7 +100,7 @@ struct Marks<'a> {
 
 impl fmt::Display for Marks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comment { moderator, name, author, pinned, .. } = self.comment;
+        let Comment { moderator, name, author, pinned, verified, .. } = self.comment;
         let is_borrowed = |name: &String| {
             !self.moderators.is_empty() && self.moderators.contains(&namesake(name))
         };
@@ -110,6 +110,10 @@ impl fmt::Display for Marks<'_> {
             let start = author.as_deref().and_then(|author| author.get(..PSEUDONYM_CHARS));
             let (sign, start) = start.map_or(("", "Anonymous"), |start| ("#", start));
             write!(f, " <span class=\"alias\" dir=\"ltr\">{sign}{}</span>", Escaped(start))?;
+        }
+        if *verified {
+            let mark = " <span class=\"mark verified\" title=\"Verified\"><span aria-hidden=\"true\">✓</span><span class=\"unseen\">Verified</span></span>";
+            f.write_str(mark)?;
         }
         if *pinned {
             f.write_str(" <span class=\"mark pinned\">Pinned</span>")?;

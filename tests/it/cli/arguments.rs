@@ -59,6 +59,7 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--flags-hold",
         "--close-after",
         "--admin-token-file",
+        "--sign-on-file",
         "--title",
         "--log-level",
         "--log-format",

@@ -36,9 +36,12 @@ const DEFAULTS: [(&str, &str); 3] =
 /// The name of the token file, beside the data folder.
 const TOKEN_FILE: &str = "token";
 
-/// Writes a token file that only its owner may read.
-fn write_token_file(folder: &Folder, text: &str) {
-    let path = folder.join(TOKEN_FILE);
+/// The name of the file with the secret that host pages sign with, beside the data folder.
+const SIGN_ON_FILE: &str = "sign-on";
+
+/// Writes a file that only its owner may read.
+fn write_secret_file(folder: &Folder, name: &str, text: &str) {
+    let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
@@ -115,9 +118,16 @@ impl Builder {
 
     /// Lets in the moderators of this token file.
     pub fn token_file(self, text: &str) -> Builder {
-        write_token_file(&self.folder, text);
+        write_secret_file(&self.folder, TOKEN_FILE, text);
         let file = self.folder.join(TOKEN_FILE);
         self.flags(&["--admin-token-file", &file])
+    }
+
+    /// Lets host pages sign users with the secret in this file.
+    pub fn sign_on_file(self, text: &str) -> Builder {
+        write_secret_file(&self.folder, SIGN_ON_FILE, text);
+        let file = self.folder.join(SIGN_ON_FILE);
+        self.flags(&["--sign-on-file", &file])
     }
 
     /// Sets a variable of the environment, in which there is nothing else.
@@ -222,7 +232,12 @@ impl Server {
 
     /// Replaces the moderators' token file.
     pub fn write_token_file(&self, text: &str) {
-        write_token_file(&self.builder.folder, text);
+        write_secret_file(&self.builder.folder, TOKEN_FILE, text);
+    }
+
+    /// Replaces the file with the secret that host pages sign with.
+    pub fn write_sign_on_file(&self, text: &str) {
+        write_secret_file(&self.builder.folder, SIGN_ON_FILE, text);
     }
 
     /// The moderators' token file.

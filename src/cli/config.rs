@@ -240,10 +240,20 @@ fn set<T>(
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<(), Error> {
-    if let Some(value) = args.value(flag) {
-        *field = value.parse(parse)?;
-    }
-    Ok(())
+    apply(args, flag, &mut |text| {
+        *field = parse(text)?;
+        Ok(())
+    })
+}
+
+/// The part of [`set`] that is the same for all types: there are twenty.
+#[inline(never)]
+fn apply(
+    args: &Args,
+    flag: &str,
+    take: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), Error> {
+    args.value(flag).map_or(Ok(()), |value| value.parse(take))
 }
 
 fn parse_all<T>(

@@ -39,6 +39,7 @@
 //! cli/      what can be typed: parses it and runs it
 //! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
+//! notify/   programs that are told of comments
 //! exchange/ comments of other systems, in and out
 //! hub/      all state, and the one thread that changes it
 //! net/      the public port: accepts connections, limits them, drains them
@@ -53,7 +54,7 @@
 //! A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group:
 //!
 //! ```text
-//! [cli] → [web, ws, exchange] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
+//! [cli] → [web, ws, notify, exchange] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
 //! ```
 //!
 //! Only `web::backend` names tiny_http, only `ws` and `fanout::frame` name tungstenite. `tests/it/structure.rs` checks both.
@@ -71,6 +72,7 @@
 //! | `ctl`, `ctl-0`, `ctl-1` | 1 each | the same three jobs for the control socket, over which sayso's own commands come | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
+//! | `notify-N` | one per program of `--notify` | its cursor; asks the hub, reads the log and runs the program | shutdown |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
@@ -86,6 +88,8 @@
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the
 //!   lines of the history at one point between two batches.
+//! - The hub never waits for a program of `--notify`: it only says that there is something new, and each program's thread reads the log
+//!   from its own cursor ([`notify`]).
 //! - A cursor proves itself: a client that has received what is no longer in the log is never told that it has resumed ([`log::runs`]).
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
@@ -111,6 +115,7 @@ pub mod hub;
 pub mod limits;
 pub mod log;
 pub mod net;
+pub mod notify;
 pub mod store;
 pub mod util;
 pub mod web;

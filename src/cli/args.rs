@@ -7,7 +7,7 @@ use std::{cmp::Reverse, ffi::OsString};
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 26] = [
+const FLAGS: [(&str, Form); 27] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -30,6 +30,7 @@ const FLAGS: [(&str, Form); 26] = [
     ("sign-on-file", Form::Once),
     ("no-page", Form::Switch),
     ("title", Form::Once),
+    ("notify", Form::Repeatable),
     ("metrics", Form::Once),
     ("log-level", Form::Once),
     ("log-format", Form::Once),

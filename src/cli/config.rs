@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::http::forwarded::{self, Network};
 use crate::http::origin;
 use crate::net::listen_socket::ListenAddress;
+use crate::notify::program::{PROGRAMS_MAX, Program};
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 
 /// The text that `sayso --help` prints and the README quotes.
@@ -70,6 +71,8 @@ Flags:
                            it [3, off without --admin-token-file]
   --close-after DAYS|off   a page takes no more comments so long after its first [off]
   --admin-token-file FILE  moderators, one NAME TOKEN a line; without it there is none
+  --notify PROGRAM         a program with its arguments that is told each new, held or flagged
+                           comment; digest:PROGRAM at most once an hour; repeatable [none]
   --sign-on-file FILE      the secret with which host pages sign their users [none]
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
@@ -126,6 +129,8 @@ pub struct Config {
     pub close_after: Option<u32>,
     /// The file with the moderators' token; `None` means that there are no moderators.
     pub admin_token_file: Option<PathBuf>,
+    /// The programs that are told of comments, each another one.
+    pub notify: Vec<Program>,
     /// The file with the secret that host pages sign their users with; `None` means that they have none.
     pub sign_on_file: Option<PathBuf>,
     /// Whether the page and the demo are switched off.
@@ -164,6 +169,7 @@ impl Default for Config {
             flags_hold: Some(3),
             close_after: None,
             admin_token_file: None,
+            notify: Vec::new(),
             sign_on_file: None,
             no_page: false,
             title: "Comments".into(),
@@ -206,6 +212,7 @@ impl Config {
         config.sign_on_file = args.value("sign-on-file").map(|value| value.text.into());
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
+        config.notify = parse_all(args, "notify", Program::parse)?;
         let proxies: Vec<Option<Network>> = parse_all(args, "trust-proxy", values::proxy)?;
         if proxies.len() > 1 && proxies.contains(&None) {
             return Err(Error::Usage(
@@ -215,6 +222,7 @@ impl Config {
         if !proxies.is_empty() {
             config.trust_proxy = proxies.into_iter().flatten().collect();
         }
+        check_programs(&config.notify)?;
         check_consistency(&config)?;
         Ok(config)
     }
@@ -237,10 +245,20 @@ fn set<T>(
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<(), Error> {
-    if let Some(value) = args.value(flag) {
-        *field = value.parse(parse)?;
-    }
-    Ok(())
+    apply(args, flag, &mut |text| {
+        *field = parse(text)?;
+        Ok(())
+    })
+}
+
+/// The part of [`set`] that is the same for all types: there are twenty.
+#[inline(never)]
+fn apply(
+    args: &Args,
+    flag: &str,
+    take: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), Error> {
+    args.value(flag).map_or(Ok(()), |value| value.parse(take))
 }
 
 fn parse_all<T>(
@@ -268,6 +286,24 @@ fn check_consistency(config: &Config) -> Result<(), Error> {
             "--public-url {url} does not end with --base-path {base_path}; write --public-url {url}{base_path}"
         ),
         _ => return Ok(()),
+    };
+    Err(Error::Usage(why))
+}
+
+/// Checks that no program is given twice, and that there are not too many.
+fn check_programs(programs: &[Program]) -> Result<(), Error> {
+    let is_twice = |at: usize| programs[..at].iter().any(|other| other.name == programs[at].name);
+    let why = match (0..programs.len()).find(|at| is_twice(*at)) {
+        Some(at) => {
+            format!("--notify {:?} is given twice; write it once", programs[at].words.join(" "))
+        }
+        None if programs.len() > PROGRAMS_MAX => {
+            format!(
+                "--notify is given {} times, at most {PROGRAMS_MAX} are allowed",
+                programs.len()
+            )
+        }
+        None => return Ok(()),
     };
     Err(Error::Usage(why))
 }

@@ -28,12 +28,14 @@ use crate::{
     fanout::subscribers::Subscribers,
     fanout::{SHARD_INBOX_COMMANDS_MAX, Shard, ShardCommand},
     http::origin::Origins,
+    http::page_url::PageUrls,
     http::upstream::Upstream,
     http::{
         request::{HttpError, RequestHead},
         response::Response,
     },
     hub::command::{Command, HubHandle, INBOX_COMMANDS_MAX, Query, Stats},
+    hub::link::{KEY_FILE, Signer},
     hub::moderators::Moderators,
     hub::rate_limit::RateLimiter,
     hub::sign_on::SignOn,
@@ -45,6 +47,7 @@ use crate::{
     net::listen_socket::ListenSocket,
     net::listener::Listener,
     net::resource_limits,
+    notify::{self, Notifiers, event::Addresses},
     store::Store,
     util::activity,
     util::address_space,
@@ -131,11 +134,19 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (sockets, addresses) = listen(&config, passed)?;
     // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
     let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
+    let links = open_links(&config, &moderators, store.log.id())?;
+    let log_end = (store.log.id().to_owned(), store.log.next_seq() - 1);
 
     let salt = salt::open(&config.data)?;
     let mut stats = Stats { screen, ..Stats::default() };
     let (shards, shard_threads) = start_shards(&mut stats)?;
     let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), stats, salt)?;
+    // Before anybody can post: a program that is new is told everything from now on.
+    let found_at = Addresses {
+        urls: PageUrls { public_url: config.public_url.clone(), has_page: !config.no_page },
+        links: links.clone().zip(moderators.clone()),
+    };
+    let notifiers = start_notifiers(&config, log_end, &hub, found_at)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
         shards,
@@ -158,6 +169,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             title: config.title.clone(),
             public_url: config.public_url.clone(),
             moderators,
+            links,
             sign_on,
             challenge: config.challenge,
             is_limited: config.rate.is_some(),
@@ -202,6 +214,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     start_stop_deadline(stats.clone());
     listener.shutdown();
     let _ = hub.query(Query::Stop);
+    notifiers.stop();
     drop(hub);
     for (server, socket) in [(web, Socket::Relay), (control, Socket::Control)] {
         server.stop();
@@ -250,6 +263,40 @@ fn open_block_file(path: Option<&Path>) -> Result<(Option<BlockFile>, Screen), E
     let (file, list) = BlockFile::open(path)?;
     screen.set_block_list(list);
     Ok((Some(file), screen))
+}
+
+/// Starts what runs the programs of `--notify`.
+fn start_notifiers(
+    config: &Config,
+    (log, end): (String, u64),
+    hub: &HubHandle<Arc<Stream>>,
+    addresses: Addresses,
+) -> Result<Notifiers, Error> {
+    let folder = config.data.join(notify::FOLDER);
+    if !config.notify.is_empty() {
+        create_data_folder(&folder)?;
+    }
+    let started = Notifiers::start(&config.notify, &folder, (&log, end), hub, addresses);
+    started.map_err(|source| Error::Thread { name: "notify".into(), source })
+}
+
+/// Opens the key of the links by which moderators decide from a message. Without moderators, or an address to lead to, there are none. Those
+/// that were sent stay good where no program is notified any more.
+fn open_links(
+    config: &Config,
+    moderators: &Option<Arc<Moderators>>,
+    log: &str,
+) -> Result<Option<Arc<Signer>>, Error> {
+    let has_sent = || config.data.join(KEY_FILE).exists();
+    if config.public_url.is_none()
+        || moderators.is_none()
+        || (config.notify.is_empty() && !has_sent())
+    {
+        return Ok(None);
+    }
+    let loss = "links in messages that were sent are then no longer good";
+    let key = salt::open_secret(&config.data, KEY_FILE, loss)?;
+    Ok(Some(Arc::new(Signer::new(key, log))))
 }
 
 /// Starts the shards, and lets the statistics read what they count.

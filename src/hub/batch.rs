@@ -318,6 +318,7 @@ impl<S> Hub<S> {
             self.publish_up_to(self.batch.lines.len());
             self.note_likes();
             self.tell_effects();
+            self.wake_listeners(is_empty);
         }
         self.batch.published = 0;
         self.batch.records = 0;

@@ -18,6 +18,7 @@ use crate::{
     http::forwarded::ClientKey,
     hub::measure::{Find, Lines, Measure, PageState, Totals},
     hub::newest::ReadNewest,
+    hub::news::{News, Sought},
     hub::rules::Hold,
     store::history::History,
     store::moderation::BanKey,
@@ -113,6 +114,8 @@ pub enum Operation {
 pub struct Decision {
     /// The `seq` of the line that the decision is about; if the comment has a newer one, it is refused.
     pub seen: Option<u64>,
+    /// Whether it is refused also if a moderator has decided since.
+    pub is_first: bool,
     /// One line for the comment's author alone.
     pub reason: Option<Box<str>>,
 }
@@ -143,6 +146,8 @@ pub enum Query<S> {
     Page(String, Callback<PageState>),
     /// Lists the pages that were written to last, at most so many, of those whose `seq` is below the number.
     Pages(Option<u64>, usize, Callback<(Vec<PageState>, bool)>),
+    /// Tells comments as they are now to somebody who follows the log.
+    News(Sought, Callback<News>),
     /// Rewrites the log with only the newest lines. Answers how many bytes it had and has now, or why it could not.
     Compact(Callback<Result<(u64, u64), String>>),
     /// Takes no more writes and sends all readers away.

@@ -209,6 +209,11 @@ impl Moderators {
         self.state().list.iter().map(|one| one.name.to_string()).collect()
     }
 
+    /// Whether one of them has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.state().list.iter().any(|one| *one.name == *name)
+    }
+
     /// Calls `send_away` as soon as this token is let in no longer, which may be at once.
     pub fn watch(&self, connection: u64, token: &str, send_away: SendAway) {
         let (token, mut state) = (digest(token), self.state());
@@ -258,6 +263,26 @@ impl Moderators {
         };
         state.guesses.known_good.insert(from, (now, token));
         Ok(name)
+    }
+
+    /// Lets a link in that was signed here, and counts one that was not as a wrong token. A right one exempts its address from nothing, as
+    /// whoever examines mails for viruses may have sent it.
+    ///
+    /// # Errors
+    /// As [`Moderators::check`].
+    pub fn check_link(
+        self: &Arc<Moderators>,
+        is_signed: bool,
+        from: ClientKey,
+    ) -> Result<(), NotModerator> {
+        let now = self.started.elapsed();
+        let mut state = self.state();
+        state.guesses.check(from, now).map_err(NotModerator::TooMany)?;
+        if is_signed {
+            return Ok(());
+        }
+        let began = state.guesses.count(from, now);
+        Err(NotModerator::Wrong(Guess { moderators: self.clone(), from, began, is_wrong: false }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -38,7 +38,7 @@ impl Newest {
     ///
     /// # Errors
     /// Fails if reading the log fails.
-    pub fn read(&self, mut each: impl FnMut(Comment, &[u8], bool)) -> io::Result<()> {
+    pub fn read(&self, each: &mut dyn FnMut(Comment, &[u8], bool)) -> io::Result<()> {
         let mut pages = self.pages.iter();
         let mut broken = None;
         self.history.read(|_, line| match (Comment::parse(line), pages.next()) {

@@ -20,7 +20,7 @@ use crate::{
     hub::rules::Hold,
     store::history::redacted,
     store::index::CommentRef,
-    store::moderation::Note,
+    store::moderation::{Note, line::ModerationLine},
     store::visibility::Visibility,
 };
 
@@ -130,7 +130,8 @@ impl<S> Hub<S> {
         let item = self.index.find(id).ok_or(Rejection::UnknownComment(id))?;
         let line = self.log.read(item.location).map_err(|error| self.unreadable(&error))?;
         let comment = Comment::parse(&line).map_err(|error| self.unreadable(&error.into()))?;
-        if by.is_moderator() && decision.seen.is_some_and(|seen| seen < item.seq) {
+        let is_late = |seen| seen < item.seq || (decision.is_first && seen < self.decided_at(id));
+        if by.is_moderator() && decision.seen.is_some_and(is_late) {
             let line = self.as_moderators_see(id, line);
             let line = String::from_utf8_lossy(&line).into_owned();
             return Err(Rejection::ChangedMeanwhile(id, line));
@@ -222,6 +223,14 @@ impl<S> Hub<S> {
             self.note((id, &page), author, Did::Edit, NoteText::default());
         }
         Ok(Outcome::Staged(at, WriteKind::Changed))
+    }
+
+    /// The `seq` of the newest note about a comment if it is a moderator's, or else 0.
+    fn decided_at(&self, id: u64) -> u64 {
+        let note = self.moderation.notes.get(&id).filter(|note| note.is_moderators);
+        let line = note.and_then(|note| self.log.read(note.location).ok());
+        let line = line.and_then(|line| ModerationLine::parse(&line).ok());
+        line.map_or(0, |line| line.seq)
     }
 
     pub(super) fn set_text(&self, comment: &mut Comment, text: Text) {

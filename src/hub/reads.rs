@@ -48,6 +48,7 @@ impl<S> Hub<S> {
                 answer(self.page_state(page));
             }
             Query::Pages(before, limit, answer) => self.find_pages(before, limit, answer),
+            Query::News(sought, answer) => self.tell_news(sought, answer),
             Query::Compact(callback) => self.compact(callback),
             Query::Stop => {
                 self.stopping = true;

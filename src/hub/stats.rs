@@ -13,7 +13,7 @@ use std::{
 use super::Hub;
 use crate::{
     fanout,
-    hub::{gate::Gate, screen::Screen},
+    hub::{gate::Gate, news::Listener, screen::Screen},
     log::CommitError,
     net,
     util::histogram::Histogram,
@@ -61,6 +61,8 @@ pub struct Stats {
     pub gate: Gate,
     /// What comments are looked through for.
     pub screen: Screen,
+    /// Who follows the log.
+    pub listeners: OnceLock<Vec<Arc<Listener>>>,
 }
 
 /// Totals since the start. The hub's thread alone adds to them, once a batch.

@@ -53,7 +53,17 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(reader: Arc<dyn ReadAt>, length: u64, bytes_max: usize) -> Lines {
-        Lines { reader, length, bytes_max, buffer: Vec::new(), start: 0, end: 0, offset: 0 }
+        Lines::starting_at(reader, 0, length, bytes_max)
+    }
+
+    /// Begins at an offset at which a line begins.
+    pub(super) fn starting_at(
+        reader: Arc<dyn ReadAt>,
+        offset: u64,
+        length: u64,
+        bytes_max: usize,
+    ) -> Lines {
+        Lines { reader, length, bytes_max, buffer: Vec::new(), start: 0, end: 0, offset }
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {

@@ -13,6 +13,7 @@ pub mod scan;
 mod staged;
 pub mod storage;
 pub mod survey;
+pub mod tail;
 mod torn;
 pub mod trailer;
 pub mod writer;

@@ -6,20 +6,18 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    io::{self, Read},
+    path::Path,
     sync::Arc,
 };
 
 use crc32c::{crc32c, crc32c_append};
 
-use super::storage::{open_options, sync_folder};
+use super::storage::{sync_folder, write_whole};
 use crate::error::Error;
 
 /// Name of the file in the data folder.
 pub const FILE_NAME: &str = "runs";
-/// Name of the file that is written and then replaces it.
-const NEW_NAME: &str = "runs.new";
 /// Runs that are kept, the newest ones. Whoever comes back after more starts than that loads the comments anew.
 const RUNS_MAX: usize = 1_024;
 /// Longest file that is read: a line has at most 16 + 1 + 19 + 1 + 8 + 1 bytes.
@@ -63,7 +61,7 @@ impl Runs {
         runs.drain(..(runs.len() + 1).saturating_sub(RUNS_MAX));
         let mark = random_mark().map_err(Error::io("begin a run in", &path))?;
         runs.push(Run { mark, first: next });
-        if let Err(error) = write(data, &path, log, &runs) {
+        if let Err(error) = write_whole(&path, encode(log, &runs).as_bytes()) {
             // A full disk must not keep readers from being served. But a file without this run would later prove cursors that it
             // should not, and no file proves none.
             remove(&path).map_err(Error::io("write", &path))?;
@@ -150,24 +148,6 @@ fn read(path: &Path, log: &str) -> io::Result<Vec<Run>> {
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is damaged or of another log");
     parse(log, &text).ok_or_else(invalid)
-}
-
-fn write(data: &Path, path: &Path, log: &str, runs: &[Run]) -> io::Result<()> {
-    let new: PathBuf = data.join(NEW_NAME);
-    let written = open_options()
-        .create(true)
-        .truncate(true)
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(encode(log, runs).as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&new, path))
-        .and_then(|()| sync_folder(path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
 }
 
 /// Removes the file durably; there may be none.

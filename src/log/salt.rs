@@ -2,13 +2,9 @@
 //!
 //! 32 random bytes, made at the first start. Without the file, banned addresses are no longer recognised, so it belongs to a backup.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
-use super::storage::{open_options, sync_folder};
+use super::storage::write_whole;
 use crate::error::Error;
 
 /// Name of the file in the data folder.
@@ -24,7 +20,15 @@ pub type Salt = [u8; SALT_BYTES];
 /// # Errors
 /// [`Error::Io`] if the file can be neither read nor written, or is of another length.
 pub fn open(data: &Path) -> Result<Salt, Error> {
-    let path = data.join(FILE_NAME);
+    open_secret(data, FILE_NAME, "banned addresses are then no longer recognised")
+}
+
+/// The same for the secret of another file, as long. `loss` says what becomes of it if it is removed.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_secret(data: &Path, name: &str, loss: &str) -> Result<Salt, Error> {
+    let path = data.join(name);
     let bytes = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return create(&path).map_err(Error::io("create", &path));
@@ -34,7 +38,7 @@ pub fn open(data: &Path) -> Result<Salt, Error> {
     let length = bytes.len();
     bytes.try_into().map_err(|_| {
         let why = format!(
-            "it is {length} bytes, but must be {SALT_BYTES}; restore it from a backup, or remove it and lose which addresses are banned"
+            "it is {length} bytes, but must be {SALT_BYTES}; restore it from a backup, or remove it: {loss}"
         );
         Error::io("use", &path)(io::Error::new(io::ErrorKind::InvalidData, why))
     })
@@ -60,7 +64,7 @@ pub fn read_or_draw(data: &Path) -> Result<Salt, Error> {
 pub fn keep(data: &Path, salt: Salt) -> Result<(), Error> {
     let path = data.join(FILE_NAME);
     if !path.exists() {
-        write(&path, salt).map_err(Error::io("create", &path))?;
+        write_whole(&path, &salt).map_err(Error::io("create", &path))?;
     }
     match open(data)? == salt {
         true => Ok(()),
@@ -76,20 +80,8 @@ fn draw() -> io::Result<Salt> {
 
 fn create(path: &Path) -> io::Result<Salt> {
     let salt = draw()?;
-    write(path, salt)?;
+    write_whole(path, &salt)?;
     Ok(salt)
-}
-
-/// Makes it under another name first, so that a start that is cut short leaves nothing of it.
-fn write(path: &Path, salt: Salt) -> io::Result<()> {
-    let new = path.with_extension("new");
-    // Such a start may have left its file.
-    let _ = fs::remove_file(&new);
-    let mut file = open_options().create_new(true).open(&new)?;
-    file.write_all(&salt)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder(path)
 }
 
 #[cfg(test)]

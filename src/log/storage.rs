@@ -4,7 +4,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Write},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -287,10 +287,30 @@ impl Storage for FileStorage {
 }
 
 /// Options for files that only the owner may read: comments are not for other users of the machine.
-pub(super) fn open_options() -> OpenOptions {
+pub fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
+}
+
+/// Writes a small file that only the owner may read, durably, whole or not at all; it replaces the one that is there.
+///
+/// # Errors
+/// Fails if it can't be written. Unless the last sync failed, the file is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = path.to_owned().into_os_string();
+    new.push(NEW_SUFFIX);
+    // A process that was killed may have left its file, which others may have been allowed to read.
+    let _ = std::fs::remove_file(&new);
+    let written = open_options().create_new(true).open(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written.and_then(|()| sync_folder(path))
 }
 
 /// Returns the path of the file that `name` leads to, even where that does not exist.

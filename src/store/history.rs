@@ -50,6 +50,11 @@ impl History {
     /// # Errors
     /// Fails if reading the log fails.
     pub fn read(&self, mut each: impl FnMut(&CommentRef, &[u8])) -> io::Result<()> {
+        self.read_each(&mut each)
+    }
+
+    /// Once for all callers, so that the binary has it once.
+    fn read_each(&self, each: &mut dyn FnMut(&CommentRef, &[u8])) -> io::Result<()> {
         let mut line = Vec::new();
         for (item, recent) in self.items.iter().zip(&self.recent) {
             line.clear();

@@ -175,7 +175,7 @@ impl Router {
 
     /// Refuses a request that another site's page has made, also one of `--allow-origin`. Following a link to the page is no such request:
     /// with `strict` left out, only a page that says which it is is refused.
-    fn check_own_origin(&self, request: &Request, strict: bool) -> Result<(), Response> {
+    pub(super) fn check_own_origin(&self, request: &Request, strict: bool) -> Result<(), Response> {
         if request.is_owner() {
             return Ok(());
         }

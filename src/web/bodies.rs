@@ -48,7 +48,7 @@ fn is_empty(counts: &Counts<'_, u64>) -> bool {
 /// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"more":…}`. A comment of a page that has moved has its present name as `page`.
 pub(super) fn newest_json(newest: &Newest) -> io::Result<Vec<u8>> {
     let mut out = history_head(&newest.history);
-    newest.read(|comment, line, has_moved| match has_moved {
+    newest.read(&mut |comment, line, has_moved| match has_moved {
         false => append_item(&mut out, line),
         true => {
             let mut line = Vec::new();

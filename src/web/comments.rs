@@ -58,7 +58,8 @@ impl Router {
         let signed_moderator = user.and_then(|user| user.moderator);
         let decision = match (&message, moderator.as_ref().or(signed_moderator.as_ref())) {
             (Some(message), Some(_)) => {
-                Decision { seen: message.seen, reason: message.reason().map_err(refuse)? }
+                let reason = message.reason().map_err(refuse)?;
+                Decision { seen: message.seen, reason, is_first: false }
             }
             _ => Decision::default(),
         };

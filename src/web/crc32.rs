@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn parts_put_together_have_the_checksum_of_the_whole() {
-        let bytes: Vec<u8> = (0..700u32).map(|number| (number * number >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..700u32).map(|number| ((number * number) >> 3) as u8).collect();
         for cut in 0..=bytes.len() {
             let (left, right) = bytes.split_at(cut);
             assert_eq!(Crc32::of(left).then(Crc32::of(right)), Crc32::of(&bytes), "{cut}");

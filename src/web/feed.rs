@@ -87,7 +87,8 @@ impl Router {
         let page = parse_query(request)?.get("page").map(str::to_owned);
         page.as_deref().map_or(Ok(()), check_page)?;
         let (router, asked) = (self.clone(), request.clone());
-        Ok(self.find_newest(page.clone(), None, NEWEST_MAX, move |newest| {
+        let asked_page = page.clone();
+        let build = move |newest: Newest| {
             let feed = match router.make_feed(format, page.as_deref(), &newest) {
                 Ok(feed) => feed,
                 Err(error) => return unreadable(&error),
@@ -102,14 +103,15 @@ impl Router {
                 .with("Cache-Control", "no-cache")
                 .with_etag(&etag, &asked)
                 .compressed(&asked)
-        }))
+        };
+        Ok(self.find_newest(asked_page, None, NEWEST_MAX, Box::new(build)))
     }
 
     /// `page` is the name that was asked for, by which the feed is known even after the page has moved.
     fn make_feed(&self, format: Format, page: Option<&str>, newest: &Newest) -> io::Result<Feed> {
         let log = &*newest.history.log;
         let mut entries = Vec::new();
-        newest.read(|comment, _, _| entries.push(self.make_entry(log, comment)))?;
+        newest.read(&mut |comment, _, _| entries.push(self.make_entry(log, comment)))?;
         let public = self.page_urls.public_url.as_deref();
         let path = match format {
             Format::Atom => "feed.atom",

@@ -39,6 +39,7 @@ fn text(stats: &Stats) -> String {
     comments(stats, &mut out);
     traffic(stats, &mut out);
     storage(stats, &mut out);
+    programs(stats, &mut out);
     process(stats, &mut out);
     out.0
 }
@@ -166,6 +167,19 @@ fn storage(stats: &Stats, out: &mut Exposition) {
     );
 }
 
+/// How far the programs of `--notify` are; nothing if there are none.
+fn programs(stats: &Stats, out: &mut Exposition) {
+    let Some(listeners) = stats.listeners.get().filter(|all| !all.is_empty()) else { return };
+    let seq = stats.seq.load(Relaxed);
+    let lags: Vec<_> = listeners.iter().map(|one| (&*one.name, one.lag(seq))).collect();
+    let help = "Sequence numbers that a program of --notify has still to be told of.";
+    out.labelled("sayso_notify_lag", "gauge", help, "program", &lags);
+    let failures: Vec<_> =
+        listeners.iter().map(|one| (&*one.name, one.failures.load(Relaxed))).collect();
+    let help = "Failed runs of a program of --notify.";
+    out.labelled("sayso_notify_failures_total", "counter", help, "program", &failures);
+}
+
 /// What Prometheus' own libraries say of a process, under their names. What `/proc` does not tell is left out.
 fn process(stats: &Stats, out: &mut Exposition) {
     out.family("sayso_build_info", "gauge", "Which sayso this is; always 1.");
@@ -224,9 +238,21 @@ impl Exposition {
         self.sample(name, "", &value.to_string());
     }
 
-    /// A counter with one label, whose values are words of our own that need no escaping.
+    /// A counter with one label.
     fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
-        self.family(name, "counter", help);
+        self.labelled(name, "counter", help, label, values);
+    }
+
+    /// A family with one label, whose values are words of our own that need no escaping.
+    fn labelled(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        label: &str,
+        values: &[(&str, u64)],
+    ) {
+        self.family(name, kind, help);
         for (word, value) in values {
             self.sample(name, &format!("{{{label}=\"{word}\"}}"), &value.to_string());
         }

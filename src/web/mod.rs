@@ -18,6 +18,7 @@ mod health;
 mod history;
 pub mod html;
 mod like;
+mod links;
 mod metrics;
 mod mine;
 mod newest;
@@ -44,6 +45,7 @@ use crate::{
     http::page_url::PageUrls,
     http::response::Response,
     hub::command::{Callback, HubHandle, Operation, Query as HubQuery, ReplyTo, Write, Written},
+    hub::link::Signer,
     hub::moderators::{Moderators, NotModerator, OWNER_NAME},
     hub::sign_on::SignOn,
     util::stream::Stream,
@@ -83,6 +85,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// The moderators, if there may be any.
     pub moderators: Option<Arc<Moderators>>,
+    /// What reads the links by which moderators decide from messages, if there are any.
+    pub links: Option<Arc<Signer>>,
     /// Who checks users of host pages, if host pages may have any.
     pub sign_on: Option<Arc<SignOn>>,
     /// How many bits of proof of work a new comment needs.
@@ -104,6 +108,7 @@ impl Options {
             title: String::new(),
             public_url: None,
             moderators: None,
+            links: None,
             sign_on: None,
             challenge: None,
             is_limited: false,
@@ -121,6 +126,7 @@ pub struct Router {
     title: String,
     page_urls: PageUrls,
     moderators: Option<Arc<Moderators>>,
+    links: Option<Arc<Signer>>,
     sign_on: Option<Arc<SignOn>>,
     challenge: Option<u8>,
     is_limited: bool,
@@ -145,6 +151,7 @@ impl Router {
             title: options.title,
             page_urls: PageUrls { public_url: options.public_url, has_page: options.has_page },
             moderators: options.moderators,
+            links: options.links,
             sign_on: options.sign_on,
             challenge: options.challenge,
             is_limited: options.is_limited,
@@ -190,7 +197,10 @@ impl Router {
             .with("X-Content-Type-Options", "nosniff")
             .with("Referrer-Policy", "same-origin")
             .with("Vary", "Origin, Accept-Encoding");
-        if self.is_admin(request) {
+        if self.is_below(links::is_link, request) {
+            return links::without_traces(response);
+        }
+        if self.is_below(admin::is_admin, request) {
             // Nobody else's page may read any of it.
             return admin::without_traces(response);
         }
@@ -203,10 +213,10 @@ impl Router {
         }
     }
 
-    /// Whether a request is for what only moderators may see.
-    fn is_admin(&self, request: &Request) -> bool {
+    /// Whether a request is for one of these paths below the base path.
+    fn is_below(&self, is_one: fn(&str) -> bool, request: &Request) -> bool {
         let base = if request.is_owner() { "" } else { &*self.base };
-        request.path.strip_prefix(base).is_some_and(admin::is_admin)
+        request.path.strip_prefix(base).is_some_and(is_one)
     }
 
     fn route(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
@@ -226,6 +236,9 @@ impl Router {
         }
         if admin::is_admin(path) {
             return self.admin(path, request);
+        }
+        if links::is_link(path) {
+            return self.link(path, request);
         }
         if !self.has_page && matches!(path, "/" | "/demo" | assets::DEMO | assets::WALL) {
             let message =

@@ -31,15 +31,15 @@ impl Router {
         let prefix = query.get("prefix").map(str::to_owned);
         prefix.as_deref().map_or(Ok(()), check_page)?;
         let asked = request.clone();
-        Ok(self.find_newest(None, prefix, limit.unwrap_or(NEWEST_DEFAULT), move |newest| {
-            match newest_json(&newest) {
-                Ok(body) => {
-                    let etag = weak_tag(&body);
-                    Response::json(200, body).with_etag(&etag, &asked).compressed(&asked)
-                }
-                Err(error) => unreadable(&error),
+        let build = move |newest: Newest| match newest_json(&newest) {
+            Ok(body) => {
+                let etag = weak_tag(&body);
+                Response::json(200, body).with_etag(&etag, &asked).compressed(&asked)
             }
-        }))
+            Err(error) => unreadable(&error),
+        };
+        let limit = limit.unwrap_or(NEWEST_DEFAULT);
+        Ok(self.find_newest(None, prefix, limit, Box::new(build)))
     }
 
     /// Asks the hub for the newest comments. `build` makes the response from them.
@@ -48,7 +48,7 @@ impl Router {
         page: Option<String>,
         prefix: Option<String>,
         limit: u64,
-        build: impl FnOnce(Newest) -> Response + Send + 'static,
+        build: Box<dyn FnOnce(Newest) -> Response + Send>,
     ) -> Reply {
         let (hub, limit) = (self.hub.clone(), limit as usize);
         Reply::Deferred(Box::new(move |respond| {

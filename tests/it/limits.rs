@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 101] = [
+const ROWS: [(&str, &str, &str, &str); 110] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -256,6 +256,30 @@ const ROWS: [(&str, &str, &str, &str); 101] = [
         "wrong usage",
     ),
     ("links that `--max-links` may allow", "cli/values.rs LINKS_MAX", "links", "wrong usage"),
+    ("programs of `--notify`", "notify/program.rs PROGRAMS_MAX", "programs", "wrong usage"),
+    (
+        "time that one of them may take",
+        "notify/child.rs RUN_TIMEOUT",
+        "s",
+        "killed, and tried again",
+    ),
+    ("the same while sayso stops", "notify/child.rs STOP_TIMEOUT", "s", "killed, and told again"),
+    (
+        "what it says when it fails, kept",
+        "notify/child.rs COMPLAINT_BYTES_MAX",
+        "bytes",
+        "passed over",
+    ),
+    ("the same in the log", "notify/child.rs COMPLAINT_LINES_MAX", "lines", "passed over"),
+    (
+        "events in full of one digest",
+        "notify/mod.rs DIGEST_EVENTS_MAX",
+        "events",
+        "counted in `more`",
+    ),
+    ("bytes of them", "notify/mod.rs DIGEST_BYTES_MAX", "bytes", "one more event, then `more`"),
+    ("time between two digests, at least", "notify/mod.rs DIGEST_INTERVAL", "s", "waits"),
+    ("links in a message that decide", "hub/link.rs LINK_SECONDS", "s", "expired"),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
     ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
     (

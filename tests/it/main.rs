@@ -31,6 +31,7 @@ mod model;
 mod moderation;
 mod moderators;
 mod newest;
+mod notify;
 mod openapi;
 mod preview;
 mod readme;

@@ -11,7 +11,7 @@ use std::{
 /// A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group.
 const GROUPS: [&[&str]; 7] = [
     &["main", "cli"],
-    &["web", "ws", "admin", "exchange", "cluster"],
+    &["web", "ws", "notify", "exchange", "cluster"],
     &["hub"],
     &["net", "fanout", "store"],
     &["http", "comment", "log"],

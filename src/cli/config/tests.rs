@@ -27,7 +27,7 @@ fn blocks(list: &[&str]) -> Vec<Network> {
 }
 
 /// Every flag with a value other than its default.
-const ALL_FLAGS: [(&str, &str); 24] = [
+const ALL_FLAGS: [(&str, &str); 25] = [
     ("listen", "0.0.0.0:81"),
     ("data", "/srv/x"),
     ("sync", "never"),
@@ -47,6 +47,7 @@ const ALL_FLAGS: [(&str, &str); 24] = [
     ("flags-hold", "5"),
     ("close-after", "30"),
     ("admin-token-file", "/srv/token"),
+    ("notify", "/srv/mail"),
     ("sign-on-file", "/srv/secret"),
     ("title", "Wall"),
     ("metrics", "public"),
@@ -77,6 +78,7 @@ fn config_of_all_flags() -> Config {
         flags_hold: Some(5),
         close_after: Some(30),
         admin_token_file: Some("/srv/token".into()),
+        notify: vec![Program::parse("/srv/mail").unwrap()],
         sign_on_file: Some("/srv/secret".into()),
         no_page: true,
         title: "Wall".into(),
@@ -223,6 +225,26 @@ fn hold_without_a_moderator_is_refused() {
         assert!(said.starts_with(flag) && said.contains("add --admin-token-file"), "{said}");
         assert!(parse_with_env(&format!("{flag} 0 --admin-token-file t"), &[]).is_ok());
     }
+}
+
+#[test]
+fn each_program_is_given_once_and_there_are_not_too_many() {
+    let parse_all = |programs: &[String]| {
+        let flags = programs.iter().flat_map(|program| ["--notify".to_owned(), program.clone()]);
+        parse(flags.map(OsString::from), |_| None).map_err(|error| error.to_string())
+    };
+    let many: Vec<String> = (0..=PROGRAMS_MAX).map(|n| format!("/srv/mail 'to {n}'")).collect();
+    let Ok(Subcommand::Serve(config)) = parse_all(&many[1..]) else { panic!("as many as may be") };
+    assert_eq!(config.notify[0].words, ["/srv/mail", "to 1"]);
+    assert_eq!(parse_all(&many).unwrap_err(), "--notify is given 17 times, at most 16 are allowed");
+    let twice = ["/srv/mail a", "digest:/srv/mail a", "/srv/mail  'a'"].map(str::to_owned);
+    assert!(parse_all(&twice[..2]).is_ok());
+    assert_eq!(
+        parse_all(&twice).unwrap_err(),
+        "--notify \"/srv/mail a\" is given twice; write it once"
+    );
+    let wrong = parse_all(&["mail 'a".to_owned()]).unwrap_err();
+    assert!(wrong.starts_with("--notify is \"mail 'a\", but a quotation"), "{wrong}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Runs over restarts, restored backups and damage.
 
+use std::path::PathBuf;
+
 use super::*;
 
 const LOG: &str = "9c41f0aa53d7e6b2";
@@ -124,11 +126,11 @@ fn whatever_is_not_what_was_written_is_begun_anew() {
 fn a_file_that_can_not_be_written_is_removed_and_the_run_goes_on() {
     let folder = Folder::new("unwritable");
     let one = folder.begin(1);
-    std::fs::create_dir(folder.0.join(NEW_NAME)).unwrap();
+    std::fs::create_dir(folder.0.join("runs.new")).unwrap();
     let two = folder.begin(5);
     assert!(two.proves(one.mark(), 4, 5) && two.proves(two.mark(), 4, 5));
     assert!(!folder.file().exists());
-    std::fs::remove_dir(folder.0.join(NEW_NAME)).unwrap();
+    std::fs::remove_dir(folder.0.join("runs.new")).unwrap();
     let three = folder.begin(9);
     assert!(!three.proves(one.mark(), 6, 9) && !three.proves(two.mark(), 6, 9));
     // A folder in its place can't be removed as a file.

@@ -64,6 +64,7 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--log-level",
         "--log-format",
         "--no-page",
+        "--notify",
         "--metrics",
         "--log-addresses",
     ] {
@@ -117,6 +118,9 @@ fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
         (&["--flags-hold", "1001"], &["--flags-hold", "1001", "1000"]),
         (&["--close-after", "0"], &["--close-after", "0", "off", "36500"]),
         (&["--close-after", "36501"], &["--close-after", "36501", "36500"]),
+        (&["--notify", "digest:"], &["--notify", "program"]),
+        (&["--notify", "mail 'a"], &["--notify", "does not end"]),
+        (&["--notify", "mail", "--notify", "mail"], &["--notify", "twice"]),
         (&["--metrics", "all"], &["--metrics", "all", "local", "public"]),
         (&["--no-page=off"], &["--no-page", "no value"]),
         (&["--log-level", "loud"], &["--log-level", "loud", "info"]),

@@ -11,6 +11,7 @@ pub mod json;
 pub mod logger;
 pub mod order;
 pub mod stream;
+pub mod table;
 pub mod text;
 pub mod threads;
 pub mod version;

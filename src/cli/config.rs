@@ -213,14 +213,15 @@ impl Config {
         config.allow_origin = parse_all(args, "allow-origin", origin::normalize)?;
         config.page_prefix = parse_all(args, "page-prefix", values::page_prefix)?;
         config.notify = parse_all(args, "notify", Program::parse)?;
-        let proxies: Vec<Option<Network>> = parse_all(args, "trust-proxy", values::proxy)?;
+        let mut proxies: Vec<Option<Network>> = parse_all(args, "trust-proxy", values::proxy)?;
         if proxies.len() > 1 && proxies.contains(&None) {
             return Err(Error::Usage(
                 "--trust-proxy is given as none and as an address; write one or the other".into(),
             ));
         }
         if !proxies.is_empty() {
-            config.trust_proxy = proxies.into_iter().flatten().collect();
+            config.trust_proxy.clear();
+            proxies.drain(..).for_each(|proxy| config.trust_proxy.extend(proxy));
         }
         check_programs(&config.notify)?;
         check_consistency(&config)?;
@@ -261,12 +262,29 @@ fn apply(
     args.value(flag).map_or(Ok(()), |value| value.parse(take))
 }
 
+/// The values of a repeatable flag or its environment variable.
 fn parse_all<T>(
     args: &Args,
     flag: &str,
     parse: fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, Error> {
-    args.values(flag).iter().map(|value| value.parse(parse)).collect()
+    let mut all = Vec::new();
+    let mut take = |text: &str| {
+        all.push(parse(text)?);
+        Ok(())
+    };
+    apply_all(args, flag, &mut take)?;
+    Ok(all)
+}
+
+/// The part of [`parse_all`] that is the same for all types.
+#[inline(never)]
+fn apply_all(
+    args: &Args,
+    flag: &str,
+    take: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), Error> {
+    args.values(flag).iter().try_for_each(|value| value.parse(&mut *take))
 }
 
 /// Checks that values which are valid one by one do not contradict each other.

@@ -13,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::bounded;
 use serde_json::value::RawValue;
 
 #[cfg(feature = "exchange")]
@@ -32,11 +31,12 @@ use crate::{
     log::storage::{DirLock, FileStorage},
     store::Store,
     util::json::{self, Slot},
+    util::slot::slot,
     util::stream,
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
-    web::{self, BuildResponse, Reply, Router},
+    web::{self, Reply, Router},
 };
 
 /// How long a command waits for another one that has locked the folder, or for a server that has and does not listen yet.
@@ -282,10 +282,10 @@ impl LocalServer {
         Ok(match self.router.serve(request) {
             Reply::Ready(response) => response,
             Reply::Deferred(start) => {
-                let (sender, replies) = bounded::<BuildResponse>(1);
-                start(Box::new(move |build| drop(sender.try_send(build))));
-                let stopped = |_| Error::Other("the log can't be written any more".into());
-                replies.recv().map_err(stopped)?()
+                let (respond, slot) = slot();
+                start(respond);
+                let stopped = || Error::Other("the log can't be written any more".into());
+                slot.wait().ok_or_else(stopped)?()
             }
         })
     }

@@ -246,13 +246,16 @@ fn listen(
     passed: Vec<ListenSocket>,
 ) -> Result<(Vec<ListenSocket>, String), Error> {
     let failed = |source| Error::Listen { address: config.listen.to_string(), source };
-    let sockets = match passed.is_empty() {
-        true => vec![ListenSocket::bind(&config.listen).map_err(failed)?],
-        false => passed,
-    };
-    let addresses: Result<Vec<String>, _> =
-        sockets.iter().map(|socket| socket.address().map(|address| address.to_string())).collect();
-    let addresses = addresses.map_err(failed)?.join(", ");
+    let mut sockets = passed;
+    if sockets.is_empty() {
+        sockets.push(ListenSocket::bind(&config.listen).map_err(failed)?);
+    }
+    let mut addresses = String::new();
+    for socket in &sockets {
+        let comma = if addresses.is_empty() { "" } else { ", " };
+        let address = socket.address().map_err(failed)?;
+        addresses.push_str(&format!("{comma}{address}"));
+    }
     Ok((sockets, addresses))
 }
 

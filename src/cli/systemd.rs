@@ -17,7 +17,6 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     error::Error,
@@ -45,17 +44,19 @@ pub fn passed_sockets() -> Result<Vec<ListenSocket>, Error> {
         return Err(Error::Other(why));
     }
     let passed = sd_listen_fds::get().map_err(|error| Error::Other(error.to_string()))?;
-    let take_over = |(number, (name, fd)): (usize, (Option<String>, sd_listen_fds::OwnedFd))| {
-        let name = name.unwrap_or_else(|| "unknown".into());
-        let bad =
-            |why| Error::Other(format!("file {} that systemd passes, {name:?}, {why}", 3 + number));
-        ListenSocket::passed(fd.into_std()).map_err(bad).inspect(|socket| {
-            if let Ok(address) = socket.address() {
-                ::log::info!("listening on {address}, which systemd has opened as {name:?}");
-            }
-        })
-    };
-    passed.into_iter().enumerate().map(take_over).collect()
+    let mut sockets = Vec::new();
+    for (name, fd) in passed {
+        let name = name.as_deref().unwrap_or("unknown");
+        let number = 3 + sockets.len();
+        let socket = ListenSocket::passed(fd.into_std()).map_err(|why| {
+            Error::Other(format!("file {number} that systemd passes, {name:?}, {why}"))
+        })?;
+        if let Ok(address) = socket.address() {
+            ::log::info!("listening on {address}, which systemd has opened as {name:?}");
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
 }
 
 /// Tells systemd how the service is.
@@ -84,11 +85,10 @@ impl Notifier {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// Files are being read again, until the next [`ready`](Self::ready).
+    /// Files are being read again, until the next [`ready`](Self::ready). When that began is left out: only a unit with `Type=notify-reload`
+    /// needs `MONOTONIC_USEC`, and sayso's has `Type=notify`.
     pub fn reloading(&self) {
-        let now = clock_gettime(ClockId::Monotonic);
-        let micros = now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000;
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
+        self.send("RELOADING=1");
     }
 
     /// The service ends.

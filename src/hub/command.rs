@@ -257,8 +257,8 @@ pub struct Join<S> {
     pub tier: Tier,
     /// What it follows.
     pub subscription: Subscription,
-    /// Takes what the reader is to be sent first; a channel with room for one.
-    pub joined: Sender<Joined>,
+    /// Takes what the reader is to be sent first.
+    pub joined: Callback<Joined>,
 }
 
 /// What a reader follows.

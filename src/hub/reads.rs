@@ -102,7 +102,7 @@ impl<S> Hub<S> {
                 }
             }
         };
-        let _ = joined.try_send(first);
+        joined(first);
     }
 
     /// The comments that a new reader is sent first, and whether they begin at its cursor.

@@ -3,13 +3,7 @@
 //! New comments come from the hub's index, by rising id, so that no compaction hides one; flags and held edits are lines of the log.
 //! Each is told as it is when its turn has come. Keeps nothing between two calls. Runs no program.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
-};
-
-use crossbeam_channel::bounded;
+use std::{io, sync::Arc, time::SystemTime};
 
 use crate::{
     comment::{Comment, did::Did},
@@ -20,7 +14,7 @@ use crate::{
     notify::event::{Addresses, Event, Kind},
     store::moderation::line::{ModerationLine, annotate},
     store::visibility::Visibility,
-    util::stream::Stream,
+    util::{slot::slot, stream::Stream},
 };
 
 /// Lines that are collected before the comments that they are about are looked at.
@@ -110,20 +104,9 @@ impl Follower {
 
     /// Asks the hub and waits for its answer.
     fn news(&self, sought: Sought) -> Result<News, Failure> {
-        let (sender, answered) = bounded(1);
-        let news: Arc<Mutex<Option<News>>> = Arc::default();
-        let answer = news.clone();
-        let asked = self.hub.query(Query::News(
-            sought,
-            Box::new(move |told| {
-                *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
-                let _ = sender.try_send(());
-            }),
-        ));
-        asked.map_err(|_| Failure::Stopping)?;
-        answered.recv().map_err(|_| Failure::Stopping)?;
-        let told = news.lock().unwrap_or_else(PoisonError::into_inner).take();
-        told.ok_or(Failure::Stopping)
+        let (answer, slot) = slot();
+        self.hub.query(Query::News(sought, answer)).map_err(|_| Failure::Stopping)?;
+        slot.wait().ok_or(Failure::Stopping)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod html;
 pub mod json;
 pub mod logger;
 pub mod order;
+pub mod slot;
 pub mod stream;
 pub mod table;
 pub mod text;

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::bounded;
 use serde::Serialize;
 use tungstenite::{Message, WebSocket, protocol::Role};
 
@@ -30,7 +29,7 @@ use crate::{
         origin::Origins,
         request::{HttpError, RequestHead},
     },
-    hub::command::{Join, Joined, Query, Subscription},
+    hub::command::{Joined, Subscription},
     hub::moderators::Moderators,
     net::socket::set_ack_timeout,
     util::{
@@ -141,7 +140,7 @@ impl Session {
         let mut is_joined = false;
         let close = loop {
             match socket.read() {
-                Ok(Message::Text(text)) if !is_joined => match self.join(moderators, &text) {
+                Ok(Message::Text(text)) if !is_joined => match self.let_in(moderators, &text) {
                     Ok(()) => {
                         is_joined = true;
                         socket.get_mut().set_deadline(None);
@@ -181,17 +180,12 @@ impl Session {
     }
 
     /// Lets in the moderator whose token the message has.
-    fn join(&self, moderators: &Arc<Moderators>, message: &str) -> Result<(), Rejection> {
+    fn let_in(&self, moderators: &Arc<Moderators>, message: &str) -> Result<(), Rejection> {
         let token = ClientMessage::parse(message.as_bytes())?.token;
         let token = token.ok_or(Rejection::NotModerator)?;
         let name = moderators.check(&token, self.from).map_err(|why| why.refuse(self.client))?;
-        let (sender, joined) = bounded(1);
-        let (reader, sink, greeting) = (self.number, self.socket.clone(), Vec::new());
-        let (tier, subscription) = (Tier::Full, Subscription::Moderation);
-        let join = Join { reader, sink, greeting, tier, subscription, joined: sender };
-        self.context.hub.query(Query::Join(join))?;
-        let joined = joined.recv().map_err(|_| Rejection::Stopping)?;
-        let shard = self.shard.clone();
+        let joined = self.join(Vec::new(), Tier::Full, Subscription::Moderation)?;
+        let (reader, shard) = (self.number, self.shard.clone());
         let send_away = move || {
             let close = Some(CloseCode::Token);
             let _ = shard.send(ShardCommand::Leave { reader, close });

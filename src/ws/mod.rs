@@ -11,21 +11,23 @@ mod welcome;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::{
+    comment::rejection::Rejection,
     fanout::{ReaderId, ShardCommand, Tier, frame::CloseCode},
     http::{
         forwarded::ClientKey,
         origin::{self, Origins},
         request::{HttpError, RequestHead},
     },
-    hub::command::{HubHandle, Join, Query, Subscription},
+    hub::command::{HubHandle, Join, Joined, Query, Subscription},
     hub::moderators::Moderators,
     hub::sign_on::SignOn,
     net::socket::set_ack_timeout,
     util::{
         logger,
+        slot::slot,
         stream::Stream,
         threads::{self, READER_STACK_BYTES},
     },
@@ -142,13 +144,7 @@ impl Session {
         if options.is_err() {
             return;
         }
-        let (sender, joined) = bounded(1);
-        let (reader, sink, greeting) = (self.number, self.socket.clone(), response.into_bytes());
-        let join = Join { reader, sink, greeting, tier, subscription, joined: sender };
-        if self.context.hub.query(Query::Join(join)).is_err() {
-            return;
-        }
-        let Ok(joined) = joined.recv() else { return };
+        let Ok(joined) = self.join(response.into_bytes(), tier, subscription) else { return };
         let close = match self.send_welcome(&joined, tier) {
             Ok(()) => None,
             Err(error) => {
@@ -180,6 +176,20 @@ impl Session {
             }
             session.finish(Some(CloseCode::TryAgain));
         }
+    }
+
+    /// Joins, and returns what comes first.
+    fn join(
+        &self,
+        greeting: Vec<u8>,
+        tier: Tier,
+        subscription: Subscription,
+    ) -> Result<Joined, Rejection> {
+        let (joined, slot) = slot();
+        let (reader, sink) = (self.number, self.socket.clone());
+        let join = Join { reader, sink, greeting, tier, subscription, joined };
+        self.context.hub.query(Query::Join(join))?;
+        slot.wait().ok_or(Rejection::Stopping)
     }
 
     fn send_to_shard(&self, command: ShardCommand<Arc<Stream>>) {

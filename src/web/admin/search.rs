@@ -5,13 +5,11 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering::AcqRel},
     },
     time::{Duration, Instant},
 };
-
-use crossbeam_channel::{Receiver, bounded};
 
 use super::super::{Reply, Router, history::unreadable};
 use crate::{
@@ -21,10 +19,11 @@ use crate::{
     http::response::Response,
     hub::command::{Callback, Edge, HubHandle, Operation, Query, ReplyTo, Write, Written},
     hub::measure::{Find, Found, Lines, Wanted},
-    log::read_line,
+    log::{read_line, scan::Location, storage::ReadAt},
     store::index::CommentRef,
     store::moderation::line::ModerationLine,
     store::visibility::Visibility,
+    util::slot::{Slot, slot},
     util::stream::Stream,
     util::threads,
     web::request::Request,
@@ -148,24 +147,6 @@ fn stuck() -> Response {
     busy("the comments can't be searched now, try again", STUCK_RETRY_SECONDS)
 }
 
-/// Where an answer is put, and what tells that it is there. A channel of its own for each kind of answer would be several KB of code.
-type Slot<T> = Arc<Mutex<Option<T>>>;
-
-fn slot<T: Send + 'static>() -> (Callback<T>, Slot<T>, Receiver<()>) {
-    let slot = Slot::default();
-    let (sender, answered) = bounded(1);
-    let filled = slot.clone();
-    let callback = Box::new(move |answer| {
-        *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-        let _ = sender.try_send(());
-    });
-    (callback, slot, answered)
-}
-
-fn taken<T>(slot: &Slot<T>) -> Result<T, Response> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(stuck)
-}
-
 impl Search {
     /// Asks the hub and waits for its answer.
     ///
@@ -175,10 +156,9 @@ impl Search {
         &self,
         query: impl FnOnce(Callback<T>) -> Query<Arc<Stream>>,
     ) -> Result<T, Response> {
-        let (callback, slot, answered) = slot();
+        let (callback, slot) = slot();
         self.hub.query(query(callback))?;
-        self.wait(&answered)?;
-        taken(&slot)
+        self.wait(slot)
     }
 
     /// Has the hub write something, and waits until it is durable.
@@ -186,11 +166,7 @@ impl Search {
     /// # Errors
     /// The hub's rejection, or 503 if it does not answer in time.
     pub(in crate::web) fn write(&self, operation: Operation) -> Result<Written, Response> {
-        let (callback, slot, answered) = slot();
-        let (from, client) = (self.request.client_key(), self.request.client());
-        self.hub.write(Write { operation, from, client, reply: ReplyTo::Callback(callback) })?;
-        self.wait(&answered)?;
-        Ok(taken::<Result<Written, Rejection>>(&slot)??)
+        Ok(self.wait(self.start_write(operation)?)??)
     }
 
     /// Has the hub write several things, which it may do at once, and waits until they are durable.
@@ -201,29 +177,29 @@ impl Search {
         &self,
         operations: impl Iterator<Item = Operation>,
     ) -> Result<Vec<Result<Written, Rejection>>, Response> {
-        let (from, client) = (self.request.client_key(), self.request.client());
         let mut slots = Vec::new();
         for operation in operations {
-            let (callback, slot, answered) = slot();
-            self.hub.write(Write {
-                operation,
-                from,
-                client,
-                reply: ReplyTo::Callback(callback),
-            })?;
-            slots.push((slot, answered));
+            slots.push(self.start_write(operation)?);
         }
-        slots
-            .into_iter()
-            .map(|(slot, answered)| {
-                self.wait(&answered)?;
-                taken(&slot)
-            })
-            .collect()
+        let mut outcomes = Vec::new();
+        for slot in slots {
+            outcomes.push(self.wait(slot)?);
+        }
+        Ok(outcomes)
     }
 
-    fn wait(&self, answered: &Receiver<()>) -> Result<(), Response> {
-        answered.recv_deadline(self.deadline).map_err(|_| stuck())
+    fn start_write(
+        &self,
+        operation: Operation,
+    ) -> Result<Slot<Result<Written, Rejection>>, Response> {
+        let (callback, slot) = slot();
+        let (from, client) = (self.request.client_key(), self.request.client());
+        self.hub.write(Write { operation, from, client, reply: ReplyTo::Callback(callback) })?;
+        Ok(slot)
+    }
+
+    fn wait<T>(&self, slot: Slot<T>) -> Result<T, Response> {
+        slot.wait_until(self.deadline).ok_or_else(stuck)
     }
 
     /// Reads lines that the hub has named.
@@ -232,12 +208,11 @@ impl Search {
     /// 503 if the log can't be read.
     pub(in crate::web) fn read(&self, lines: Lines) -> Result<Vec<Option<Vec<u8>>>, Response> {
         let Lines { lines, file } = lines;
-        let read = |location| {
-            let mut line = Vec::new();
-            read_line(&*file, location, &mut line).map(|()| line)
-        };
-        let lines = lines.into_iter().map(|location| location.map(read).transpose());
-        lines.collect::<Result<_, _>>().map_err(|error| unreadable(&error))
+        let mut read = Vec::with_capacity(lines.len());
+        for location in lines {
+            read.push(read_note(&*file, location)?);
+        }
+        Ok(read)
     }
 
     /// Passes comments to `each`, in the order that `from` says, until it returns `false`: then the search goes on with that comment.
@@ -268,11 +243,7 @@ impl Search {
                 self.bytes_left -= length;
                 line.clear();
                 read_line(&*file, item.location, &mut line).map_err(|e| unreadable(&e))?;
-                let note = note.map(|location| {
-                    let mut note = Vec::new();
-                    read_line(&*file, location, &mut note).map(|()| note)
-                });
-                let note = note.transpose().map_err(|error| unreadable(&error))?;
+                let note = read_note(&*file, note)?;
                 if !each(Hit { item, line: &line, note, flags }) {
                     return Ok(searched(Some(from.at(item.id))));
                 }
@@ -285,9 +256,19 @@ impl Search {
     }
 }
 
+/// Reads the line there, if there is one.
+fn read_note(file: &dyn ReadAt, location: Option<Location>) -> Result<Option<Vec<u8>>, Response> {
+    let Some(location) = location else { return Ok(None) };
+    let mut line = Vec::new();
+    read_line(file, location, &mut line).map_err(|error| unreadable(&error))?;
+    Ok(Some(line))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::bounded;
+
     use crate::{
         hub::command::Command,
         web::{Options, request::Peer},

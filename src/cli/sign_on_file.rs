@@ -31,11 +31,8 @@ pub fn read(path: &Path) -> Result<Secrets, Error> {
 pub fn read_again(path: PathBuf, sign_on: Arc<SignOn>) -> impl FnMut() {
     move || match read(&path) {
         Ok(secrets) => {
-            let authors = match sign_on.replace(secrets) {
-                true => "users are other authors now, as its first secret is another",
-                false => "users are the authors that they were",
-            };
-            ::log::info!("read {} again: {authors}", path.display());
+            let authors = if sign_on.replace(secrets) { "other" } else { "the same" };
+            ::log::info!("read {} again: users are {authors} authors", path.display());
         }
         Err(error) => ::log::error!("{error}; the secret stays as it was"),
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::comment::{Author, append_text};
+use crate::comment::Author;
 
 /// Whom a host page vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct SignedUser {
     pub author: Author,
     /// Their name there, a valid display name.
     pub name: String,
-    /// As whom they hide, show and delete others' comments, if they may: the name with the site's host in brackets, so that it is no
+    /// As whom they hide, show and delete others' comments, if they may: the name with the site in brackets, so that it is no
     /// name that a token file can give.
     pub moderator: Option<Arc<str>>,
     /// Until when the signature is good, in seconds since 1970.
@@ -23,12 +23,11 @@ pub struct SignedUser {
 impl SignedUser {
     /// `{"user":{"author":…,"name":…,"moderator":true,"until":…}}`: tells a client who it is.
     pub fn to_json(&self) -> String {
-        let mut out = Vec::new();
-        append_text(&mut out, "{\"user\":{\"author\":", Some(&self.author.to_string()));
-        append_text(&mut out, ",\"name\":", Some(&self.name));
+        let SignedUser { author, name, until, .. } = self;
+        let name = serde_json::to_string(name).expect("a name can be encoded");
         let moderator = if self.moderator.is_some() { ",\"moderator\":true" } else { "" };
-        let rest = format!("{moderator},\"until\":{}}}}}", self.until);
-        out.extend_from_slice(rest.as_bytes());
-        String::from_utf8_lossy(&out).into_owned()
+        format!(
+            "{{\"user\":{{\"author\":\"{author}\",\"name\":{name}{moderator},\"until\":{until}}}}}"
+        )
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     fanout::frame::{CloseCode, Frames, PING},
     fanout::outbox::{Flow, Outbox, Sink},
     fanout::reader::Reader,
-    util::threads,
+    util::{table::Table, threads},
 };
 
 /// How often every reader is pinged. This keeps proxies from closing a quiet connection, and the pong shows that the peer is alive.
@@ -48,10 +48,10 @@ const SEND_BYTES_MAX: usize = 128 * 1024;
 /// The state of one fan-out thread. Readers are kept in slots, so that a topic can list them by number.
 pub struct Shard<S> {
     /// The slot of each reader.
-    readers: HashMap<ReaderId, usize>,
+    readers: HashMap<ReaderId, u32>,
     slots: Vec<Option<Reader<S>>>,
     free_slots: Vec<usize>,
-    topics: HashMap<Topic, TopicReaders>,
+    topics: Table<Topic, TopicReaders>,
     /// Topics with pending frames.
     dirty: Vec<Topic>,
     /// Slots of readers with frames of their own to send.
@@ -83,7 +83,7 @@ impl<S: Sink> Shard<S> {
             readers: HashMap::new(),
             slots: Vec::new(),
             free_slots: Vec::new(),
-            topics: HashMap::new(),
+            topics: Table::default(),
             dirty: Vec::new(),
             touched: Vec::new(),
             blocked: Vec::new(),
@@ -161,7 +161,7 @@ impl<S: Sink> Shard<S> {
 
     fn join(&mut self, id: ReaderId, sink: S, greeting: Vec<u8>, topic: Topic, tier: Tier) {
         let slot = self.free_slots.pop().unwrap_or(self.slots.len());
-        let topic_readers = self.topics.entry(topic).or_default();
+        let topic_readers = self.topics.get_or_default(topic);
         let topic_index = topic_readers.slots.len();
         topic_readers.slots.push(slot);
         // What is pending now was published before the reader joined, so it is in the reader's history.
@@ -183,7 +183,7 @@ impl<S: Sink> Shard<S> {
         } else {
             self.slots[slot] = Some(reader);
         }
-        self.readers.insert(id, slot);
+        self.readers.insert(id, slot as u32);
         self.touched.push(slot);
     }
 
@@ -227,7 +227,7 @@ impl<S: Sink> Shard<S> {
         // What was published before goes to those who followed its topic then.
         self.deliver();
         let Some(moved) = self.topics.remove(&from) else { return };
-        let target = self.topics.entry(to).or_default();
+        let target = self.topics.get_or_default(to);
         for slot in moved.slots {
             let reader = self.slots[slot].as_mut().expect("a listed reader has a slot");
             (reader.topic, reader.topic_index) = (to, target.slots.len());
@@ -251,6 +251,7 @@ impl<S: Sink> Shard<S> {
 
     fn forget(&mut self, id: ReaderId) {
         let Some(slot) = self.readers.remove(&id) else { return };
+        let slot = slot as usize;
         let Some(mut reader) = self.slots[slot].take() else { return };
         // The answer to the peer's close frame may still be in the outbox.
         reader.outbox.flush(&mut self.sends);
@@ -268,7 +269,7 @@ impl<S: Sink> Shard<S> {
 
     /// Queues the topic's pending frames in a reader's outbox, so that frames of its own can follow in order. Returns its slot.
     fn catch_up(&mut self, id: ReaderId) -> Option<usize> {
-        let slot = *self.readers.get(&id)?;
+        let slot = *self.readers.get(&id)? as usize;
         let reader = self.slots[slot].as_mut().expect("a known reader has a slot");
         let pending = &self.topics[&reader.topic].pending;
         reader.queue(&pending[reader.queued..]);
@@ -348,7 +349,7 @@ impl<S: Sink> Shard<S> {
         self.closing.retain(|&(deadline, id)| {
             let Some(&slot) = readers.get(&id) else { return false };
             if now >= deadline {
-                slots[slot].as_mut().expect("a known reader has a slot").outbox.abort();
+                slots[slot as usize].as_mut().expect("a known reader has a slot").outbox.abort();
             }
             now < deadline
         });

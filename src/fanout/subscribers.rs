@@ -5,11 +5,7 @@
 mod moderators;
 mod moves;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    mem,
-};
+use std::{borrow::Cow, collections::HashSet, mem, sync::Arc};
 
 use crossbeam_channel::Sender;
 pub use moves::Watched;
@@ -19,6 +15,7 @@ use crate::{
     comment::server_message::{Counts, ServerMessage},
     fanout::frame::{self, Frames},
     fanout::{Delivery, ReaderId, ShardCommand, Tier, Topic},
+    util::table::Table,
 };
 
 /// Comments in one message about likes; the others follow a second later. 1,000 are 20 KB, far below the limit of an outbox.
@@ -27,15 +24,15 @@ const LIKES_A_MESSAGE_MAX: usize = 1_000;
 /// All readers, and the shards that write to them.
 pub struct Subscribers<S> {
     shards: Vec<Sender<ShardCommand<S>>>,
-    readers: HashMap<ReaderId, Reader>,
+    readers: Table<ReaderId, Reader>,
     /// Pages that have readers.
-    pages: HashMap<Box<str>, Page>,
+    pages: Table<Arc<str>, Page>,
     /// Pages with news for [`Subscribers::tell_changes`].
-    dirty_pages: HashSet<Box<str>>,
+    dirty_pages: HashSet<Arc<str>>,
     /// Readers that follow the number of comments on each page.
-    watchers: HashMap<Box<str>, HashSet<ReaderId>>,
+    watchers: Table<Arc<str>, HashSet<ReaderId>>,
     /// Watched pages whose number of comments has changed.
-    dirty_counts: HashSet<Box<str>>,
+    dirty_counts: HashSet<Arc<str>>,
     last_topic: Topic,
     /// Moderators, who follow every page.
     moderators: HashSet<ReaderId>,
@@ -69,7 +66,7 @@ impl<'s> Typist<'s> {
 
 enum Follows {
     /// The comments on a page.
-    Page(Box<str>),
+    Page(Arc<str>),
     /// The numbers of comments on some pages: the names that were asked for.
     Counts(Vec<Watched>),
     /// Everything.
@@ -132,10 +129,10 @@ impl<S> Subscribers<S> {
     pub fn new(shards: Vec<Sender<ShardCommand<S>>>) -> Subscribers<S> {
         Subscribers {
             shards,
-            readers: HashMap::new(),
-            pages: HashMap::new(),
+            readers: Table::default(),
+            pages: Table::default(),
             dirty_pages: HashSet::new(),
-            watchers: HashMap::new(),
+            watchers: Table::default(),
             dirty_counts: HashSet::new(),
             last_topic: moderators::TOPIC,
             moderators: HashSet::new(),
@@ -196,7 +193,7 @@ impl<S> Subscribers<S> {
     pub fn watch(&mut self, reader: ReaderId, sink: S, greeting: Vec<u8>, pages: Vec<Watched>) {
         self.has_news_for_moderators |= !self.moderators.is_empty();
         for page in &pages {
-            self.watchers.entry(page.key().into()).or_default().insert(reader);
+            self.watchers.get_or_default(page.key().into()).insert(reader);
         }
         self.readers
             .insert(reader, Reader { follows: Follows::Counts(pages), author: None, name: None });
@@ -215,7 +212,7 @@ impl<S> Subscribers<S> {
     }
 
     /// Returns the pages that have readers.
-    pub fn pages(&self) -> Vec<Box<str>> {
+    pub fn pages(&self) -> Vec<Arc<str>> {
         self.pages.keys().cloned().collect()
     }
 
@@ -225,12 +222,12 @@ impl<S> Subscribers<S> {
         self.has_news_for_moderators |= !self.moderators.is_empty();
         match self.readers.remove(&reader).map(|reader| reader.follows) {
             Some(Follows::Page(name)) => {
-                let page = self.pages.get_mut(&name).expect("a reader's page is there");
+                let page = self.pages.get_mut(&*name).expect("a reader's page is there");
                 page.readers -= 1;
                 page.readers_by_shard[shard] -= 1;
                 if page.readers == 0 {
-                    self.pages.remove(&name);
-                    self.dirty_pages.remove(&name);
+                    self.pages.remove(&*name);
+                    self.dirty_pages.remove(&*name);
                 } else {
                     self.dirty_pages.insert(name);
                 }
@@ -321,7 +318,7 @@ impl<S> Subscribers<S> {
         else {
             return None;
         };
-        let may_announce = !self.pages[page].typing_announced;
+        let may_announce = !self.pages[&**page].typing_announced;
         may_announce.then_some(Typist { page, author: *author, name: name.as_deref() })
     }
 
@@ -360,7 +357,7 @@ impl<S> Subscribers<S> {
     /// Tells readers what has changed: numbers of readers, comments and likes. The hub calls this once a second.
     pub fn tell_changes(&mut self, count: impl Fn(&str) -> u64, likes: impl Fn(u64) -> u64) {
         for name in mem::take(&mut self.dirty_pages) {
-            let Some(page) = self.pages.get_mut(&name) else { continue };
+            let Some(page) = self.pages.get_mut(&*name) else { continue };
             page.typing_announced = false;
             let ids: Vec<u64> = page.liked.iter().take(LIKES_A_MESSAGE_MAX).copied().collect();
             for id in &ids {
@@ -368,13 +365,13 @@ impl<S> Subscribers<S> {
             }
             let rest = !page.liked.is_empty();
             if mem::replace(&mut page.announced_readers, page.readers) != page.readers {
-                let page = &self.pages[&name];
+                let page = &self.pages[&*name];
                 self.broadcast(page, &ServerMessage::Readers { readers: page.readers });
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
                 let message = ServerMessage::Likes { likes: Counts(&counts) };
-                self.broadcast(&self.pages[&name], &message);
+                self.broadcast(&self.pages[&*name], &message);
             }
             if rest {
                 self.dirty_pages.insert(name);
@@ -384,7 +381,7 @@ impl<S> Subscribers<S> {
         if changed.is_empty() {
             return;
         }
-        for (id, reader) in &self.readers {
+        for (id, reader) in self.readers.iter() {
             let Follows::Counts(pages) = &reader.follows else { continue };
             let news = pages.iter().filter(|page| changed.contains(page.key()));
             let counts: Vec<_> = news.map(|page| (&*page.page, count(page.key()))).collect();
@@ -409,7 +406,7 @@ impl<S> Subscribers<S> {
             frame::text(ServerMessage::Seq { seq: of_log }.to_json().as_bytes(), &mut frames);
             self.publish_to_moderators(frames);
         }
-        for (name, page) in &self.pages {
+        for (name, page) in self.pages.iter() {
             self.broadcast(page, &ServerMessage::Seq { seq: seq(name) });
         }
     }

@@ -2,18 +2,15 @@
 //!
 //! Knows nobody who asks.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Hub;
-use crate::comment::rejection::Rejection;
+use crate::{comment::rejection::Rejection, util::table::Table};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When each page closes by its age, by its number; only pages that were asked for, and only with `--close-after`.
-pub(super) type ClosingTimes = HashMap<u32, SystemTime>;
+pub(super) type ClosingTimes = Table<u64, SystemTime>;
 
 impl<S> Hub<S> {
     /// Refuses a post to a closed page.
@@ -49,7 +46,7 @@ impl<S> Hub<S> {
     fn closing_time(&self, page: &str) -> Option<SystemTime> {
         self.rules.close_after?;
         let number = self.index.page_number_of(page)?;
-        let known = self.closing_times.get(&number).copied();
+        let known = self.closing_times.get(&number.into()).copied();
         known.or_else(|| self.read_closing_time(page))
     }
 
@@ -58,7 +55,7 @@ impl<S> Hub<S> {
         if let Some(time) = self.closing_time(page)
             && let Some(number) = self.index.page_number_of(page)
         {
-            self.closing_times.insert(number, time);
+            self.closing_times.insert(number.into(), time);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     store::index::CommentRef,
     store::moderation::{BanKey, Flags},
     store::visibility::Visibility,
+    util::order::order_by_key,
 };
 
 /// Comments that one search looks at, some 200 µs of work; the answer says where to continue.
@@ -100,10 +101,7 @@ impl<S> Hub<S> {
     /// The lines of the ban and the note of an author, or of an address, which has no note.
     pub(super) fn find_whom(&self, key: BanKey, answer: Callback<Lines>) {
         let ban = self.moderation.ban(key, &self.now);
-        let note = match key {
-            BanKey::Author(author) => self.moderation.author_notes.get(&author),
-            BanKey::Address(_) => None,
-        };
+        let note = self.moderation.author_notes.get(&key);
         let lines = vec![ban.map(|ban| ban.location), note.map(|note| note.location)];
         self.answer_lines(lines, answer);
     }
@@ -111,10 +109,10 @@ impl<S> Hub<S> {
     /// The lines of the bans in force, newest first.
     pub(super) fn find_bans(&self, answer: Callback<Lines>) {
         let in_force = self.moderation.bans.iter().filter(|(_, ban)| *ban.until > *self.now);
-        let mut lines: Vec<_> = in_force.map(|(_, ban)| ban.location).collect();
-        lines.sort_unstable();
-        lines.reverse();
-        self.answer_lines(lines.into_iter().map(Some).collect(), answer);
+        let lines: Vec<_> = in_force.map(|(_, ban)| ban.location).collect();
+        let order = order_by_key(&mut lines.iter().map(|location| location.offset));
+        let newest_first = order.into_iter().rev().map(|at| Some(lines[at as usize]));
+        self.answer_lines(newest_first.collect(), answer);
     }
 
     /// The pages that were written to last, and whether there are more; behind the last of them those that are closed and empty.

@@ -202,7 +202,7 @@ impl<S> Hub<S> {
         };
         self.stage(start, line);
         if let Some(number) = self.index.page_of(seq) {
-            self.closing_times.remove(&number);
+            self.closing_times.remove(&number.into());
             if comment.pinned && comment.status == Status::Public {
                 self.moderation.set_pinned(number, seq, true);
             }

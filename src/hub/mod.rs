@@ -136,7 +136,7 @@ impl<S> Hub<S> {
             moderation,
             addresses: Addresses::new(rules.salt),
             flagged_from: HashSet::new(),
-            closing_times: ClosingTimes::new(),
+            closing_times: ClosingTimes::default(),
             closings_told: None,
             subscribers,
             like_limiter: likes::limiter(post_limiter.as_ref()),

@@ -240,7 +240,7 @@ impl<S> Hub<S> {
     ) -> Result<Vec<u8>, Rejection> {
         let page: Box<str> = self.moderation.resolve(&page).into();
         let pages = &self.moderation.pages;
-        if pages.get(&page).is_none() && pages.len() >= PAGE_STATES_MAX {
+        if pages.get(&*page).is_none() && pages.len() >= PAGE_STATES_MAX {
             let what = "pages that were closed or opened";
             return Err(Rejection::ModerationFull(PAGE_STATES_MAX, what));
         }
@@ -253,7 +253,7 @@ impl<S> Hub<S> {
             };
             let (_, location) = self.record("page", line);
             let state = stored::PageState { locked, location };
-            self.moderation.pages.set(page.clone(), Some(state));
+            self.moderation.pages.set(page.as_ref().into(), Some(state));
             self.batch.effects.push(Effect::Locked(page.clone(), locked));
         }
         let state = self.page_state(page.into());
@@ -268,7 +268,8 @@ impl<S> Hub<S> {
     ) -> Result<Vec<u8>, Rejection> {
         let is_removed = text.is_empty();
         let notes = &self.moderation.author_notes;
-        if !is_removed && notes.get(&author).is_none() && notes.len() >= AUTHOR_NOTES_MAX {
+        let key = BanKey::Author(author);
+        if !is_removed && notes.get(&key).is_none() && notes.len() >= AUTHOR_NOTES_MAX {
             return Err(Rejection::ModerationFull(AUTHOR_NOTES_MAX, "notes about authors"));
         }
         let line = ModerationLine {
@@ -279,7 +280,7 @@ impl<S> Hub<S> {
         };
         let (line, location) = self.record("note", line);
         let note = Note { did: Did::Edit, is_moderators: true, location };
-        self.moderation.author_notes.set(author, Some(note).filter(|_| !is_removed));
+        self.moderation.author_notes.set(key, Some(note).filter(|_| !is_removed));
         Ok(line)
     }
 

@@ -3,7 +3,6 @@
 //! Keeps digests of the tokens only. Knows no file, no route and no comment.
 
 use std::{
-    collections::HashMap,
     fmt,
     hint::black_box,
     net::IpAddr,
@@ -14,7 +13,10 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    comment::rejection::Rejection, http::forwarded::ClientKey, limits::Rate, util::activity,
+    comment::rejection::Rejection,
+    http::forwarded::ClientKey,
+    limits::Rate,
+    util::{activity, table::Table},
 };
 
 /// The shortest token, in bytes; a shorter one could be guessed.
@@ -357,13 +359,13 @@ impl Guesses {
 /// Something about each of the latest addresses, in two generations as those of `hub::rate_limit::RateLimiter`.
 struct Latest<V> {
     max: usize,
-    young: HashMap<ClientKey, V>,
-    old: HashMap<ClientKey, V>,
+    young: Table<ClientKey, V>,
+    old: Table<ClientKey, V>,
 }
 
 impl<V> Latest<V> {
     fn new(max: usize) -> Latest<V> {
-        Latest { max, young: HashMap::new(), old: HashMap::new() }
+        Latest { max, young: Table::default(), old: Table::default() }
     }
 
     fn get(&self, key: ClientKey) -> Option<&V> {

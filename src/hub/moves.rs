@@ -151,7 +151,7 @@ impl<S> Hub<S> {
         self.moderation.set_move(old, &new, seq, location);
         let pages = &self.moderation.pages;
         let was_closed = pages.get(old).is_some_and(|state| state.locked);
-        if was_closed && pages.get(&new).is_none() && !self.index.has_page(&new) {
+        if was_closed && pages.get(&*new).is_none() && !self.index.has_page(&new) {
             // If there is no room for that, a moderator can close it once there is.
             let _ = self.lock(new.clone(), true, by);
         }
@@ -165,8 +165,8 @@ impl<S> Hub<S> {
             if let Some((from, to)) = self.index.merge_pages(&old, &new, seq) {
                 self.likes.merge_pages(from, to);
                 self.moderation.merge_pins(from, to);
-                self.closing_times.remove(&from);
-                self.closing_times.remove(&to);
+                self.closing_times.remove(&from.into());
+                self.closing_times.remove(&to.into());
             }
             self.subscribers.move_page(&old, &new);
             self.subscribers.recount(&new);

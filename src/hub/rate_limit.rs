@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{comment::Author, http::forwarded::ClientKey, limits::Rate};
+use crate::{comment::Author, http::forwarded::ClientKey, limits::Rate, util::table::Table};
 
 /// Buckets kept at most; the oldest go first. 65,536 × 48 bytes are 3 MB.
 const BUCKETS_MAX: usize = 65_536;
@@ -45,8 +45,8 @@ pub struct RateLimiter {
     interval: Duration,
     window: Duration,
     /// Two generations of half the buckets: a bucket that is used moves to the young one; when that is full, the old one is dropped.
-    young: HashMap<BucketKey, Duration>,
-    old: HashMap<BucketKey, Duration>,
+    young: Table<BucketKey, Duration>,
+    old: Table<BucketKey, Duration>,
 }
 
 impl RateLimiter {
@@ -57,8 +57,8 @@ impl RateLimiter {
             rate,
             interval: window / rate.posts,
             window,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: Table::default(),
+            old: Table::default(),
         }
     }
 

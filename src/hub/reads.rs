@@ -13,7 +13,7 @@ use crate::{
     limits::{HISTORY_LINES_MAX, RESUME_BYTES_MAX, RESUME_LINES_MAX},
     store::history::History,
     store::index::CommentRef,
-    store::moderation::line::ModerationLine,
+    store::moderation::{BanKey, line::ModerationLine},
     store::visibility::Visibility,
 };
 
@@ -165,7 +165,7 @@ impl<S> Hub<S> {
 
     /// Tells an author what moderators have said about their newest comments on the page.
     fn send_reasons(&self, reader: ReaderId, author: Author, page: &str) {
-        for id in self.moderation.reasons.get(&author).into_iter().flatten() {
+        for id in self.moderation.reasons.get(&BanKey::Author(author)).into_iter().flatten() {
             let note =
                 self.moderation.notes.get(id).filter(|_| self.index.find_on(page, *id).is_some());
             let line = note.and_then(|note| self.log.read(note.location).ok());

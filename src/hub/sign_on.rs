@@ -36,6 +36,10 @@ const USER_BYTES_MAX: usize = 2_048;
 const USER_ID_BYTES_MAX: usize = 128;
 /// How long a host page may vouch for a user: whoever gets hold of a page is its user for so long.
 const USER_AHEAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Beyond all times that can be written, and within those that can be reckoned with, in seconds since 1970.
+const SECONDS_MAX: u64 = 1 << 40;
+/// What a user must look like.
+const FORM: &str = "it must be BASE64URL(JSON), a dot and 64 lower-case hexadecimal digits";
 /// The hexadecimal digits of an HMAC-SHA256.
 const SIGNATURE_DIGITS: usize = 64;
 /// How much of the start and of the end of a parser's error is repeated, in characters.
@@ -47,28 +51,30 @@ const SITE_ECHO_CHARS: usize = 80;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secrets(Vec<Box<str>>);
 
-/// Parses the file: a secret in the first line, and perhaps another one in the second. Empty lines are passed over.
+/// Parses the file: a secret in the first line, and perhaps another one in the second. Empty lines behind each are passed over.
 ///
 /// # Errors
 /// A sentence that repeats nothing of the file.
 pub fn parse(text: &str) -> Result<Secrets, String> {
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    let secrets: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    if secrets.is_empty() || secrets.len() > SECRETS_MAX {
-        return Err(format!(
-            "it has {} lines, but must have the secret in one, and may have another secret in a second one; make one with: openssl rand -hex 32",
-            secrets.len()
-        ));
-    }
-    for (number, secret) in (1..).zip(&secrets) {
-        let bytes = secret.len();
-        if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes) {
-            return Err(format!(
-                "secret {number} has {bytes} bytes, {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} are allowed; make one with: openssl rand -hex 32"
-            ));
+    let mut secrets: Vec<Box<str>> = Vec::new();
+    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
+        if !line.is_empty() {
+            secrets.push(line.into());
         }
     }
-    Ok(Secrets(secrets.into_iter().map(Box::from).collect()))
+    let is_wrong = |secret: &str| !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&secret.len());
+    let wrong = match secrets.iter().position(|secret| is_wrong(secret)) {
+        None if secrets.is_empty() => 0,
+        None if secrets.len() > SECRETS_MAX => SECRETS_MAX,
+        None => return Ok(Secrets(secrets)),
+        Some(at) => at,
+    };
+    let bytes = secrets.get(wrong).map_or(0, |secret| secret.len());
+    Err(format!(
+        "secret {} of {} has {bytes} bytes, but there must be 1 or {SECRETS_MAX}, a line each, of {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes; make one with: openssl rand -hex 32",
+        wrong + 1,
+        secrets.len()
+    ))
 }
 
 /// Hides the secrets, so that they can't end up in a log by accident.
@@ -79,15 +85,18 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Whether one of them makes this signature of this text. Compares to the end, so that the time taken reveals nothing.
-    fn have_signed(&self, text: &str, signature: &str) -> bool {
+    /// Whether one of them makes this signature of this text, of which each digit is a hexadecimal one. Compares to the end, so that
+    /// the time taken reveals nothing.
+    fn have_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         let mut found = false;
         for secret in &self.0 {
-            let right = hmac_sha256(secret.as_bytes(), &[text.as_bytes()]);
-            let digits = right.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-            let digits = digits.map(|digit| b"0123456789abcdef"[usize::from(digit)]);
-            let pairs = digits.zip(signature.bytes());
-            let difference = pairs.fold(0, |difference, (a, b)| black_box(difference | (a ^ b)));
+            let right = hmac_sha256(secret.as_bytes(), &[text]);
+            let mut difference = 0;
+            for (at, digit) in signature.iter().enumerate() {
+                let value = if *digit < b'a' { digit - b'0' } else { digit - b'a' + 10 };
+                let wanted = right[at / 2] >> (4 - 4 * (at % 2)) & 15;
+                difference = black_box(difference | (value ^ wanted));
+            }
             found |= difference == 0;
         }
         found
@@ -108,94 +117,74 @@ impl Secrets {
         from: Requester<'_>,
         now: SystemTime,
     ) -> Result<SignedUser, Rejection> {
-        let malformed = |why: String| Rejection::UserMalformed(why);
         if user.len() > USER_BYTES_MAX {
-            let bytes = user.len();
-            return Err(malformed(format!(
-                "it is {bytes} bytes, at most {USER_BYTES_MAX} are allowed"
-            )));
+            return Err(wrong_length("it", user.len(), 0, USER_BYTES_MAX));
         }
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let (text, signature) = user
-            .rsplit_once('.')
-            .filter(|(_, digits)| {
-                digits.len() == SIGNATURE_DIGITS && digits.bytes().all(is_digit)
-            })
-            .ok_or_else(|| {
-                malformed(format!(
-                    "it must be BASE64URL(JSON), a dot and {SIGNATURE_DIGITS} lower-case hexadecimal digits"
-                ))
-            })?;
-        if !self.have_signed(text, signature) {
+        let dot = user.len().saturating_sub(SIGNATURE_DIGITS + 1);
+        let (text, signature) = user.as_bytes().split_at(dot);
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let digits = match signature {
+            [b'.', digits @ ..]
+                if digits.len() == SIGNATURE_DIGITS && digits.iter().all(is_digit) =>
+            {
+                digits
+            }
+            _ => return Err(malformed(FORM)),
+        };
+        if !self.have_signed(text, digits) {
             return Err(Rejection::UserForged);
         }
-        // From here on the host page itself has made what is wrong, and is told all about it.
-        let json = BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|error| {
-            malformed(format!("what stands before the dot is no base64url: {error}"))
-        })?;
-        let Claims { id, name, site, until, moderator } = Claims::parse(&json)?;
-        if id.is_empty() || id.len() > USER_ID_BYTES_MAX {
-            let bytes = id.len();
-            return Err(malformed(format!(
-                "id is {bytes} bytes, 1 to {USER_ID_BYTES_MAX} are allowed"
-            )));
-        }
-        let name = match parse_name(Some(&name)) {
-            Ok(Some(name)) => name,
-            Ok(None) => return Err(malformed("name is empty".into())),
-            Err(rejection) => return Err(malformed(rejection.to_string())),
+        // From here on the host page itself has made what is wrong, and is told all about it. Some programs fill base64 up.
+        let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+        let Ok(json) = BASE64_URL_SAFE_NO_PAD.decode(&text[..end]) else {
+            return Err(malformed(FORM));
         };
-        let site = origin::normalize(&site).map_err(|why| {
-            malformed(format!("site is {:?}, {why}", shorten(&site, SITE_ECHO_CHARS)))
-        })?;
+        let (mut id, mut name, mut site) = (String::new(), String::new(), String::new());
+        let (mut until, mut moderator) = (0, None);
+        let mut fields = [
+            ("id", Slot::Text(&mut id)),
+            ("name", Slot::Text(&mut name)),
+            ("site", Slot::Text(&mut site)),
+            ("until", Slot::Number(&mut until)),
+            ("moderator", Slot::OptionalFlag(&mut moderator)),
+        ];
+        if let Err(error) = json::read(&json, 4, &mut fields) {
+            return Err(malformed(&shorten_middle(&error.to_string(), ERROR_END_CHARS)));
+        }
+        if id.is_empty() || id.len() > USER_ID_BYTES_MAX {
+            return Err(wrong_length("id", id.len(), 1, USER_ID_BYTES_MAX));
+        }
+        let name = parse_name(Some(&name))?.ok_or_else(|| malformed("name is empty"))?;
+        let site =
+            origin::normalize(&site).map_err(|why| malformed(&format!("site is wrong, {why}")))?;
         if !from.is_page_of(&site) {
             let origin = shorten(from.origin.unwrap_or_default(), SITE_ECHO_CHARS);
             return Err(Rejection::UserOfOtherSite(site, origin));
         }
-        // A time beyond all that can be reckoned is far ahead in any case.
-        let end = UNIX_EPOCH.checked_add(Duration::from_secs(until));
-        let end = end.unwrap_or(now + 2 * USER_AHEAD_MAX);
-        if end <= now {
-            return Err(Rejection::UserExpired(rfc3339(end), rfc3339(now)));
+        let present = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let latest = present + USER_AHEAD_MAX.as_secs();
+        if until <= present {
+            return Err(Rejection::UserExpired(written(until), written(present)));
         }
-        if end > now + USER_AHEAD_MAX {
-            return Err(Rejection::UserTooFarAhead(rfc3339(end), rfc3339(now + USER_AHEAD_MAX)));
+        if until > latest {
+            return Err(Rejection::UserTooFarAhead(written(until), written(latest)));
         }
-        let (_, host) = site.split_once("://").expect("an origin has a scheme");
-        let moderator = moderator.then(|| format!("{name} ({host})").into());
+        let moderator = (moderator == Some(true)).then(|| format!("{name} ({site})").into());
         Ok(SignedUser { author: self.author(&site, &id), name, moderator, until })
     }
 }
 
-/// What a host page signs.
-#[derive(Default)]
-struct Claims {
-    /// Who it is at the site.
-    id: String,
-    name: String,
-    /// The origin whose pages may show it to sayso.
-    site: String,
-    /// Until when it is good, in seconds since 1970.
-    until: u64,
-    moderator: bool,
+fn malformed(why: &str) -> Rejection {
+    Rejection::UserMalformed(why.into())
 }
 
-impl Claims {
-    fn parse(json: &[u8]) -> Result<Claims, Rejection> {
-        let (mut read, mut moderator) = (Claims::default(), None);
-        let mut fields = [
-            ("id", Slot::Text(&mut read.id)),
-            ("name", Slot::Text(&mut read.name)),
-            ("site", Slot::Text(&mut read.site)),
-            ("until", Slot::Number(&mut read.until)),
-            ("moderator", Slot::OptionalFlag(&mut moderator)),
-        ];
-        json::read(json, 4, &mut fields).map_err(|error| {
-            Rejection::UserMalformed(shorten_middle(&error.to_string(), ERROR_END_CHARS))
-        })?;
-        read.moderator = moderator == Some(true);
-        Ok(read)
-    }
+fn wrong_length(what: &str, bytes: usize, min: usize, max: usize) -> Rejection {
+    malformed(&format!("{what} is {bytes} bytes, {min} to {max} are allowed"))
+}
+
+/// A time in seconds since 1970 as RFC 3339 writes it, or the latest that it can write.
+fn written(seconds: u64) -> String {
+    rfc3339(UNIX_EPOCH + Duration::from_secs(seconds.min(SECONDS_MAX)))
 }
 
 /// The secrets, which SIGHUP may replace.

@@ -335,7 +335,8 @@ pub fn newest_first_beside(path: &Path, reason: &str) -> Vec<PathBuf> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = files.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut found: Vec<String> = names.filter(|own| own.starts_with(&name)).collect();
+    let names: Vec<String> = names.filter(|own| own.starts_with(&name)).collect();
+    let mut found: Vec<&str> = names.iter().map(|name| &**name).collect();
     found.sort_unstable();
     found.into_iter().rev().map(|name| folder.join(name)).collect()
 }

@@ -110,8 +110,7 @@ impl CompactionJob {
             reader, from, mut crc, header, target, offsets: old, mut likes, ..
         } = self;
         let (wanted, end) = (self.moderation, self.end);
-        let mut numbers_by_offset: Vec<(u64, u32)> =
-            (0u32..).zip(&old).map(|(number, &offset)| (offset, number)).collect();
+        let mut numbers_by_offset: Vec<(u64, u64)> = old.iter().copied().zip(0..).collect();
         numbers_by_offset.sort_unstable();
         let find = |offset: u64| {
             let found = numbers_by_offset.binary_search_by_key(&offset, |entry| entry.0);

@@ -18,19 +18,19 @@ const EMPTY: u32 = u32::MAX;
 /// Finds comment numbers by fingerprint.
 #[derive(Debug)]
 pub struct Nonces {
-    tables: [Table; TABLES],
+    tables: [Bucket; TABLES],
 }
 
 /// The numbers whose fingerprints begin alike.
 #[derive(Debug, Default)]
-struct Table {
+struct Bucket {
     slots: Vec<u32>,
     used: usize,
 }
 
 impl Default for Nonces {
     fn default() -> Nonces {
-        Nonces { tables: std::array::from_fn(|_| Table::default()) }
+        Nonces { tables: std::array::from_fn(|_| Bucket::default()) }
     }
 }
 
@@ -62,7 +62,7 @@ fn table_of(fingerprint: u32) -> usize {
     (fingerprint >> (u32::BITS - TABLE_BITS)) as usize
 }
 
-impl Table {
+impl Bucket {
     fn find(&self, fingerprint: u32, mut matches: impl FnMut(u32) -> bool) -> Option<u32> {
         let mut at = self.home(fingerprint)?;
         while self.slots[at] != EMPTY {

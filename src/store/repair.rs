@@ -7,7 +7,7 @@
 mod traces;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
     io,
     sync::Arc,
@@ -23,6 +23,7 @@ use crate::{
     store::likes,
     store::record::LineSummary,
     store::repair::traces::Traces,
+    util::{order::order_by_key, table::Table},
 };
 
 /// What a repair would write, and why.
@@ -31,7 +32,7 @@ pub struct Repair {
     /// What is wrong with the log; nothing needs to be repaired if this is empty.
     pub problems: Vec<Problem>,
     /// Comments that become hidden, with their pages, by rising id.
-    pub hidden: BTreeMap<u64, String>,
+    pub hidden: Vec<(u64, String)>,
     /// Whether lines are lost.
     pub has_loss: bool,
     /// `next` of the damaged log's header, and of the lines.
@@ -60,13 +61,13 @@ struct Known {
 /// All that is known at some line.
 #[derive(Default)]
 struct State {
-    comments: HashMap<u64, Known>,
-    ids_by_birth: HashMap<u64, Vec<u64>>,
+    comments: Table<u64, Known>,
+    ids_by_birth: Table<u64, Vec<u64>>,
     nonces: HashSet<u64>,
-    /// By comment and author: the newest line, if it gives a like.
-    likes: HashMap<(u64, String), Option<Location>>,
+    /// By hash of comment and author: the comment, and the newest line if it gives a like.
+    likes: Table<u64, (u64, Option<Location>)>,
     others: Vec<Location>,
-    pages: HashSet<Arc<str>>,
+    pages: Table<Arc<str>, ()>,
     /// A line is lost that may concern every comment whose newest line has at most this `seq`.
     doubt_up_to: u64,
     has_loss: bool,
@@ -125,8 +126,8 @@ impl Repair {
             }
             writer.line(&line, false)?;
         }
-        for (seq, id) in (self.next..).zip(self.hidden.keys()) {
-            writer.line(&note(seq, *id, &new.created_at), false)?;
+        for (seq, id) in (self.next..).zip(self.hidden.iter().map(|(id, _)| *id)) {
+            writer.line(&note(seq, id, &new.created_at), false)?;
         }
         writer.finish()
     }
@@ -166,8 +167,9 @@ impl State {
         match comment.kind.as_deref() {
             None | Some("") => self.learn_comment(comment, location, is_doubtful),
             Some(likes::KIND) if comment.author.is_some() => {
-                let key = (comment.id, comment.author.unwrap_or_default());
-                self.likes.insert(key, Some(location).filter(|_| comment.on));
+                let key = self.hasher.hash_one((comment.id, &comment.author));
+                let line = Some(location).filter(|_| comment.on);
+                self.likes.insert(key, (comment.id, line));
             }
             Some(_) => self.others.push(location),
         }
@@ -176,11 +178,11 @@ impl State {
     fn learn_comment(&mut self, comment: Comment, location: Location, is_doubtful: bool) {
         let traces = Traces::of_comment(&comment);
         let (birth, nonce) = (self.birth(&traces), self.nonce(&traces));
-        let page = match self.pages.get(&*comment.page) {
+        let page = match self.pages.get_key(&*comment.page) {
             Some(page) => page.clone(),
             None => Arc::from(&*comment.page),
         };
-        self.pages.insert(page.clone());
+        self.pages.insert(page.clone(), ());
         self.nonces.extend(nonce);
         let known = Known {
             seq: comment.seq,
@@ -194,7 +196,7 @@ impl State {
         };
         let before = self.comments.insert(comment.id, known);
         if before.is_none_or(|before| before.birth != birth) {
-            self.ids_by_birth.entry(birth).or_default().push(comment.id);
+            self.ids_by_birth.get_or_default(birth).push(comment.id);
         }
     }
 
@@ -364,17 +366,22 @@ impl State {
         let mut repair = Repair { next, problems, has_loss: self.has_loss, ..Repair::default() };
         repair.kept = self.others;
         let is_gone = |id| self.comments.get(id).is_some_and(|known: &Known| known.is_deleted);
-        let likes = self.likes.iter().filter(|((id, _), _)| !is_gone(id));
+        let likes = self.likes.values().filter(|(id, _)| !is_gone(id));
         repair.kept.extend(likes.filter_map(|(_, location)| *location));
-        for (id, known) in &self.comments {
+        let mut doubtful = Vec::new();
+        for (id, known) in self.comments.iter() {
             repair.kept.push(known.location);
             let is_doubtful = known.is_doubtful || known.seq <= self.doubt_up_to;
             if known.is_public && is_doubtful {
                 repair.hides.insert(known.location.offset);
-                repair.hidden.insert(*id, known.page.to_string());
+                doubtful.push(*id);
             }
         }
-        repair.kept.sort_unstable();
+        doubtful.sort_unstable();
+        let page = |id| self.comments[&id].page.to_string();
+        repair.hidden = doubtful.into_iter().map(|id| (id, page(id))).collect();
+        let order = order_by_key(&mut repair.kept.iter().map(|location| location.offset));
+        repair.kept = order.into_iter().map(|at| repair.kept[at as usize]).collect();
         repair
     }
 }

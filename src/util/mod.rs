@@ -12,6 +12,7 @@ pub mod logger;
 pub mod order;
 pub mod slot;
 pub mod stream;
+pub mod table;
 pub mod text;
 pub mod threads;
 pub mod version;

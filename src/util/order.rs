@@ -4,9 +4,10 @@
 
 /// Returns the positions of `keys` by rising key; equal keys stay in their order.
 pub fn order_by_key(keys: &mut dyn Iterator<Item = u64>) -> Vec<u32> {
-    let mut order: Vec<(u64, u32)> = keys.zip(0..).collect();
+    // Pairs of the type that others sort, too.
+    let mut order: Vec<(u64, u64)> = keys.zip(0..).collect();
     order.sort_unstable();
-    order.into_iter().map(|(_, position)| position).collect()
+    order.into_iter().map(|(_, position)| position as u32).collect()
 }
 
 #[cfg(test)]

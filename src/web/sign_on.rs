@@ -36,7 +36,7 @@ impl Router {
     }
 
     pub(super) fn user(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
-        check_method(request, &["GET"])?;
+        check_method(request, &["GET", "HEAD"])?;
         self.check_origin(request)?;
         let user = self.signed_user(None, request)?.ok_or_else(|| {
             Rejection::UserMalformed("there is none; send Authorization: Sayso USER".into())

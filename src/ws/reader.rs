@@ -68,10 +68,7 @@ impl Session {
     fn handle_message(&self, text: &str, limits: &mut MessageLimits) -> bool {
         let message = ClientMessage::parse(text.as_bytes());
         let (done, nonce) = match message {
-            Ok(mut message) => {
-                let done = self.check_user(&mut message);
-                (done.and_then(|()| self.carry_out(&message, limits)), message.nonce)
-            }
+            Ok(mut message) => (self.carry_out(&mut message, limits), message.nonce),
             Err(reject) => (Err(reject), ClientMessage::nonce_in(text.as_bytes())),
         };
         limits.count(done.as_ref().err());
@@ -93,9 +90,11 @@ impl Session {
 
     fn carry_out(
         &self,
-        message: &ClientMessage,
+        message: &mut ClientMessage,
         limits: &mut MessageLimits,
     ) -> Result<(), Rejection> {
+        self.check_user(message)?;
+        let message = &*message;
         let page = self
             .page
             .as_deref()

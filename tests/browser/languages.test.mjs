@@ -42,7 +42,7 @@ test('the language is that of the page around it, under a strict policy', async 
   await german.getByText('Noch keine Kommentare. Schreib den ersten.').waitFor();
   await say(german, 'Grüß Gott');
   await german.getByText('gerade eben').waitFor();
-  await german.getByRole('button', { name: 'Antworten' }).waitFor();
+  await german.getByRole('button', { name: 'Anonym antworten' }).waitFor();
   await polish.getByRole('combobox', { name: 'Kolejność komentarzy' }).waitFor();
   assert.equal(await polish.locator('.title').textContent(), 'Komentarze');
 });

@@ -2,8 +2,6 @@
 //!
 //! Does not know why.
 
-use std::collections::hash_map::Entry;
-
 use super::{Follows, Subscribers};
 use crate::{comment::server_message::ServerMessage, fanout::ShardCommand};
 
@@ -37,7 +35,7 @@ impl<S> Subscribers<S> {
                 page.lives_at = Some(new.into());
             }
         }
-        self.watchers.entry(new.into()).or_default().extend(watchers);
+        self.watchers.get_or_default(new.into()).extend(watchers);
         self.dirty_counts.remove(old);
     }
 
@@ -51,12 +49,9 @@ impl<S> Subscribers<S> {
         self.dirty_pages.remove(old);
         self.dirty_pages.insert(new.into());
         let topic = moved.topic;
-        let to = match self.pages.entry(new.into()) {
-            Entry::Vacant(entry) => {
-                entry.insert(moved);
-                return;
-            }
-            Entry::Occupied(entry) => entry.into_mut(),
+        let Some(to) = self.pages.get_mut(new) else {
+            self.pages.insert(new.into(), moved);
+            return;
         };
         to.readers += moved.readers;
         let by_shard = to.readers_by_shard.iter_mut().zip(&moved.readers_by_shard);

@@ -29,6 +29,46 @@ pub(super) struct Position {
     at: usize,
 }
 
+/// The numbers from one place up to a later one. What an iterator does besides is left to its few lines, since adapters of the
+/// standard library that do the same are several KB of the program.
+#[derive(Debug)]
+pub(super) struct Range<'l> {
+    blocks: &'l [Vec<u32>],
+    from: Position,
+    to: Position,
+}
+
+impl Iterator for Range<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        if self.from >= self.to {
+            return None;
+        }
+        let block = &self.blocks[self.from.block];
+        let number = block[self.from.at];
+        self.from.at += 1;
+        if self.from.at == block.len() && self.from.block < self.to.block {
+            self.from = Position { block: self.from.block + 1, at: 0 };
+        }
+        Some(number)
+    }
+}
+
+impl DoubleEndedIterator for Range<'_> {
+    fn next_back(&mut self) -> Option<u32> {
+        if self.from >= self.to {
+            return None;
+        }
+        if self.to.at == 0 {
+            let block = self.to.block - 1;
+            self.to = Position { block, at: self.blocks[block].len() };
+        }
+        self.to.at -= 1;
+        Some(self.blocks[self.to.block][self.to.at])
+    }
+}
+
 impl List {
     pub(super) const EMPTY: List = List::Short(Vec::new());
 
@@ -129,32 +169,22 @@ impl List {
     }
 
     /// The numbers from one place up to a later one.
-    pub(super) fn range(
-        &self,
-        from: Position,
-        to: Position,
-    ) -> impl DoubleEndedIterator<Item = u32> + '_ {
-        let blocks = self.blocks();
-        (from.block..to.block + 1).flat_map(move |number| {
-            let block = &blocks[number];
-            let start = if number == from.block { from.at } else { 0 };
-            let end = if number == to.block { to.at } else { block.len() };
-            block[start..end].iter().copied()
-        })
+    pub(super) fn range(&self, from: Position, to: Position) -> Range<'_> {
+        Range { blocks: self.blocks(), from, to }
     }
 
     /// The numbers from a place on.
-    pub(super) fn from(&self, from: Position) -> impl DoubleEndedIterator<Item = u32> + '_ {
+    pub(super) fn from(&self, from: Position) -> Range<'_> {
         self.range(from, self.end())
     }
 
     /// The numbers before a place.
-    pub(super) fn up_to(&self, to: Position) -> impl DoubleEndedIterator<Item = u32> + '_ {
+    pub(super) fn up_to(&self, to: Position) -> Range<'_> {
         self.range(self.start(), to)
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
-        self.blocks().iter().flatten().copied()
+    pub(super) fn iter(&self) -> Range<'_> {
+        self.range(self.start(), self.end())
     }
 
     /// Sorts numbers that were appended in any order.

@@ -152,8 +152,7 @@ impl Index {
             ids.iter().zip(locations).zip(meta).map(|((id, packed), meta)| (id, packed, meta));
         let all: Vec<_> = known.chain(orphans).collect();
         // Of several lines with the same id, the last one that came counts.
-        let mut order: Vec<(u64, u32)> =
-            (0u32..).zip(&all).map(|(n, entry)| (entry.0, n)).collect();
+        let mut order: Vec<(u64, u64)> = all.iter().map(|entry| entry.0).zip(0..).collect();
         order.sort_unstable();
         order.reverse();
         order.dedup_by_key(|(id, _)| *id);

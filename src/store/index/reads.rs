@@ -113,10 +113,10 @@ impl Index {
         since: u64,
     ) -> impl Iterator<Item = CommentRef> + '_ {
         let pending = self.rare(page).pending.iter();
-        let pending = pending.map(|number| (self.comments.seq(number), number));
-        let mut pending: Vec<(u64, u32)> = pending.filter(|&(seq, _)| seq > since).collect();
+        let pending = pending.map(|number| (self.comments.seq(number), u64::from(number)));
+        let mut pending: Vec<(u64, u64)> = pending.filter(|&(seq, _)| seq > since).collect();
         pending.sort_unstable();
-        let pending = pending.into_iter().map(|(_, number)| number);
+        let pending = pending.into_iter().map(|(_, number)| number as u32);
         let all = self.numbers_since(page, since);
         let all = merge(all, Box::new(pending), |a, b| self.is_older_line(a, b));
         all.map(|number| self.comments.get(number))

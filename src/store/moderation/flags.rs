@@ -28,8 +28,8 @@ impl Flags {
 
 /// Settled flags need no line: a compaction drops them.
 impl Logged for Flags {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        self.flags.iter_mut().skip(self.settled).map(|(_, location)| location)
+    fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location)) {
+        self.flags[self.settled..].iter_mut().for_each(|(_, location)| visit(location));
     }
 
     fn bytes(&self) -> u64 {

@@ -2,14 +2,14 @@
 //!
 //! Knows nothing of what it holds, but how many bytes of the log each value keeps alive.
 
-use std::{collections::HashMap, hash::Hash};
+use std::hash::Hash;
 
-use crate::log::scan::Location;
+use crate::{log::scan::Location, util::table::Table};
 
 /// A value that lines of the log stand for.
 pub trait Logged {
-    /// The lines that a compaction must keep for it.
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location>;
+    /// Visits the lines that a compaction must keep for it.
+    fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location));
 
     /// How long these are together, in bytes.
     fn bytes(&self) -> u64;
@@ -18,7 +18,7 @@ pub trait Logged {
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Journal<K, V> {
-    map: HashMap<K, V>,
+    map: Table<K, V>,
     /// What was there before each change since the last commit.
     undo: Vec<(K, Option<V>)>,
     bytes: u64,
@@ -26,7 +26,7 @@ pub struct Journal<K, V> {
 
 impl<K, V> Default for Journal<K, V> {
     fn default() -> Journal<K, V> {
-        Journal { map: HashMap::new(), undo: Vec::new(), bytes: 0 }
+        Journal { map: Table::default(), undo: Vec::new(), bytes: 0 }
     }
 }
 
@@ -44,7 +44,7 @@ impl<K: Hash + Eq + Clone, V: Logged> Journal<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.map.get_key_value(key).map(|(key, _)| key)
+        self.map.get_key(key)
     }
 
     /// Returns the number of keys.
@@ -110,9 +110,9 @@ impl<K: Hash + Eq + Clone, V: Logged> Journal<K, V> {
         self.bytes = self.map.values().map(V::bytes).sum();
     }
 
-    /// All lines that a compaction must keep.
-    pub fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        self.map.values_mut().flat_map(V::lines)
+    /// Visits all lines that a compaction must keep.
+    pub fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location)) {
+        self.map.values_mut().for_each(|value| value.each_line(visit));
     }
 
     fn put(&mut self, key: K, value: Option<V>) -> Option<V> {
@@ -131,8 +131,8 @@ mod tests {
     use super::*;
 
     impl Logged for Location {
-        fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-            std::iter::once(self)
+        fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location)) {
+            visit(self);
         }
 
         fn bytes(&self) -> u64 {

@@ -18,7 +18,8 @@ impl Moderation {
 
     /// The offsets of the lines that a compaction must keep, rising.
     pub fn offsets(&mut self) -> Vec<u64> {
-        let mut offsets: Vec<u64> = self.lines().map(|location| location.offset).collect();
+        let mut offsets = Vec::new();
+        self.each_line(&mut |location| offsets.push(location.offset));
         offsets.sort_unstable();
         offsets
     }
@@ -34,22 +35,22 @@ impl Moderation {
         }
         self.flags.recount_bytes();
         self.count_flags();
-        for location in self.lines() {
+        self.each_line(&mut |location| {
             let offset = location.offset;
             location.offset = if offset >= from {
                 offset.checked_add_signed(shift).expect("a line stays within the file")
             } else {
                 moved[find(offset).expect("a compaction keeps every line that is asked for")].1
             };
-        }
+        });
     }
 
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        (self.notes.lines())
-            .chain(self.flags.lines())
-            .chain(self.bans.lines())
-            .chain(self.pages.lines())
-            .chain(self.moves.lines())
-            .chain(self.author_notes.lines())
+    fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location)) {
+        self.notes.each_line(visit);
+        self.flags.each_line(visit);
+        self.bans.each_line(visit);
+        self.pages.each_line(visit);
+        self.moves.each_line(visit);
+        self.author_notes.each_line(visit);
     }
 }

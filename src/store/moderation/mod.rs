@@ -41,7 +41,7 @@ pub const AUTHOR_NOTES_MAX: usize = 10_000;
 /// Comments of one author whose notes with a reason are remembered for the author, the newest.
 pub const REASONS_AN_AUTHOR_MAX: usize = 10;
 
-/// Who is banned.
+/// Who is banned, or whom a note is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BanKey {
     /// An author.
@@ -104,8 +104,8 @@ pub struct PageState {
 macro_rules! one_line {
     ($type:ty) => {
         impl Logged for $type {
-            fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-                std::iter::once(&mut self.location)
+            fn each_line(&mut self, visit: &mut dyn FnMut(&mut Location)) {
+                visit(&mut self.location);
             }
 
             fn bytes(&self) -> u64 {
@@ -122,9 +122,7 @@ one_line!(moves::Move);
 
 /// What no line is kept for.
 impl Logged for Vec<u64> {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        std::iter::empty()
-    }
+    fn each_line(&mut self, _: &mut dyn FnMut(&mut Location)) {}
 
     fn bytes(&self) -> u64 {
         0
@@ -141,17 +139,17 @@ pub struct Moderation {
     /// Bans, ended ones too until the next start.
     pub bans: Journal<BanKey, Ban>,
     /// What moderators have decided about pages.
-    pub pages: Journal<Box<str>, PageState>,
+    pub pages: Journal<Arc<str>, PageState>,
     /// Pages that have moved.
     pub moves: Journal<Arc<str>, moves::Move>,
     /// Pages that others were moved to.
     depths: Journal<Arc<str>, moves::Depth>,
-    /// Private notes about authors.
-    pub author_notes: Journal<Author, Note>,
+    /// Private notes about authors; the keys are those of bans, so that there is one code.
+    pub author_notes: Journal<BanKey, Note>,
     /// The pinned comments of each page by rising id, by the page's number: as wide as other keys, so that there is one code.
     pub pins: Journal<u64, Vec<u64>>,
     /// Comments whose newest note has a reason for their author, oldest first.
-    pub reasons: Journal<Author, Vec<u64>>,
+    pub reasons: Journal<BanKey, Vec<u64>>,
     /// Comments that were never public and that a moderator has rejected; the lists are empty.
     pub rejected: Journal<u64, Vec<u64>>,
     /// Comments that were public until an edit which a moderator must look at: hidden, and they wait; the lists are empty.
@@ -206,13 +204,14 @@ impl Moderation {
                 }
                 if let Some(author) = author.filter(|_| line.reason.is_some()) {
                     let reasons = self.reasons_with(author, id);
-                    self.reasons.load(author, Some(reasons));
+                    self.reasons.load(BanKey::Author(author), Some(reasons));
                 }
             }
             ("note", None) => {
                 if let (Some(author), Some(reason)) = (author, line.reason) {
                     let note = Note { did: Did::Edit, is_moderators: true, location };
-                    self.author_notes.load(author, Some(note).filter(|_| !reason.is_empty()));
+                    self.author_notes
+                        .load(BanKey::Author(author), Some(note).filter(|_| !reason.is_empty()));
                 }
             }
             _ => {}
@@ -287,12 +286,12 @@ impl Moderation {
         }
         if let Some(author) = author {
             let reasons = self.reasons_with(author, id);
-            self.reasons.set(author, Some(reasons));
+            self.reasons.set(BanKey::Author(author), Some(reasons));
         }
     }
 
     fn reasons_with(&self, author: Author, id: u64) -> Vec<u64> {
-        let mut reasons = self.reasons.get(&author).cloned().unwrap_or_default();
+        let mut reasons = self.reasons.get(&BanKey::Author(author)).cloned().unwrap_or_default();
         reasons.retain(|known| *known != id);
         reasons.push(id);
         let surplus = reasons.len().saturating_sub(REASONS_AN_AUTHOR_MAX);

@@ -40,9 +40,7 @@ pub enum CantMove {
 pub struct Depth(u8);
 
 impl Logged for Depth {
-    fn lines(&mut self) -> impl Iterator<Item = &mut Location> {
-        std::iter::empty()
-    }
+    fn each_line(&mut self, _: &mut dyn FnMut(&mut Location)) {}
 
     fn bytes(&self) -> u64 {
         0

@@ -86,8 +86,8 @@ fn the_newest_line_of_each_kind_counts_and_nonsense_is_passed_over() {
     assert_eq!(moderation.bans.len(), 1, "one had ended before the start");
     let state = PageState { locked: false, location: at(7_000) };
     assert_eq!((moderation.pages.len(), moderation.pages.get("/a")), (1, Some(&state)));
-    assert_eq!(moderation.author_notes.get(&one).unwrap().location, at(9_000));
-    assert!(moderation.author_notes.get(&two).is_none(), "an empty one removes it");
+    assert_eq!(moderation.author_notes.get(&BanKey::Author(one)).unwrap().location, at(9_000));
+    assert!(moderation.author_notes.get(&BanKey::Author(two)).is_none(), "an empty one removes it");
     assert_eq!((moderation.notes.len(), moderation.flags.len()), (1, 1), "others are gone");
     assert_eq!(moderation.flagged_count(), 1);
 }
@@ -186,7 +186,7 @@ fn what_is_rolled_back_has_never_been() {
     moderation.flag(9, author(2), at(7_500));
     let approve = Note { did: Did::Approve, is_moderators: true, location: at(8_000) };
     moderation.note(7, approve, Some(author(1)));
-    moderation.author_notes.set(author(1), Some(approve));
+    moderation.author_notes.set(BanKey::Author(author(1)), Some(approve));
     moderation.set_pinned(0, 7, false);
     moderation.set_pinned(0, 9, true);
     moderation.set_rejected(8, true);
@@ -262,7 +262,7 @@ fn the_newest_reasons_of_an_author_are_kept() {
         moderation.note(id, hide, Some(author(1)));
     }
     moderation.note(3, hide, Some(author(1)));
-    let kept = moderation.reasons.get(&author(1)).unwrap();
+    let kept = moderation.reasons.get(&BanKey::Author(author(1))).unwrap();
     assert_eq!(kept.len(), REASONS_AN_AUTHOR_MAX);
     assert_eq!((kept[0], *kept.last().unwrap()), (1, 3));
 }

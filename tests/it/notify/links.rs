@@ -1,5 +1,11 @@
 //! The links by which a moderator decides from a message: what they do, and everything that makes one no longer do it.
 
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use sayso::hub::link::{KEY_FILE, LINK_PATH, LINK_SECONDS, Link, Signer};
 use serde_json::{Value, json};
 
 use super::{Program, TELLS};
@@ -247,6 +253,29 @@ fn a_link_of_a_moderator_who_is_none_any_more_does_nothing() {
     }
     let (_, approve, _) = held(&server, &program);
     assert_eq!(press(&server, &approve).status, 200, "the first of the file is bob now");
+}
+
+#[test]
+fn a_link_is_good_for_three_days_and_no_longer() {
+    let program = Program::new(TELLS);
+    let server = builder(&program).start();
+    let (id, approve, _) = held(&server, &program);
+    // Signed as the server does, with its own key.
+    let key = fs::read(server.data().join(KEY_FILE)).unwrap().try_into().unwrap();
+    let log = get(&server, "/api/comments").json()["log"].as_str().unwrap().to_owned();
+    let signer = Signer::new(key, &log);
+    let sent = signer.read(approve.strip_prefix(LINK_PATH).unwrap()).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let lasts = sent.until - now;
+    assert!((LINK_SECONDS - 600..=LINK_SECONDS).contains(&lasts), "{lasts}");
+    assert_eq!(json!(sent.id), id);
+    let until = |until| format!("{LINK_PATH}{}", signer.sign(&Link { until, ..sent.clone() }));
+    for response in [get(&server, &until(now)), press(&server, &until(now))] {
+        refused(&response, 410, "three days");
+    }
+    assert_eq!(statuses(&server), ["pending, hold"]);
+    assert_eq!(press(&server, &until(now + 600)).status, 200);
+    assert_eq!(statuses(&server), ["public"]);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn repair(bytes: &[u8]) -> Repaired {
     let mut repaired = Repaired {
         comments: BTreeMap::new(),
         others: Vec::new(),
-        hidden: repair.hidden.keys().copied().collect(),
+        hidden: repair.hidden.iter().map(|(id, _)| *id).collect(),
         problems: repair.problems.iter().map(|problem| problem.line).collect(),
     };
     for line in lines(&written).skip(1) {

@@ -25,12 +25,12 @@ fn a_moderator_hides_shows_and_deletes_and_the_log_says_who() {
     for did in ["hide", "approve", "delete"] {
         let note = log.lines().find(|line| line.contains(&format!("\"did\":\"{did}\"")));
         let note: Value = serde_json::from_str(note.unwrap_or_else(|| panic!("{did}"))).unwrap();
-        assert_eq!(note["by"], "Bob (blog.example)", "{did}");
+        assert_eq!(note["by"], "Bob (https://blog.example)", "{did}");
     }
     assert!(server.stop().success());
     let said = server.stderr();
     for what in ["hid", "published", "deleted"] {
-        let sentence = format!("Bob (blog.example) {what} comment {comment}");
+        let sentence = format!("Bob (https://blog.example) {what} comment {comment}");
         assert!(said.contains(&sentence), "{sentence}: {said}");
     }
 }
@@ -105,7 +105,7 @@ fn over_a_websocket_a_moderator_hides_shows_and_deletes_and_does_not_edit() {
     client.send(&json!({"delete": comment, "user": bob}));
     assert_eq!(client.line()["deleted"], true);
     let log = server.log_text();
-    assert_eq!(log.matches("\"by\":\"Bob (blog.example)\"").count(), 3, "{log}");
+    assert_eq!(log.matches("\"by\":\"Bob (https://blog.example)\"").count(), 3, "{log}");
 }
 
 #[test]

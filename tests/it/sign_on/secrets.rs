@@ -34,11 +34,11 @@ fn a_hangup_changes_the_secret_and_with_it_everybodys_author() {
     let (old, new) = (user("Ada"), sign_with(OTHER_SECRET, &claims("Ada")));
     let first = say(&server, &old, "first");
     server.write_sign_on_file(&format!("{SECRET}\n{OTHER_SECRET}\n"));
-    hang_up(&server, "users are the authors that they were", 1);
+    hang_up(&server, "again: users are the same authors", 1);
     let second = say(&server, &new, "second");
     assert_eq!(first["author"], second["author"], "the first secret makes authors");
     server.write_sign_on_file(OTHER_SECRET);
-    hang_up(&server, "users are other authors now", 1);
+    hang_up(&server, "again: users are other authors", 1);
     let body = json!({"content": "x"});
     refused(&ask(&server, &old, "POST", "/api/comments", body), 403, "user_forged");
     assert_ne!(say(&server, &new, "third")["author"], first["author"]);
@@ -54,10 +54,10 @@ fn a_bad_file_is_named_at_the_start_and_its_words_are_not() {
     let folder = Folder::new();
     let (file, data) = (folder.join("secret"), folder.join("data"));
     for (text, said) in [
-        ("too-short".into(), "9 bytes, 32 to 1024 are allowed"),
-        (String::new(), "0 lines"),
-        (format!("{SECRET}\n{SECRET}\n{SECRET}"), "3 lines"),
-        ("x".repeat(1_025), "1025 bytes, 32 to 1024"),
+        ("too-short".into(), "secret 1 of 1 has 9 bytes"),
+        (String::new(), "secret 1 of 0 has 0 bytes"),
+        (format!("{SECRET}\n{SECRET}\n{SECRET}"), "secret 3 of 3"),
+        ("x".repeat(1_025), "1025 bytes, but"),
         ("x".repeat(4_097), "more than 4096 bytes"),
     ] {
         write(&file, &text).unwrap();

@@ -165,40 +165,44 @@ impl Args<'_> {
     /// The value of a flag, or else of its environment variable. An empty variable counts as unset, since Compose files can't
     /// leave one out.
     pub fn value(&self, flag: &str) -> Option<Value> {
-        self.on_command_line(flag).next().or_else(|| self.in_environment(flag))
+        self.given(flag).or_else(|| self.in_environment(flag))
     }
 
     /// The values of a repeatable flag, or else of its environment variable, which is split at commas.
     pub fn values(&self, flag: &str) -> Vec<Value> {
-        let flags: Vec<Value> = self.on_command_line(flag).collect();
-        if !flags.is_empty() {
-            return flags;
+        let mut values = self.on_command_line(flag);
+        let Some(list) = self.in_environment(flag).filter(|_| values.is_empty()) else {
+            return values;
+        };
+        let Some(items) = list.text.to_str() else { return vec![list] };
+        for item in items.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            values.push(Value { name: list.name.clone(), text: item.into() });
         }
-        let Some(Value { name, text }) = self.in_environment(flag) else { return Vec::new() };
-        let Some(list) = text.to_str() else { return vec![Value { name, text }] };
-        let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(|item| Value { name: name.clone(), text: item.into() }).collect()
+        values
     }
 
     /// The value of a flag that the environment can't give.
     pub fn given(&self, flag: &str) -> Option<Value> {
-        self.on_command_line(flag).next()
+        self.on_command_line(flag).into_iter().next()
     }
 
     /// The values of a repeatable flag that the environment can't give.
     #[cfg(feature = "exchange")]
     pub fn all_given(&self, flag: &str) -> Vec<Value> {
-        self.on_command_line(flag).collect()
+        self.on_command_line(flag)
     }
 
     /// Whether a flag is given that the environment can't give.
     pub fn has(&self, flag: &str) -> bool {
-        self.given(flag).is_some()
+        self.flags().any(|given| given == flag)
     }
 
-    fn on_command_line(&self, flag: &str) -> impl Iterator<Item = Value> {
-        let given = self.flags.iter().filter(move |(name, _)| *name == flag);
-        given.map(|(name, text)| Value { name: format!("--{name}"), text: text.clone() })
+    fn on_command_line(&self, flag: &str) -> Vec<Value> {
+        let mut values = Vec::new();
+        for (name, text) in self.flags.iter().filter(|(name, _)| *name == flag) {
+            values.push(Value { name: format!("--{name}"), text: text.clone() });
+        }
+        values
     }
 
     fn in_environment(&self, flag: &str) -> Option<Value> {
@@ -222,10 +226,14 @@ impl Value {
     /// # Errors
     /// [`Error::Usage`] if `parse` fails or the text is not UTF-8.
     pub fn parse<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Error> {
-        let text = self.text.to_str().ok_or_else(|| "but must be UTF-8".to_string());
-        text.and_then(parse).map_err(|why| {
-            usage(format!("{} is {:?}, {why}", self.name, self.text.to_string_lossy()))
-        })
+        let Some(text) = self.text.to_str() else {
+            return Err(self.refuse("but must be UTF-8"));
+        };
+        parse(text).map_err(|why| self.refuse(&why))
+    }
+
+    fn refuse(&self, why: &str) -> Error {
+        usage(format!("{} is {:?}, {why}", self.name, self.text.to_string_lossy()))
     }
 }
 

@@ -15,6 +15,9 @@ use crate::net::listen_socket::ListenAddress;
 use crate::notify::program::{PROGRAMS_MAX, Program};
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 
+/// The data folder if none is named.
+const DATA_DEFAULT: &str = "./data";
+
 /// The text that `sayso --help` prints and the README quotes.
 pub const HELP: &str = "\
 sayso: live comments for any page, from one tiny binary
@@ -151,7 +154,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8000))),
-            data: PathBuf::from("./data"),
+            data: DATA_DEFAULT.into(),
             sync: SyncMode::Always,
             base_path: String::new(),
             public_url: None,
@@ -231,7 +234,7 @@ impl Config {
 
 /// The data folder, which every subcommand but `doctor` needs.
 pub(super) fn data(args: &Args) -> PathBuf {
-    args.value("data").map_or(Config::default().data, |value| value.text.into())
+    args.value("data").map_or(DATA_DEFAULT.into(), |value| value.text.into())
 }
 
 /// The block list, which `check` takes too.

@@ -32,7 +32,7 @@ use crate::{
     store::Store,
     util::json::{self, Slot},
     util::slot::slot,
-    util::stream,
+    util::stream::Stream,
     util::text::quote,
     web::backend::Socket,
     web::request::{Peer, Request},
@@ -41,6 +41,8 @@ use crate::{
 
 /// How long a command waits for another one that has locked the folder, or for a server that has and does not listen yet.
 const ACCESS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a response that are read at once.
+const PIECE_BYTES: usize = 16 * 1024;
 /// The pause between two tries.
 const ACCESS_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -232,10 +234,19 @@ impl Api {
             Api::Remote(remote) => remote.call(method, target, body),
             Api::Socket(path) => {
                 let failed = Error::io("ask the server on", path);
-                let mut stream = UnixStream::connect(path).map_err(&failed)?;
-                exchange(&mut stream, &request(method, target, "sayso", "", body)).map_err(failed)
+                let stream = UnixStream::connect(path).map_err(&failed)?;
+                let request = request(method, target, "sayso", "", body);
+                exchange(&stream.into(), &request).map_err(failed)
             }
         }
+    }
+
+    /// The body of the answer to a request.
+    ///
+    /// # Errors
+    /// The server's sentence, or those of [`Api::call`].
+    pub fn ask(&self, method: &str, target: &str, body: &str) -> Result<Vec<u8>, Error> {
+        success(self.call(method, target, body)?)
     }
 
     /// Ends what [`Api::open`] has started.
@@ -248,7 +259,7 @@ impl Api {
 
 /// The hub and the routes of a folder that no server uses. Nobody else reaches them.
 pub struct LocalServer {
-    hub: HubHandle<Arc<stream::Stream>>,
+    hub: HubHandle<Arc<Stream>>,
     router: Arc<Router>,
     thread: JoinHandle<()>,
     /// Released when all else has ended.
@@ -308,10 +319,18 @@ pub(super) fn request(method: &str, target: &str, host: &str, headers: &str, bod
 }
 
 /// Sends a request and reads the response to the end of the stream.
-pub(super) fn exchange(stream: &mut dyn Stream, request: &str) -> io::Result<Response> {
+pub(super) fn exchange(mut stream: &Stream, request: &str) -> io::Result<Response> {
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.take(RESPONSE_BYTES_MAX as u64).read_to_end(&mut bytes)?;
+    let mut piece = [0; PIECE_BYTES];
+    while bytes.len() < RESPONSE_BYTES_MAX {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
     let head = ResponseHead::parse(&bytes).map_err(io::Error::other)?;
     let head = head.ok_or(ErrorKind::UnexpectedEof)?;
     if head.content_length.is_some_and(|length| bytes.len() - head.body_start < length) {
@@ -320,38 +339,17 @@ pub(super) fn exchange(stream: &mut dyn Stream, request: &str) -> io::Result<Res
     Ok(head.complete(bytes))
 }
 
-/// What a request can be sent over.
-pub(super) trait Stream: Read + Write {}
-
-impl<T: Read + Write> Stream for T {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A stream that answers with this.
-    struct Canned(&'static str);
-
-    impl Read for Canned {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.0.as_bytes().read(buffer).inspect(|&count| self.0 = &self.0[count..])
-        }
-    }
-
-    impl Write for Canned {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn an_answer_is_read_whole_or_not_at_all() {
-        let answer = |text| {
-            let response = exchange(&mut Canned(text), "")?;
+        let answer = |text: &str| {
+            let (ours, mut theirs) = UnixStream::pair()?;
+            theirs.write_all(text.as_bytes())?;
+            drop(theirs);
+            let response = exchange(&ours.into(), "")?;
             io::Result::Ok((response.status, String::from_utf8(response.body).unwrap()))
         };
         let whole = answer("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}");

@@ -95,10 +95,12 @@ impl Checkup {
         }
     }
 
+    #[inline(never)]
     fn report_ok(&self, finding: fmt::Arguments<'_>) {
         self.print(format_args!("ok     {finding}"));
     }
 
+    #[inline(never)]
     fn report_problem(&self, problem: fmt::Arguments<'_>, advice: &str) {
         self.problems.set(self.problems.get() + 1);
         self.print(format_args!("WRONG  {problem}; {advice}"));

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::{
-    cli::control::{Answer, Api, Printable, parse, success, unknown},
+    cli::control::{Api, Printable, parse, unknown},
     cli::stdout,
     comment::did::Did,
     comment::{Comment, Status},
@@ -42,11 +42,13 @@ struct Shown {
 impl Shown {
     fn parse(line: &str) -> Result<Shown, Error> {
         let json = line.as_bytes();
-        let Answer { note, flags, .. } = parse(json)?;
-        let note = note.map(|note| ModerationLine::parse(note.get().as_bytes()));
+        let answer = parse(json)?;
+        let note = match answer.note {
+            Some(note) => Some(ModerationLine::parse(note.get().as_bytes()).map_err(unknown)?),
+            None => None,
+        };
         let comment = Comment::parse(json).map_err(unknown)?;
-        let flags = flags.map(|flags| flags.get().to_owned());
-        Ok(Shown { comment, note: note.transpose().map_err(unknown)?, flags })
+        Ok(Shown { comment, note, flags: answer.flags.map(|flags| flags.get().to_owned()) })
     }
 }
 
@@ -71,9 +73,9 @@ pub(super) fn repaired(api: &Api) -> Result<Vec<(u64, Option<u64>)>, Error> {
     let filter = Filter { query: "&status=hidden".into(), limit: usize::MAX, is_json: true };
     let mut found = Vec::new();
     read(api, &filter, &mut |line| {
-        let Shown { comment, note, .. } = Shown::parse(line)?;
-        if note.is_some_and(|note| note.why.as_deref() == Some("repair")) {
-            found.push((comment.id, Some(comment.seq)));
+        let shown = Shown::parse(line)?;
+        if shown.note.as_ref().is_some_and(|note| note.why.as_deref() == Some("repair")) {
+            found.push((shown.comment.id, Some(shown.comment.seq)));
         }
         Ok(())
     })?;
@@ -90,7 +92,7 @@ fn read(
     loop {
         let count = left.min(HISTORY_LINES_MAX);
         let target = format!("/api/admin/comments?limit={count}{}{before}", filter.query);
-        let body = success(api.call("GET", &target, "")?)?;
+        let body = api.ask("GET", &target, "")?;
         let part = parse(&body)?;
         for line in part.comments.iter().take(left) {
             each(line.get())?;
@@ -122,8 +124,12 @@ impl fmt::Display for Shown {
             Status::Pending => "pending",
         };
         write!(f, "{}  {}  {status}", comment.id, Printable(&time(&comment.created_at)))?;
-        let reasons = note.iter().flat_map(|note| [&note.why, &note.reason, &note.by]);
-        let reasons: Vec<&str> = reasons.flatten().map(String::as_str).collect();
+        let mut reasons: Vec<&str> = Vec::new();
+        if let Some(ModerationLine { why, reason, by, .. }) = note {
+            for said in [why, reason, by] {
+                reasons.extend(said.as_deref());
+            }
+        }
         if !reasons.is_empty() {
             write!(f, " ({})", Printable(&reasons.join(", ")))?;
         }

@@ -3,8 +3,7 @@
 //! Prints its findings on stdout. Serves no requests.
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    fs, mem,
     path::Path,
     thread,
     time::{Duration, SystemTime},
@@ -13,7 +12,7 @@ use std::{
 use crate::{
     cli::block_file,
     cli::config::SyncMode,
-    cli::control::{self, Access, Api, success},
+    cli::control::{self, Access, Api},
     cli::moderate,
     cli::stdout,
     comment::Comment,
@@ -152,7 +151,7 @@ pub fn compact(data: &Path) -> Result<(), Error> {
 
 /// Asks the server to compact.
 fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
-    let answer = success(server.call("POST", COMPACT_PATH, "")?)?;
+    let answer = server.ask("POST", COMPACT_PATH, "")?;
     let answer = String::from_utf8_lossy(&answer);
     stdout::line(format_args!("{}: compacted by the server: {answer}", path.display()))
 }
@@ -161,22 +160,26 @@ fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
 /// hidden already are named too.
 fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Result<(), Error> {
     let length = storage.length().map_err(Error::io("read", path))?;
-    let mut blocked: BTreeMap<u64, (String, &str)> = BTreeMap::new();
+    // By rising id, as most lines are.
+    let mut blocked: Vec<(u64, String, &str)> = Vec::new();
     let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
     let survey = survey(storage.reader(), length, judge, &mut |finding| {
         let Finding::Line(line, ..) = finding else { return };
-        let Some(comment) = Comment::parse(line).ok().filter(|comment| comment.kind.is_none())
-        else {
+        let Ok(mut comment) = Comment::parse(line) else { return };
+        if comment.kind.is_some() {
             return;
-        };
-        let Comment { id, page, content, html, name, .. } = comment;
-        match list.find(&content, html.as_deref(), name.as_deref()) {
-            Some(entry) => blocked.insert(id, (page, entry)),
-            None => blocked.remove(&id),
-        };
+        }
+        let at = blocked.partition_point(|(id, ..)| *id < comment.id);
+        if blocked.get(at).is_some_and(|(id, ..)| *id == comment.id) {
+            blocked.remove(at);
+        }
+        let Comment { content, html, name, .. } = &comment;
+        if let Some(entry) = list.find(content, html.as_deref(), name.as_deref()) {
+            blocked.insert(at, (comment.id, mem::take(&mut comment.page), entry));
+        }
     });
     survey.map_err(scan_error(path))?;
-    for (id, (page, entry)) in &blocked {
+    for (id, page, entry) in &blocked {
         stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
     }
     stdout::line(format_args!("{} would be held", counted(blocked.len(), "comment")))

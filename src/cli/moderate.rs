@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    cli::control::{Answer, Api, Place, Printable, parse, success, unknown},
+    cli::control::{Api, Place, Printable, parse, success, unknown},
     cli::listing,
     cli::moderation_args::{Action, Ban, Change, Rename},
     cli::stdout,
@@ -15,6 +15,7 @@ use crate::{
     util::json::{self, Slot},
     util::logger,
     util::text::counted,
+    web::bodies,
 };
 
 /// The body of `PATCH` and `DELETE /api/comments/ID`.
@@ -104,41 +105,34 @@ fn approve_repaired(api: &Api) -> Result<(), Error> {
 }
 
 fn start_ban(api: &Api, ban: &Ban) -> Result<(), Error> {
-    let body = success(api.call("POST", "/api/admin/bans", &to_json(ban))?)?;
-    let Answer { bans, hidden, .. } = parse(&body)?;
-    for ban in bans {
+    let body = api.ask("POST", "/api/admin/bans", &to_json(ban))?;
+    let answer = parse(&body)?;
+    for ban in &answer.bans {
         let ban = ModerationLine::parse(ban.get().as_bytes()).map_err(unknown)?;
-        let ModerationLine { author, address, hold, until, .. } = ban;
-        let kind = if author.is_some() { "author" } else { "address" };
-        let who = author.or(address).unwrap_or_default();
-        let until = until.unwrap_or_default();
-        let what = if hold { "held: all that they write waits" } else { "banned" };
+        let kind = if ban.author.is_some() { "author" } else { "address" };
+        let who = ban.author.as_deref().or(ban.address.as_deref()).unwrap_or_default();
+        let until = ban.until.as_deref().unwrap_or_default();
+        let what = if ban.hold { "held: all that they write waits" } else { "banned" };
         // A ban without an end ends in the year 9999.
         let end = match until.starts_with("9999") {
             true => "for ever".to_owned(),
-            false => format!("until {}", Printable(&until)),
+            false => format!("until {}", Printable(until)),
         };
-        stdout::line(format_args!("{kind} {} is {what}, {end}", Printable(&who)))?;
+        stdout::line(format_args!("{kind} {} is {what}, {end}", Printable(who)))?;
     }
-    match hidden.len() {
-        0 => Ok(()),
-        count => stdout::line(format_args!("{} hidden: {}", are(count), list(&hidden))),
-    }
+    print_ids("hidden", &answer.hidden)
 }
 
 fn end_ban(api: &Api, key: &str, restore: bool) -> Result<(), Error> {
     let query = if restore { "?restore=true" } else { "" };
-    let body = success(api.call("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?)?;
-    let Answer { restored, .. } = parse(&body)?;
+    let body = api.ask("DELETE", &format!("/api/admin/bans/{key}{query}"), "")?;
+    let answer = parse(&body)?;
     stdout::line(format_args!("{key} is not banned any more"))?;
-    match restored.len() {
-        0 => Ok(()),
-        count => stdout::line(format_args!("{} restored: {}", are(count), list(&restored))),
-    }
+    print_ids("restored", &answer.restored)
 }
 
 fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
-    success(api.call("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?)?;
+    api.ask("PATCH", "/api/admin/pages", &to_json(&LockBody { page, locked }))?;
     let state = if locked { "locked" } else { "open" };
     stdout::line(format_args!("page {page:?} is {state} now"))
 }
@@ -146,10 +140,10 @@ fn lock(api: &Api, page: &str, locked: bool) -> Result<(), Error> {
 fn rename(api: &Api, asked: &Rename) -> Result<(), Error> {
     let mut count = 0;
     loop {
-        let body = success(api.call("POST", "/api/admin/moves", &to_json(asked))?)?;
-        let Answer { moved, refused, more, .. } = parse(&body)?;
-        count += moved.len();
-        for moved in moved {
+        let body = api.ask("POST", "/api/admin/moves", &to_json(asked))?;
+        let answer = parse(&body)?;
+        count += answer.moved.len();
+        for moved in &answer.moved {
             let (mut page, mut to, mut comments) = (String::new(), String::new(), 0);
             let mut fields = [
                 ("page", Slot::Text(&mut page)),
@@ -160,8 +154,8 @@ fn rename(api: &Api, asked: &Rename) -> Result<(), Error> {
             let comments = counted(comments as usize, "comment");
             stdout::line(format_args!("page {page:?} lives at {to:?} now, with {comments}"))?;
         }
-        match (refused, more) {
-            (Some(why), _) => return Err(Error::Other(Printable(&why).to_string())),
+        match (&answer.refused, answer.more) {
+            (Some(why), _) => return Err(Error::Other(Printable(why).to_string())),
             (None, true) => {}
             (None, false) => break,
         }
@@ -183,10 +177,19 @@ pub(super) fn are(count: usize) -> String {
     format!("{} {}", counted(count, "comment"), if count == 1 { "is" } else { "are" })
 }
 
-fn list(ids: &[&RawValue]) -> String {
-    ids.iter().map(|id| id.get()).collect::<Vec<_>>().join(" ")
+/// Prints what has become of comments, if there are any.
+fn print_ids(what: &str, ids: &[&RawValue]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut list = String::new();
+    for id in ids {
+        list.push(' ');
+        list.push_str(id.get());
+    }
+    stdout::line(format_args!("{} {what}:{list}", are(ids.len())))
 }
 
 fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("names, texts and numbers can be encoded")
+    String::from_utf8(bodies::to_json(value)).expect("JSON is UTF-8")
 }

@@ -54,12 +54,13 @@ impl Remote {
     }
 
     fn send(&self, method: &str, target: &str, body: &str) -> io::Result<Response> {
-        let mut stream = connect(&self.address)?;
+        let stream = connect(&self.address)?;
         stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
         stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
         let target = format!("{}{target}", self.address.base_path);
         let bearer = format!("Authorization: Bearer {}\r\n", self.token);
-        exchange(&mut stream, &request(method, &target, &self.address.host, &bearer, body))
+        let request = request(method, &target, &self.address.host, &bearer, body);
+        exchange(&stream.into(), &request)
     }
 
     fn run_curl(&self, method: &str, target: &str, body: &str) -> io::Result<Response> {

@@ -62,10 +62,12 @@ pub(super) fn read_secret(
     what: &str,
 ) -> Result<String, Error> {
     let failed = Error::io("read", path);
-    let file = File::open(path).map_err(&failed)?;
+    let mut file = File::open(path).map_err(&failed)?;
     let mode = file.metadata().map_err(&failed)?.permissions().mode();
     let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(&failed)?;
+    // Read as `web::backend` reads bodies, whose code is there.
+    let reader: &mut dyn Read = &mut file;
+    reader.take(bytes_max + 1).read_to_end(&mut bytes).map_err(&failed)?;
     if bytes.len() as u64 > bytes_max {
         let why = format!("more than {bytes_max} bytes are no {kind}");
         return Err(failed(io::Error::other(why)));

@@ -202,9 +202,14 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
-    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    Err(expected(&mut choices.iter().map(|(name, _)| *name)))
+}
+
+/// The part of [`choice`] that is the same for all types: the error, which lists the choices.
+fn expected(names: &mut dyn Iterator<Item = &str>) -> String {
+    let names: Vec<_> = names.collect();
     let (last, others) = names.split_last().expect("there is at least one choice");
-    Err(format!("but must be {} or {last}", others.join(", ")))
+    format!("but must be {} or {last}", others.join(", "))
 }
 
 /// Accepts an author's pseudonym or the hash of an address: 16 bytes in base64url.

@@ -76,7 +76,7 @@ impl Upstream {
         );
         let permits = crossbeam_channel::bounded(exchanges);
         for _ in 0..exchanges {
-            permits.0.send(()).expect("the channel has room for all tokens");
+            permits.0.try_send(()).expect("the channel has room for all tokens");
         }
         Upstream { path, permits, restart }
     }

@@ -11,6 +11,7 @@ use rustix::thread::sched_getaffinity;
 
 use crate::http::upstream::EXCHANGES_MAX;
 use crate::util::address_space;
+use crate::util::text::parse_decimal;
 
 /// Descriptors reserved for files opened later: a compaction's files, a torn tail, a new listener of tiny_http.
 const OWN_FILES: u64 = 12;
@@ -139,7 +140,7 @@ pub fn cores() -> usize {
 /// Parses `cpu.max`, the CPU time per period and the period, both in µs: `200000 100000` is 2 cores, `max 100000` no quota.
 fn quota(cpu_max: &str) -> Option<u64> {
     let (time, period) = cpu_max.trim().split_once(' ')?;
-    time.parse::<u64>().ok()?.checked_div(period.parse().ok()?)
+    parse_decimal::<u64>(time)?.checked_div(parse_decimal(period)?)
 }
 
 /// A limit of the operating system.
@@ -184,13 +185,13 @@ fn file_limit() -> u64 {
 /// Reads the number of existing threads from the fourth field of `/proc/loadavg`, running/existing.
 fn count_system_threads() -> u64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let existing = text.split_whitespace().nth(3).and_then(|field| field.split_once('/'));
-    existing.and_then(|(_, existing)| existing.parse().ok()).unwrap_or(0)
+    let existing = text.split(' ').nth(3).and_then(|field| field.split_once('/'));
+    existing.and_then(|(_, existing)| parse_decimal(existing)).unwrap_or(0)
 }
 
 /// The number in a file; `None` if the file is missing or contains `max`.
 fn read_number(path: &Path) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+    parse_decimal(fs::read_to_string(path).ok()?.trim())
 }
 
 /// The folders of the control groups (versions 1 and 2) that count this process's threads: its own group and all its ancestors.

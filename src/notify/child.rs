@@ -167,7 +167,12 @@ impl Complaint {
             Some((before, _)) => format!("{}/m/…", shorten(before, COMPLAINT_CHARS_MAX)),
             None => shorten(line, COMPLAINT_CHARS_MAX),
         });
-        lines.fold(String::new(), |all, line| format!("{all}; it says: {line}"))
+        let mut said = String::new();
+        for line in lines {
+            said.push_str("; it says: ");
+            said.push_str(&line);
+        }
+        said
     }
 }
 

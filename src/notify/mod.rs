@@ -205,8 +205,9 @@ impl Notifier {
             self.publish();
             return Ok(false);
         };
-        let input_path = self.path.with_file_name(format!("{}.input", self.program.name));
-        child::run(&self.program.words, &input, &input_path, RUN_TIMEOUT, &self.stop)?;
+        let mut input_path = self.path.clone().into_os_string();
+        input_path.push(".input");
+        child::run(&self.program.words, &input, Path::new(&input_path), RUN_TIMEOUT, &self.stop)?;
         self.cursor.told(seq, SystemTime::now());
         self.is_saved = false;
         self.publish();

@@ -26,7 +26,7 @@ use crate::{
     http::origin::Origins,
     http::request::HttpError,
     http::response::Response,
-    hub::command::{Operation, Query as HubQuery},
+    hub::command::{Operation, Query as HubQuery, Written},
     hub::measure::{Measure, PageState},
     util::activity,
     util::json::{self, Slot},
@@ -226,8 +226,9 @@ impl Router {
 
     fn lock(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let name = self.require_moderator(request)?;
-        let Body { page, locked, .. } = Body::parse(request)?;
-        let (page, locked) = (required(page, "page")?, required(locked, "locked")?);
+        let mut body = Body::parse(request)?;
+        let page = required(body.page.take(), "page")?;
+        let locked = required(body.locked, "locked")?;
         check_page(&page)?;
         let done = if locked { "closed a page" } else { "opened a page" };
         self.measure(Measure::Lock(page.into(), locked), name, done, request)
@@ -235,11 +236,12 @@ impl Router {
 
     fn move_pages(self: &Arc<Router>, request: &Arc<Request>) -> Result<Reply, Response> {
         let name = self.require_moderator(request)?;
-        let Body { page, to, prefix, .. } = Body::parse(request)?;
-        let (page, to) = (required(page, "page")?, required(to, "to")?);
+        let mut body = Body::parse(request)?;
+        let page = required(body.page.take(), "page")?;
+        let to = required(body.to.take(), "to")?;
         check_page(&page)?;
         check_page(&to)?;
-        let measure = match prefix {
+        let measure = match body.prefix {
             true => Measure::MovePrefix(page.into(), to.into()),
             false => Measure::Move(vec![(page.into(), to.into())]),
         };
@@ -256,13 +258,14 @@ impl Router {
     ) -> Result<Reply, Response> {
         let client = request.client();
         let operation = Operation::Moderate(measure, name.clone());
-        Ok(self.write(operation, request, move |outcome| match outcome {
-            Ok(written) => {
+        let build = move |outcome| match outcome {
+            Ok(Written { line, .. }) => {
                 activity::measured(&name, done, client);
-                Response::json(200, written.line)
+                Response::json(200, line)
             }
-            Err(rejection) => rejection.into(),
-        }))
+            Err(rejection) => Response::from(rejection),
+        };
+        Ok(self.write(operation, request, Box::new(build)))
     }
 }
 

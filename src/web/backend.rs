@@ -5,6 +5,7 @@
 //! socket that a request came over, never by what it says, whether it is the owner's.
 
 use std::{
+    collections::VecDeque,
     fs, io,
     os::unix::{
         fs::{DirBuilderExt, symlink},
@@ -12,7 +13,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{
             AtomicBool,
             Ordering::{Acquire, Release},
@@ -54,6 +55,29 @@ const SOCKET_PATH_BYTES_MAX: usize = 100;
 
 /// A request that the hub has replied to, and what builds its response.
 type Finished = (Request, BuildResponse);
+
+/// Puts finished requests into a queue of at most [`FINISHED_MAX`]. A channel only says how many there are: one for the requests themselves
+/// would be several KB of code.
+#[derive(Clone)]
+struct FinishedQueue {
+    queue: Arc<Mutex<VecDeque<Finished>>>,
+    counted: Sender<()>,
+}
+
+impl FinishedQueue {
+    /// Drops the request if the queue is full. The lock is released before, since tiny_http responds to a dropped request.
+    fn put(&self, finished: Finished) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.len() < FINISHED_MAX {
+            queue.push_back(finished);
+            drop(queue);
+            let _ = self.counted.try_send(());
+            return;
+        }
+        drop(queue);
+        drop(finished);
+    }
+}
 
 /// A socket in the data folder, and whose requests come over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,7 +300,9 @@ impl Backend {
     ) -> io::Result<Backend> {
         let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
         let server = Arc::new(server);
-        let (finished, finished_requests) = bounded::<Finished>(FINISHED_MAX);
+        let (counted, count_of_finished) = bounded(FINISHED_MAX);
+        let queue = Arc::<Mutex<VecDeque<Finished>>>::default();
+        let finished = FinishedQueue { queue: queue.clone(), counted };
         let mut threads = Vec::new();
         let (name, count) = (socket.thread_name(), socket.receiving_threads());
         for n in 0..count {
@@ -293,9 +319,11 @@ impl Backend {
             threads.push(threads::start(format!("{name}-{n}"), receive)?);
         }
         let finish = move || {
-            finished_requests.iter().for_each(|(request, build)| {
+            while count_of_finished.recv().is_ok() {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some((request, build)) = next else { continue };
                 let _ = threads::catch_panic(Box::new(|| respond(request, build())));
-            })
+            }
         };
         threads.push(threads::start(format!("{name}-{count}"), finish)?);
         Ok(Backend { socket, server, threads })
@@ -324,14 +352,14 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
-fn serve(socket: Socket, router: &Arc<Router>, mut request: Request, finished: &Sender<Finished>) {
+fn serve(socket: Socket, router: &Arc<Router>, mut request: Request, finished: &FinishedQueue) {
     let Some(parsed) = parse(socket, &mut request) else { return };
     match router.serve(parsed) {
         Reply::Ready(response) => respond(request, response),
         Reply::Deferred(start) => {
             let finished = finished.clone();
-            // If the channel is full, `http::upstream` has given up on the oldest requests. tiny_http responds to a dropped request.
-            start(Box::new(move |build| drop(finished.try_send((request, build)))));
+            // If the queue is full, `http::upstream` has given up on the oldest requests. tiny_http responds to a dropped request.
+            start(Box::new(move |build| finished.put((request, build))));
         }
     }
 }
@@ -342,13 +370,11 @@ fn parse(socket: Socket, request: &mut Request) -> Option<request::Request> {
     let mut body = Vec::new();
     let limit = MESSAGE_BYTES_MAX as u64 + 1;
     io::Read::read_to_end(&mut io::Read::take(request.as_reader(), limit), &mut body).ok()?;
-    let headers: Vec<(String, String)> = request
-        .headers()
-        .iter()
-        .map(|header| {
-            (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned())
-        })
-        .collect();
+    let mut headers = Vec::new();
+    for header in request.headers() {
+        let name = header.field.as_str().as_str().to_ascii_lowercase();
+        headers.push((name, header.value.as_str().to_owned()));
+    }
     let peer = match socket {
         Socket::Control => Peer::Owner,
         Socket::Relay => {
@@ -373,16 +399,17 @@ fn parse(socket: Socket, request: &mut Request) -> Option<request::Request> {
 
 fn respond(request: Request, response: Response) {
     let Response { status, headers, body, .. } = response;
-    let mut headers: Vec<Header> = headers
-        .iter()
-        .filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value.as_bytes()).ok())
-        .collect();
+    let mut given = Vec::new();
+    for (name, value) in &headers {
+        given.extend(Header::from_bytes(name.as_bytes(), value.as_bytes()).ok());
+    }
     // tiny_http adds the date by itself, and panics if HTTP can't write it.
     if !is_representable(SystemTime::now()) {
-        headers.extend(Header::from_bytes("Date", "Thu, 01 Jan 1970 00:00:00 GMT").ok());
+        let (name, never) = (&b"Date"[..], &b"Thu, 01 Jan 1970 00:00:00 GMT"[..]);
+        given.extend(Header::from_bytes(name, never).ok());
     }
     let length = Some(body.len());
-    let response = tiny_http::Response::new(StatusCode(status), headers, &body[..], length, None)
+    let response = tiny_http::Response::new(StatusCode(status), given, &body[..], length, None)
         .with_chunked_threshold(usize::MAX);
     // It is no error if `http::upstream` has given up.
     let _ = request.respond(response);

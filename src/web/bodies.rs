@@ -11,6 +11,9 @@ use crate::{
     util::text::is_false,
 };
 
+/// Room for the shortest bodies.
+const BODY_BYTES_MIN: usize = 128;
+
 /// The size of the log before and after a compaction, in bytes.
 #[derive(Serialize)]
 pub(super) struct Compacted {
@@ -78,8 +81,15 @@ fn append_item(out: &mut Vec<u8>, item: &[u8]) {
 }
 
 /// Encodes a body.
-pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("names, texts and numbers can be encoded")
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    encode(&mut |out| serde_json::to_writer(out, value))
+}
+
+/// The part of [`to_json`] that is the same for all types.
+fn encode(write: &mut dyn FnMut(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BODY_BYTES_MIN);
+    write(&mut out).expect("names, texts and numbers can be encoded");
+    out
 }
 
 /// Encodes `{"log":…,"mark":…,"seq":…,"comments":[…],"likes":{…},"more":…}`, and `"answers":{…}` of threads that are not whole. Inserts

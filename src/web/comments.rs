@@ -15,7 +15,7 @@ use crate::{
     comment::rejection::Rejection,
     comment::{Author, Status},
     http::response::Response,
-    hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind},
+    hub::command::{Actor, Change, Decision, Operation, Stats, Target, WriteKind, Written},
     hub::moderators::{NotModerator, too_many},
     util::activity,
     util::text::parse_decimal,
@@ -106,7 +106,7 @@ impl Router {
             by: Actor { author, moderator, is_signed },
             decision,
         };
-        Ok(self.write(operation, request, move |outcome| match outcome {
+        let build = move |outcome: Result<Written, Rejection>| match outcome {
             Ok(written) => {
                 if let Some(name) = name.filter(|_| written.what == WriteKind::Changed) {
                     activity::moderated(&name, done, id, client);
@@ -116,7 +116,8 @@ impl Router {
             Err(rejection) => {
                 rejected(&after_guess(not_moderator, rejection, client), nonce.as_deref())
             }
-        }))
+        };
+        Ok(self.write(operation, request, Box::new(build)))
     }
 }
 
@@ -134,10 +135,11 @@ impl Router {
             true => self.author_in_header(request)?,
             false => self.json_message(request)?.author()?.ok_or(Rejection::KeyMissing)?,
         };
-        Ok(self.write(Operation::Flag { target, author }, request, |outcome| match outcome {
+        let build = |outcome: Result<_, Rejection>| match outcome {
             Ok(_) => Response { status: 204, headers: Vec::new(), body: Vec::new(), code: None },
             Err(rejection) => rejection.into(),
-        }))
+        };
+        Ok(self.write(Operation::Flag { target, author }, request, Box::new(build)))
     }
 }
 

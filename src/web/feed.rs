@@ -5,7 +5,7 @@
 mod atom;
 mod json;
 
-use std::{io, sync::Arc};
+use std::{io, mem, sync::Arc};
 
 use super::{
     Reply, Router,
@@ -136,22 +136,24 @@ impl Router {
         Ok(Feed { id, title, own_url, home_url, entries })
     }
 
-    fn make_entry(&self, log: &str, comment: Comment) -> Entry {
+    fn make_entry(&self, log: &str, mut comment: Comment) -> Entry {
         let url = self.page_urls.comment(&comment.page, comment.id);
-        let author = comment.name.or(comment.moderator).unwrap_or_else(|| "Anonymous".into());
-        let html = comment.html.unwrap_or_else(|| {
+        let author = comment.name.take().or_else(|| comment.moderator.take());
+        let author = author.unwrap_or_else(|| "Anonymous".into());
+        let html = comment.html.take().unwrap_or_else(|| {
             let text = Escaped(&comment.content).to_string().replace('\n', "<br>");
             format!("<p>{text}</p>")
         });
-        let edited = comment.edited_at.filter(|edited| *edited > comment.created_at);
+        let published = mem::take(&mut comment.created_at);
+        let edited = comment.edited_at.take().filter(|edited| *edited > published);
         Entry {
             id: format!("urn:sayso:{log}:{}", comment.id),
             title: format!("{author} on {}", comment.page),
             url,
             author,
             html,
-            updated: edited.unwrap_or_else(|| comment.created_at.clone()),
-            published: comment.created_at,
+            updated: edited.unwrap_or_else(|| published.clone()),
+            published,
         }
     }
 }

@@ -42,26 +42,24 @@ pub(super) fn parse(
     let malformed = |message: String| Response::error(400, message);
     let text = str::from_utf8(body).map_err(|_| malformed("the form is not UTF-8".into()))?;
     let form = Query::parse(text).map_err(malformed)?;
-    let field = |name| form.get(name).map(str::to_owned);
-    let non_empty = |name| field(name).filter(|text| !text.is_empty());
-    let parent = match non_empty("parent") {
-        Some(text) => Some(
-            parse_decimal(&text).ok_or_else(|| malformed("parent is no comment's id".into()))?,
-        ),
-        None => None,
-    };
-    let mut message = ClientMessage {
-        page: field("page"),
-        content: field("content"),
-        name: field("name"),
-        parent,
-        key: non_empty("key"),
-        nonce: non_empty("nonce"),
-        ..ClientMessage::default()
-    };
-    let hidden = message.nonce.take();
-    let check = check_sender(hidden.as_deref(), non_empty(HONEYPOT_FIELD).is_some(), now);
-    if let Some(hidden) = &hidden {
+    let field = |name: &str| form.get(name).map(str::to_owned);
+    let non_empty = |name| form.get(name).filter(|text| !text.is_empty());
+    let mut message = ClientMessage::default();
+    if let Some(text) = non_empty("parent") {
+        let parent = parse_decimal(text);
+        message.parent = Some(parent.ok_or_else(|| malformed("parent is no comment's id".into()))?);
+    }
+    for (name, slot) in [
+        ("page", &mut message.page),
+        ("content", &mut message.content),
+        ("name", &mut message.name),
+    ] {
+        *slot = field(name);
+    }
+    message.key = non_empty("key").map(str::to_owned);
+    let hidden = non_empty("nonce");
+    let check = check_sender(hidden, non_empty(HONEYPOT_FIELD).is_some(), now);
+    if let Some(hidden) = hidden {
         let fields = [message.page.as_deref(), message.name.as_deref(), message.content.as_deref()];
         let mut digest = Sha256::new().chain_update(hidden);
         for field in fields {

@@ -38,15 +38,14 @@ impl Router {
             },
         };
         let (request, challenge) = (request.clone(), self.challenge);
-        Ok(self.read_history(page, range, limit, moderator, move |history| {
-            match history_json(&history, challenge) {
-                Ok(body) => {
-                    let etag = weak_tag(&body);
-                    Response::json(200, body).with_etag(&etag, &request).compressed(&request)
-                }
-                Err(error) => unreadable(&error),
+        let build = move |history: History| match history_json(&history, challenge) {
+            Ok(body) => {
+                let etag = weak_tag(&body);
+                Response::json(200, body).with_etag(&etag, &request).compressed(&request)
             }
-        }))
+            Err(error) => unreadable(&error),
+        };
+        Ok(self.read_history(page, range, limit, moderator, Box::new(build)))
     }
 
     /// Asks the hub for a history. `build` makes the response from it.
@@ -56,7 +55,7 @@ impl Router {
         range: HistoryRange,
         limit: usize,
         moderator: bool,
-        build: impl FnOnce(History) -> Response + Send + 'static,
+        build: Box<dyn FnOnce(History) -> Response + Send>,
     ) -> Reply {
         let hub = self.hub.clone();
         Reply::Deferred(Box::new(move |respond| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Reply, Router, comments::target, parameters::check_method};
 use crate::{
     http::response::Response,
-    hub::command::Operation,
+    hub::command::{Operation, Written},
     web::request::{Request, rejected},
 };
 
@@ -25,9 +25,10 @@ impl Router {
         let (on, author) =
             like.map_err(|rejection| rejected(&rejection, message.nonce.as_deref()))?;
         let operation = Operation::Like { target, on, author };
-        Ok(self.write(operation, request, move |outcome| match outcome {
-            Ok(done) => Response::json(200, done.line),
+        let build = move |outcome| match outcome {
+            Ok(Written { line, .. }) => Response::json(200, line),
             Err(rejection) => rejected(&rejection, message.nonce.as_deref()),
-        }))
+        };
+        Ok(self.write(operation, request, Box::new(build)))
     }
 }

@@ -16,7 +16,9 @@ use super::{
 use crate::{
     comment::{Comment, Status, did::Did, rejection::Rejection},
     http::response::Response,
-    hub::command::{Actor, Change, Decision, Operation, Query as HubQuery, Target, WriteKind},
+    hub::command::{
+        Actor, Change, Decision, Operation, Query as HubQuery, Target, WriteKind, Written,
+    },
     hub::link::{LINK_PATH, Link, Verdict},
     hub::moderators::{NotModerator, too_many},
     hub::news::{News, Sought},
@@ -158,7 +160,7 @@ impl Router {
             decision: Decision { seen: Some(link.seq), is_first: true, reason: None },
         };
         let (router, client) = (self.clone(), request.client());
-        self.write(operation, request, move |outcome| match outcome {
+        let build = move |outcome: Result<Written, Rejection>| match outcome {
             Ok(written) => {
                 if written.what == WriteKind::Changed {
                     activity::moderated(&moderator, done, link.id, client);
@@ -183,7 +185,8 @@ impl Router {
                     router.no_longer(rejection.status(), &format!("It failed: {rejection}."));
                 response.with_code(rejection.code()).with_retry_after(rejection.retry_after())
             }
-        })
+        };
+        self.write(operation, request, Box::new(build))
     }
 
     /// The comment, and the form that decides on it.

@@ -20,7 +20,7 @@ use crate::{
     hub::measure::Wanted,
     hub::rate_limit::{BucketKey, RateLimiter},
     limits::{HISTORY_LINES_MAX, Rate},
-    util::text::is_false,
+    util::text::{is_false, parse_decimal},
     web::request::Request,
 };
 
@@ -130,8 +130,27 @@ fn delete_all(
     let mut after = searched.next.is_none().then_some((0, 0));
     while let Some(from) = after {
         let written = search.write(Operation::Forget(author, from))?;
-        after = serde_json::from_slice(&written.line).unwrap_or_default();
+        after = parse_place(&written.line);
     }
     let answer = Deleted { deleted, more: searched.next.is_some(), before: searched.next };
     Ok(Response::json(200, to_json(&answer)).with("Cache-Control", "no-store"))
+}
+
+/// The place to go on from, `[page,id]`; `null` is none.
+fn parse_place(json: &[u8]) -> Option<(u32, u64)> {
+    let text = str::from_utf8(json).ok()?.strip_prefix('[')?.strip_suffix(']')?;
+    let (page, id) = text.split_once(',')?;
+    Some((parse_decimal(page)?, parse_decimal(id)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_to_go_on_from_is_read_as_the_hub_writes_it() {
+        for place in [None, Some((0, 1)), Some((u32::MAX, u64::MAX))] {
+            assert_eq!(parse_place(&serde_json::to_vec(&place).unwrap()), place);
+        }
+    }
 }

@@ -6,7 +6,7 @@
 mod admin;
 pub mod assets;
 pub mod backend;
-mod bodies;
+pub(crate) mod bodies;
 mod comments;
 mod counts;
 mod crc32;
@@ -327,7 +327,7 @@ impl Router {
         &self,
         operation: Operation,
         request: &Request,
-        build: impl FnOnce(Result<Written, Rejection>) -> Response + Send + 'static,
+        build: Box<dyn FnOnce(Result<Written, Rejection>) -> Response + Send>,
     ) -> Reply {
         let (hub, from, client) = (self.hub.clone(), request.client_key(), request.client());
         Reply::Deferred(Box::new(move |respond| {

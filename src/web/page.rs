@@ -85,16 +85,17 @@ impl Router {
         let (router, request) = (self.clone(), request.clone());
         let name = page.clone();
         let thread = thread.map(|_| after.unwrap_or(0));
-        let build = move |histories: &[History]| match router
-            .render_cached(&page, thread, histories, log_seq, is_newest)
+        let build = move |histories: Vec<History>| match router
+            .render_cached(&page, thread, &histories, log_seq, is_newest)
         {
             Ok(cached) => cached.respond(&request),
             Err(error) => unreadable(&error),
         };
         if is_newest {
-            return Ok(self.read_newest(name, move |histories| build(&histories)));
+            return Ok(self.read_newest(name, build));
         }
-        Ok(self.read_history(name, range, PAGE_COMMENTS, false, move |history| build(&[history])))
+        let build = Box::new(move |history| build(vec![history]));
+        Ok(self.read_history(name, range, PAGE_COMMENTS, false, build))
     }
 
     /// Asks the hub for the newest threads of a page and those of its pinned comments.
@@ -268,9 +269,12 @@ impl Router {
 
     /// What moderators are called now, and were when they wrote these comments, as [`namesake`] writes it.
     fn namesakes<'a>(&self, comments: impl Iterator<Item = &'a Comment>) -> Vec<String> {
-        let now = self.moderator_names();
-        let then = comments.filter_map(|comment| comment.moderator.as_deref());
-        now.iter().map(|name| &**name).chain(then).map(namesake).collect()
+        let mut names = self.moderator_names();
+        names.iter_mut().for_each(|name| *name = namesake(name));
+        for comment in comments {
+            names.extend(comment.moderator.as_deref().map(namesake));
+        }
+        names
     }
 
     fn moderator_names(&self) -> Vec<String> {

@@ -181,8 +181,8 @@ impl Session {
 
     /// Lets in the moderator whose token the message has.
     fn let_in(&self, moderators: &Arc<Moderators>, message: &str) -> Result<(), Rejection> {
-        let token = ClientMessage::parse(message.as_bytes())?.token;
-        let token = token.ok_or(Rejection::NotModerator)?;
+        let mut message = ClientMessage::parse(message.as_bytes())?;
+        let token = message.token.take().ok_or(Rejection::NotModerator)?;
         let name = moderators.check(&token, self.from).map_err(|why| why.refuse(self.client))?;
         let joined = self.join(Vec::new(), Tier::Full, Subscription::Moderation)?;
         let (reader, shard) = (self.number, self.shard.clone());

@@ -89,7 +89,8 @@ pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, Http
     let number = |name: &'static str, allowed: &'static str| match query.get(name) {
         None => Ok(None),
         Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
-            let value = text.chars().take(40).collect();
+            let end = text.char_indices().nth(40).map_or(text.len(), |(end, _)| end);
+            let value = text[..end].to_owned();
             bad(Rejection::BadParameter { name, value, allowed })
         }),
     };

@@ -1,7 +1,7 @@
 //! What moderators and readers' flags have decided, in memory: the newest note of each comment, flags, bans, closed pages, pinned
 //! comments. All of it stands in the log, as lines of their own kinds and as the field `pinned` of comments.
 //!
-//! Keeps of a line little more than where it lies, so that a note costs some 40 bytes. Knows no files and nobody who asks.
+//! Keeps of a line little more than where it lies, so that a note costs some 60 bytes. Knows no files and nobody who asks.
 
 mod flagging;
 mod flags;

@@ -77,7 +77,8 @@ impl Router {
         check_method(request, &["PUT"])?;
         let name = self.require_moderator(request)?;
         let author = parse_author(author)?;
-        let note = required(Body::parse(request)?.note, "note")?;
+        let mut body = Body::parse(request)?;
+        let note = required(body.note.take(), "note")?;
         let note = moderators_text("note", Some(&note), AUTHOR_NOTE_CHARS_MAX, true)?.to_owned();
         let client = request.client();
         self.search(

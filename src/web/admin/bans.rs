@@ -2,7 +2,7 @@
 //!
 //! Knows no other path.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ struct Bans {
 /// What the hub answers to a ban, to its end, and to what follows from either.
 #[derive(Default)]
 struct Done {
-    bans: Vec<ModerationLine>,
+    bans: Vec<ShownBan>,
     hidden: Vec<u64>,
     restored: Vec<u64>,
 }
@@ -99,7 +99,7 @@ impl Router {
                         bans.more = true;
                         break;
                     }
-                    bans.bans.extend(ModerationLine::parse(&line).ok().map(ShownBan::of));
+                    show(&line, &mut bans.bans);
                 }
                 Ok(Response::json(200, to_json(&bans)).compressed(&asked))
             }),
@@ -168,6 +168,11 @@ impl Router {
     }
 }
 
+/// Appends the ban that a line is.
+fn show(line: &[u8], bans: &mut Vec<ShownBan>) {
+    bans.extend(ModerationLine::parse(line).ok().map(ShownBan::of));
+}
+
 /// Has the hub do something, and parses its answer.
 fn carry_out(search: &Search, measure: Measure, by: &Arc<str>) -> Result<Done, Response> {
     let written = search.write(Operation::Moderate(measure, by.clone()))?;
@@ -178,8 +183,9 @@ fn carry_out(search: &Search, measure: Measure, by: &Arc<str>) -> Result<Done, R
         ("restored", Slot::Numbers(&mut done.restored)),
     ];
     json::read(&written.line, 0, &mut fields).expect("the hub answers an object");
-    let bans = bans.into_iter().map(|ban| ModerationLine::parse(ban.get().as_bytes()));
-    done.bans = bans.flatten().collect();
+    for ban in bans {
+        show(ban.get().as_bytes(), &mut done.bans);
+    }
     Ok(done)
 }
 
@@ -205,16 +211,16 @@ fn ban(mut search: Search, new: &Body, whom: Whom, by: &Arc<str>) -> Result<Bann
         hide: new.hide.then_some(ids),
         seconds: new.seconds,
     };
-    let Done { bans, mut hidden, .. } = carry_out(&search, Measure::Ban(request), by)?;
+    let mut done = carry_out(&search, Measure::Ban(request), by)?;
     if let Some(author) = hides {
         let (mut late, _) = written_by(&mut search, author, Some(newest))?;
         late.extend(rest);
         for chunk in late.chunks(HIDDEN_AT_ONCE_MAX) {
-            let mut done = carry_out(&search, Measure::Hide(author, chunk.to_vec()), by)?;
-            hidden.append(&mut done.hidden);
+            let late = carry_out(&search, Measure::Hide(author, chunk.to_vec()), by)?;
+            done.hidden.extend_from_slice(&late.hidden);
         }
     }
-    Ok(Banned { bans: bans.into_iter().map(ShownBan::of).collect(), hidden, more })
+    Ok(Banned { bans: done.bans, hidden: done.hidden, more })
 }
 
 /// The author of a comment.
@@ -287,12 +293,12 @@ fn unban(
         more = searched.next.is_some();
     }
     let rest = ids.split_off(ids.len().min(HIDDEN_AT_ONCE_MAX));
-    let Done { mut restored, .. } = carry_out(&search, Measure::Unban { key, restore: ids }, by)?;
+    let mut done = carry_out(&search, Measure::Unban { key, restore: ids }, by)?;
     for chunk in rest.chunks(HIDDEN_AT_ONCE_MAX) {
-        let mut done = carry_out(&search, Measure::Restore(chunk.to_vec()), by)?;
-        restored.append(&mut done.restored);
+        let rest = carry_out(&search, Measure::Restore(chunk.to_vec()), by)?;
+        done.restored.extend_from_slice(&rest.restored);
     }
-    Ok(Unbanned { restored, more })
+    Ok(Unbanned { restored: done.restored, more })
 }
 
 /// The ban in force that `key` names, an author or the hash of an address, and when it was made. Both look alike.
@@ -301,9 +307,11 @@ fn find_ban(search: &Search, key: &str) -> Result<(BanKey, String), Response> {
     let address = parse_address(key).map(BanKey::Address);
     for key in author.into_iter().chain(address) {
         let said = search.ask(|answer| Query::Whom(key, answer))?;
-        let line = search.read(said)?.into_iter().next().flatten();
-        if let Some(line) = line.and_then(|line| ModerationLine::parse(&line).ok()) {
-            return Ok((key, line.created_at));
+        let lines = search.read(said)?;
+        if let Some(Some(line)) = lines.first()
+            && let Ok(mut line) = ModerationLine::parse(line)
+        {
+            return Ok((key, mem::take(&mut line.created_at)));
         }
     }
     Err(Rejection::UnknownBan(shorten(key, VALUE_ECHO_CHARS)).into())

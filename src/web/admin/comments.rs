@@ -22,7 +22,7 @@ use crate::{
     comment::{Author, Comment},
     http::query::Query,
     http::response::Response,
-    hub::command::{Edge, Operation},
+    hub::command::{Edge, Operation, Written},
     hub::measure::Wanted,
     limits::{HISTORY_LINES_MAX, SEARCH_CHARS_MAX},
     store::moderation::line::{ModerationLine, annotate},
@@ -35,8 +35,8 @@ use crate::{
 const COMMENTS_DEFAULT: usize = 50;
 /// Bytes of the lines of an answer, which stays below the upstream's 1 MiB.
 pub(super) const ANSWER_BYTES_MAX: usize = 900 * 1024;
-/// What stands before a comment's id in its permalink, on sayso's own page and on those that embed it.
-const PERMALINK: &str = "#sayso-";
+/// What stands before a hyphen and a comment's id in its permalink, on sayso's own page and on those that embed it.
+const PERMALINK: &str = "#sayso";
 
 /// Which of the comments that the hub finds are wanted.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Filter {
         let has_text = |text: &String| {
             Comment::parse(hit.line).is_ok_and(|comment| {
                 fold(&comment.content).contains(&**text)
-                    || comment.name.is_some_and(|name| fold(&name).contains(&**text))
+                    || comment.name.as_ref().is_some_and(|name| fold(name).contains(&**text))
             })
         };
         self.author.as_ref().is_none_or(has_author) && self.text.as_ref().is_none_or(has_text)
@@ -144,13 +144,14 @@ impl Router {
         let mut draft = post?.render();
         draft.moderator = Some(name.clone());
         let client = request.client();
-        Ok(self.write(Operation::Post(draft), request, move |outcome| match outcome {
-            Ok(done) => {
+        let build = move |outcome| match outcome {
+            Ok(Written { line, what }) => {
                 activity::measured(&name, "wrote as the site", client);
-                Response::json(status_of(done.what), done.line)
+                Response::json(status_of(what), line)
             }
             Err(rejection) => rejected(&rejection, nonce.as_deref()),
-        }))
+        };
+        Ok(self.write(Operation::Post(draft), request, Box::new(build)))
     }
 }
 
@@ -249,7 +250,8 @@ fn parse_filter(query: &Query) -> Result<(Wanted, Filter), Response> {
     };
     // Of a link that somebody pastes, only the end matters, however long it is.
     let text = query.get("q").unwrap_or_default().trim();
-    let permalink = text.rsplit_once(PERMALINK).and_then(|(_, id)| parse_decimal(id));
+    let permalink = text.rsplit_once('-').filter(|(start, _)| start.ends_with(PERMALINK));
+    let permalink = permalink.and_then(|(_, id)| parse_decimal(id));
     let mut filter = Filter { author, ..Filter::default() };
     if let Some(id) = permalink {
         (wanted, filter) = (Wanted::Id(id), Filter::default());

@@ -16,7 +16,7 @@ use crate::{
     comment::rejection::Rejection,
     comment::{Author, Comment},
     http::response::Response,
-    hub::command::Operation,
+    hub::command::{Operation, Written},
     hub::imports::{Import, Imported},
     hub::moderators::OWNER_NAME,
     store::record::parse_time,
@@ -77,10 +77,11 @@ impl Router {
         }
         closed.iter().try_for_each(|page| check_page(page))?;
         let import = Import { comments, is_own: body.own, closed, by: OWNER_NAME.into() };
-        Ok(self.write(Operation::Import(import), request, |outcome| match outcome {
-            Ok(written) => Response::json(200, written.line),
-            Err(rejection) => rejection.into(),
-        }))
+        let build = |outcome| match outcome {
+            Ok(Written { line, .. }) => Response::json(200, line),
+            Err(rejection) => Response::from(rejection),
+        };
+        Ok(self.write(Operation::Import(import), request, Box::new(build)))
     }
 }
 

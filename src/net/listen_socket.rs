@@ -142,8 +142,9 @@ impl ListenSocket {
         if !self.is_passed && rustix::net::shutdown(self, rustix::net::Shutdown::Both).is_ok() {
             return;
         }
-        match self.address() {
-            Ok(ListenAddress::Tcp(mut address)) => {
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let Ok(mut address) = listener.local_addr() else { return };
                 if address.ip().is_unspecified() {
                     address.set_ip(match address {
                         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -152,8 +153,10 @@ impl ListenSocket {
                 }
                 let _ = TcpStream::connect_timeout(&address, WAKE_TIMEOUT);
             }
-            Ok(ListenAddress::Unix(path)) => drop(UnixStream::connect(path)),
-            Err(_) => {}
+            // Its address may be a name without a file.
+            Kind::Unix(listener) => {
+                let _ = listener.local_addr().and_then(|at| UnixStream::connect_addr(&at));
+            }
         }
     }
 
@@ -192,5 +195,40 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     match found.file_type().is_socket() && is_refused() {
         true => fs::remove_file(path),
         false => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::{linux::net::SocketAddrExt, unix::net::SocketAddr},
+        process,
+        sync::Arc,
+        thread,
+    };
+
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn a_blocking_accept_returns_when_it_is_woken_whoever_has_opened_the_socket() {
+        let name = format!("sayso-listen-{}", process::id());
+        let name = SocketAddr::from_abstract_name(name).unwrap();
+        let tcp = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let passed = |fd: OwnedFd| ListenSocket::passed(fd).unwrap();
+        for socket in [
+            tcp().into(),
+            passed(tcp().into()),
+            passed(TcpListener::bind("0.0.0.0:0").unwrap().into()),
+            passed(UnixListener::bind_addr(&name).unwrap().into()),
+        ] {
+            let socket = Arc::new(socket);
+            let (sender, returned) = bounded(1);
+            let accepting = socket.clone();
+            thread::spawn(move || sender.send(accepting.accept().is_ok()));
+            socket.wake_accept();
+            assert!(returned.recv_timeout(Duration::from_secs(60)).is_ok(), "{socket:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 110] = [
+const ROWS: [(&str, &str, &str, &str); 113] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -95,6 +95,7 @@ const ROWS: [(&str, &str, &str, &str); 110] = [
     ("secret to sign users, at least", "hub/sign_on.rs SECRET_BYTES_MIN", "bytes", "wrong usage"),
     ("the same", "hub/sign_on.rs SECRET_BYTES_MAX", "bytes", "wrong usage"),
     ("secrets in a `--sign-on-file`", "hub/sign_on.rs SECRETS_MAX", "secrets", "wrong usage"),
+    ("such a file", "cli/sign_on_file.rs SIGN_ON_FILE_BYTES_MAX", "bytes", "the start fails"),
     ("wrong tokens of one address", "hub/moderators.rs GUESSES_MAX", "a minute", "429"),
     (
         "addresses whose wrong tokens are counted",
@@ -280,6 +281,13 @@ const ROWS: [(&str, &str, &str, &str); 110] = [
     ("bytes of them", "notify/mod.rs DIGEST_BYTES_MAX", "bytes", "one more event, then `more`"),
     ("time between two digests, at least", "notify/mod.rs DIGEST_INTERVAL", "s", "waits"),
     ("links in a message that decide", "hub/link.rs LINK_SECONDS", "s", "expired"),
+    ("one of them, behind `/m/`", "hub/link.rs LINK_BYTES_MAX", "bytes", "403"),
+    (
+        "sockets that systemd passes",
+        "cli/systemd.rs PASSED_SOCKETS_MAX",
+        "sockets",
+        "the start fails",
+    ),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
     ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
     (

@@ -82,9 +82,10 @@
 //! # Invariants
 //!
 //! - A comment is pushed, and its author told, only after its line is on disk (with `--sync always`).
-//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A public comment passes no
-//!   mutex on its way; its reading thread takes a read lock to copy a pointer ([`hub::screen`]), and another one to check a signed user
-//!   ([`hub::sign_on`]).
+//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A public comment that comes over a WebSocket
+//!   passes no mutex on its way; its reading thread takes a read lock to copy a pointer ([`hub::screen`]), and another one to check a
+//!   signed user ([`hub::sign_on`]). What the hub answers over HTTP, or to who joins, passes one that is held only to put it in or take
+//!   it out ([`util::slot`], [`web::backend`]).
 //! - Every channel is bounded by a named constant. The hub and the shards never wait for anybody who waits for them: a reply goes
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the

@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
             fs::{FileTypeExt, MetadataExt},
-            net::{UnixListener, UnixStream},
+            net::UnixListener,
         },
     },
     path::{Path, PathBuf},
@@ -18,8 +18,8 @@ use std::{
 
 use rustix::{
     fs::Mode,
-    io::{FdFlags, fcntl_setfd, ioctl_fionbio},
-    net::{AddressFamily, SocketType, sockopt},
+    io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt},
     process::umask,
 };
 
@@ -152,7 +152,9 @@ impl ListenSocket {
                 }
                 let _ = TcpStream::connect_timeout(&address, WAKE_TIMEOUT);
             }
-            Ok(ListenAddress::Unix(path)) => drop(UnixStream::connect(path)),
+            Ok(ListenAddress::Unix(path)) => {
+                let _ = connect(&path);
+            }
             Err(_) => {}
         }
     }
@@ -182,14 +184,17 @@ impl AsFd for ListenSocket {
     }
 }
 
+/// Connects for a moment. Waits for nobody: whoever does not accept, such as a program that was stopped, would be waited for without end.
+fn connect(path: &Path) -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)
+}
+
 /// Removes the socket's file of a program that has ended without doing so.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
-    let is_refused = || {
-        let error = UnixStream::connect(path).err();
-        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    };
-    match found.file_type().is_socket() && is_refused() {
+    match found.file_type().is_socket() && connect(path) == Err(Errno::CONNREFUSED) {
         true => fs::remove_file(path),
         false => Err(io::ErrorKind::AddrInUse.into()),
     }

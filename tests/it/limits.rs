@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 110] = [
+const ROWS: [(&str, &str, &str, &str); 111] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -287,6 +287,12 @@ const ROWS: [(&str, &str, &str, &str); 110] = [
         "hub/command.rs INBOX_COMMANDS_MAX",
         "commands",
         "the sender waits",
+    ),
+    (
+        "sockets that systemd passes",
+        "cli/systemd.rs PASSED_SOCKETS_MAX",
+        "sockets",
+        "sayso does not start",
     ),
     ("time to stop", "cli/serve.rs STOP_DEADLINE", "s", "the process exits"),
 ];

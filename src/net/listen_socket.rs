@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
             fs::{FileTypeExt, MetadataExt},
-            net::{UnixListener, UnixStream},
+            net::UnixListener,
         },
     },
     path::{Path, PathBuf},
@@ -18,8 +18,10 @@ use std::{
 
 use rustix::{
     fs::Mode,
-    io::{FdFlags, fcntl_setfd, ioctl_fionbio},
-    net::{AddressFamily, SocketType, sockopt},
+    io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio},
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, getsockname, socket_with, sockopt,
+    },
     process::umask,
 };
 
@@ -155,7 +157,8 @@ impl ListenSocket {
             }
             // Its address may be a name without a file.
             Kind::Unix(listener) => {
-                let _ = listener.local_addr().and_then(|at| UnixStream::connect_addr(&at));
+                let address = getsockname(listener).and_then(SocketAddrUnix::try_from);
+                let _ = address.and_then(|address| connect(&address));
             }
         }
     }
@@ -185,14 +188,18 @@ impl AsFd for ListenSocket {
     }
 }
 
+/// Connects for a moment. Waits for nobody: whoever does not accept, such as a program that was stopped, would be waited for without end.
+fn connect(address: &SocketAddrUnix) -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, address)
+}
+
 /// Removes the socket's file of a program that has ended without doing so.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
-    let is_refused = || {
-        let error = UnixStream::connect(path).err();
-        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    };
-    match found.file_type().is_socket() && is_refused() {
+    let tried = SocketAddrUnix::new(path).and_then(|address| connect(&address));
+    match found.file_type().is_socket() && tried == Err(Errno::CONNREFUSED) {
         true => fs::remove_file(path),
         false => Err(io::ErrorKind::AddrInUse.into()),
     }

@@ -282,12 +282,6 @@ const ROWS: [(&str, &str, &str, &str); 113] = [
     ("time between two digests, at least", "notify/mod.rs DIGEST_INTERVAL", "s", "waits"),
     ("links in a message that decide", "hub/link.rs LINK_SECONDS", "s", "expired"),
     ("one of them, behind `/m/`", "hub/link.rs LINK_BYTES_MAX", "bytes", "403"),
-    (
-        "sockets that systemd passes",
-        "cli/systemd.rs PASSED_SOCKETS_MAX",
-        "sockets",
-        "the start fails",
-    ),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
     ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
     (
@@ -295,6 +289,12 @@ const ROWS: [(&str, &str, &str, &str); 113] = [
         "hub/command.rs INBOX_COMMANDS_MAX",
         "commands",
         "the sender waits",
+    ),
+    (
+        "sockets that systemd passes",
+        "cli/systemd.rs PASSED_SOCKETS_MAX",
+        "sockets",
+        "sayso does not start",
     ),
     ("time to stop", "cli/serve.rs STOP_DEADLINE", "s", "the process exits"),
 ];

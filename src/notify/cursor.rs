@@ -25,7 +25,7 @@ impl Cursor {
     /// Reads a cursor; `None` if there is no file.
     ///
     /// # Errors
-    /// Fails if the file can't be read or is not a cursor's.
+    /// Fails if the file can't be read; with [`InvalidData`](io::ErrorKind::InvalidData) if it is not a cursor's.
     pub fn read(path: &Path) -> io::Result<Option<Cursor>> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -39,7 +39,7 @@ impl Cursor {
                 told_at: parse_decimal(words.next()?)?,
             })
         });
-        cursor.map(Some).ok_or_else(|| io::Error::other("it is damaged"))
+        cursor.map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Replaces the file, durably.

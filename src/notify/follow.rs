@@ -126,9 +126,14 @@ fn first_comment(news: &News) -> io::Result<(u64, Option<(&Present, Kind)>)> {
             // It is gone, or its note tells why it is hidden.
             _ => continue,
         };
-        let comment = Comment::parse(&read(&*news.file, present.item.location)?)?;
-        if comment.imported.is_none() {
-            return Ok((present.item.id, Some((present, kind))));
+        let line = read(&*news.file, present.item.location)?;
+        match Comment::parse(&line) {
+            Ok(comment) if comment.imported.is_none() => {
+                return Ok((present.item.id, Some((present, kind))));
+            }
+            Ok(_) => {}
+            // Trying again would not help, and what came behind it would wait for ever.
+            Err(_) => log::warn!("comment {} can't be told, its line is damaged", present.item.id),
         }
     }
     let last = news.comments.last().filter(|_| news.more);

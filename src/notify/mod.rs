@@ -93,11 +93,19 @@ impl Notifiers {
                 follower: follower.clone(),
                 listener,
                 cursor: Cursor { log: log.to_owned(), seq: end, told_at: 0 },
+                has_begun: false,
                 is_saved: false,
                 woken,
                 stop: stop.clone(),
             };
-            notifier.begin();
+            if !notifier.program.is_there() {
+                let path = &notifier.program.words[0];
+                notifier.warn(&format!("is not there, {path}; it is tried all the same"));
+            }
+            // Before anybody can post. What fails now is tried again before anything is told.
+            if notifier.begin().is_ok() {
+                let _ = notifier.save();
+            }
             threads.push(threads::start(format!("notify-{number}"), move || notifier.run())?);
         }
         hub.stats.listeners.set(listeners).expect("the programs are started once");
@@ -129,6 +137,8 @@ struct Notifier {
     /// The file with the cursor.
     path: PathBuf,
     cursor: Cursor,
+    /// Whether the file was read; before that, it must not be replaced.
+    has_begun: bool,
     /// Whether the file has what was told last.
     is_saved: bool,
     woken: Receiver<()>,
@@ -160,40 +170,48 @@ impl Notifier {
             }
         }
         // What was passed over need not be looked at again.
-        if let Err(error) = self.cursor.write(&self.path) {
+        if self.has_begun
+            && let Err(error) = self.cursor.write(&self.path)
+        {
             self.warn(&error.to_string());
         }
     }
 
-    /// Reads the cursor, and begins another one at the log's end where there is no good one.
-    fn begin(&mut self) {
-        if !self.program.is_there() {
-            let path = &self.program.words[0];
-            self.warn(&format!("is not there, {path}; it is tried all the same"));
+    /// Reads the cursor, once, and begins another one at the log's end where there is none or it is not good.
+    ///
+    /// # Errors
+    /// Fails if there may be a good one that can't be read now: it stays, and what came behind it is told once it can be read.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if self.has_begun {
+            return Ok(());
         }
         let Cursor { log, seq: end, .. } = &self.cursor;
         match Cursor::read(&self.path) {
             Ok(None) => {}
             Ok(Some(cursor)) if cursor.log == *log && cursor.seq <= *end => {
                 (self.cursor, self.is_saved) = (cursor, true);
-                return self.publish();
+                self.publish();
+            }
+            Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                return Err(Failure::Why(format!("its cursor can’t be read: {error}")));
             }
             read => {
                 let why = match read {
-                    Err(error) => format!("can’t be read, {error}"),
-                    Ok(Some(cursor)) if cursor.log != *log => "is of another log".into(),
-                    Ok(_) => "is behind the log’s end".into(),
+                    Err(_) => "is damaged",
+                    Ok(Some(cursor)) if cursor.log != *log => "is of another log",
+                    Ok(_) => "is behind the log’s end",
                 };
                 let what = "begins at the log’s end, what came before is not told: its cursor";
                 self.warn(&format!("{what} {why}"));
             }
         }
-        // Before anybody can post. What fails now is tried again before anything is told.
-        let _ = self.save();
+        self.has_begun = true;
+        Ok(())
     }
 
     /// Tells the next event, or the next digest. Returns whether there was anything to tell.
     fn tell_next(&mut self) -> Result<bool, Failure> {
+        self.begin()?;
         // Nothing more is told before this is noted, or it could be told twice.
         self.save()?;
         let (seq, input) = match self.program.is_digest {

@@ -16,9 +16,9 @@ use super::{
 /// Comments of a block. A read looks at each block's count and, for each comment that it returns, at one block at most: with 1,000,000
 /// comments and 50 to return, 7,800 counts and 6,400 comments, some 15 µs.
 const BLOCK_NUMBERS: u32 = 128;
-/// Comments that are looked at for those of one page, or of pages whose names begin alike; some 200 µs and 1 ms of work. Older ones are
+/// Comments that are looked at for those of one page, or of pages whose names begin alike; some 50 µs and 250 µs of work. Older ones are
 /// not found if so many newer ones were taken away or stand elsewhere.
-pub(crate) const NEWEST_SEARCHED_MAX: usize = 65_536;
+pub(crate) const NEWEST_SEARCHED_MAX: usize = 16_384;
 
 /// Whose newest comments are read.
 #[derive(Debug, Clone, Copy)]

@@ -205,3 +205,30 @@ fn what_is_passed_over_is_not_looked_at_again_after_a_stop() {
     assert!(server.stop().success());
     assert_eq!(cursor(&server).1, 2);
 }
+
+#[test]
+fn a_cursor_that_cannot_be_read_for_now_is_kept_and_nothing_behind_it_is_lost() {
+    let program = Program::new(TELLS);
+    let mut server = builder(&program).start();
+    posted(&server, "told");
+    assert_eq!(program.next_text(), "told");
+    assert!(server.stop().success());
+    let path = cursor_path(&server);
+    program.write("exit 1");
+    server.restart();
+    posted(&server, "missed");
+    assert!(server.stop().success());
+    // A folder can't be read as a file, not even by root.
+    let aside = server.data().join("aside");
+    fs::rename(&path, &aside).unwrap();
+    fs::create_dir(&path).unwrap();
+    program.write(TELLS);
+    server.restart();
+    posted(&server, "after");
+    until("it is not said", || server.stderr().contains("its cursor can’t be read"));
+    assert_eq!(program.runs(), 1 + 1, "before, and the one that failed");
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    assert_eq!(program.next_text(), "missed");
+    assert_eq!(program.next_text(), "after");
+}

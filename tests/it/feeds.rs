@@ -7,7 +7,8 @@ use crate::support::{
     server::Server,
 };
 
-const PUBLIC: [&str; 2] = ["--public-url", "https://talk.example"];
+const BLOG: [&str; 2] = ["--allow-origin", "https://blog.example"];
+const PUBLIC: [&str; 4] = ["--public-url", "https://talk.example", BLOG[0], BLOG[1]];
 const FEEDS: [&str; 4] = [
     "/feed.atom",
     "/feed.json",
@@ -102,7 +103,7 @@ fn both_feeds_say_who_wrote_what_where_and_when() {
 
 #[test]
 fn addresses_never_come_from_the_request() {
-    let without = Server::start(&[]);
+    let without = Server::start(&BLOG);
     let no_page = Server::start(&[&PUBLIC[..], &["--no-page"]].concat());
     for (server, own) in [(&without, None), (&no_page, Some("https://talk.example/feed.json"))] {
         let named = say(server, "blog.example/a", None, "here");
@@ -117,6 +118,26 @@ fn addresses_never_come_from_the_request() {
             assert!(!feed(server, path).body.contains(&host), "{path}");
         }
         assert_eq!(elements(&feed(server, "/feed.atom").body, "id").len(), 3);
+    }
+}
+
+#[test]
+fn no_feed_links_to_a_site_that_only_a_poster_has_named() {
+    let public = Server::start(&PUBLIC);
+    let without = Server::start(&BLOG);
+    for page in ["casino.evil.example/win", "https://casino.evil.example/win"] {
+        let query = format!("?page={page}");
+        for (server, has_page) in [(&public, true), (&without, false)] {
+            let id = say(server, page, None, "win");
+            let encoded = page.replace(':', "%3A").replace('/', "%2F");
+            let url = format!("https://talk.example/?page={encoded}#sayso-{id}");
+            let item = items(server, "").remove(0);
+            assert_eq!(item["url"].as_str(), has_page.then_some(&*url));
+            for query in ["", &query] {
+                let atom = feed(server, &format!("/feed.atom{query}")).body;
+                assert!(!atom.contains("href=\"https://casino"), "{atom}");
+            }
+        }
     }
 }
 

@@ -107,7 +107,8 @@ impl Router {
         Ok(self.find_newest(asked_page, None, NEWEST_MAX, Box::new(build)))
     }
 
-    /// `page` is the name that was asked for, by which the feed is known even after the page has moved.
+    /// `page` is the name that was asked for, by which the feed is known even after the page has moved. What people read and where they
+    /// are led is its present name.
     fn make_feed(&self, format: Format, page: Option<&str>, newest: &Newest) -> io::Result<Feed> {
         let log = &*newest.history.log;
         let mut entries = Vec::new();
@@ -124,11 +125,12 @@ impl Router {
             }
             Some(page) => {
                 let encoded = encode(page);
+                let present = newest.page.as_deref().unwrap_or(page);
                 (
                     format!("urn:sayso:{log}:page:{encoded}"),
-                    format!("{}: {page}", self.title),
+                    format!("{}: {present}", self.title),
                     format!("?page={encoded}"),
-                    self.page_urls.page(page),
+                    self.page_urls.page(present),
                 )
             }
         };

@@ -163,6 +163,13 @@ fn ids_stay_when_a_comment_is_edited_and_its_page_moves() {
             assert_eq!(now["url"], format!("https://blog.example/b#sayso-{id}"));
             assert_eq!(now["content_html"], "<p>after</p>");
             let atom = feed(server, &format!("/feed.atom{query}")).body;
+            if !query.is_empty() {
+                let json = feed(server, &format!("/feed.json{query}")).json();
+                let (title, home) = ("Comments: blog.example/b", "https://blog.example/b");
+                assert_eq!((&json["title"], &json["home_page_url"]), (&title.into(), &home.into()));
+                assert_eq!(elements(&atom, "title")[0], title);
+                assert!(atom.contains(&format!("\"text/html\" href=\"{home}\"/>")), "{atom}");
+            }
             let updated = elements(&atom, "updated");
             assert!(updated.iter().all(|time| *time == edited["edited_at"]), "{updated:?}");
         }

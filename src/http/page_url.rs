@@ -81,8 +81,11 @@ fn host_of(name: &str) -> Option<&str> {
 /// Escapes what may not stand in a URL (RFC 3986 §2), and `#`, as the name has no fragment. Escapes that are there stay.
 fn escape(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
-    for byte in url.bytes() {
+    for (at, byte) in url.bytes().enumerate() {
+        let digits = url.as_bytes().get(at + 1..at + 3).unwrap_or_default();
+        let is_escape = digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
         match byte {
+            b'%' if !is_escape => {}
             b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {}
             b'!'..=b'~' => {
                 out.push(byte as char);
@@ -110,6 +113,8 @@ mod tests {
             ("blog.example/post", "https://blog.example/post"),
             ("blog.example:8443/", "https://blog.example:8443/"),
             ("blog.example/a b\"<é#x%20?q=1", "https://blog.example/a%20b%22%3C%C3%A9%23x%20?q=1"),
+            ("blog.example/%%%x%4", "https://blog.example/%25%25%25x%254"),
+            ("blog.example/%%41%e2%zz", "https://blog.example/%25%41%e2%25zz"),
             ("http://blog.example/x?a=b", "http://blog.example/x?a=b"),
         ] {
             assert_eq!(all.page(page).as_deref(), Some(url));

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     comment::Comment,
     comment::draft::check_page,
+    comment::shown_text::is_direction_override,
     http::query::encode,
     http::response::Response,
     hub::newest::Newest,
@@ -128,7 +129,7 @@ impl Router {
                 let present = newest.page.as_deref().unwrap_or(page);
                 (
                     format!("urn:sayso:{log}:page:{encoded}"),
-                    format!("{}: {present}", self.title),
+                    one_way(format!("{}: {present}", self.title)),
                     format!("?page={encoded}"),
                     self.page_urls.page(present),
                 )
@@ -150,7 +151,7 @@ impl Router {
         let edited = comment.edited_at.take().filter(|edited| *edited > published);
         Entry {
             id: format!("urn:sayso:{log}:{}", comment.id),
-            title: format!("{author} on {}", comment.page),
+            title: one_way(format!("{author} on {}", comment.page)),
             url,
             author,
             html,
@@ -158,4 +159,10 @@ impl Router {
             published,
         }
     }
+}
+
+/// Takes out what turns the direction of text: a title stands among others in a reader's list.
+fn one_way(mut title: String) -> String {
+    title.retain(|char| !is_direction_override(char));
+    title
 }

@@ -142,6 +142,31 @@ fn no_feed_links_to_a_site_that_only_a_poster_has_named() {
 }
 
 #[test]
+fn whatever_a_page_is_called_its_link_is_an_address_and_its_title_runs_one_way() {
+    let server = Server::start(&PUBLIC);
+    let turned = "blog.example/%%%x\u{202e}y\u{2066}z\u{202a}\u{2069}";
+    let id = say(&server, turned, Some("Ada"), "here");
+    let address = "https://blog.example/%25%25%25x%E2%80%AEy%E2%81%A6z%E2%80%AA%E2%81%A9";
+    let name = "blog.example/%%%xyz";
+    let query = "?page=blog.example/%25%25%25x%E2%80%AEy%E2%81%A6z%E2%80%AA%E2%81%A9";
+    for (query, title, home) in [
+        ("", "Comments".to_owned(), "https://talk.example/"),
+        (query, format!("Comments: {name}"), address),
+    ] {
+        let json = feed(&server, &format!("/feed.json{query}")).json();
+        let entry = format!("Ada on {name}");
+        assert_eq!(
+            (json["title"].as_str(), json["home_page_url"].as_str()),
+            (Some(&*title), Some(home))
+        );
+        assert_eq!(json["items"][0]["title"], entry);
+        assert_eq!(json["items"][0]["url"], format!("{address}#sayso-{id}"));
+        let atom = feed(&server, &format!("/feed.atom{query}")).body;
+        assert_eq!(elements(&atom, "title"), [title, entry]);
+    }
+}
+
+#[test]
 fn ids_stay_when_a_comment_is_edited_and_its_page_moves() {
     let mut server = Server::start(&PUBLIC);
     let id = say(&server, "blog.example/a", Some("Ada"), "before");

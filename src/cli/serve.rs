@@ -143,10 +143,14 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (shards, shard_threads) = start_shards(&mut stats)?;
     let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), stats, salt)?;
     // Before anybody can post: a program that is new is told everything from now on.
-    let found_at = Addresses {
-        urls: PageUrls { public_url: config.public_url.clone(), has_page: !config.no_page },
-        links: links.clone().zip(moderators.clone()),
-    };
+    let page_urls = PageUrls::new(
+        config.public_url.clone(),
+        !config.no_page,
+        &config.allow_origin,
+        &config.page_prefix,
+    );
+    let found_at =
+        Addresses { urls: page_urls.clone(), links: links.clone().zip(moderators.clone()) };
     let notifiers = start_notifiers(&config, log_end, &hub, found_at)?;
     let context = Arc::new(Context {
         hub: hub.clone(),
@@ -168,7 +172,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             allow_origin: config.allow_origin.clone(),
             base_path: config.base_path.clone(),
             title: config.title.clone(),
-            public_url: config.public_url.clone(),
+            page_urls,
             moderators,
             links,
             sign_on,

@@ -28,6 +28,8 @@ pub struct ReadNewest {
 pub struct Newest {
     /// The comments, newest first. Its `seq` is that of the page, or the highest of all pages.
     pub history: History,
+    /// The present name of the page that was asked for.
+    pub page: Option<String>,
     /// Of each, the present name of its page.
     pub pages: Vec<Arc<str>>,
 }
@@ -72,6 +74,6 @@ impl<S> Hub<S> {
         if page.is_none() {
             history.seq = self.index.public_seq();
         }
-        answer(Newest { history, pages });
+        answer(Newest { history, page: page.clone(), pages });
     }
 }

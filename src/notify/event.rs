@@ -96,7 +96,8 @@ mod tests {
         let encoded = |addresses: &Addresses, kind| {
             String::from_utf8(addresses.encode(&event(kind), UNIX_EPOCH)).unwrap()
         };
-        let urls = PageUrls { public_url: Some("https://t.example".into()), has_page: true };
+        let urls =
+            PageUrls::new(Some("https://t.example".into()), true, &["https://a.b".into()], &[]);
         let mut all = Addresses { urls, links: None };
         let none = "{\"event\":\"posted\",\"line\":{\"seq\":9,\"id\":7}}";
         let nowhere = Event { page: "/", ..event(Kind::Posted) };

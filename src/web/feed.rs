@@ -16,6 +16,7 @@ use super::{
 use crate::{
     comment::Comment,
     comment::draft::check_page,
+    comment::shown_text::is_direction_override,
     http::query::encode,
     http::response::Response,
     hub::newest::Newest,
@@ -107,7 +108,8 @@ impl Router {
         Ok(self.find_newest(asked_page, None, NEWEST_MAX, Box::new(build)))
     }
 
-    /// `page` is the name that was asked for, by which the feed is known even after the page has moved.
+    /// `page` is the name that was asked for, by which the feed is known even after the page has moved. What people read and where they
+    /// are led is its present name.
     fn make_feed(&self, format: Format, page: Option<&str>, newest: &Newest) -> io::Result<Feed> {
         let log = &*newest.history.log;
         let mut entries = Vec::new();
@@ -124,11 +126,12 @@ impl Router {
             }
             Some(page) => {
                 let encoded = encode(page);
+                let present = newest.page.as_deref().unwrap_or(page);
                 (
                     format!("urn:sayso:{log}:page:{encoded}"),
-                    format!("{}: {page}", self.title),
+                    one_way(format!("{}: {present}", self.title)),
                     format!("?page={encoded}"),
-                    self.page_urls.page(page),
+                    self.page_urls.page(present),
                 )
             }
         };
@@ -148,7 +151,7 @@ impl Router {
         let edited = comment.edited_at.take().filter(|edited| *edited > published);
         Entry {
             id: format!("urn:sayso:{log}:{}", comment.id),
-            title: format!("{author} on {}", comment.page),
+            title: one_way(format!("{author} on {}", comment.page)),
             url,
             author,
             html,
@@ -156,4 +159,10 @@ impl Router {
             published,
         }
     }
+}
+
+/// Takes out what turns the direction of text: a title stands among others in a reader's list.
+fn one_way(mut title: String) -> String {
+    title.retain(|char| !is_direction_override(char));
+    title
 }

@@ -81,8 +81,8 @@ pub struct Options {
     pub base_path: String,
     /// The heading of the served page.
     pub title: String,
-    /// Where sayso is found from outside, base path included, without a slash at the end.
-    pub public_url: Option<String>,
+    /// Where pages are found from outside.
+    pub page_urls: PageUrls,
     /// The moderators, if there may be any.
     pub moderators: Option<Arc<Moderators>>,
     /// What reads the links by which moderators decide from messages, if there are any.
@@ -106,7 +106,7 @@ impl Options {
             allow_origin: Vec::new(),
             base_path: String::new(),
             title: String::new(),
-            public_url: None,
+            page_urls: PageUrls::default(),
             moderators: None,
             links: None,
             sign_on: None,
@@ -149,7 +149,7 @@ impl Router {
             origins: Origins::new(options.allow_origin),
             base: options.base_path,
             title: options.title,
-            page_urls: PageUrls { public_url: options.public_url, has_page: options.has_page },
+            page_urls: options.page_urls,
             moderators: options.moderators,
             links: options.links,
             sign_on: options.sign_on,

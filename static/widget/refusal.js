@@ -1,6 +1,7 @@
 /** Why something was not done, in the reader's language, and why nothing at all can be done. Loaded when it is. */
 
 import { el } from './dom.js';
+import { takeOver } from './frame.js';
 import { sentence } from './texts.js';
 
 /** What the owner of a site is told whom nobody else can help. Other languages have it with the server's refusals. */
@@ -44,8 +45,36 @@ export async function inWords(thread, { error, code, retry_after: wait, ...value
   };
 }
 
-/** Tells a site's owner where the server does not let it embed comments; a browser says only that something failed. */
+/** Answers that are the same however often one asks. */
+const FINAL = [400, 403, 404];
+
+/** Finds out why the comments have not come, which may be a refusal that asking again doesn't change. */
 export async function diagnose(thread) {
+  const { base, page } = thread;
+  const address = `${base}/api/comments?${new URLSearchParams({ page, limit: 1 })}`;
+  const answer = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WAIT) }).catch(() => {});
+  // A proxy's answers have no code: a server that is being replaced may come back.
+  const said = FINAL.includes(answer?.status) ? await answer.json().catch(() => {}) : undefined;
+  if (said?.code && said.code !== 'origin_not_allowed') await giveUp(thread, said);
+  else await diagnoseOrigin(thread);
+}
+
+/** Says why in the place of the state, and asks no more until the element begins anew. */
+async function giveUp(thread, said) {
+  const { connection, list, main, state } = thread;
+  connection.stop();
+  // Nor when the tab is shown, the network is back or the element moves.
+  connection.start = () => {};
+  const words = (await inWords(thread, { ...said }))();
+  list.classList.remove('skeleton');
+  main.form.remove();
+  state.replaceWith(el('p', { class: 'state', role: 'alert', dir: 'auto', 'data-state': 'refused' }, words));
+  takeOver(thread);
+  thread.tell('error', said);
+}
+
+/** Tells a site's owner where the server does not let it embed comments; a browser says only that something failed. */
+async function diagnoseOrigin(thread) {
   const { base, text, list } = thread;
   if (new URL(base).origin === location.origin || thread.refusal) return;
   const ask = (path, options) => fetch(base + path, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_WAIT), ...options }).catch(() => {});

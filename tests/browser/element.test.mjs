@@ -160,6 +160,51 @@ test('the document hears where the server does not let it embed comments', async
   await allow(address);
 });
 
+test('a page that the server refuses says why, and is asked for again only when the element begins anew', async () => {
+  await server.post({ page: 'b', content: 'on b' });
+  const page = await visit('about:blank');
+  await listen(page);
+  await page.clock.install();
+  const asked = [];
+  page.on('request', (request) => request.url().includes('/api/') && asked.push(request.url()));
+  await page.goto(await site(`<sayso-comments page="${'x'.repeat(600)}"></sayso-comments>`));
+  const state = page.locator('.state[data-state=refused]');
+  await state.filter({ hasText: /^Page is 600 bytes.*512.*\.$/ }).waitFor();
+  const error = ['error', 'page_length', 'sayso-comments'];
+  assert.deepEqual(await told(page), [error]);
+  assert.equal(await page.locator('.input').count(), 0);
+  asked.length = 0;
+  await page.evaluate(() => {
+    dispatchEvent(new Event('online'));
+    dispatchEvent(new Event('offline'));
+    document.dispatchEvent(new Event('visibilitychange'));
+    document.querySelector('main').append(document.querySelector('sayso-comments'));
+  });
+  for (let i = 0; i < 4; i++) await page.clock.runFor(40_000);
+  assert.deepEqual(asked, []);
+  assert.match(await state.textContent(), /^Page is 600 bytes/);
+  await element(page).evaluate((node) => node.reload());
+  await until(async () => (await told(page)).length === 2, 'the second refusal');
+  assert.ok(asked.length > 0);
+  await element(page).evaluate((node) => {
+    node.page = 'b';
+  });
+  await isConfirmed(page, 'on b');
+  await isLive(page);
+  assert.equal(await state.count(), 0);
+  assert.deepEqual(await told(page), [error, error, ['ready', 'b', 'sayso-comments']]);
+});
+
+test('what a proxy answers while there is no server is no refusal', async () => {
+  const page = await visit('about:blank');
+  await listen(page);
+  let tries = 0;
+  await page.route('**/api/comments?*', (route) => ++tries > 3 ? route.continue() : route.fulfill({ status: 404, body: '{}', headers: { 'access-control-allow-origin': '*' } }));
+  await page.goto(await site('<sayso-comments page="a"></sayso-comments>'));
+  await isLive(page);
+  assert.deepEqual(await told(page), [['ready', 'a', 'sayso-comments']]);
+});
+
 test('a second script of another server leaves the first one\'s elements as they are', async () => {
   const page = await read();
   assert.equal(await page.evaluate((url) => import(`${url}/embed.js?again`).then(() => 'loaded'), server.url), 'loaded');

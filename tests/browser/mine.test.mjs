@@ -59,7 +59,7 @@ const stored = (page) => page.evaluate(() => JSON.parse(Object.entries(localStor
 test('one\'s own comments are listed with their pages, also those that wait or are hidden', async () => {
   await moderated({ flags: ['--hold', 'links'] });
   await write(1);
-  const { id } = await server.post({ page: 'blog.example/post/1', content: 'hidden *here*', key: KEY });
+  const { id } = await server.post({ page: 'blog.example/post#1', content: 'hidden *here*', key: KEY });
   await hide(id);
   const waits = await server.post({ page: 'a name', content: 'see https://a.example', key: KEY });
   await server.post({ page: '/', content: 'not mine', key: OTHER });
@@ -67,9 +67,9 @@ test('one\'s own comments are listed with their pages, also those that wait or a
   await open(page);
   const items = panel(page).locator('li');
   await until(async () => await items.count() === 3, 'all three');
-  assert.deepEqual(await items.locator('.where').allTextContents(), ['a name', 'blog.example/post/1', '/']);
+  assert.deepEqual(await items.locator('.where').allTextContents(), ['a name', 'blog.example/post#1', '/']);
   assert.deepEqual(await items.locator('.where').evaluateAll((all) => all.map((link) => link.getAttribute('href'))),
-    [`${server.url}/?page=a%20name#sayso-${waits.id}`, 'http://blog.example/post/1#sayso-2', `${server.url}/#sayso-1`]);
+    [`${server.url}/?page=a%20name#sayso-${waits.id}`, 'http://blog.example/post%231#sayso-2', `${server.url}/#sayso-1`]);
   assert.match(await items.nth(0).textContent(), /Waiting for approval/);
   assert.match(await items.nth(1).textContent(), /Hidden/);
   assert.equal(await items.nth(1).locator('em').textContent(), 'here');

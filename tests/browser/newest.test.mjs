@@ -112,8 +112,21 @@ test('links lead to this site and to what the prefix names, not to what a strang
   await until(async () => await links(page).count() === 7, 'both lists');
   const of = (n) => page.locator('sayso-newest').nth(n).locator('.link').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
   const onServer = (name, id) => `${server.url}/?page=${encodeURIComponent(name)}#sayso-${id}`;
-  assert.deepEqual(await of(0), [onServer('blog.example/100%', 4), 'http://blog.example/post#sayso-2']);
+  assert.deepEqual(await of(0), ['http://blog.example/100%25#sayso-4', 'http://blog.example/post#sayso-2']);
   assert.deepEqual(await of(1), [`http://${host}/post#sayso-${own.id}`, ...[4, 3, 2, 1].map((id) => onServer(names[id - 1], id))]);
+});
+
+test('a name leads to the address to which feeds lead, whatever is in it', async () => {
+  const names = ['blog.example/a#b', 'blog.example/a%20b%%%x%4', 'blog.example/é "<\\^`{|}>\u{1f600}[1]?q=%zz&r=\'', 'blog.example/%C3%A9%e9'];
+  server.flags.push('--page-prefix', 'blog.example/');
+  const address = await start('<sayso-newest prefix="blog.example/"></sayso-newest>');
+  for (const name of names) await server.post({ page: name, content: name });
+  const { items } = await (await fetch(`${server.url}/feed.json`)).json();
+  const page = await visit(address);
+  await until(async () => await links(page).count() === names.length, 'the list');
+  const hrefs = await links(page).evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+  assert.deepEqual(hrefs, items.map(({ url }) => url.replace('https:', 'http:')));
+  assert.equal(hrefs.at(-1), 'http://blog.example/a%23b#sayso-1');
 });
 
 test('its children stay where there is nothing to show, and it is the only thing that is loaded', async () => {

@@ -7,7 +7,8 @@ use crate::support::{
     server::Server,
 };
 
-const PUBLIC: [&str; 2] = ["--public-url", "https://talk.example"];
+const BLOG: [&str; 2] = ["--allow-origin", "https://blog.example"];
+const PUBLIC: [&str; 4] = ["--public-url", "https://talk.example", BLOG[0], BLOG[1]];
 const FEEDS: [&str; 4] = [
     "/feed.atom",
     "/feed.json",
@@ -102,7 +103,7 @@ fn both_feeds_say_who_wrote_what_where_and_when() {
 
 #[test]
 fn addresses_never_come_from_the_request() {
-    let without = Server::start(&[]);
+    let without = Server::start(&BLOG);
     let no_page = Server::start(&[&PUBLIC[..], &["--no-page"]].concat());
     for (server, own) in [(&without, None), (&no_page, Some("https://talk.example/feed.json"))] {
         let named = say(server, "blog.example/a", None, "here");
@@ -117,6 +118,51 @@ fn addresses_never_come_from_the_request() {
             assert!(!feed(server, path).body.contains(&host), "{path}");
         }
         assert_eq!(elements(&feed(server, "/feed.atom").body, "id").len(), 3);
+    }
+}
+
+#[test]
+fn no_feed_links_to_a_site_that_only_a_poster_has_named() {
+    let public = Server::start(&PUBLIC);
+    let without = Server::start(&BLOG);
+    for page in ["casino.evil.example/win", "https://casino.evil.example/win"] {
+        let query = format!("?page={page}");
+        for (server, has_page) in [(&public, true), (&without, false)] {
+            let id = say(server, page, None, "win");
+            let encoded = page.replace(':', "%3A").replace('/', "%2F");
+            let url = format!("https://talk.example/?page={encoded}#sayso-{id}");
+            let item = items(server, "").remove(0);
+            assert_eq!(item["url"].as_str(), has_page.then_some(&*url));
+            for query in ["", &query] {
+                let atom = feed(server, &format!("/feed.atom{query}")).body;
+                assert!(!atom.contains("href=\"https://casino"), "{atom}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_a_page_is_called_its_link_is_an_address_and_its_title_runs_one_way() {
+    let server = Server::start(&PUBLIC);
+    let turned = "blog.example/%%%x\u{202e}y\u{2066}z\u{202a}\u{2069}";
+    let id = say(&server, turned, Some("Ada"), "here");
+    let address = "https://blog.example/%25%25%25x%E2%80%AEy%E2%81%A6z%E2%80%AA%E2%81%A9";
+    let name = "blog.example/%%%xyz";
+    let query = "?page=blog.example/%25%25%25x%E2%80%AEy%E2%81%A6z%E2%80%AA%E2%81%A9";
+    for (query, title, home) in [
+        ("", "Comments".to_owned(), "https://talk.example/"),
+        (query, format!("Comments: {name}"), address),
+    ] {
+        let json = feed(&server, &format!("/feed.json{query}")).json();
+        let entry = format!("Ada on {name}");
+        assert_eq!(
+            (json["title"].as_str(), json["home_page_url"].as_str()),
+            (Some(&*title), Some(home))
+        );
+        assert_eq!(json["items"][0]["title"], entry);
+        assert_eq!(json["items"][0]["url"], format!("{address}#sayso-{id}"));
+        let atom = feed(&server, &format!("/feed.atom{query}")).body;
+        assert_eq!(elements(&atom, "title"), [title, entry]);
     }
 }
 
@@ -142,6 +188,13 @@ fn ids_stay_when_a_comment_is_edited_and_its_page_moves() {
             assert_eq!(now["url"], format!("https://blog.example/b#sayso-{id}"));
             assert_eq!(now["content_html"], "<p>after</p>");
             let atom = feed(server, &format!("/feed.atom{query}")).body;
+            if !query.is_empty() {
+                let json = feed(server, &format!("/feed.json{query}")).json();
+                let (title, home) = ("Comments: blog.example/b", "https://blog.example/b");
+                assert_eq!((&json["title"], &json["home_page_url"]), (&title.into(), &home.into()));
+                assert_eq!(elements(&atom, "title")[0], title);
+                assert!(atom.contains(&format!("\"text/html\" href=\"{home}\"/>")), "{atom}");
+            }
             let updated = elements(&atom, "updated");
             assert!(updated.iter().all(|time| *time == edited["edited_at"]), "{updated:?}");
         }

@@ -123,7 +123,7 @@ def check(base):
 
 
 def main():
-    with server("--public-url", PUBLIC) as base:
+    with server("--public-url", PUBLIC, "--allow-origin", "https://blog.example") as base:
         check(base)
 
 

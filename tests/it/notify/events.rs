@@ -37,7 +37,8 @@ fn flag(server: &Server, id: &Value, key: &str) {
 #[test]
 fn a_new_comment_is_told_with_its_line_and_where_it_is_read() {
     let program = Program::new(TELLS);
-    let server = builder(&program).flags(&["--public-url", "https://talk.example"]).start();
+    let flags = ["--public-url", "https://talk.example", "--allow-origin", "https://blog.example"];
+    let server = builder(&program).flags(&flags).start();
     let line = posted(&server, "first \"quoted\"\n$(touch x) <b> \u{1f389}");
     let event = program.next();
     assert_eq!((&event["event"], &event["line"]), (&json!("posted"), &line));
@@ -48,6 +49,11 @@ fn a_new_comment_is_told_with_its_line_and_where_it_is_read() {
     }
     let elsewhere = post(&server, &json!({"content": "there", "page": "blog.example/a b"})).json();
     let url = format!("https://blog.example/a%20b#sayso-{}", elsewhere["id"]);
+    assert_eq!(program.next()["page_url"], url);
+    let foreign =
+        post(&server, &json!({"content": "win", "page": "casino.evil.example/win"})).json();
+    let url =
+        format!("https://talk.example/?page=casino.evil.example%2Fwin#sayso-{}", foreign["id"]);
     assert_eq!(program.next()["page_url"], url);
 }
 
@@ -150,6 +156,7 @@ fn a_comment_is_told_as_it_is_when_its_turn_has_come() {
     let program = Program::new(&format!("{TELLS}; read _ <\"$D/go\""));
     let server = builder(&program)
         .flags(&["--hold", "links", "--flags-hold", "off", "--trust-proxy", "127.0.0.1"])
+        .flags(&["--allow-origin", "https://b.example"])
         .start();
     posted(&server, "busy");
     assert_eq!(program.next_text(), "busy");

@@ -14,7 +14,7 @@ use super::input::Position;
 use super::options::{Format, Options};
 use super::order;
 use super::page::{self, NoPage, SITE_MISSING};
-use super::plan::{PagePlan, People, Plan};
+use super::plan::{FoundPages, PagePlan, People, Plan};
 use super::record::{ImportedComment, ImportedPage, PageRef};
 use super::report::{Progress, Reason};
 use super::spool::{Entry, Flags, NONE, SpoolWriter, Texts};
@@ -38,6 +38,7 @@ struct FoundPage {
     url: Option<Box<str>>,
     locked: bool,
     deleted: bool,
+    held: bool,
     /// Whether a comment is on it.
     is_used: bool,
 }
@@ -84,6 +85,7 @@ impl<'a> Collector<'a> {
         let found = &mut self.pages[number as usize];
         found.locked |= page.locked;
         found.deleted |= page.deleted;
+        found.held |= page.held;
         // An empty thread may repeat the id of a full one.
         if let Some(address) = page.address.filter(|address| !address.trim().is_empty()) {
             found.address.get_or_insert(address.trim().into());
@@ -156,6 +158,7 @@ impl<'a> Collector<'a> {
     /// Fails if the temporary file can't be read, or if the export needs an option that is missing.
     pub fn finish(mut self) -> Result<Plan, ImportError> {
         self.check_sites()?;
+        let held_pages = self.pages.iter().map(|page| page.held).collect();
         let (pages, page_of) = self.name_pages()?;
         self.people.finish();
         let keeps_deleted = self.options.format == Format::Sayso;
@@ -164,8 +167,7 @@ impl<'a> Collector<'a> {
         Plan::new(
             (spool, &self.options.temporary),
             ordered,
-            pages,
-            page_of.numbers,
+            FoundPages { named: pages, number_of: page_of.numbers, held: held_pages },
             self.people,
             self.sites,
         )

@@ -44,12 +44,14 @@ pub enum Change {
     NameShortened,
     /// Its page has so many pinned comments already.
     Unpinned,
+    /// Its page is not for everyone, so it waits for a moderator.
+    PageHeld,
 }
 
 /// The number of [`Reason`]s, counted from 1.
 pub const REASONS: usize = 9;
 /// The number of [`Change`]s.
-pub const CHANGES: usize = 6;
+pub const CHANGES: usize = 7;
 
 impl Reason {
     /// All, in the order of their numbers.
@@ -75,6 +77,7 @@ impl Change {
         Change::TextShortened,
         Change::NameShortened,
         Change::Unpinned,
+        Change::PageHeld,
     ];
 }
 
@@ -103,6 +106,9 @@ impl fmt::Display for Change {
             Change::TextShortened => "its text is too long and is cut",
             Change::NameShortened => "its name is too long and is cut",
             Change::Unpinned => "its page has too many pinned comments",
+            Change::PageHeld => {
+                "its page is private, unpublished or has a password, so it waits for a moderator"
+            }
         })
     }
 }

@@ -31,7 +31,7 @@ impl PageUrls {
 }
 
 /// The address that a page's name is or, as the widget names pages, stands for: `blog.example/post` for `https://blog.example/post`.
-fn named_url(page: &str) -> Option<String> {
+pub fn named_url(page: &str) -> Option<String> {
     if page.starts_with("https://") || page.starts_with("http://") {
         return Some(escape(page));
     }

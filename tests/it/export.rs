@@ -191,3 +191,27 @@ fn documents_are_written_into_a_new_folder() {
     assert!(!texts.contains("<script") && !texts.contains("src="), "{texts}");
     assert!(refused(&server, &["--to", "html", &site]).contains("File exists"));
 }
+
+#[cfg(feature = "exchange")]
+#[test]
+fn pages_that_a_form_can_not_tell_apart_are_not_put_together() {
+    let server = Server::start(&[]);
+    for page in ["post-1", "post-2", "blog/x", "/y", "c.example/z?p=1"] {
+        say(&server, page, &format!("on {page}"));
+    }
+    let text = export(&server, &["--to", "isso"]);
+    let pages: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let mut ids: Vec<&str> = pages.iter().map(|page| page["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["/blog/x", "/post-1", "/post-2", "/y", "/z?p=1"]);
+    say(&server, "a.example/p", "on one");
+    say(&server, "b.example/p", "on the other");
+    let folder = Folder::new();
+    let file = folder.join("isso.json");
+    let said = refused(&server, &["--to", "isso", &file]);
+    let sentence = "the pages \"a.example/p\" and \"b.example/p\" would be one there, \"/p\"";
+    assert!(said.contains(sentence) && said.contains("--page"), "{said}");
+    assert!(fs::metadata(&file).is_err());
+    let one = export(&server, &["--to", "isso", "--page", "b.example/p"]);
+    assert!(one.contains("\"id\":\"/p\"") && one.contains("on the other"), "{one}");
+}

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use crate::comment::Comment;
+use crate::http::page_url::named_url;
 
 /// Appends a field of a JSON object: a comma unless it is the first, the name and a text.
 pub(super) fn json_field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
@@ -27,10 +28,16 @@ pub(super) fn url_of(page: &str) -> String {
     }
 }
 
-/// The path of a page.
-pub(super) fn path_of(page: &str) -> &str {
-    let page = page.split_once("://").map_or(page, |(_, rest)| rest);
-    page.find('/').map_or("/", |at| &page[at..])
+/// The path of a page: that of its address, else its whole name.
+pub fn path_of(page: &str) -> String {
+    let path = match named_url(page) {
+        None => page,
+        Some(_) => {
+            let rest = page.split_once("://").map_or(page, |(_, rest)| rest);
+            rest.find(['/', '?']).map_or("", |at| &rest[at..])
+        }
+    };
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
 /// A time as `2026-11-22 05:08:00`.

@@ -10,7 +10,7 @@ use std::{
 };
 
 #[cfg(feature = "exchange")]
-use crate::exchange::export::{html, isso, path_of, remark42, wordpress};
+use crate::exchange::export::{html, isso, path_of, remark42, url_of, wordpress};
 use crate::{
     cli::args::Args,
     cli::config,
@@ -160,6 +160,7 @@ pub fn run(export: &Export) -> Result<(), Error> {
 fn check_distinct(export: &Export, snapshot: &Snapshot, pages: &[&str]) -> Result<(), Error> {
     let name_of: fn(&str) -> String = match export.form {
         Form::Isso => path_of,
+        Form::WordPress | Form::Remark42 => url_of,
         _ => return Ok(()),
     };
     let mut known = std::collections::HashMap::new();

@@ -215,3 +215,48 @@ fn pages_that_a_form_can_not_tell_apart_are_not_put_together() {
     let one = export(&server, &["--to", "isso", "--page", "b.example/p"]);
     assert!(one.contains("\"id\":\"/p\"") && one.contains("on the other"), "{one}");
 }
+
+#[cfg(feature = "exchange")]
+#[test]
+fn no_address_is_made_of_a_name_that_is_none() {
+    let server = Server::start(&[]);
+    for (page, url) in [
+        ("blog.example/a b", "https://blog.example/a%20b"),
+        ("http://blog.example/x", "http://blog.example/x"),
+        ("/about", "https://sayso.invalid/about"),
+        ("post-1", "https://sayso.invalid/post-1"),
+        ("../x", "https://sayso.invalid/../x"),
+    ] {
+        say(&server, page, "hello");
+        let wordpress = export(&server, &["--to", "wordpress", "--page", page]);
+        assert!(wordpress.contains(&format!("<link>{url}</link>")), "{wordpress}");
+        let remark42 = export(&server, &["--to", "remark42", "--page", page]);
+        assert!(remark42.contains(&format!("\"url\":\"{url}\"")), "{remark42}");
+    }
+    let folder = Folder::new();
+    let site = folder.join("site");
+    export(&server, &["--to", "html", &site]);
+    let mut heads: Vec<String> = fs::read_dir(&site)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .filter_map(|text| text.lines().find(|line| line.starts_with("<h1>")).map(str::to_owned))
+        .collect();
+    heads.sort_unstable();
+    assert_eq!(
+        heads,
+        [
+            "<h1>../x</h1>",
+            "<h1>/about</h1>",
+            "<h1><a href=\"http://blog.example/x\">http://blog.example/x</a></h1>",
+            "<h1><a href=\"https://blog.example/a%20b\">blog.example/a b</a></h1>",
+            "<h1>Comments</h1>",
+            "<h1>post-1</h1>",
+        ]
+    );
+    say(&server, "https://blog.example/x", "hello");
+    say(&server, "blog.example/x", "hello");
+    for form in ["wordpress", "remark42"] {
+        let said = refused(&server, &["--to", form]);
+        assert!(said.contains("would be one there, \"https://blog.example/x\""), "{said}");
+    }
+}

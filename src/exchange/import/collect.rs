@@ -27,6 +27,8 @@ use crate::limits::{NONCE_BYTES_MAX, NONCE_BYTES_MIN};
 const PROGRESS_ENTRIES: u32 = 1_024;
 /// How many sites of an export are told apart. Beyond, it has too many to name.
 const SITES_MAX: usize = 50;
+/// How far times may be ahead, ms: clocks are wrong by hours where a time zone is, and by no more.
+const AHEAD_MAX: i64 = 24 * 60 * 60 * 1000;
 /// The number of no page.
 const NO_PAGE: u32 = u32::MAX;
 
@@ -49,6 +51,8 @@ pub struct Collector<'a> {
     position: Rc<Position>,
     progress: &'a mut dyn FnMut(Progress),
     spool: SpoolWriter,
+    /// When the import began, ms since 1970.
+    now: i64,
     hasher: RandomState,
     page_numbers: HashMap<u64, u32>,
     pages: Vec<FoundPage>,
@@ -71,6 +75,7 @@ impl<'a> Collector<'a> {
             position,
             progress,
             spool: SpoolWriter::create(&options.temporary)?,
+            now: time::now(),
             hasher: RandomState::new(),
             page_numbers: HashMap::new(),
             pages: Vec::new(),
@@ -217,14 +222,22 @@ impl<'a> Collector<'a> {
             flags.set(flag, on);
         }
         let is_deleted = flags.has(Flags::DELETED);
-        let shifted = |millis| time::shift(millis, self.options.shift_minutes).unsigned_abs();
+        let edited_at = comment.edited_at.filter(|_| !is_deleted);
+        let shifted = |millis| time::shift(millis, self.options.shift_minutes);
+        let is_ahead = |millis| shifted(millis) > self.now.saturating_add(AHEAD_MAX);
+        let is_from_future = is_ahead(created_at) || edited_at.is_some_and(is_ahead);
+        flags.set(Flags::FROM_FUTURE, is_from_future);
+        let known_time = |millis| match is_ahead(millis) {
+            true => self.now.unsigned_abs(),
+            false => shifted(millis).unsigned_abs(),
+        };
         let entry = Entry {
             key: first_8(&digest),
             parent: parent.unwrap_or(NONE),
             author: if author.is_empty() || is_deleted { NONE } else { self.hash(&author) },
             person: comment.person.map_or(NONE, |person| self.hash(&("person", &*person))),
-            created_at: shifted(created_at),
-            edited_at: comment.edited_at.filter(|_| !is_deleted).map_or(NONE, shifted),
+            created_at: known_time(created_at),
+            edited_at: edited_at.map_or(NONE, known_time),
             line: comment.line,
             page,
             flags,

@@ -197,7 +197,8 @@ impl Plan {
         let name = when(Change::NameShortened, entry.flags.has(Flags::NAME_SHORTENED));
         let unpinned = when(Change::Unpinned, self.ordered.is_unpinned(number));
         let held = when(Change::PageHeld, self.is_held(entry));
-        [orphaned, text, name, unpinned, held].into_iter().flatten()
+        let future = when(Change::FromFuture, entry.flags.has(Flags::FROM_FUTURE));
+        [orphaned, text, name, unpinned, held, future].into_iter().flatten()
     }
 
     fn comment(&self, place: usize) -> Result<PlannedComment<'_>, ImportError> {

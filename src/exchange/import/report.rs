@@ -46,12 +46,14 @@ pub enum Change {
     Unpinned,
     /// Its page is not for everyone, so it waits for a moderator.
     PageHeld,
+    /// Its time was more than a day ahead, so it has that of the import.
+    FromFuture,
 }
 
 /// The number of [`Reason`]s, counted from 1.
 pub const REASONS: usize = 9;
 /// The number of [`Change`]s.
-pub const CHANGES: usize = 7;
+pub const CHANGES: usize = 8;
 
 impl Reason {
     /// All, in the order of their numbers.
@@ -78,6 +80,7 @@ impl Change {
         Change::NameShortened,
         Change::Unpinned,
         Change::PageHeld,
+        Change::FromFuture,
     ];
 }
 
@@ -108,6 +111,9 @@ impl fmt::Display for Change {
             Change::Unpinned => "its page has too many pinned comments",
             Change::PageHeld => {
                 "its page is private, unpublished or has a password, so it waits for a moderator"
+            }
+            Change::FromFuture => {
+                "its time is more than a day ahead, so it has the time of the import"
             }
         })
     }

@@ -77,6 +77,8 @@ impl Flags {
     pub const MOD_EDITED: u16 = 256;
     /// A host page said who wrote it.
     pub const VERIFIED: u16 = 512;
+    /// Its time was in the future.
+    pub const FROM_FUTURE: u16 = 1_024;
 
     /// Whether a flag is set.
     pub fn has(self, flag: u16) -> bool {

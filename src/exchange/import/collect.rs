@@ -18,7 +18,7 @@ use super::plan::{FoundPages, PagePlan, People, Plan};
 use super::record::{ImportedComment, ImportedPage, PageRef};
 use super::report::{Progress, Reason};
 use super::spool::{Entry, Flags, NONE, SpoolWriter, Texts};
-use super::text::{normal_content, normal_name};
+use super::text::{mail_user, normal_content, normal_name};
 use super::time;
 use crate::comment::Status;
 use crate::limits::{NONCE_BYTES_MAX, NONCE_BYTES_MIN};
@@ -113,8 +113,9 @@ impl<'a> Collector<'a> {
         name: &str,
         is_site_author: bool,
     ) -> Result<(), ImportError> {
-        let at = self.spool.push_text(&normal_name(name).0)?;
-        self.people.add(self.hash(&("person", id)), at, is_site_author);
+        let user = self.mail_user(name);
+        let at = self.spool.push_text(&normal_name(user.unwrap_or(name)).0)?;
+        self.people.add(self.hash(&("person", id)), at, is_site_author, user.is_some());
         Ok(())
     }
 
@@ -185,10 +186,16 @@ impl<'a> Collector<'a> {
         created_at: i64,
     ) -> Result<(Entry, Texts), ImportError> {
         let (content, text_shortened) = normal_content(&comment.text, comment.markup);
-        let (name, name_shortened) = normal_name(comment.name.as_deref().unwrap_or_default());
+        let full_name = comment.name.as_deref().unwrap_or_default();
+        let user = self.mail_user(full_name);
+        let (name, name_shortened) = normal_name(user.unwrap_or(full_name));
+        let is_mail = user.is_some();
         let site = self.site(comment.site.as_deref())?;
         let id = match &*comment.id {
-            "" => format!("{:?}\0{created_at}\0{name}\0{content}", comment.page),
+            "" => {
+                let (name, _) = normal_name(full_name);
+                format!("{:?}\0{created_at}\0{name}\0{content}", comment.page)
+            }
             id => id.to_owned(),
         };
         let digest = self.identity(&site, &id);
@@ -218,6 +225,7 @@ impl<'a> Collector<'a> {
             (Flags::VERIFIED, comment.verified),
             (Flags::TEXT_SHORTENED, text_shortened && !comment.deleted),
             (Flags::NAME_SHORTENED, name_shortened && !comment.deleted),
+            (Flags::MAIL_NAME, is_mail && !comment.deleted && !is_empty),
         ] {
             flags.set(flag, on);
         }
@@ -255,6 +263,11 @@ impl<'a> Collector<'a> {
             Texts { nonce, name, author, content, moderator, imported, origin }
         };
         Ok((entry, texts))
+    }
+
+    /// What is kept of a name that is a mail address. Names in sayso are what their authors have shown already.
+    fn mail_user<'n>(&self, name: &'n str) -> Option<&'n str> {
+        mail_user(name).filter(|_| self.options.format != Format::Sayso)
     }
 
     fn push(&mut self, entry: Entry, texts: Option<&Texts>) -> Result<(), ImportError> {

@@ -48,11 +48,15 @@ pub struct People {
 impl People {
     /// In `names`: they speak for the site.
     const SITE_AUTHOR: u64 = 1 << 63;
+    /// In `names`: it was a mail address.
+    const MAIL_NAME: u64 = 1 << 62;
 
     /// Adds somebody.
-    pub fn add(&mut self, id: u64, name_at: u64, is_site_author: bool) {
+    pub fn add(&mut self, id: u64, name_at: u64, is_site_author: bool, is_mail: bool) {
         self.ids.push(triple(id, self.names.len() as u32));
-        self.names.push(if is_site_author { name_at | People::SITE_AUTHOR } else { name_at });
+        let site_author = if is_site_author { People::SITE_AUTHOR } else { 0 };
+        let mail_name = if is_mail { People::MAIL_NAME } else { 0 };
+        self.names.push(name_at | site_author | mail_name);
     }
 
     /// Makes them ready to be found; of several with one id the first counts.
@@ -64,7 +68,12 @@ impl People {
     /// Where somebody's name is, and whether they speak for the site.
     fn find(&self, id: u64) -> Option<(u64, bool)> {
         let name = self.names[find(&self.ids, id)? as usize];
-        Some((name & !People::SITE_AUTHOR, name & People::SITE_AUTHOR != 0))
+        let at = name & !(People::SITE_AUTHOR | People::MAIL_NAME);
+        Some((at, name & People::SITE_AUTHOR != 0))
+    }
+
+    fn has_mail_name(&self, id: u64) -> bool {
+        find(&self.ids, id).is_some_and(|at| self.names[at as usize] & People::MAIL_NAME != 0)
     }
 }
 
@@ -198,7 +207,12 @@ impl Plan {
         let unpinned = when(Change::Unpinned, self.ordered.is_unpinned(number));
         let held = when(Change::PageHeld, self.is_held(entry));
         let future = when(Change::FromFuture, entry.flags.has(Flags::FROM_FUTURE));
-        [orphaned, text, name, unpinned, held, future].into_iter().flatten()
+        let is_mail = entry.flags.has(Flags::MAIL_NAME)
+            || entry.person != NONE
+                && !entry.flags.has(Flags::DELETED)
+                && self.people.has_mail_name(entry.person);
+        let mail = when(Change::MailName, is_mail);
+        [orphaned, text, name, unpinned, held, future, mail].into_iter().flatten()
     }
 
     fn comment(&self, place: usize) -> Result<PlannedComment<'_>, ImportError> {

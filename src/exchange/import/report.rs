@@ -48,12 +48,14 @@ pub enum Change {
     PageHeld,
     /// Its time was more than a day ahead, so it has that of the import.
     FromFuture,
+    /// Its name was a mail address, of which the part before the `@` is kept.
+    MailName,
 }
 
 /// The number of [`Reason`]s, counted from 1.
 pub const REASONS: usize = 9;
 /// The number of [`Change`]s.
-pub const CHANGES: usize = 8;
+pub const CHANGES: usize = 9;
 
 impl Reason {
     /// All, in the order of their numbers.
@@ -81,6 +83,7 @@ impl Change {
         Change::Unpinned,
         Change::PageHeld,
         Change::FromFuture,
+        Change::MailName,
     ];
 }
 
@@ -115,6 +118,7 @@ impl fmt::Display for Change {
             Change::FromFuture => {
                 "its time is more than a day ahead, so it has the time of the import"
             }
+            Change::MailName => "its name is a mail address and is cut before the @",
         })
     }
 }

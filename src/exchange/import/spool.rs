@@ -79,6 +79,8 @@ impl Flags {
     pub const VERIFIED: u16 = 512;
     /// Its time was in the future.
     pub const FROM_FUTURE: u16 = 1_024;
+    /// Its name was a mail address.
+    pub const MAIL_NAME: u16 = 2_048;
 
     /// Whether a flag is set.
     pub fn has(self, flag: u16) -> bool {

@@ -220,3 +220,28 @@ fn times_more_than_a_day_ahead_become_the_time_of_the_import() {
 fn rfc3339(seconds: u64) -> String {
     sayso::exchange::import::time::rfc3339(seconds as i64 * 1_000)
 }
+
+#[test]
+fn of_a_name_that_is_a_mail_address_only_the_start_is_imported() {
+    let wordpress = "<rss><channel><link>https://a.example</link><item><link>https://a.example/1</link><wp:comment>\
+        <wp:comment_id>1</wp:comment_id><wp:comment_author>ada@mail.example</wp:comment_author><wp:comment_approved>1</wp:comment_approved>\
+        <wp:comment_date_gmt>2014-01-01 00:00:00</wp:comment_date_gmt><wp:comment_content>x</wp:comment_content></wp:comment></item></channel></rss>";
+    let commento = sample("commento.json").replace("\"Ada\"", "\"ada@mail.example\"");
+    assert_ne!(commento, sample("commento.json"));
+    for (format, text) in [(Format::WordPress, wordpress.to_owned()), (Format::Commento, commento)]
+    {
+        let plan = plan(&options(format, None, None), text).unwrap();
+        let names = plan.comments().filter_map(|comment| comment.unwrap().name);
+        let cut = names.filter(|name| name == "ada").count();
+        assert!(cut > 0);
+        assert_eq!(plan.report().changed_by(Change::MailName), cut);
+        let told = described(&plan);
+        assert!(!told.contains("mail.example"), "{told}");
+    }
+    let sayso =
+        sample("sayso.jsonl").lines().nth(1).unwrap().replace("\"Ada\"", "\"ada@mail.example\"");
+    let (public, _) = sayso.rsplit_once(",\"crc\"").unwrap();
+    let plan = plan(&options(Format::Sayso, None, None), format!("{public}}}")).unwrap();
+    let name = plan.comments().next().unwrap().unwrap().name;
+    assert_eq!(name.as_deref(), Some("ada@mail.example"));
+}

@@ -11,6 +11,7 @@
 pub mod checksums;
 pub mod collect;
 pub mod error;
+pub mod flags;
 pub mod html;
 pub mod input;
 pub mod json;

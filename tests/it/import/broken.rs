@@ -185,7 +185,7 @@ fn a_text_longer_than_a_comment_is_cut_and_reported() {
     for (id, length) in [(1, 8_192), (2, 8_193)] {
         let separator = if id > 1 { "," } else { "" };
         let content = "a".repeat(length);
-        write!(text, "{separator}{{\"uri\":\"/\",\"id\":{id},\"created\":{id}e9,\"author\":\"{}\",\"text\":\"{content}\"}}", "n".repeat(63 + id)).unwrap();
+        write!(text, "{separator}{{\"uri\":\"/\",\"id\":{id},\"created\":1.{id}e9,\"author\":\"{}\",\"text\":\"{content}\"}}", "n".repeat(63 + id)).unwrap();
     }
     text.push(']');
     let plan = plan(&options(Format::Isso, Some("a.example"), None), text).unwrap();

@@ -15,9 +15,10 @@ use zopfli::{Format, Options};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=static");
+    // Not SAYSO_…: cargo run passes these on, and sayso would take them for flags.
     let (commit, date) = commit().unwrap_or_default();
-    println!("cargo::rustc-env=SAYSO_COMMIT={commit}");
-    println!("cargo::rustc-env=SAYSO_COMMIT_DATE={date}");
+    println!("cargo::rustc-env=BUILD_COMMIT={commit}");
+    println!("cargo::rustc-env=BUILD_COMMIT_DATE={date}");
     let out = env::var_os("OUT_DIR").expect("cargo says where to write");
     embed(Path::new("static"), Path::new(&out)).expect("static/ can be read");
 }

@@ -63,7 +63,7 @@
 //!
 //! | thread (named) | how many | owns | ends when |
 //! |---|---|---|---|
-//! | `main` | 1 | nothing; opens everything, waits for a signal, looks at `--block-file`, closes everything | a signal |
+//! | `main` | 1 | nothing; opens everything, waits for a signal, looks at `--block-file`, tells systemd's watchdog that the hub answers, closes everything | a signal |
 //! | `listener` | one per listening socket | that socket | shutdown |
 //! | `conn-N` | one per connection | the read side of its socket; an HTTP connection keeps its thread, a WebSocket gets a fresh one after the handshake | the peer goes, a deadline passes, shutdown |
 //! | `web` | 1 | the private server: starts it, and again if it dies | shutdown |
@@ -82,8 +82,10 @@
 //! # Invariants
 //!
 //! - A comment is pushed, and its author told, only after its line is on disk (with `--sync always`).
-//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A public comment passes no
-//!   mutex on its way; its reading thread takes a read lock to copy a pointer ([`hub::screen`]).
+//! - Only the hub changes state. Only a shard writes to, and ends, a WebSocket's socket. A public comment that comes over a WebSocket
+//!   passes no mutex on its way; its reading thread takes a read lock to copy a pointer ([`hub::screen`]), and another one to check a
+//!   signed user ([`hub::sign_on`]). What the hub answers over HTTP, or to who joins, passes one that is held only to put it in or take
+//!   it out ([`util::slot`], [`web::backend`]).
 //! - Every channel is bounded by a named constant. The hub and the shards never wait for anybody who waits for them: a reply goes
 //!   through a channel that has room for it, or is dropped.
 //! - Live frames reach a reader after its history, without a gap and without a duplicate: the hub registers the reader and chooses the
@@ -94,7 +96,7 @@
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the
-//!   sockets → readers end, their senders drop → the hub ends → the shards end.
+//!   sockets → a program of `--notify` that runs has 2 s left → readers end, their senders drop → the hub ends → the shards end.
 //!
 //! # The log
 //!

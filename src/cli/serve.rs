@@ -102,6 +102,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     }
     logger::init(config.log_level).map_err(|error| Error::Other(error.to_string()))?;
     activity::show_addresses(config.log_addresses);
+    // Before any file is opened, which could be taken for a socket that was passed.
+    let passed = systemd::passed_sockets()?;
     for warning in unknown_variables(env::vars_os().map(|(name, _)| name)) {
         ::log::warn!("{warning}");
     }
@@ -115,7 +117,6 @@ pub fn run(config: Config) -> Result<(), Error> {
     flag::register(SIGXFSZ, Arc::default())
         .map_err(|error| Error::Other(format!("can't handle SIGXFSZ: {error}")))?;
     resource_limits::raise_file_limit();
-    let passed = systemd::passed_sockets()?;
     let notifier = Notifier::from_env();
     let mut on_hangup: Vec<Box<dyn FnMut()>> = Vec::new();
     let moderators = config.admin_token_file.as_deref().map(token_file::read).transpose()?;

@@ -4,7 +4,7 @@
 //! Knows nothing of what is served.
 
 use std::{
-    env,
+    env, fs,
     os::{
         linux::net::SocketAddrExt,
         unix::{
@@ -12,6 +12,7 @@ use std::{
             net::{SocketAddr, UnixDatagram},
         },
     },
+    path::Path,
     process,
     time::{Duration, Instant},
 };
@@ -25,7 +26,9 @@ use crate::{
 };
 
 /// Sockets that systemd passes, at most: a unit has one or two.
-const PASSED_SOCKETS_MAX: usize = 16;
+const PASSED_SOCKETS_MAX: u64 = 16;
+/// The number of the first one (sd_listen_fds(3)).
+const FIRST_PASSED: u64 = 3;
 /// How many looks at the hub fit into the time that systemd's watchdog waits. An answer is told at the next look, so that half of the
 /// time is over at most.
 const LOOKS_PER_WATCHDOG: u32 = 4;
@@ -35,19 +38,32 @@ const LOOKS_PER_WATCHDOG: u32 = 4;
 /// # Errors
 /// [`Error::Other`] if one of them is none to listen on.
 pub fn passed_sockets() -> Result<Vec<ListenSocket>, Error> {
-    let count = env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<usize>().ok());
-    if count.is_some_and(|count| count > PASSED_SOCKETS_MAX) {
-        let why = format!(
-            "LISTEN_FDS is {}, at most {PASSED_SOCKETS_MAX} are allowed",
-            count.unwrap_or(0)
-        );
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    // What is meant for another process, such as the shell that has started this one, is not looked at.
+    if number("LISTEN_PID") != Some(process::id().into()) {
+        return Ok(Vec::new());
+    }
+    let count = number("LISTEN_FDS").unwrap_or(0);
+    if count > PASSED_SOCKETS_MAX {
+        let why = format!("LISTEN_FDS is {count}, at most {PASSED_SOCKETS_MAX} are allowed");
         return Err(Error::Other(why));
+    }
+    for fd in (FIRST_PASSED..).take(count as usize) {
+        // A link to no file's name, so only the link itself can be looked at.
+        if Path::new("/proc/self/fd").exists()
+            && fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err()
+        {
+            let why = format!(
+                "LISTEN_FDS is {count}, but file {fd} is not open; leave LISTEN_FDS and LISTEN_PID to systemd"
+            );
+            return Err(Error::Other(why));
+        }
     }
     let passed = sd_listen_fds::get().map_err(|error| Error::Other(error.to_string()))?;
     let mut sockets = Vec::new();
     for (name, fd) in passed {
         let name = name.as_deref().unwrap_or("unknown");
-        let number = 3 + sockets.len();
+        let number = FIRST_PASSED + sockets.len() as u64;
         let socket = ListenSocket::passed(fd.into_std()).map_err(|why| {
             Error::Other(format!("file {number} that systemd passes, {name:?}, {why}"))
         })?;

@@ -9,7 +9,7 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
             fs::{FileTypeExt, MetadataExt},
-            net::{UnixListener, UnixStream},
+            net::UnixListener,
         },
     },
     path::{Path, PathBuf},
@@ -18,8 +18,10 @@ use std::{
 
 use rustix::{
     fs::Mode,
-    io::{FdFlags, fcntl_setfd, ioctl_fionbio},
-    net::{AddressFamily, SocketType, sockopt},
+    io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio},
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, getsockname, socket_with, sockopt,
+    },
     process::umask,
 };
 
@@ -142,8 +144,9 @@ impl ListenSocket {
         if !self.is_passed && rustix::net::shutdown(self, rustix::net::Shutdown::Both).is_ok() {
             return;
         }
-        match self.address() {
-            Ok(ListenAddress::Tcp(mut address)) => {
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let Ok(mut address) = listener.local_addr() else { return };
                 if address.ip().is_unspecified() {
                     address.set_ip(match address {
                         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -152,8 +155,11 @@ impl ListenSocket {
                 }
                 let _ = TcpStream::connect_timeout(&address, WAKE_TIMEOUT);
             }
-            Ok(ListenAddress::Unix(path)) => drop(UnixStream::connect(path)),
-            Err(_) => {}
+            // Its address may be a name without a file.
+            Kind::Unix(listener) => {
+                let address = getsockname(listener).and_then(SocketAddrUnix::try_from);
+                let _ = address.and_then(|address| connect(&address));
+            }
         }
     }
 
@@ -182,15 +188,54 @@ impl AsFd for ListenSocket {
     }
 }
 
+/// Connects for a moment. Waits for nobody: whoever does not accept, such as a program that was stopped, would be waited for without end.
+fn connect(address: &SocketAddrUnix) -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, address)
+}
+
 /// Removes the socket's file of a program that has ended without doing so.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
-    let is_refused = || {
-        let error = UnixStream::connect(path).err();
-        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    };
-    match found.file_type().is_socket() && is_refused() {
+    let tried = SocketAddrUnix::new(path).and_then(|address| connect(&address));
+    match found.file_type().is_socket() && tried == Err(Errno::CONNREFUSED) {
         true => fs::remove_file(path),
         false => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::{linux::net::SocketAddrExt, unix::net::SocketAddr},
+        process,
+        sync::Arc,
+        thread,
+    };
+
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn a_blocking_accept_returns_when_it_is_woken_whoever_has_opened_the_socket() {
+        let name = format!("sayso-listen-{}", process::id());
+        let name = SocketAddr::from_abstract_name(name).unwrap();
+        let tcp = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let passed = |fd: OwnedFd| ListenSocket::passed(fd).unwrap();
+        for socket in [
+            tcp().into(),
+            passed(tcp().into()),
+            passed(TcpListener::bind("0.0.0.0:0").unwrap().into()),
+            passed(UnixListener::bind_addr(&name).unwrap().into()),
+        ] {
+            let socket = Arc::new(socket);
+            let (sender, returned) = bounded(1);
+            let accepting = socket.clone();
+            thread::spawn(move || sender.send(accepting.accept().is_ok()));
+            socket.wake_accept();
+            assert!(returned.recv_timeout(Duration::from_secs(60)).is_ok(), "{socket:?}");
+        }
     }
 }

@@ -159,7 +159,7 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    /// Few fingerprint_of, so that chains are long and run around the table's end.
+    /// Few fingerprints, so that chains are long and run around the table's end.
     fn fingerprint(number: u32) -> u32 {
         (number % 7).wrapping_mul(0x9E37_79B9) | 0xF000_0000
     }

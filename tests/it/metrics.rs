@@ -1,6 +1,9 @@
 //! What `/metrics` says, and that the dashboard asks for nothing else.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use serde_json::json;
 
@@ -10,6 +13,8 @@ use crate::support::{
     server::{Server, TIMEOUT},
 };
 
+/// Has a table of the metrics.
+const README: &str = include_str!("../../src/web/README.md");
 /// The dashboard for Grafana.
 const DASHBOARD: &str = include_str!("../../src/web/grafana.json");
 const TOKEN: &str = "0123456789abcdef-token";
@@ -164,6 +169,26 @@ fn no_metric_names_a_page_an_author_or_an_address() {
     for private in ["secret-page", "Ada", &author, key, "127.0.0.1"] {
         assert!(!text.contains(private), "{private} is in {text}");
     }
+}
+
+#[test]
+fn the_readme_has_each_metric_and_no_other() {
+    let server = Server::start(&["--notify", "true"]);
+    let metrics = Metrics::of(&server);
+    let without_end = |name: &'_ str| {
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        family.unwrap_or(name).to_owned()
+    };
+    let mut names: BTreeSet<String> = metrics.names().into_iter().map(without_end).collect();
+    // These have samples only once something was refused or held.
+    names.extend(["sayso_refusals_total", "sayso_held_total"].map(String::from));
+    let (_, section) = README.split_once("\n## Metrics\n").unwrap();
+    let rows =
+        section.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.split(" | ").next().unwrap());
+    let words = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let told = words.map(|word| word.split('{').next().unwrap().to_owned());
+    assert_eq!(told.collect::<BTreeSet<_>>(), names);
 }
 
 #[test]

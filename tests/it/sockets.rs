@@ -16,13 +16,17 @@ use std::{
     time::Instant,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::{Value, json};
 
 use super::support::{
     client::{Connection, Response, check_sentence},
     frames::{Client, upgrade},
-    server::{Folder, TIMEOUT, program, wait},
+    server::{Folder, TIMEOUT, output, program, wait},
 };
 
 /// A sayso that was started by hand; dropping it kills it.
@@ -220,9 +224,45 @@ fn sockets_for_another_process_or_of_another_kind_are_not_taken() {
     );
     let output = start_with(&folder, sockets(), "LISTEN_FDS=17").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let mut other = command(&folder, &["--listen", "127.0.0.1:0"]);
-    other.envs([("LISTEN_FDS", "2"), ("LISTEN_PID", "1")]);
-    Sayso::start(&mut other).stop();
+    for count in ["2", "17"] {
+        let mut other = command(&folder, &["--listen", "127.0.0.1:0"]);
+        other.envs([("LISTEN_FDS", count), ("LISTEN_PID", "1")]);
+        Sayso::start(&mut other).stop();
+    }
+}
+
+#[test]
+fn sockets_that_were_not_passed_after_all_are_an_error_in_words() {
+    let folder = Folder::new();
+    let sockets =
+        || -> [OwnedFd; 2] { [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().into()) };
+    let output = start_with(&folder, sockets(), "LISTEN_FDS=5").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = fs::read_to_string(folder.join("stderr")).unwrap();
+    check_sentence(said.lines().last().unwrap(), &["LISTEN_FDS is 5", "is not open"]);
+}
+
+#[test]
+fn a_path_where_somebody_listens_without_accepting_is_in_use() {
+    let folder = Folder::new();
+    let path = folder.join("http");
+    let _listener = UnixListener::bind(&path).unwrap();
+    // Until its queue is full, and a connection would have to wait.
+    let mut waiting = Vec::new();
+    let address = SocketAddrUnix::new(&*path).unwrap();
+    let is_full = (0..5_000).any(|_| {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        let is_full = rustix::net::connect(&socket, &address) == Err(Errno::AGAIN);
+        waiting.push(socket);
+        is_full
+    });
+    assert!(is_full, "the queue holds {} connections", waiting.len());
+    let listen = format!("unix:{path}");
+    let output = output(&mut command(&folder, &["--listen", &listen]), TIMEOUT);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    check_sentence(said.lines().last().unwrap(), &[&listen, "listens there"]);
 }
 
 /// The next datagram that is not about the watchdog.

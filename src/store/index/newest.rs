@@ -246,9 +246,20 @@ mod tests {
                     model.index.begin();
                     let seq = model.times.len() as u64 + 1;
                     let before = model.index.public_seq();
-                    let new = entry(seq, seq, Visibility::Public, "new", None);
-                    model.index.put(new, &|_| None);
+                    let time = (round % 2 == 0).then(|| u64::from(below(seq as u32 * 10)));
+                    let new = entry(seq, seq, Visibility::Public, "new", time);
+                    let times = &model.times;
+                    let time_of = |at: Location| times.get(at.offset as usize / 100 - 1).copied();
+                    model.index.put(new, &time_of);
                     assert_eq!(model.index.public_seq(), seq);
+                    let known = model.known.iter().nth(below(known.max(1)) as usize);
+                    if let Some((&id, &(_, page, visibility, _))) = known {
+                        let other = match visibility {
+                            Visibility::Public => Visibility::Hidden,
+                            _ => Visibility::Public,
+                        };
+                        model.index.put(entry(id, seq + 1, other, page, None), &time_of);
+                    }
                     model.index.roll_back();
                     assert_eq!(model.index.public_seq(), before);
                 }

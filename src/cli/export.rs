@@ -10,7 +10,7 @@ use std::{
 };
 
 #[cfg(feature = "exchange")]
-use crate::exchange::export::{html, isso, remark42, wordpress};
+use crate::exchange::export::{html, isso, path_of, remark42, url_of, wordpress};
 use crate::{
     cli::args::Args,
     cli::config,
@@ -129,6 +129,8 @@ pub fn run(export: &Export) -> Result<(), Error> {
         None => snapshot.pages(),
         Some(page) => vec![snapshot.resolve(page)],
     };
+    #[cfg(feature = "exchange")]
+    check_distinct(export, &snapshot, &pages)?;
     let exported = match (&export.file, export.form) {
         #[cfg(feature = "exchange")]
         (Some(folder), Form::Html) => write_html(export, &snapshot, &pages, folder),
@@ -150,6 +152,27 @@ pub fn run(export: &Export) -> Result<(), Error> {
     let exported = counted(exported.comments as usize, "comment");
     // Standard output may be the export.
     let _ = writeln!(io::stderr(), "{exported} exported{left_out}");
+    Ok(())
+}
+
+/// Refuses to put the comments of two pages together, which nobody could take apart again.
+#[cfg(feature = "exchange")]
+fn check_distinct(export: &Export, snapshot: &Snapshot, pages: &[&str]) -> Result<(), Error> {
+    let name_of: fn(&str) -> String = match export.form {
+        Form::Isso => path_of,
+        Form::WordPress | Form::Remark42 => url_of,
+        _ => return Ok(()),
+    };
+    let mut known = std::collections::HashMap::new();
+    let is_written = |page: &&&str| export.form != Form::Isso || snapshot.count(page) > 0;
+    for page in pages.iter().filter(is_written) {
+        let name = name_of(page);
+        if let Some(other) = known.insert(name.clone(), page) {
+            return Err(Error::Other(format!(
+                "the pages {other:?} and {page:?} would be one there, {name:?}; nothing was exported: export one page at a time with --page"
+            )));
+        }
+    }
     Ok(())
 }
 

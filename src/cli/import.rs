@@ -303,16 +303,17 @@ fn report(plan: &Plan, written: Option<(&Written, &Path)>) -> Result<(), Error> 
             stdout::line(format_args!("{}: {added} on {pages}{known}", log.display()))?;
         }
     }
+    let closed = counted(report.locked, "page");
     for (count, what) in [
-        (report.authors, "different authors"),
-        (report.without_author, "without an author"),
-        (report.pending, "waiting for a moderator"),
-        (report.hidden, "hidden"),
-        (report.tombstones, "deleted, but answered"),
-        (report.locked, "pages closed to new comments"),
+        (report.authors, counted(report.authors, "different author")),
+        (report.without_author, format!("{} without an author", report.without_author)),
+        (report.pending, format!("{} waiting for a moderator", report.pending)),
+        (report.hidden, format!("{} hidden", report.hidden)),
+        (report.tombstones, format!("{} deleted, but answered", report.tombstones)),
+        (report.locked, format!("{closed} closed to new comments")),
     ] {
         if count > 0 {
-            stdout::line(format_args!("{count} {what}"))?;
+            stdout::line(format_args!("{what}"))?;
         }
     }
     for (reason, count) in Reason::ALL.into_iter().zip(report.left_out) {
@@ -329,10 +330,10 @@ fn report(plan: &Plan, written: Option<(&Written, &Path)>) -> Result<(), Error> 
         None => details(plan),
         Some((Written { unpinned, deleted, differing, opened, refused, .. }, _)) => {
             for (count, what) in [
-                (*unpinned, "not pinned: their pages have enough pinned comments"),
-                (*deleted, "deleted here, because they are deleted in the file"),
-                (*opened, "pages stay open: a moderator has opened them"),
-                (differing.len() as u64, "stay as they are here: text, status or pin differ"),
+                (*unpinned, "not pinned, as there are enough pinned comments on the page"),
+                (*deleted, "deleted here, as in the file"),
+                (*opened, "left open, as a moderator has opened the page"),
+                (differing.len() as u64, "left as they are here: text, status or pin differ"),
             ] {
                 if count > 0 {
                     stdout::line(format_args!("{count} {what}"))?;

@@ -37,7 +37,7 @@ impl PageUrls {
 
     /// The address of a page: what its name says, if that leads to a site of the owner, else that of sayso's own page for it, if there is one and `--public-url` says where.
     pub fn page(&self, page: &str) -> Option<String> {
-        self.named_url(page).or_else(|| {
+        self.own_url(page).or_else(|| {
             let public = self.public_url.as_ref().filter(|_| self.has_page)?;
             Some(format!("{public}/?page={}", encode(page)))
         })
@@ -48,21 +48,25 @@ impl PageUrls {
         self.page(page).map(|url| url + "#sayso-" + &id.to_string())
     }
 
-    /// The address that a page's name is or, as the widget names pages, stands for: `blog.example/post` for `https://blog.example/post`.
-    fn named_url(&self, page: &str) -> Option<String> {
+    /// The address that a page's name stands for, if it is on one of the owner's hosts: anybody may call a page after another site.
+    fn own_url(&self, page: &str) -> Option<String> {
         let host = host_of(page)?;
-        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-            return None;
-        }
-        if without_scheme(page).is_some() {
-            return Some(escape(page));
-        }
-        let name = host.split(':').next().unwrap_or_default();
-        let is_host = name.contains('.')
-            && name.split('.').all(|label| !label.is_empty())
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
-        is_host.then(|| escape(&format!("https://{page}")))
+        let is_ours = self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host));
+        named_url(page).filter(|_| is_ours)
     }
+}
+
+/// The address that a page's name is or, as the widget names pages, stands for: `blog.example/post` for `https://blog.example/post`.
+pub fn named_url(page: &str) -> Option<String> {
+    if without_scheme(page).is_some() {
+        return Some(escape(page));
+    }
+    let host = host_of(page)?;
+    let name = host.split(':').next().unwrap_or_default();
+    let is_host = name.contains('.')
+        && name.split('.').all(|label| !label.is_empty())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+    is_host.then(|| escape(&format!("https://{page}")))
 }
 
 fn without_scheme(url: &str) -> Option<&str> {

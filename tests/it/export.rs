@@ -191,3 +191,72 @@ fn documents_are_written_into_a_new_folder() {
     assert!(!texts.contains("<script") && !texts.contains("src="), "{texts}");
     assert!(refused(&server, &["--to", "html", &site]).contains("File exists"));
 }
+
+#[cfg(feature = "exchange")]
+#[test]
+fn pages_that_a_form_can_not_tell_apart_are_not_put_together() {
+    let server = Server::start(&[]);
+    for page in ["post-1", "post-2", "blog/x", "/y", "c.example/z?p=1"] {
+        say(&server, page, &format!("on {page}"));
+    }
+    let text = export(&server, &["--to", "isso"]);
+    let pages: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let mut ids: Vec<&str> = pages.iter().map(|page| page["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["/blog/x", "/post-1", "/post-2", "/y", "/z?p=1"]);
+    say(&server, "a.example/p", "on one");
+    say(&server, "b.example/p", "on the other");
+    let folder = Folder::new();
+    let file = folder.join("isso.json");
+    let said = refused(&server, &["--to", "isso", &file]);
+    let sentence = "the pages \"a.example/p\" and \"b.example/p\" would be one there, \"/p\"";
+    assert!(said.contains(sentence) && said.contains("--page"), "{said}");
+    assert!(fs::metadata(&file).is_err());
+    let one = export(&server, &["--to", "isso", "--page", "b.example/p"]);
+    assert!(one.contains("\"id\":\"/p\"") && one.contains("on the other"), "{one}");
+}
+
+#[cfg(feature = "exchange")]
+#[test]
+fn no_address_is_made_of_a_name_that_is_none() {
+    let server = Server::start(&[]);
+    for (page, url) in [
+        ("blog.example/a b", "https://blog.example/a%20b"),
+        ("http://blog.example/x", "http://blog.example/x"),
+        ("/about", "https://sayso.invalid/about"),
+        ("post-1", "https://sayso.invalid/post-1"),
+        ("../x", "https://sayso.invalid/../x"),
+    ] {
+        say(&server, page, "hello");
+        let wordpress = export(&server, &["--to", "wordpress", "--page", page]);
+        assert!(wordpress.contains(&format!("<link>{url}</link>")), "{wordpress}");
+        let remark42 = export(&server, &["--to", "remark42", "--page", page]);
+        assert!(remark42.contains(&format!("\"url\":\"{url}\"")), "{remark42}");
+    }
+    let folder = Folder::new();
+    let site = folder.join("site");
+    export(&server, &["--to", "html", &site]);
+    let mut heads: Vec<String> = fs::read_dir(&site)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .filter_map(|text| text.lines().find(|line| line.starts_with("<h1>")).map(str::to_owned))
+        .collect();
+    heads.sort_unstable();
+    assert_eq!(
+        heads,
+        [
+            "<h1>../x</h1>",
+            "<h1>/about</h1>",
+            "<h1><a href=\"http://blog.example/x\">http://blog.example/x</a></h1>",
+            "<h1><a href=\"https://blog.example/a%20b\">blog.example/a b</a></h1>",
+            "<h1>Comments</h1>",
+            "<h1>post-1</h1>",
+        ]
+    );
+    say(&server, "https://blog.example/x", "hello");
+    say(&server, "blog.example/x", "hello");
+    for form in ["wordpress", "remark42"] {
+        let said = refused(&server, &["--to", form]);
+        assert!(said.contains("would be one there, \"https://blog.example/x\""), "{said}");
+    }
+}

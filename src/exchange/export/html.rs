@@ -6,8 +6,9 @@ use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::{Comments, Exported, html_of, url_of};
+use super::{Comments, Exported, html_of};
 use crate::comment::Comment;
+use crate::http::page_url::named_url;
 use crate::util::html::Escaped;
 
 /// How much of a page's name its file's name has, characters.
@@ -41,12 +42,12 @@ pub fn file_name(page: &str) -> String {
 pub fn write_page(page: &str, comments: Comments, out: &mut dyn Write) -> io::Result<Exported> {
     let mut exported = Exported::default();
     open(out, page)?;
-    let url = url_of(page);
-    let (name, url) = (Escaped(page), Escaped(&url));
-    writeln!(
-        out,
-        "<p><a href=\"index.html\">All pages</a></p>\n<h1><a href=\"{url}\">{name}</a></h1>"
-    )?;
+    out.write_all(b"<p><a href=\"index.html\">All pages</a></p>\n")?;
+    let name = Escaped(page);
+    match named_url(page) {
+        Some(url) => writeln!(out, "<h1><a href=\"{}\">{name}</a></h1>", Escaped(&url))?,
+        None => writeln!(out, "<h1>{name}</h1>")?,
+    }
     for comment in comments {
         let comment = comment?;
         let is_written = comment.is_visible();

@@ -25,7 +25,7 @@ pub fn write(comments: Comments, out: &mut dyn Write) -> io::Result<Exported> {
             out.write_all(b",\n  ")?;
         } else {
             out.write_all(if page.is_some() { b"]},\n{" } else { b"{" })?;
-            json_field(out, "id", path_of(&comment.page))?;
+            json_field(out, "id", &path_of(&comment.page))?;
             out.write_all(b",")?;
             json_field(out, "title", &comment.page)?;
             out.write_all(b",\"comments\":[\n  ")?;

@@ -20,7 +20,9 @@ use std::io;
 
 use crate::comment::Comment;
 #[cfg(feature = "exchange")]
-use parts::{date_and_time, html_of, json_field, json_text, path_of, url_of};
+use parts::{date_and_time, html_of, json_field, json_text};
+#[cfg(feature = "exchange")]
+pub use parts::{path_of, url_of};
 
 /// What comments come from: the newest line of each, with errors of reading them.
 pub type Comments<'c> = &'c mut dyn Iterator<Item = io::Result<Comment>>;

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use crate::comment::Comment;
+use crate::http::page_url::named_url;
 
 /// Appends a field of a JSON object: a comma unless it is the first, the name and a text.
 pub(super) fn json_field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
@@ -16,21 +17,26 @@ pub(super) fn json_text(out: &mut dyn Write, value: &str) -> io::Result<()> {
     out.write_all(serde_json::to_string(value)?.as_bytes())
 }
 
-/// The URL of a page.
-pub(super) fn url_of(page: &str) -> String {
-    if page.contains("://") {
-        return page.to_owned();
-    }
-    match page.strip_prefix('/') {
-        Some(path) => format!("http://localhost/{path}"),
-        None => format!("https://{page}"),
-    }
+/// The host of pages that have none, in forms that need one. It never exists (RFC 2606 §2), so nobody is sent to a wrong place.
+const NO_HOST: &str = "https://sayso.invalid";
+
+/// The URL of a page. One whose name is no address is on [`NO_HOST`].
+pub fn url_of(page: &str) -> String {
+    let slash = if page.starts_with('/') { "" } else { "/" };
+    let on_no_host = || named_url(&[NO_HOST, slash, page].concat());
+    named_url(page).or_else(on_no_host).unwrap_or_default()
 }
 
-/// The path of a page.
-pub(super) fn path_of(page: &str) -> &str {
-    let page = page.split_once("://").map_or(page, |(_, rest)| rest);
-    page.find('/').map_or("/", |at| &page[at..])
+/// The path of a page: that of its address, else its whole name.
+pub fn path_of(page: &str) -> String {
+    let path = match named_url(page) {
+        None => page,
+        Some(_) => {
+            let rest = page.split_once("://").map_or(page, |(_, rest)| rest);
+            rest.find(['/', '?']).map_or("", |at| &rest[at..])
+        }
+    };
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
 /// A time as `2026-11-22 05:08:00`.

@@ -14,11 +14,11 @@ use super::input::Position;
 use super::options::{Format, Options};
 use super::order;
 use super::page::{self, NoPage, SITE_MISSING};
-use super::plan::{PagePlan, People, Plan};
+use super::plan::{FoundPages, PagePlan, People, Plan};
 use super::record::{ImportedComment, ImportedPage, PageRef};
 use super::report::{Progress, Reason};
 use super::spool::{Entry, Flags, NONE, SpoolWriter, Texts};
-use super::text::{normal_content, normal_name};
+use super::text::{mail_user, normal_content, normal_name};
 use super::time;
 use crate::comment::Status;
 use crate::limits::{NONCE_BYTES_MAX, NONCE_BYTES_MIN};
@@ -27,6 +27,8 @@ use crate::limits::{NONCE_BYTES_MAX, NONCE_BYTES_MIN};
 const PROGRESS_ENTRIES: u32 = 1_024;
 /// How many sites of an export are told apart. Beyond, it has too many to name.
 const SITES_MAX: usize = 50;
+/// How far times may be ahead, ms: clocks are wrong by hours where a time zone is, and by no more.
+const AHEAD_MAX: i64 = 24 * 60 * 60 * 1000;
 /// The number of no page.
 const NO_PAGE: u32 = u32::MAX;
 
@@ -38,6 +40,7 @@ struct FoundPage {
     url: Option<Box<str>>,
     locked: bool,
     deleted: bool,
+    held: bool,
     /// Whether a comment is on it.
     is_used: bool,
 }
@@ -48,6 +51,8 @@ pub struct Collector<'a> {
     position: Rc<Position>,
     progress: &'a mut dyn FnMut(Progress),
     spool: SpoolWriter,
+    /// When the import began, ms since 1970.
+    now: i64,
     hasher: RandomState,
     page_numbers: HashMap<u64, u32>,
     pages: Vec<FoundPage>,
@@ -70,6 +75,7 @@ impl<'a> Collector<'a> {
             position,
             progress,
             spool: SpoolWriter::create(&options.temporary)?,
+            now: time::now(),
             hasher: RandomState::new(),
             page_numbers: HashMap::new(),
             pages: Vec::new(),
@@ -84,6 +90,7 @@ impl<'a> Collector<'a> {
         let found = &mut self.pages[number as usize];
         found.locked |= page.locked;
         found.deleted |= page.deleted;
+        found.held |= page.held;
         // An empty thread may repeat the id of a full one.
         if let Some(address) = page.address.filter(|address| !address.trim().is_empty()) {
             found.address.get_or_insert(address.trim().into());
@@ -106,8 +113,9 @@ impl<'a> Collector<'a> {
         name: &str,
         is_site_author: bool,
     ) -> Result<(), ImportError> {
-        let at = self.spool.push_text(&normal_name(name).0)?;
-        self.people.add(self.hash(&("person", id)), at, is_site_author);
+        let user = self.mail_user(name);
+        let at = self.spool.push_text(&normal_name(user.unwrap_or(name)).0)?;
+        self.people.add(self.hash(&("person", id)), at, is_site_author, user.is_some());
         Ok(())
     }
 
@@ -156,6 +164,7 @@ impl<'a> Collector<'a> {
     /// Fails if the temporary file can't be read, or if the export needs an option that is missing.
     pub fn finish(mut self) -> Result<Plan, ImportError> {
         self.check_sites()?;
+        let held_pages = self.pages.iter().map(|page| page.held).collect();
         let (pages, page_of) = self.name_pages()?;
         self.people.finish();
         let keeps_deleted = self.options.format == Format::Sayso;
@@ -164,8 +173,7 @@ impl<'a> Collector<'a> {
         Plan::new(
             (spool, &self.options.temporary),
             ordered,
-            pages,
-            page_of.numbers,
+            FoundPages { named: pages, number_of: page_of.numbers, held: held_pages },
             self.people,
             self.sites,
         )
@@ -178,10 +186,16 @@ impl<'a> Collector<'a> {
         created_at: i64,
     ) -> Result<(Entry, Texts), ImportError> {
         let (content, text_shortened) = normal_content(&comment.text, comment.markup);
-        let (name, name_shortened) = normal_name(comment.name.as_deref().unwrap_or_default());
+        let full_name = comment.name.as_deref().unwrap_or_default();
+        let user = self.mail_user(full_name);
+        let (name, name_shortened) = normal_name(user.unwrap_or(full_name));
+        let is_mail = user.is_some();
         let site = self.site(comment.site.as_deref())?;
         let id = match &*comment.id {
-            "" => format!("{:?}\0{created_at}\0{name}\0{content}", comment.page),
+            "" => {
+                let (name, _) = normal_name(full_name);
+                format!("{:?}\0{created_at}\0{name}\0{content}", comment.page)
+            }
             id => id.to_owned(),
         };
         let digest = self.identity(&site, &id);
@@ -211,18 +225,27 @@ impl<'a> Collector<'a> {
             (Flags::VERIFIED, comment.verified),
             (Flags::TEXT_SHORTENED, text_shortened && !comment.deleted),
             (Flags::NAME_SHORTENED, name_shortened && !comment.deleted),
+            (Flags::MAIL_NAME, is_mail && !comment.deleted && !is_empty),
         ] {
             flags.set(flag, on);
         }
         let is_deleted = flags.has(Flags::DELETED);
-        let shifted = |millis| time::shift(millis, self.options.shift_minutes).unsigned_abs();
+        let edited_at = comment.edited_at.filter(|_| !is_deleted);
+        let shifted = |millis| time::shift(millis, self.options.shift_minutes);
+        let is_ahead = |millis| shifted(millis) > self.now.saturating_add(AHEAD_MAX);
+        let is_from_future = is_ahead(created_at) || edited_at.is_some_and(is_ahead);
+        flags.set(Flags::FROM_FUTURE, is_from_future);
+        let known_time = |millis| match is_ahead(millis) {
+            true => self.now.unsigned_abs(),
+            false => shifted(millis).unsigned_abs(),
+        };
         let entry = Entry {
             key: first_8(&digest),
             parent: parent.unwrap_or(NONE),
             author: if author.is_empty() || is_deleted { NONE } else { self.hash(&author) },
             person: comment.person.map_or(NONE, |person| self.hash(&("person", &*person))),
-            created_at: shifted(created_at),
-            edited_at: comment.edited_at.filter(|_| !is_deleted).map_or(NONE, shifted),
+            created_at: known_time(created_at),
+            edited_at: edited_at.map_or(NONE, known_time),
             line: comment.line,
             page,
             flags,
@@ -240,6 +263,11 @@ impl<'a> Collector<'a> {
             Texts { nonce, name, author, content, moderator, imported, origin }
         };
         Ok((entry, texts))
+    }
+
+    /// What is kept of a name that is a mail address. Names in sayso are what their authors have shown already.
+    fn mail_user<'n>(&self, name: &'n str) -> Option<&'n str> {
+        mail_user(name).filter(|_| self.options.format != Format::Sayso)
     }
 
     fn push(&mut self, entry: Entry, texts: Option<&Texts>) -> Result<(), ImportError> {

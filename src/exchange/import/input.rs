@@ -2,12 +2,13 @@
 //!
 //! Knows no format beyond the first bytes that tell what a file is not.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Cursor, Read};
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
+use super::checksums::Checksums;
 use super::error::ImportError;
 
 /// The longest entry, bytes: one JSON object, or one text in XML. A parser holds it in memory, twice at most.
@@ -60,6 +61,7 @@ pub struct Input {
     buffer: Vec<u8>,
     start: usize,
     position: Rc<Position>,
+    checksums: Option<Rc<RefCell<Checksums>>>,
 }
 
 impl Input {
@@ -86,8 +88,13 @@ impl Input {
         if magic.starts_with(&[0xff, 0xfe]) || magic.starts_with(&[0xfe, 0xff]) {
             return refused("this is UTF-16; convert it to UTF-8");
         }
-        let mut input =
-            Input { inner: file, buffer: Vec::new(), start: 0, position: Rc::default() };
+        let mut input = Input {
+            inner: file,
+            buffer: Vec::new(),
+            start: 0,
+            position: Rc::default(),
+            checksums: None,
+        };
         input.position.begin_entry();
         if magic.starts_with("\u{feff}".as_bytes()) {
             let _ = input.peek(3).map_err(ImportError::Read)?;
@@ -99,6 +106,11 @@ impl Input {
     /// The position, which goes on with the reader.
     pub fn position(&self) -> Rc<Position> {
         self.position.clone()
+    }
+
+    /// The checksums of the lines, which are verified as the lines are read from now on.
+    pub fn checksums(&mut self) -> Rc<RefCell<Checksums>> {
+        self.checksums.get_or_insert_default().clone()
     }
 
     /// The next `length` bytes, or fewer at the end; they stay to be read.
@@ -139,6 +151,9 @@ impl BufRead for Input {
         let end = self.buffer.len().min(self.start + amount);
         let consumed = &self.buffer[self.start..end];
         let line_feeds = consumed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        if let Some(checksums) = &self.checksums {
+            checksums.borrow_mut().take(consumed);
+        }
         let position = &self.position;
         position.line_feeds.set(position.line_feeds.get() + line_feeds);
         position.bytes.set(position.bytes.get() + consumed.len() as u64);

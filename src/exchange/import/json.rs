@@ -169,6 +169,9 @@ fn read(mut input: Input, layout: Layout, is_lines: bool, each: Each) -> Result<
         }
         values += 1;
     }
+    if values == 0 {
+        return Err(ImportError::at(1, "the file is empty"));
+    }
     if is_lines || walker.lists > 0 {
         return Ok(());
     }

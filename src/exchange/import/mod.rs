@@ -8,8 +8,10 @@
 //!
 //! Mail addresses, network addresses and passwords are never read into a field, so they can't get anywhere.
 
+pub mod checksums;
 pub mod collect;
 pub mod error;
+pub mod flags;
 pub mod html;
 pub mod input;
 pub mod json;

@@ -25,6 +25,17 @@ pub struct PagePlan {
     pub locked: bool,
 }
 
+/// The pages of an export, and which of them entries name by their numbers.
+#[derive(Debug, Default)]
+pub struct FoundPages {
+    /// The pages.
+    pub named: Vec<PagePlan>,
+    /// By the number of a page in an entry, its number in `named`.
+    pub number_of: Vec<u32>,
+    /// By the number of a page in an entry, whether its comments wait for a moderator.
+    pub held: Vec<bool>,
+}
+
 /// The people whom comments name by an id.
 #[derive(Debug, Default)]
 pub struct People {
@@ -37,11 +48,15 @@ pub struct People {
 impl People {
     /// In `names`: they speak for the site.
     const SITE_AUTHOR: u64 = 1 << 63;
+    /// In `names`: it was a mail address.
+    const MAIL_NAME: u64 = 1 << 62;
 
     /// Adds somebody.
-    pub fn add(&mut self, id: u64, name_at: u64, is_site_author: bool) {
+    pub fn add(&mut self, id: u64, name_at: u64, is_site_author: bool, is_mail: bool) {
         self.ids.push(triple(id, self.names.len() as u32));
-        self.names.push(if is_site_author { name_at | People::SITE_AUTHOR } else { name_at });
+        let site_author = if is_site_author { People::SITE_AUTHOR } else { 0 };
+        let mail_name = if is_mail { People::MAIL_NAME } else { 0 };
+        self.names.push(name_at | site_author | mail_name);
     }
 
     /// Makes them ready to be found; of several with one id the first counts.
@@ -53,7 +68,12 @@ impl People {
     /// Where somebody's name is, and whether they speak for the site.
     fn find(&self, id: u64) -> Option<(u64, bool)> {
         let name = self.names[find(&self.ids, id)? as usize];
-        Some((name & !People::SITE_AUTHOR, name & People::SITE_AUTHOR != 0))
+        let at = name & !(People::SITE_AUTHOR | People::MAIL_NAME);
+        Some((at, name & People::SITE_AUTHOR != 0))
+    }
+
+    fn has_mail_name(&self, id: u64) -> bool {
+        find(&self.ids, id).is_some_and(|at| self.names[at as usize] & People::MAIL_NAME != 0)
     }
 }
 
@@ -102,9 +122,7 @@ pub struct Plan {
     ordered: Ordered,
     /// In the order in which they are to be written: the number of an entry, and in the lower half the place of its parent.
     places: Numbers,
-    pages: Vec<PagePlan>,
-    /// By the number of a page in an entry, its number in `pages`.
-    page_of: Vec<u32>,
+    pages: FoundPages,
     people: People,
     report: Report,
 }
@@ -113,8 +131,7 @@ impl Plan {
     pub(super) fn new(
         (spool, folder): (Spool, &Path),
         mut ordered: Ordered,
-        pages: Vec<PagePlan>,
-        page_of: Vec<u32>,
+        pages: FoundPages,
         people: People,
         sites: Vec<String>,
     ) -> Result<Plan, ImportError> {
@@ -125,7 +142,7 @@ impl Plan {
         for (entry, parent) in std::mem::take(&mut ordered.entries).into_iter().zip(parents) {
             places.push(u64::from(entry) << 32 | u64::from(parent))?;
         }
-        let mut plan = Plan { spool, ordered, places, pages, page_of, people, report };
+        let mut plan = Plan { spool, ordered, places, pages, people, report };
         plan.count()?;
         Ok(plan)
     }
@@ -147,7 +164,7 @@ impl Plan {
 
     /// The pages that get a comment or are closed.
     pub fn pages(&self) -> impl Iterator<Item = &PagePlan> {
-        self.pages.iter().filter(|page| page.comments > 0 || page.locked)
+        self.pages.named.iter().filter(|page| page.comments > 0 || page.locked)
     }
 
     /// The records, in the order in which they are to be written: by time, and parents before their answers.
@@ -188,7 +205,14 @@ impl Plan {
         let text = when(Change::TextShortened, entry.flags.has(Flags::TEXT_SHORTENED));
         let name = when(Change::NameShortened, entry.flags.has(Flags::NAME_SHORTENED));
         let unpinned = when(Change::Unpinned, self.ordered.is_unpinned(number));
-        [orphaned, text, name, unpinned].into_iter().flatten()
+        let held = when(Change::PageHeld, self.is_held(entry));
+        let future = when(Change::FromFuture, entry.flags.has(Flags::FROM_FUTURE));
+        let is_mail = entry.flags.has(Flags::MAIL_NAME)
+            || entry.person != NONE
+                && !entry.flags.has(Flags::DELETED)
+                && self.people.has_mail_name(entry.person);
+        let mail = when(Change::MailName, is_mail);
+        [orphaned, text, name, unpinned, held, future, mail].into_iter().flatten()
     }
 
     fn comment(&self, place: usize) -> Result<PlannedComment<'_>, ImportError> {
@@ -213,7 +237,7 @@ impl Plan {
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         let edited_at = Some(entry.edited_at).filter(|edited_at| *edited_at != NONE);
         Ok(PlannedComment {
-            page: &self.pages[self.page(&entry)].name,
+            page: &self.pages.named[self.page(&entry)].name,
             parent,
             name: given(name),
             author: given(author),
@@ -221,7 +245,7 @@ impl Plan {
             created_at: time::rfc3339(entry.created_at.cast_signed()),
             edited_at: edited_at.map(|edited_at| time::rfc3339(edited_at.cast_signed())),
             nonce,
-            status: entry.flags.status(),
+            status: self.status(&entry),
             deleted,
             pinned: entry.flags.has(Flags::PINNED) && !deleted && !self.ordered.is_unpinned(number),
             is_site_author: is_site_author && !deleted,
@@ -234,12 +258,23 @@ impl Plan {
     }
 
     fn page(&self, entry: &Entry) -> usize {
-        self.page_of[entry.page as usize] as usize
+        self.pages.number_of[entry.page as usize] as usize
+    }
+
+    /// Whether it would be public, but its page is not.
+    fn is_held(&self, entry: &Entry) -> bool {
+        self.pages.held[entry.page as usize]
+            && !entry.flags.has(Flags::DELETED)
+            && entry.flags.status() == Status::Public
+    }
+
+    fn status(&self, entry: &Entry) -> Status {
+        if self.is_held(entry) { Status::Pending } else { entry.flags.status() }
     }
 
     fn count(&mut self) -> Result<(), ImportError> {
         let mut report = std::mem::take(&mut self.report);
-        let mut pages = std::mem::take(&mut self.pages);
+        let mut counts = vec![0; self.pages.named.len()];
         let mut authors = Distinct::default();
         self.spool.each(&mut |number, entry| {
             match self.ordered.fate(number) {
@@ -253,14 +288,14 @@ impl Plan {
             for change in self.changes(number, &entry) {
                 report.changed[change as usize] += 1;
             }
-            pages[self.page(&entry)].comments += 1;
+            counts[self.page(&entry)] += 1;
             if entry.flags.has(Flags::DELETED) {
                 report.tombstones += 1;
                 return;
             }
             report.comments += 1;
-            report.pending += usize::from(entry.flags.status() == Status::Pending);
-            report.hidden += usize::from(entry.flags.status() == Status::Hidden);
+            report.pending += usize::from(self.status(&entry) == Status::Pending);
+            report.hidden += usize::from(self.status(&entry) == Status::Hidden);
             let is_known = entry.person == NONE || self.people.find(entry.person).is_some();
             if entry.author != NONE && is_known {
                 authors.add(entry.author);
@@ -269,9 +304,11 @@ impl Plan {
             }
         })?;
         report.authors = authors.count();
+        let pages = &mut self.pages.named;
+        pages.iter_mut().zip(counts).for_each(|(page, count)| page.comments = count);
         report.pages = pages.iter().filter(|page| page.comments > 0).count();
         report.locked = pages.iter().filter(|page| page.locked).count();
-        (self.report, self.pages) = (report, pages);
+        self.report = report;
         Ok(())
     }
 }

@@ -87,4 +87,6 @@ pub struct ImportedPage {
     pub locked: bool,
     /// Deleted, with its comments.
     pub deleted: bool,
+    /// Not for everyone, so neither are its comments.
+    pub held: bool,
 }

@@ -44,12 +44,18 @@ pub enum Change {
     NameShortened,
     /// Its page has so many pinned comments already.
     Unpinned,
+    /// Its page is not for everyone, so it waits for a moderator.
+    PageHeld,
+    /// Its time was more than a day ahead, so it has that of the import.
+    FromFuture,
+    /// Its name was a mail address, of which the part before the `@` is kept.
+    MailName,
 }
 
 /// The number of [`Reason`]s, counted from 1.
 pub const REASONS: usize = 9;
 /// The number of [`Change`]s.
-pub const CHANGES: usize = 6;
+pub const CHANGES: usize = 9;
 
 impl Reason {
     /// All, in the order of their numbers.
@@ -75,6 +81,9 @@ impl Change {
         Change::TextShortened,
         Change::NameShortened,
         Change::Unpinned,
+        Change::PageHeld,
+        Change::FromFuture,
+        Change::MailName,
     ];
 }
 
@@ -103,6 +112,13 @@ impl fmt::Display for Change {
             Change::TextShortened => "its text is too long and is cut",
             Change::NameShortened => "its name is too long and is cut",
             Change::Unpinned => "its page has too many pinned comments",
+            Change::PageHeld => {
+                "its page is private, unpublished or has a password, so it waits for a moderator"
+            }
+            Change::FromFuture => {
+                "its time is more than a day ahead, so it has the time of the import"
+            }
+            Change::MailName => "its name is a mail address and is cut before the @",
         })
     }
 }

@@ -55,9 +55,36 @@ pub fn normal_name(name: &str) -> (String, bool) {
     }
 }
 
+/// What stands before the `@` of a name that is a mail address. One that begins with `@`, as those of the Fediverse, is none.
+pub fn mail_user(name: &str) -> Option<&str> {
+    let name = name.trim();
+    let (user, host) = name.split_once('@')?;
+    let is_mail = !user.is_empty()
+        && !name.contains(char::is_whitespace)
+        && host.contains('.')
+        && host.split('.').all(|label| !label.is_empty() && !label.contains('@'));
+    is_mail.then_some(user)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_whole_mail_address_is_cut() {
+        for (name, user) in [
+            (" ada.l+x@mail.example ", Some("ada.l+x")),
+            ("Ada", None),
+            ("Ada @ home.example", None),
+            ("@ada@social.example", None),
+            ("ada@social.example@x", None),
+            ("ada@home", None),
+            ("ada@.example", None),
+            ("ada@", None),
+        ] {
+            assert_eq!(mail_user(name), user, "{name}");
+        }
+    }
     use crate::comment::draft::ClientMessage;
 
     #[test]

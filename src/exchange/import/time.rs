@@ -1,8 +1,8 @@
 //! Reads the times of foreign exports: RFC 3339, dates with a space and an offset or none, and counts of seconds or milliseconds.
 //!
-//! Pure. Times are milliseconds since 1970 in UTC; earlier ones, such as year 1, mean "unset" where they occur.
+//! Pure, but for [`now`]. Times are milliseconds since 1970 in UTC; earlier ones, such as year 1, mean "unset" where they occur.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::util::clock;
 use crate::util::text::{is_decimal, parse_decimal};
@@ -75,6 +75,12 @@ pub fn from_count(count: f64) -> Option<i64> {
 /// Moves a time by so many minutes; out of bounds it stays.
 pub fn shift(millis: i64, minutes: i64) -> i64 {
     in_bounds(millis.saturating_add(minutes.saturating_mul(60_000))).unwrap_or(millis)
+}
+
+/// The time, ms since 1970.
+pub fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(LATEST)
 }
 
 /// Formats a time as every line of the log has it.

@@ -8,6 +8,7 @@ use sayso::{
         markup,
     },
     exchange::import::{Format, Options},
+    log::trailer::append_trailer,
 };
 
 use super::{SAMPLES, described, options, plan, plan_of, sample};
@@ -184,7 +185,7 @@ fn a_text_longer_than_a_comment_is_cut_and_reported() {
     for (id, length) in [(1, 8_192), (2, 8_193)] {
         let separator = if id > 1 { "," } else { "" };
         let content = "a".repeat(length);
-        write!(text, "{separator}{{\"uri\":\"/\",\"id\":{id},\"created\":{id}e9,\"author\":\"{}\",\"text\":\"{content}\"}}", "n".repeat(63 + id)).unwrap();
+        write!(text, "{separator}{{\"uri\":\"/\",\"id\":{id},\"created\":1.{id}e9,\"author\":\"{}\",\"text\":\"{content}\"}}", "n".repeat(63 + id)).unwrap();
     }
     text.push(']');
     let plan = plan(&options(Format::Isso, Some("a.example"), None), text).unwrap();
@@ -233,5 +234,66 @@ fn hostile_html_of_an_export_renders_to_nothing_active() {
         ] {
             assert!(!rendered.contains(active), "{html}: {rendered}");
         }
+    }
+}
+
+#[test]
+fn a_log_with_any_byte_changed_or_a_line_missing_is_refused_by_its_line() {
+    let options = options(Format::Sayso, None, None);
+    let bare = [
+        "{\"sayso\":1,\"log\":\"here\"",
+        "{\"seq\":1,\"id\":1,\"page\":\"p\",\"content\":\",\\\"crc\\\":1\",\"created_at\":\"2026-11-22T05:08:00.001Z\"",
+        "{\"seq\":2,\"id\":2,\"page\":\"p\",\"content\":\"two\",\"created_at\":\"2026-11-22T05:08:00.002Z\"",
+        "{\"seq\":3,\"id\":3,\"page\":\"p\",\"content\":\"three\",\"created_at\":\"2026-11-22T05:08:00.003Z\"",
+    ];
+    let (mut log, mut crc) = (Vec::new(), 0);
+    for line in bare {
+        let start = log.len();
+        log.extend_from_slice(line.as_bytes());
+        crc = append_trailer(&mut log, start, false, crc);
+    }
+    let exported: String = bare.iter().map(|line| format!("{line}}}\n")).collect();
+    for whole in
+        [log.clone(), [&log[..], &log].concat(), exported.into(), log[..log.len() - 1].into()]
+    {
+        assert_eq!(plan(&options, whole).unwrap().len(), 3);
+    }
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let message = |line: usize| {
+        format!(
+            "line {line}: the checksum is wrong: the line is damaged, or one before it is missing; sayso repair mends a log"
+        )
+    };
+    for missing in 1..3 {
+        let text = [&lines[..missing], &lines[missing + 1..]].concat().concat();
+        assert_eq!(plan(&options, text).err(), Some(message(missing + 1)));
+    }
+    let mut start = 0;
+    for (number, line) in lines.iter().enumerate() {
+        for at in start..start + line.len() - 1 {
+            let mut text = log.clone();
+            text[at] ^= 1;
+            let said = plan(&options, text).err().unwrap_or_else(|| panic!("byte {at} is changed"));
+            // Without its checksum a header is that of an export, and the next line shows the damage.
+            let named = [format!("line {}: ", number + 1), format!("line {}: ", number + 2)];
+            assert!(
+                said.starts_with(&named[0]) || number == 0 && said.starts_with(&named[1]),
+                "{said}"
+            );
+        }
+        start += line.len();
+    }
+}
+
+#[test]
+fn an_empty_file_is_an_error() {
+    for (name, format, site, only) in SAMPLES {
+        for text in ["", " \n\n"] {
+            assert!(plan(&options(format, site, only), text).is_err(), "{name}");
+        }
+    }
+    for format in [Format::Sayso, Format::Twikoo, Format::Remark42] {
+        let said = plan(&options(format, None, None), "").err();
+        assert!(said.as_ref().is_some_and(|said| said.starts_with("line 1: ")), "{said:?}");
     }
 }

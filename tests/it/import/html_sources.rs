@@ -1,6 +1,8 @@
 //! Disqus and WordPress.
 
-use super::check;
+use sayso::exchange::import::{Format, report::Change};
+
+use super::{check, described, options, plan};
 
 #[test]
 fn disqus_is_imported_with_every_trap() {
@@ -38,5 +40,57 @@ left out line 50 entry 6: an earlier one has the same id
 left out line 57 entry 8: it is deleted and nothing answers it
 changed line 48 entry 4: what it answers is not imported, so it is no answer
 "#,
+    );
+}
+
+#[test]
+fn comments_on_posts_of_wordpress_that_not_everyone_may_read_wait_for_a_moderator() {
+    let item = |number: usize, before: &str, after: &str| {
+        format!(
+            "<item><link>https://blog.example/{number}</link>{before}<wp:comment><wp:comment_id>{number}</wp:comment_id>\
+             <wp:comment_date_gmt>2014-01-01 00:00:{number:02}</wp:comment_date_gmt>\
+             <wp:comment_content>x</wp:comment_content><wp:comment_approved>1</wp:comment_approved></wp:comment>\
+             {after}</item>"
+        )
+    };
+    let status = |status: &str| format!("<wp:status>{status}</wp:status>");
+    let password = |word: &str| format!("<wp:post_password><![CDATA[{word}]]></wp:post_password>");
+    let public = [
+        (String::new(), String::new()),
+        (status("publish"), password("")),
+        (status("inherit"), String::new()),
+    ];
+    let held = [
+        (status("private"), String::new()),
+        (status("draft"), String::new()),
+        (status("auto-draft"), String::new()),
+        (status("future"), String::new()),
+        (status("pending"), String::new()),
+        (status("of-a-plugin"), String::new()),
+        (status("publish") + &password("hush"), String::new()),
+        // Behind the comment.
+        (String::new(), status("private")),
+        (String::new(), password("hush")),
+    ];
+    let items: String = public
+        .iter()
+        .chain(&held)
+        .enumerate()
+        .map(|(at, (before, after))| item(at, before, after))
+        .collect();
+    let text = format!("<rss><channel><link>https://blog.example</link>{items}</channel></rss>");
+    let plan = plan(&options(Format::WordPress, None, None), text).unwrap();
+    let is_pending: Vec<bool> = plan
+        .comments()
+        .map(|comment| comment.unwrap().status == sayso::comment::Status::Pending)
+        .collect();
+    assert_eq!(is_pending, [vec![false; public.len()], vec![true; held.len()]].concat());
+    let report = plan.report();
+    assert_eq!((report.pending, report.changed_by(Change::PageHeld)), (held.len(), held.len()));
+    let told = described(&plan);
+    assert!(
+        told.contains("its page is private, unpublished or has a password")
+            && !told.contains("hush"),
+        "{told}"
     );
 }

@@ -1,11 +1,12 @@
 //! What the options of an import do, and what is refused without them.
 
 use std::io::{self, Read, Write};
+use std::time::UNIX_EPOCH;
 
 use flate2::{Compression, write::GzEncoder};
 use sayso::{
     comment::Author,
-    exchange::import::{self, Format, Options, PageFrom},
+    exchange::import::{self, Format, Options, PageFrom, report::Change},
 };
 
 use super::{described, options, plan, plan_of, sample};
@@ -178,4 +179,69 @@ fn progress_is_told_while_reading() {
     );
     assert!(told.iter().all(|told| told.bytes > 0 && told.bytes < length));
     assert!(told.windows(2).all(|pair| pair[0].bytes < pair[1].bytes));
+}
+
+#[test]
+fn times_more_than_a_day_ahead_become_the_time_of_the_import() {
+    let since_1970 = || UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let (hour, before) = (3_600, since_1970());
+    let row = |id: u64, created: u64, modified: u64| {
+        format!(
+            "{{\"uri\":\"/\",\"id\":{id},\"created\":{created},\"modified\":{modified},\"text\":\"{id}\"}}"
+        )
+    };
+    let (soon, later) = (before + 20 * hour, before + 30 * hour);
+    let rows = [
+        row(1, later, later),
+        row(2, 90_000_000_000, 90_000_000_000),
+        row(3, before - hour, later),
+        row(4, soon, soon),
+    ];
+    let options = options(Format::Isso, Some("a.example"), None);
+    let plan = plan(&options, format!("[{}]", rows.join(","))).unwrap();
+    let (earliest, latest) = (rfc3339(before), rfc3339(since_1970() + 1));
+    let is_now = |time: &str| (&*earliest..=&*latest).contains(&time);
+    let found: Vec<(String, bool, bool)> = plan
+        .comments()
+        .map(|comment| {
+            let comment = comment.unwrap();
+            let is_edited_now = comment.edited_at.is_some_and(|time| is_now(&time));
+            (comment.content, is_now(&comment.created_at), is_edited_now)
+        })
+        .collect();
+    let row = |content: &str, created: bool, edited: bool| (content.to_owned(), created, edited);
+    assert_eq!(
+        found,
+        [row("3", false, true), row("1", true, true), row("2", true, true), row("4", false, false)]
+    );
+    assert_eq!(plan.report().changed_by(Change::FromFuture), 3);
+}
+
+fn rfc3339(seconds: u64) -> String {
+    sayso::exchange::import::time::rfc3339(seconds as i64 * 1_000)
+}
+
+#[test]
+fn of_a_name_that_is_a_mail_address_only_the_start_is_imported() {
+    let wordpress = "<rss><channel><link>https://a.example</link><item><link>https://a.example/1</link><wp:comment>\
+        <wp:comment_id>1</wp:comment_id><wp:comment_author>ada@mail.example</wp:comment_author><wp:comment_approved>1</wp:comment_approved>\
+        <wp:comment_date_gmt>2014-01-01 00:00:00</wp:comment_date_gmt><wp:comment_content>x</wp:comment_content></wp:comment></item></channel></rss>";
+    let commento = sample("commento.json").replace("\"Ada\"", "\"ada@mail.example\"");
+    assert_ne!(commento, sample("commento.json"));
+    for (format, text) in [(Format::WordPress, wordpress.to_owned()), (Format::Commento, commento)]
+    {
+        let plan = plan(&options(format, None, None), text).unwrap();
+        let names = plan.comments().filter_map(|comment| comment.unwrap().name);
+        let cut = names.filter(|name| name == "ada").count();
+        assert!(cut > 0);
+        assert_eq!(plan.report().changed_by(Change::MailName), cut);
+        let told = described(&plan);
+        assert!(!told.contains("mail.example"), "{told}");
+    }
+    let sayso =
+        sample("sayso.jsonl").lines().nth(1).unwrap().replace("\"Ada\"", "\"ada@mail.example\"");
+    let (public, _) = sayso.rsplit_once(",\"crc\"").unwrap();
+    let plan = plan(&options(Format::Sayso, None, None), format!("{public}}}")).unwrap();
+    let name = plan.comments().next().unwrap().unwrap().name;
+    assert_eq!(name.as_deref(), Some("ada@mail.example"));
 }

@@ -183,6 +183,9 @@ fn a_dry_run_writes_nothing_and_names_what_is_left_out() {
     let said = imports(&server, &["--from", "disqus", &path, "--dry-run"]);
     assert!(said.starts_with("4 comments on 2 pages would be imported\n"), "{said}");
     assert!(said.contains("is left out: it is marked as spam"), "{said}");
+    let path = sample_path("sayso.jsonl");
+    let said = imports(&server, &["--from", "sayso", &path, "--dry-run"]);
+    assert!(said.contains("\n1 different author\n"), "{said}");
     assert_eq!(fs::read_dir(server.data()).unwrap().count(), 0);
 }
 
@@ -264,7 +267,8 @@ fn answers_are_answers_pins_are_pinned_and_deleted_ones_keep_their_place() {
     text.push_str("{\"kind\":\"page\",\"page\":\"p\",\"locked\":true}\n");
     fs::write(&file, text).unwrap();
     let said = imports(&server, &["--from", "sayso", &file]);
-    assert!(said.contains("16 new comments on 1 page"), "{said}");
+    assert!(said.contains("16 new comments on 1 page\n"), "{said}");
+    assert!(said.contains("\n1 page closed to new comments\n"), "{said}");
     let page = get(&server, "/api/comments?page=p").json();
     assert_eq!(page["locked"], true);
     assert_eq!(page["pinned"].as_array().unwrap().len(), 10);

@@ -50,9 +50,9 @@ fn tombstones_of_a_diverged_log_win_and_other_changes_are_listed() {
         let said = imports(&here, &["--from", "sayso", &kept]);
         let counts = if round == 0 { "1 new comment" } else { "0 new comments" };
         assert!(said.contains(counts), "{said}");
-        let deleted = "1 deleted here, because they are deleted in the file";
+        let deleted = "1 deleted here, as in the file";
         assert_eq!(said.contains(deleted), round == 0, "{said}");
-        assert!(said.contains("4 stay as they are here: text, status or pin differ"), "{said}");
+        assert!(said.contains("4 left as they are here: text, status or pin differ"), "{said}");
         for id in 1..=new {
             let is_listed = said.contains(&format!("comment {id} stays as it is here"));
             assert_eq!(is_listed, [2, 3, 4, 7].contains(&id), "{id}: {said}");
@@ -125,7 +125,7 @@ fn a_page_that_a_moderator_has_opened_again_stays_open() {
     assert_eq!(server.log_bytes(), before, "they are closed once");
     assert!(server.run(&["unlock", "p"]).status.success());
     let said = imports(&server, &["--from", "sayso", &file]);
-    assert!(said.contains("1 pages stay open: a moderator has opened them"), "{said}");
+    assert!(said.contains("1 left open, as a moderator has opened the page"), "{said}");
     assert!(!is_locked("p") && is_locked("q"));
     assert_eq!(say(&server, &json!({"page": "p", "content": "open"})), 5);
 }

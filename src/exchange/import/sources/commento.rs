@@ -50,7 +50,7 @@ pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
             let address = row.text("path").map(|path| rooted(&path));
             let locked = row.is_true("isReadonly");
             if let Some(id) = row.text("id") {
-                out.page(&id, ImportedPage { address, locked, deleted: false });
+                out.page(&id, ImportedPage { address, locked, ..ImportedPage::default() });
             }
             Ok(())
         }

@@ -1,6 +1,6 @@
 //! sayso's own lines: a log, with all its versions of a comment, or an export. Of several lines of a comment the last counts.
 //!
-//! Reads no checksums: `sayso check` does.
+//! The lines of a log must have the right checksums; an export has none.
 
 use super::super::collect::Collector;
 use super::super::error::ImportError;
@@ -38,7 +38,23 @@ const LAYOUT: Layout = Layout {
     ],
 };
 
-pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
+pub fn read(mut input: Input, out: &mut Collector) -> Result<(), ImportError> {
+    let checksums = input.checksums();
+    let read = lines(input, out);
+    if read.is_ok() {
+        checksums.borrow_mut().finish();
+    }
+    // What is damaged may be no JSON on a later line.
+    match checksums.borrow().broken() {
+        Some(line) => Err(ImportError::at(
+            line,
+            "the checksum is wrong: the line is damaged, or one before it is missing; sayso repair mends a log",
+        )),
+        None => read,
+    }
+}
+
+fn lines(input: Input, out: &mut Collector) -> Result<(), ImportError> {
     let mut log = String::new();
     json::lines(input, LAYOUT, &mut |_, row, _| {
         if row.has("sayso") {

@@ -10,7 +10,7 @@ use super::super::page;
 use super::super::record::{ImportedComment, ImportedPage, Markup, PageRef};
 use super::super::report::Reason;
 use super::super::time;
-use super::super::xml::{Element, Xml};
+use super::super::xml::Xml;
 use crate::comment::Status;
 
 pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
@@ -27,10 +27,14 @@ pub fn read(input: Input, out: &mut Collector) -> Result<(), ImportError> {
 
 fn channel(xml: &mut Xml, out: &mut Collector) -> Result<(), ImportError> {
     let mut site = None;
+    let mut items = 0_u64;
     while let Some(element) = xml.child()? {
         match &*element.name {
             "link" | "base_blog_url" => site = page::host(&xml.text()?).or(site),
-            "item" => item(xml, &element, &site, out)?,
+            "item" => {
+                items += 1;
+                item(xml, items, &site, out)?;
+            }
             _ => xml.skip()?,
         }
     }
@@ -39,11 +43,12 @@ fn channel(xml: &mut Xml, out: &mut Collector) -> Result<(), ImportError> {
 
 fn item(
     xml: &mut Xml,
-    item: &Element,
+    number: u64,
     site: &Option<String>,
     out: &mut Collector,
 ) -> Result<(), ImportError> {
-    let page_id = item.line.to_string();
+    // Items may share a line, and posts of several exports an id.
+    let page_id = number.to_string();
     let mut post = String::new();
     let mut page = ImportedPage::default();
     while let Some(element) = xml.child()? {
@@ -51,7 +56,14 @@ fn item(
             "link" => page.address = Some(xml.text()?),
             "post_id" => post = xml.text()?,
             "comment_status" => page.locked = xml.text()? == "closed",
-            "status" => page.deleted = xml.text()? == "trash",
+            "status" => match &*xml.text()? {
+                // Exports before WXR 1.0 lack it; attachments inherit theirs.
+                "" | "publish" | "inherit" => {}
+                "trash" => page.deleted = true,
+                // `private`, `draft`, `pending`, `future`, and whatever plugins add.
+                _ => page.held = true,
+            },
+            "post_password" => page.held |= !xml.text()?.is_empty(),
             "comment" => {
                 let comment = ImportedComment {
                     line: element.line,

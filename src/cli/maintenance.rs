@@ -26,6 +26,7 @@ use crate::{
     store::compact::CompactionJob,
     store::record::LineSummary,
     store::repair::Repair,
+    util::order::order_by_key,
     util::text::counted,
     web::COMPACT_PATH,
 };
@@ -160,8 +161,8 @@ fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
 /// hidden already are named too.
 fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Result<(), Error> {
     let length = storage.length().map_err(Error::io("read", path))?;
-    // By rising id, as most lines are.
-    let mut blocked: Vec<(u64, String, &str)> = Vec::new();
+    // Each line's verdict, in the order of the lines; of those with the same id, the last counts.
+    let mut judged: Vec<(u64, Option<(String, &str)>)> = Vec::new();
     let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
     let survey = survey(storage.reader(), length, judge, &mut |finding| {
         let Finding::Line(line, ..) = finding else { return };
@@ -169,20 +170,27 @@ fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Resul
         if comment.kind.is_some() {
             return;
         }
-        let at = blocked.partition_point(|(id, ..)| *id < comment.id);
-        if blocked.get(at).is_some_and(|(id, ..)| *id == comment.id) {
-            blocked.remove(at);
-        }
         let Comment { content, html, name, .. } = &comment;
-        if let Some(entry) = list.find(content, html.as_deref(), name.as_deref()) {
-            blocked.insert(at, (comment.id, mem::take(&mut comment.page), entry));
+        let entry = list.find(content, html.as_deref(), name.as_deref());
+        let is_new = comment.seq == comment.id;
+        // What is new and not blocked is not worth a place.
+        if entry.is_some() || !is_new {
+            let page = mem::take(&mut comment.page);
+            judged.push((comment.id, entry.map(|entry| (page, entry))));
         }
     });
     survey.map_err(scan_error(path))?;
-    for (id, page, entry) in &blocked {
-        stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
+    let mut count = 0;
+    let order = order_by_key(&mut judged.iter().map(|(id, _)| *id));
+    for (at, &position) in order.iter().enumerate() {
+        let (id, verdict) = &judged[position as usize];
+        let is_last = order.get(at + 1).is_none_or(|next| judged[*next as usize].0 != *id);
+        if let Some((page, entry)) = verdict.as_ref().filter(|_| is_last) {
+            count += 1;
+            stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
+        }
     }
-    stdout::line(format_args!("{} would be held", counted(blocked.len(), "comment")))
+    stdout::line(format_args!("{} would be held", counted(count, "comment")))
 }
 
 /// Counts the proven lines behind the header, and returns what is wrong with the others.

@@ -19,8 +19,8 @@ use crate::{
 /// A failed compaction is not tried again by itself before this has passed.
 const COMPACTION_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
-/// While a compaction is under way, the hub looks so often whether it is done. A channel of its own would bring it at once, but waiting for two
-/// channels is 10 KB of the program.
+/// While a compaction is under way, the hub looks so often whether it is done. Waiting for two channels would bring the outcome at once, but
+/// is 10 KB of the program.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Called with the log's bytes before and after a compaction, or with why it failed.

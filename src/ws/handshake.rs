@@ -11,6 +11,7 @@ use crate::{
     http::request::{HttpError, RequestHead},
     hub::command::{Cursor, StartAt, Subscription},
     limits::{COUNTED_PAGES_MAX, HISTORY_LINES_MAX},
+    util::text::parse_decimal,
 };
 
 /// The subprotocol of clients that want more than lines.
@@ -88,7 +89,7 @@ pub(super) fn subscription(query: &str, tier: Tier) -> Result<Subscription, Http
     check_page(page).map_err(bad)?;
     let number = |name: &'static str, allowed: &'static str| match query.get(name) {
         None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
+        Some(text) => parse_decimal(text).map(Some).ok_or_else(|| {
             let end = text.char_indices().nth(40).map_or(text.len(), |(end, _)| end);
             let value = text[..end].to_owned();
             bad(Rejection::BadParameter { name, value, allowed })

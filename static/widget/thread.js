@@ -355,7 +355,10 @@ export class Thread extends Tree {
   recount(wait = RECOUNT_AFTER) {
     this.counting ||= setTimeout(async () => {
       this.counting = 0;
+      const before = this.count;
       const counts = await this.connection.get({}, 'counts').catch(() => {});
+      // What was counted meanwhile may be in the answer, or not.
+      if (this.count !== before) return this.recount();
       if (counts) this.count = counts[this.page] - (this.live?.held.size ?? 0);
       this.tidy();
     }, wait);

@@ -15,8 +15,9 @@ LINES_MAX = 20
 
 
 def block(language):
-    """The only block of this language in the README."""
-    (code,) = README.read_text().split(f"```{language}\n")[1:]
+    """The only block of this language in the README's section on clients."""
+    _, section = README.read_text().split("\n## Clients\n")
+    (code,) = section.split("\n## ")[0].split(f"```{language}\n")[1:]
     return code.split("```")[0]
 
 

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    hint::black_box,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -19,7 +18,7 @@ use crate::{
     comment::signed_user::SignedUser,
     http::origin::{self, Requester},
     util::clock::rfc3339,
-    util::hmac::hmac_sha256,
+    util::hmac::{hmac_sha256, is_same},
     util::json::{self, Slot},
     util::text::{shorten, shorten_middle},
 };
@@ -85,21 +84,16 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Whether one of them makes this signature of this text, of which each digit is a hexadecimal one. Compares to the end, so that
+    /// Whether one of them makes this signature of this text, of which each digit is a hexadecimal one. Compares with each, so that
     /// the time taken reveals nothing.
-    fn have_signed(&self, text: &[u8], signature: &[u8]) -> bool {
-        let mut found = false;
-        for secret in &self.0 {
-            let right = hmac_sha256(secret.as_bytes(), &[text]);
-            let mut difference = 0;
-            for (at, digit) in signature.iter().enumerate() {
-                let value = if *digit < b'a' { digit - b'0' } else { digit - b'a' + 10 };
-                let wanted = right[at / 2] >> (4 - 4 * (at % 2)) & 15;
-                difference = black_box(difference | (value ^ wanted));
-            }
-            found |= difference == 0;
+    fn have_signed(&self, text: &[u8], digits: &[u8]) -> bool {
+        let mut signature = [0; SIGNATURE_DIGITS / 2];
+        for (at, digit) in digits.iter().enumerate() {
+            let value = if *digit < b'a' { digit - b'0' } else { digit - b'a' + 10 };
+            signature[at / 2] |= value << (4 - 4 * (at % 2));
         }
-        found
+        let makes = |secret: &str| is_same(&hmac_sha256(secret.as_bytes(), &[text]), &signature);
+        self.0.iter().fold(false, |found, secret| makes(secret) | found)
     }
 
     /// The author that a site's user is.

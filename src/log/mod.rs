@@ -368,15 +368,12 @@ impl Log {
     /// # Errors
     /// Fails if reading the file fails.
     pub fn read(&self, location: Location) -> io::Result<Vec<u8>> {
-        let mut line = Vec::new();
-        match location.offset.checked_sub(self.end) {
-            Some(staged) => {
-                let start = staged as usize;
-                line.extend_from_slice(&self.staged.bytes()[start..start + location.len as usize]);
-                line.push(b'}');
-            }
-            None => read_line(&*self.reader, location, &mut line)?,
-        }
+        let Some(staged) = location.offset.checked_sub(self.end) else {
+            return line_at(&*self.reader, location);
+        };
+        let start = staged as usize;
+        let mut line = self.staged.bytes()[start..start + location.len as usize].to_vec();
+        line.push(b'}');
         Ok(line)
     }
 }
@@ -392,6 +389,15 @@ pub fn read_line(reader: &dyn ReadAt, location: Location, out: &mut Vec<u8>) -> 
     reader.read_exact_at(&mut out[start..], location.offset)?;
     out.push(b'}');
     Ok(())
+}
+
+/// The public line at `location`.
+///
+/// # Errors
+/// Fails if reading fails.
+pub fn line_at(reader: &dyn ReadAt, location: Location) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    read_line(reader, location, &mut line).map(|()| line)
 }
 
 /// Makes the suffix of a file that is saved beside the log: `.torn-2026-11-22T05-07-13.123Z` for `.torn`.

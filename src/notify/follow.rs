@@ -9,7 +9,7 @@ use crate::{
     comment::{Comment, did::Did},
     hub::command::{HubHandle, Query},
     hub::news::{News, Present, Sought},
-    log::{read_line, scan::Location, storage::ReadAt, tail::lines_after},
+    log::{line_at, scan::Location, storage::ReadAt, tail::lines_after},
     notify::Failure,
     notify::event::{Addresses, Event, Kind},
     store::moderation::line::{ModerationLine, annotate},
@@ -63,7 +63,7 @@ impl Follower {
         let Some(present) = news.comments.first() else { return Ok(None) };
         let visibility = present.item.visibility;
         let is_newest = |location: Option<Location>| {
-            let line = location.map(|location| read(&*news.file, location)).transpose()?;
+            let line = location.map(|location| line_at(&*news.file, location)).transpose()?;
             let line = line.and_then(|line| ModerationLine::parse(&line).ok());
             io::Result::Ok(line.is_some_and(|line| line.seq == record.seq))
         };
@@ -93,8 +93,8 @@ impl Follower {
     }
 
     fn encode(&self, kind: Kind, present: &Present, file: &dyn ReadAt) -> Result<Vec<u8>, Failure> {
-        let line = read(file, present.item.location)?;
-        let note = present.note.map(|note| read(file, note.location)).transpose()?;
+        let line = line_at(file, present.item.location)?;
+        let note = present.note.map(|note| line_at(file, note.location)).transpose()?;
         let noted = note.as_deref().and_then(|note| ModerationLine::parse(note).ok());
         let seq = present.item.seq.max(noted.map_or(0, |note| note.seq));
         let line = annotate(line, note.as_deref(), present.flags);
@@ -110,12 +110,6 @@ impl Follower {
     }
 }
 
-fn read(file: &dyn ReadAt, location: Location) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    read_line(file, location, &mut line)?;
-    Ok(line)
-}
-
 /// The first comment that is worth telling and its place; without one, the place up to which there is none.
 fn first_comment(news: &News) -> io::Result<(u64, Option<(&Present, Kind)>)> {
     for present in &news.comments {
@@ -126,7 +120,7 @@ fn first_comment(news: &News) -> io::Result<(u64, Option<(&Present, Kind)>)> {
             // It is gone, or its note tells why it is hidden.
             _ => continue,
         };
-        let line = read(&*news.file, present.item.location)?;
+        let line = line_at(&*news.file, present.item.location)?;
         match Comment::parse(&line) {
             Ok(comment) if comment.imported.is_none() => {
                 return Ok((present.item.id, Some((present, kind))));

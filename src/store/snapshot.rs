@@ -17,7 +17,7 @@ use crate::{
     log::scan::ScanError,
     log::storage::{FileStorage, ReadAt, Storage},
     log::survey::{Finding, survey},
-    log::{FILE_NAME, read_line},
+    log::{FILE_NAME, line_at},
 };
 
 /// A log at one moment.
@@ -62,11 +62,7 @@ impl Snapshot {
                 "{path} is damaged; sayso check --data {data} says where, and sayso repair makes a repaired copy"
             )));
         };
-        let time_of = &|location| {
-            let mut line = Vec::new();
-            read_line(&*file, location, &mut line).ok()?;
-            record::time_of(&line)
-        };
+        let time_of = &|location| record::time_of(&line_at(&*file, location).ok()?);
         index.finish_loading(moderation.moves_made().into_iter(), time_of);
         Ok(Snapshot { file, log_id: header.log, index, moderation })
     }
@@ -112,9 +108,7 @@ impl Snapshot {
     /// # Errors
     /// Fails if the log can't be read.
     pub fn read(&self, comment: CommentRef) -> std::io::Result<Comment> {
-        let mut line = Vec::new();
-        read_line(&*self.file, comment.location, &mut line)?;
-        let mut comment = Comment::parse(&line)?;
+        let mut comment = Comment::parse(&line_at(&*self.file, comment.location)?)?;
         let page = self.moderation.resolve(&comment.page);
         if page != comment.page {
             comment.page = page.to_owned();

@@ -2,6 +2,8 @@
 //!
 //! Own code on top of `sha2`: the `hmac` crate would bring two more.
 
+use std::hint::black_box;
+
 use sha2::{Digest, Sha256};
 
 /// Length of SHA-256's block, to which a key is filled up with zeros, in bytes.
@@ -21,12 +23,29 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     outer.chain_update(inner.finalize()).finalize().into()
 }
 
+/// Whether two digests are the same. Compares them to the end, so that the time taken reveals nothing about either.
+pub fn is_same(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    let pairs = left.iter().zip(right);
+    pairs.fold(0, |difference, (a, b)| black_box(difference | (a ^ b))) == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn hex(bytes: [u8; 32]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn digests_are_the_same_if_every_bit_is() {
+        let digest = hmac_sha256(b"key", &[b"message"]);
+        assert!(is_same(&digest, &digest.clone()));
+        for bit in 0..256 {
+            let mut other = digest;
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_same(&digest, &other), "{bit}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     hub::link::{LINK_PATH, Link, Verdict},
     hub::moderators::{NotModerator, too_many},
     hub::news::{News, Sought},
-    log::read_line,
+    log::line_at,
     store::moderation::line::ModerationLine,
     util::activity,
     util::html::Escaped,
@@ -129,10 +129,7 @@ impl Router {
         let mut lines = [Some(present.item.location), present.note.map(|note| note.location)]
             .into_iter()
             .flatten()
-            .map(|location| {
-                let mut line = Vec::new();
-                read_line(&*news.file, location, &mut line).map(|()| line)
-            });
+            .map(|location| line_at(&*news.file, location));
         let (line, note) = (lines.next().transpose(), lines.next().transpose());
         let known = line.and_then(|line| {
             let comment = Comment::parse(&line.unwrap_or_default())?;

@@ -19,7 +19,7 @@ use crate::{
     http::response::Response,
     hub::command::{Callback, Edge, HubHandle, Operation, Query, ReplyTo, Write, Written},
     hub::measure::{Find, Found, Lines, Wanted},
-    log::{read_line, scan::Location, storage::ReadAt},
+    log::{line_at, read_line, scan::Location, storage::ReadAt},
     store::index::CommentRef,
     store::moderation::line::ModerationLine,
     store::visibility::Visibility,
@@ -259,9 +259,7 @@ impl Search {
 /// Reads the line there, if there is one.
 fn read_note(file: &dyn ReadAt, location: Option<Location>) -> Result<Option<Vec<u8>>, Response> {
     let Some(location) = location else { return Ok(None) };
-    let mut line = Vec::new();
-    read_line(file, location, &mut line).map_err(|error| unreadable(&error))?;
-    Ok(Some(line))
+    line_at(file, location).map(Some).map_err(|error| unreadable(&error))
 }
 
 #[cfg(test)]

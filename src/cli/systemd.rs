@@ -14,15 +14,15 @@ use std::{
     },
     path::Path,
     process,
+    task::Poll,
     time::{Duration, Instant},
 };
-
-use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
 use crate::{
     error::Error,
     hub::command::{Command, HubHandle, Query},
     net::listen_socket::ListenSocket,
+    util::slot::{Slot, slot},
 };
 
 /// Sockets that systemd passes, at most: a unit has one or two.
@@ -38,7 +38,6 @@ const LOOKS_PER_WATCHDOG: u32 = 4;
 /// # Errors
 /// [`Error::Other`] if one of them is none to listen on.
 pub fn passed_sockets() -> Result<Vec<ListenSocket>, Error> {
-    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     // What is meant for another process, such as the shell that has started this one, is not looked at.
     if number("LISTEN_PID") != Some(process::id().into()) {
         return Ok(Vec::new());
@@ -48,11 +47,10 @@ pub fn passed_sockets() -> Result<Vec<ListenSocket>, Error> {
         let why = format!("LISTEN_FDS is {count}, at most {PASSED_SOCKETS_MAX} are allowed");
         return Err(Error::Other(why));
     }
-    for fd in (FIRST_PASSED..).take(count as usize) {
+    let has_proc = Path::new("/proc/self/fd").exists();
+    for fd in (FIRST_PASSED..).take(count as usize).filter(|_| has_proc) {
         // A link to no file's name, so only the link itself can be looked at.
-        if Path::new("/proc/self/fd").exists()
-            && fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err()
-        {
+        if fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err() {
             let why = format!(
                 "LISTEN_FDS is {count}, but file {fd} is not open; leave LISTEN_FDS and LISTEN_PID to systemd"
             );
@@ -73,6 +71,11 @@ pub fn passed_sockets() -> Result<Vec<ListenSocket>, Error> {
         sockets.push(socket);
     }
     Ok(sockets)
+}
+
+/// The number in a variable, if there is one.
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
 }
 
 /// Tells systemd how the service is.
@@ -127,14 +130,13 @@ pub struct Watchdog<S> {
     interval: Duration,
     /// When it looks next.
     pub due: Instant,
-    /// Brings the hub's answer to the last look.
-    answer: Option<Receiver<()>>,
+    /// Gets the hub's answer to the last look.
+    answer: Option<Slot<Vec<(String, u64)>>>,
 }
 
 impl<S> Watchdog<S> {
     /// The watchdog that `WATCHDOG_USEC` asks for, unless it asks another process (`WATCHDOG_PID`).
     pub fn from_env(hub: HubHandle<S>) -> Option<Watchdog<S>> {
-        let number = |name| env::var(name).ok()?.parse::<u64>().ok();
         let is_other = number("WATCHDOG_PID").is_some_and(|pid| pid != u64::from(process::id()));
         let micros = number("WATCHDOG_USEC").filter(|micros| *micros > 0 && !is_other)?;
         Some(Watchdog::new(hub, Duration::from_micros(micros)))
@@ -154,17 +156,14 @@ impl<S> Watchdog<S> {
 
     /// Whether the hub has answered the last look. One that has not been answered stays open.
     fn has_answered(&mut self) -> bool {
-        let answered = match self.answer.as_ref().map(Receiver::try_recv) {
-            Some(Err(TryRecvError::Empty)) => return false,
-            Some(answer) => answer.is_ok(),
+        let answered = match self.answer.as_ref().map(Slot::look) {
+            Some(Poll::Pending) => return false,
+            Some(Poll::Ready(answer)) => answer.is_some(),
             None => false,
         };
-        let (sender, receiver) = bounded(1);
-        let answer = Box::new(move |_| {
-            let _ = sender.try_send(());
-        });
-        let query = Command::Query(Query::Count(Vec::new(), answer));
-        self.answer = self.hub.commands.try_send(query).is_ok().then_some(receiver);
+        let (take, slot) = slot();
+        let query = Command::Query(Query::Count(Vec::new(), take));
+        self.answer = self.hub.commands.try_send(query).is_ok().then_some(slot);
         answered
     }
 }
@@ -172,6 +171,8 @@ impl<S> Watchdog<S> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use crossbeam_channel::bounded;
 
     use super::*;
     use crate::hub::command::Stats;

@@ -4,8 +4,8 @@
 
 use std::{
     io, mem,
-    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
-    thread::JoinHandle,
+    sync::atomic::Ordering::Relaxed,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use super::Hub;
 use crate::{
     hub::command::Callback,
     store::compact::{CompactedLog, CompactionJob, is_worth_it},
+    util::slot::{Slot, slot},
     util::threads,
 };
 
@@ -26,18 +27,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Called with the log's bytes before and after a compaction, or with why it failed.
 type OnCompacted = Callback<Result<(u64, u64), String>>;
 
-/// A compaction under way.
-struct Running {
-    thread: JoinHandle<()>,
-    /// What the thread has made, once it has ended; stays empty if it panics.
-    outcome: Arc<Mutex<Option<io::Result<CompactedLog>>>>,
-}
-
 /// What the hub knows of compactions past and present.
 #[derive(Default)]
 pub(super) struct Compaction {
-    /// Makes the compacted log; there is one while a compaction is under way.
-    running: Option<Running>,
+    /// Gets what the thread makes, which is nothing if it panics; there is one while a compaction is under way.
+    running: Option<Slot<io::Result<CompactedLog>>>,
     callbacks: Vec<OnCompacted>,
     /// When it failed last.
     failed: Option<Instant>,
@@ -85,11 +79,10 @@ impl<S> Hub<S> {
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         let started = job.and_then(|job| {
-            let outcome = Arc::<Mutex<_>>::default();
-            let slot = Arc::clone(&outcome);
+            let (take, slot) = slot();
             // The hub may have ended meanwhile; then nobody wants the new file.
-            let work = move || *slot.lock().expect("nobody else holds it") = Some(job.work());
-            Ok(Running { thread: threads::start("compact", work)?, outcome })
+            threads::start("compact", move || take(job.work()))?;
+            Ok(slot)
         });
         match started {
             Ok(running) => self.compaction.running = Some(running),
@@ -99,15 +92,15 @@ impl<S> Hub<S> {
 
     /// Puts the compacted log in the place of the log, if it is there by now.
     pub(super) fn look_at_compaction(&mut self) {
-        let Some(done) = self.compaction.running.take_if(|running| running.thread.is_finished())
-        else {
-            return;
-        };
-        // `None`: the thread has panicked.
-        let outcome = done.thread.join().ok().and_then(|()| done.outcome.lock().ok()?.take());
-        self.finish_compaction(outcome);
+        if let Some(running) = &self.compaction.running
+            && let Poll::Ready(outcome) = running.look()
+        {
+            self.compaction.running = None;
+            self.finish_compaction(outcome);
+        }
     }
 
+    /// `None`: the thread has panicked.
     fn finish_compaction(&mut self, compacted: Option<io::Result<CompactedLog>>) {
         // Nothing is put in the place of a file that somebody else has put there.
         self.watch_storage();

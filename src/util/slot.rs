@@ -5,10 +5,11 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Instant,
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
 /// Waits for an answer.
 pub struct Slot<T> {
@@ -42,6 +43,14 @@ impl<T> Slot<T> {
         self.taken()
     }
 
+    /// The answer, if it is there by now; `None` in its place if there will be none. Waits for nobody.
+    pub fn look(&self) -> Poll<Option<T>> {
+        match self.answered.try_recv() {
+            Err(TryRecvError::Empty) => Poll::Pending,
+            _ => Poll::Ready(self.taken()),
+        }
+    }
+
     fn taken(&self) -> Option<T> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -61,5 +70,12 @@ mod tests {
         assert_eq!(slot.wait(), None);
         let (_take, slot) = super::slot::<u32>();
         assert_eq!(slot.wait_until(Instant::now()), None);
+        let (take, slot) = super::slot::<u32>();
+        assert_eq!(slot.look(), Poll::Pending);
+        take(7);
+        assert_eq!(slot.look(), Poll::Ready(Some(7)));
+        let (take, slot) = super::slot::<u32>();
+        drop(take);
+        assert_eq!(slot.look(), Poll::Ready(None));
     }
 }

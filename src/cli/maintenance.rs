@@ -3,7 +3,7 @@
 //! Prints its findings on stdout. Serves no requests.
 
 use std::{
-    fs, mem,
+    fs,
     path::Path,
     thread,
     time::{Duration, SystemTime},
@@ -26,7 +26,7 @@ use crate::{
     store::compact::CompactionJob,
     store::record::LineSummary,
     store::repair::Repair,
-    util::order::order_by_key,
+    util::table::Table,
     util::text::counted,
     web::COMPACT_PATH,
 };
@@ -161,36 +161,28 @@ fn ask_server(path: &Path, server: Api) -> Result<(), Error> {
 /// hidden already are named too.
 fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Result<(), Error> {
     let length = storage.length().map_err(Error::io("read", path))?;
-    // Each line's verdict, in the order of the lines; of those with the same id, the last counts.
-    let mut judged: Vec<(u64, Option<(String, &str)>)> = Vec::new();
+    let mut blocked: Table<u64, (String, &str)> = Table::default();
     let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
     let survey = survey(storage.reader(), length, judge, &mut |finding| {
         let Finding::Line(line, ..) = finding else { return };
-        let Ok(mut comment) = Comment::parse(line) else { return };
+        let Ok(comment) = Comment::parse(line) else { return };
         if comment.kind.is_some() {
             return;
         }
-        let Comment { content, html, name, .. } = &comment;
-        let entry = list.find(content, html.as_deref(), name.as_deref());
-        let is_new = comment.seq == comment.id;
-        // What is new and not blocked is not worth a place.
-        if entry.is_some() || !is_new {
-            let page = mem::take(&mut comment.page);
-            judged.push((comment.id, entry.map(|entry| (page, entry))));
-        }
+        let Comment { id, page, content, html, name, .. } = &comment;
+        match list.find(content, html.as_deref(), name.as_deref()) {
+            Some(entry) => blocked.insert(*id, (page.clone(), entry)),
+            None => blocked.remove(id),
+        };
     });
     survey.map_err(scan_error(path))?;
-    let mut count = 0;
-    let order = order_by_key(&mut judged.iter().map(|(id, _)| *id));
-    for (at, &position) in order.iter().enumerate() {
-        let (id, verdict) = &judged[position as usize];
-        let is_last = order.get(at + 1).is_none_or(|next| judged[*next as usize].0 != *id);
-        if let Some((page, entry)) = verdict.as_ref().filter(|_| is_last) {
-            count += 1;
-            stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
-        }
+    let mut ids: Vec<u64> = blocked.keys().copied().collect();
+    ids.sort_unstable();
+    for id in &ids {
+        let (page, entry) = &blocked[id];
+        stdout::line(format_args!("comment {id} on {page:?} would be held for {entry:?}"))?;
     }
-    stdout::line(format_args!("{} would be held", counted(count, "comment")))
+    stdout::line(format_args!("{} would be held", counted(ids.len(), "comment")))
 }
 
 /// Counts the proven lines behind the header, and returns what is wrong with the others.

@@ -3,9 +3,9 @@
 //! The owner of the folder brings them, so nothing is asked of them that is asked of posts: no rate, no `--hold`, no ban, no closed
 //! page, no number of pages. Readers receive them as they receive posts. Does not know where they come from.
 
-use serde::Serialize;
-
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     Hub,
@@ -52,22 +52,22 @@ pub struct Imported {
 }
 
 /// What the owner is answered.
-#[derive(Default, Serialize)]
-struct Answer {
+#[derive(Default, Serialize, Deserialize)]
+pub struct Answer {
     /// The id of each of the comments, also of those that were there.
-    ids: Vec<u64>,
+    pub ids: Vec<u64>,
     /// How many of them are new.
-    added: u64,
+    pub added: u64,
     /// How many were deleted here because they are deleted there.
-    deleted: u64,
+    pub deleted: u64,
     /// Those that were there with another text, status or pin, and stay so.
-    differing: Vec<u64>,
+    pub differing: Vec<u64>,
     /// How many are not pinned, since their page has as many pinned comments as it may have.
-    unpinned: u64,
+    pub unpinned: u64,
     /// How many pages stay open, since a moderator has opened them.
-    opened: u64,
+    pub opened: u64,
     /// Why a page could not be closed.
-    refused: Vec<String>,
+    pub refused: Vec<String>,
 }
 
 impl<S> Hub<S> {

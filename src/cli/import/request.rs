@@ -11,7 +11,7 @@ use crate::{
     cli::control::{Api, success, unknown},
     error::Error,
     exchange::import::spool::Numbers,
-    hub::imports::IMPORTED_AT_ONCE_MAX,
+    hub::imports::{Answer, IMPORTED_AT_ONCE_MAX},
     limits::MESSAGE_BYTES_MAX,
 };
 
@@ -101,18 +101,6 @@ impl Request {
         }
         Ok(())
     }
-}
-
-/// What is answered to one request.
-#[derive(serde::Deserialize)]
-struct Answer {
-    ids: Vec<u64>,
-    added: u64,
-    deleted: u64,
-    differing: Vec<u64>,
-    unpinned: u64,
-    opened: u64,
-    refused: Vec<String>,
 }
 
 /// What was written.

@@ -24,6 +24,8 @@ pub mod moderators;
 pub mod moves;
 pub mod newest;
 pub mod news;
+#[cfg(feature = "redis")]
+pub mod order;
 mod posts;
 pub mod rate_limit;
 mod reads;

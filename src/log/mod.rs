@@ -5,6 +5,8 @@
 //!
 #![doc = include_str!("README.md")]
 
+#[cfg(feature = "redis")]
+pub mod chain;
 pub mod ends;
 mod lines;
 pub mod runs;

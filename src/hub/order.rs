@@ -1,0 +1,84 @@
+//! Where the order of lines comes from, if not from this disk alone: a stream that several machines append to.
+//!
+//! Without one, the hub appends what it has validated. With one, it validates a batch, takes it back out of the index and proposes its
+//! lines; they come back, among those of other machines, as [`Ordered::Lines`], and only then are they appended, published and
+//! acknowledged. Knows neither the stream nor its protocol.
+
+use std::sync::Arc;
+
+use super::command::Callback;
+use crate::log::{chain::ChainHash, chain::ChainedLine, storage::ReadAt};
+
+/// Where a log ends.
+#[derive(Clone)]
+pub struct LogEnd {
+    /// The log's id.
+    pub log: Arc<str>,
+    /// `seq` of the last line, or of the last one that a compaction has dropped; 0 if there was none.
+    pub seq: u64,
+    /// The hash of the last line.
+    pub chain: ChainHash,
+    /// `seq` of the first line behind which no line is missing; 0 if none was ever missing.
+    pub whole_from: u64,
+    /// The log.
+    pub file: Arc<dyn ReadAt>,
+    /// Its length in bytes.
+    pub end: u64,
+}
+
+/// Whether lines can be proposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// Now, in the run with this number.
+    Now(u64),
+    /// Soon: [`Ordered::Turn`] tells when.
+    Soon,
+    /// Nobody knows when; the sentence says why.
+    Unknown(Arc<str>),
+}
+
+/// What readers of all machines see of each other. Losing one of these is harmless.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Pages, and how many readers they have.
+    pub readers: Vec<(Arc<str>, u32)>,
+    /// Pages on which somebody with this name types.
+    pub typing: Vec<(Arc<str>, Box<str>)>,
+}
+
+/// What the hub asks of whoever orders its lines. None of it waits.
+pub trait Order: Send {
+    /// Whether lines can be proposed, which must follow the log's present end. Nothing may be in flight but what was to be tried again.
+    fn turn(&mut self) -> Turn;
+
+    /// Proposes lines that follow the log's present end. They are in flight until [`Order::settle`].
+    fn propose(&mut self, lines: Vec<ChainedLine>);
+
+    /// Nothing that was proposed is waited for any more.
+    fn settle(&mut self);
+
+    /// Whether the log may be compacted now.
+    fn may_compact(&self) -> bool;
+
+    /// The log has another end: lines were appended, or it was compacted.
+    fn moved(&mut self, end: LogEnd);
+
+    /// Tells other machines about this one's readers: all pages whose numbers have changed.
+    fn tell(&mut self, presence: Presence);
+}
+
+/// What comes from there to the hub.
+pub enum Ordered {
+    /// Lines that follow the log's end, in their order. Answered when they are stored, with an error if they could not be.
+    Lines(Vec<ChainedLine>, Callback<Result<(), String>>),
+    /// It is worth asking for a turn.
+    Turn,
+    /// The marks that prove cursors, the present one last, each with the first `seq` of its run.
+    Runs(Vec<(Arc<str>, u64)>),
+    /// The log, which has no line, takes this id. Answered when that is stored.
+    Adopt(Arc<str>, Callback<Result<(), String>>),
+    /// Nothing can be ordered by this process any more, since its log has parted from the others'; the sentence says what a person must do.
+    Parted(Arc<str>),
+    /// How many readers the pages of other machines have, all of these together, and who types there.
+    Presence(Presence),
+}

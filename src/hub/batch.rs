@@ -265,7 +265,7 @@ impl<S> Hub<S> {
     }
 
     /// Makes the batch durable, and only then publishes it and answers its writes, in their order.
-    fn commit_batch(&mut self) {
+    pub(super) fn commit_batch(&mut self) {
         let batch = &self.batch;
         let is_empty = batch.lines.is_empty() && batch.liked.is_empty() && batch.records == 0;
         let fault = match if is_empty { Ok(()) } else { self.commit_log() } {

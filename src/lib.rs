@@ -108,6 +108,8 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
+#[cfg(feature = "redis")]
+pub mod cluster;
 pub mod comment;
 pub mod error;
 pub mod exchange;

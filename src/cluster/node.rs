@@ -216,6 +216,14 @@ impl Node {
         self.clock_offset
     }
 
+    /// Whether a connection stands, and the log and the stream were found to be the same through it.
+    pub fn is_link_attached(&self, link: Link) -> bool {
+        match link {
+            Link::Commands => self.commands.is_attached,
+            Link::Lines => self.lines.is_attached,
+        }
+    }
+
     /// Whether both connections stand, and the log and the stream are known to be the same.
     pub fn is_attached(&self) -> bool {
         self.commands.is_attached && self.lines.is_attached

@@ -15,8 +15,8 @@ use std::{
 
 use super::{
     Hub,
+    apply::Applied,
     batch::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Outcome},
-    likes::Liked,
 };
 use crate::{
     comment::{hold_reason::HoldReason, rejection::Rejection},
@@ -414,7 +414,7 @@ impl<S> Hub<S> {
     }
 
     /// Adds to a line of the batch what only this machine knows of it.
-    fn note_own(&mut self, number: usize, seq: u64, applied: &super::apply::Applied) {
+    fn note_own(&mut self, number: usize, seq: u64, applied: &Applied) {
         let Waiting { operation, from, reply, .. } = &self.proposals().in_flight[number];
         let from = *from;
         let reader = match reply {
@@ -439,7 +439,7 @@ impl<S> Hub<S> {
     }
 
     /// Charges the author of a line that another machine has validated.
-    fn note_foreign(&mut self, seq: u64, applied: &super::apply::Applied) {
+    fn note_foreign(&mut self, seq: u64, applied: &Applied) {
         if applied.staged.is_some() {
             self.addresses.remember(seq, None);
         }

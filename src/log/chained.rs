@@ -9,7 +9,7 @@ use crate::{
     log::{
         Log, SyncMode, TornTail,
         chain::{ChainHash, FIELD},
-        scan::{Header, Location},
+        scan::{Header, Location, seq_of},
         storage::Storage,
         trailer::Trailer,
         writer::LogWriter,
@@ -23,6 +23,10 @@ pub(super) struct Chain {
     last: ChainHash,
     /// The same, lines that are staged included.
     staged: ChainHash,
+    /// `seq` of the last durable line, of any kind.
+    last_seq: u64,
+    /// The same, lines that are staged included.
+    staged_seq: u64,
     whole_from: u64,
     /// The line before has no hash.
     is_interrupted: bool,
@@ -31,6 +35,7 @@ pub(super) struct Chain {
 impl Chain {
     /// Takes in the next line of a log that is being opened.
     fn read(&mut self, seq: u64, line: &[u8]) {
+        (self.last_seq, self.staged_seq) = (seq, seq);
         let Some(Trailer { open, chain: Some(chain), .. }) = Trailer::of(line) else {
             (self.whole_from, self.is_interrupted) = (seq + 1, true);
             return;
@@ -45,10 +50,15 @@ impl Chain {
     /// Keeps what was staged, if it `is_durable`, or goes back.
     pub(super) fn end_batch(&mut self, is_durable: bool) {
         if is_durable {
-            self.last = self.staged;
+            (self.last, self.last_seq) = (self.staged, self.staged_seq);
         } else {
-            self.staged = self.last;
+            (self.staged, self.staged_seq) = (self.last, self.last_seq);
         }
+    }
+
+    /// The `seq` that comes next, as far as lines with a hash tell.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.last_seq + 1
     }
 }
 
@@ -81,6 +91,11 @@ impl Log {
         self.chain.last
     }
 
+    /// Returns the `seq` of the last durable line; 0 if there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.chain.last_seq
+    }
+
     /// Returns the `seq` of the first line from which on no line is missing: each line behind it has the hash that follows from the line
     /// before. 0 if the first line follows from `ChainHash::default()`, so that none was ever missing.
     pub fn whole_from(&self) -> u64 {
@@ -96,6 +111,8 @@ impl Log {
     pub fn stage_chained(&mut self, line: &[u8], chain: ChainHash) -> Location {
         debug_assert_eq!(chain, self.chain.staged.next(chain.run, line), "the hub has checked it");
         self.chain.staged = chain;
+        // Another machine may have left some out.
+        self.chain.staged_seq = seq_of(line).unwrap_or_default().max(self.chain.staged_seq);
         let location = self.stage(line);
         self.staged.extend_last(&field(chain));
         location

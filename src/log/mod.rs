@@ -185,6 +185,11 @@ impl Log {
         self.next + self.staged.count()
     }
 
+    /// Whether a batch has begun.
+    pub fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
+    }
+
     /// Returns a handle for reading durable lines from any thread. It stays valid for all locations returned so far, also after
     /// [`Log::replace_with`].
     pub fn reader(&self) -> Arc<dyn ReadAt> {
@@ -294,7 +299,10 @@ impl Log {
             self.shared_end.store(self.end, Release);
         }
         #[cfg(feature = "redis")]
-        self.chain.end_batch(written.is_ok());
+        {
+            self.chain.end_batch(written.is_ok());
+            self.next = self.next.max(self.chain.next_seq());
+        }
         self.staged.clear(self.crc);
         written
     }

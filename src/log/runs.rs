@@ -100,6 +100,15 @@ pub fn highest_first(data: &Path) -> Option<u64> {
     firsts.max()
 }
 
+/// Returns a fresh mark.
+///
+/// # Errors
+/// Fails if the operating system provides no random bytes.
+#[cfg(feature = "redis")]
+pub fn random_mark_text() -> io::Result<String> {
+    random_mark().map(format_mark)
+}
+
 fn random_mark() -> io::Result<u64> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::from)?;

@@ -190,7 +190,7 @@ fn check_line(
 }
 
 /// A line's `seq`: behind `{"seq":`, where sayso writes it, or wherever another program has put it.
-pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
+pub fn seq_of(line: &[u8]) -> Option<u64> {
     let written_by_sayso = || {
         let digits = line.strip_prefix(b"{\"seq\":")?;
         let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();

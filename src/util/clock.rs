@@ -27,6 +27,16 @@ impl Clock {
         humantime::parse_rfc3339(time).map_or(Clock::default(), |last| Clock { last })
     }
 
+    /// Gives no time before this one in RFC 3339, which another machine has given, unless it is no time or is more than an hour ahead.
+    #[cfg(feature = "redis")]
+    pub fn saw(&mut self, time: &str, now: SystemTime) {
+        if let Ok(time) = humantime::parse_rfc3339(time)
+            && time <= now + SET_BACK_MAX
+        {
+            self.last = self.last.max(time);
+        }
+    }
+
     /// Returns the time to give where the machine's clock shows `now`, and by how much that has fallen if it fell by more than an hour.
     /// Then, and only then, the time given falls too.
     pub fn tick(&mut self, now: SystemTime) -> (String, Option<Duration>) {

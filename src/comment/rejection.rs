@@ -277,6 +277,7 @@ impl Rejection {
             Rejection::ProofMissing(_) => "proof_missing",
             Rejection::TooManyFrames(_) => "too_many_frames",
             Rejection::StorageFull => "storage_full",
+            Rejection::StreamUnavailable(_) => "stream_unavailable",
             Rejection::StorageFailed => "storage_failed",
             Rejection::Stopping => "stopping",
         }

@@ -5,8 +5,9 @@
 //!
 #![doc = include_str!("README.md")]
 
-#[cfg(feature = "redis")]
 pub mod chain;
+#[cfg(feature = "redis")]
+mod chained;
 pub mod ends;
 mod lines;
 pub mod runs;
@@ -100,6 +101,8 @@ pub struct Log {
     /// Checksum of the last durable line.
     crc: u32,
     staged: StagedLines,
+    #[cfg(feature = "redis")]
+    chain: chained::Chain,
     /// Why nothing is appended any more.
     failed: Option<CommitError>,
 }
@@ -147,6 +150,8 @@ impl Log {
             next: report.last_seq + 1,
             crc: report.crc,
             staged: StagedLines::default(),
+            #[cfg(feature = "redis")]
+            chain: chained::Chain::default(),
             failed: None,
         };
         log.begin(report.header, now).map_err(io_error("begin"))?;
@@ -288,6 +293,8 @@ impl Log {
             self.crc = self.staged.crc();
             self.shared_end.store(self.end, Release);
         }
+        #[cfg(feature = "redis")]
+        self.chain.end_batch(written.is_ok());
         self.staged.clear(self.crc);
         written
     }

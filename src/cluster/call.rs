@@ -72,8 +72,17 @@ impl Call {
     pub fn attach(node: &Introduction, salt: &str) -> Call {
         let Introduction { end, base: (base, base_chain), highest, identity, mark } = node;
         let arguments = texts(&[
-            &"attach", &end.log, identity, mark, &end.seq, &end.chain.run, base, base_chain, highest,
-            &OPEN_MS, &salt,
+            &"attach",
+            &end.log,
+            identity,
+            mark,
+            &end.seq,
+            &end.chain.run,
+            base,
+            base_chain,
+            highest,
+            &OPEN_MS,
+            &salt,
         ]);
         Call { arguments, kind: CallKind::Attach { own: end.seq } }
     }
@@ -82,8 +91,17 @@ impl Call {
     pub fn take(node: &Introduction, replaced: &Replaced) -> Call {
         let Introduction { end, base: (base, base_chain), highest, identity, mark } = node;
         let arguments = texts(&[
-            &"take", &end.log, &replaced.run, mark, base, base_chain, &replaced.seq, &end.chain.run,
-            highest, &OPEN_MS, identity,
+            &"take",
+            &end.log,
+            &replaced.run,
+            mark,
+            base,
+            base_chain,
+            &replaced.seq,
+            &end.chain.run,
+            highest,
+            &OPEN_MS,
+            identity,
         ]);
         Call { arguments, kind: CallKind::Take }
     }
@@ -99,8 +117,7 @@ impl Call {
     ) -> Call {
         let (seq, chain) = after;
         let heal = u8::from(is_heal);
-        let mut arguments =
-            texts(&[&"append", &log, run, &seq, &chain, &heal, &keep, &OPEN_MS]);
+        let mut arguments = texts(&[&"append", &log, run, &seq, &chain, &heal, &keep, &OPEN_MS]);
         for line in lines {
             arguments.extend(texts(&[&line.seq, &line.chain]));
             arguments.push(line.line.to_vec());
@@ -187,7 +204,8 @@ impl Reply {
 }
 
 fn read_attached(texts: &[String]) -> Option<Attached> {
-    let [seq, run, low, entry, base, base_chain, minted, number, last, now, salt, runs @ ..] = texts
+    let [seq, run, low, entry, base, base_chain, minted, number, last, now, salt, runs @ ..] =
+        texts
     else {
         return None;
     };

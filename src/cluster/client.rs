@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use redis::{Cmd, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd, io::tcp::TcpSettings};
+use redis::{
+    Cmd, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd, io::tcp::TcpSettings,
+};
 
 use super::{
     call::{Call, Reply},
@@ -78,10 +80,9 @@ impl Client {
         let info: String = redis::from_redis_value(link.req_command(cmd("INFO").arg("all"))?)
             .map_err(RedisError::from)?;
         let identity = identity(&info)?;
-        let hash: String = redis::from_redis_value(
-            link.req_command(cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?,
-        )
-        .map_err(RedisError::from)?;
+        let hash: String =
+            redis::from_redis_value(link.req_command(cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
+                .map_err(RedisError::from)?;
         Ok(Connection { link, keys: self.keys.clone(), hash, identity })
     }
 }

@@ -91,7 +91,8 @@ impl Cluster {
         for (name, link) in [("order", Link::Commands), ("stream", Link::Lines)] {
             let client = client(options)?;
             let (shared, hub) = (shared.clone(), hub.clone());
-            let thread = util_threads::start(name, move || threads::run(link, &shared, &client, &hub));
+            let thread =
+                util_threads::start(name, move || threads::run(link, &shared, &client, &hub));
             threads.push(thread.map_err(|source| Error::Thread { name: name.into(), source })?);
         }
         Ok(Cluster { shared, threads })

@@ -52,8 +52,7 @@ pub enum Parting {
     OtherLog,
 }
 
-/// Whom a node tells what it can't do by itself.
-#[derive(Debug)]
+/// What a node can't do by itself.
 pub enum News {
     /// For the hub.
     Ordered(Ordered),
@@ -334,8 +333,7 @@ impl Node {
             return Ok(None);
         };
         let LogEnd { file, end, log, .. } = &self.end;
-        let lines =
-            chained_after(file.clone(), *end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
+        let lines = chained_after(file.clone(), *end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
         if lines.is_empty() {
             self.is_ahead = false;
             return Ok(None);

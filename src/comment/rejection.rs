@@ -218,7 +218,9 @@ impl Rejection {
         match self {
             Rejection::TooFast { wait, .. } | Rejection::SubmittedTooSoon(wait) => Some(*wait),
             Rejection::TooManyFrames(_) => Some(1),
-            Rejection::StorageFull | Rejection::StreamUnavailable(_) | Rejection::Stopping => Some(5),
+            Rejection::StorageFull | Rejection::StreamUnavailable(_) | Rejection::Stopping => {
+                Some(5)
+            }
             _ => None,
         }
     }

@@ -1,8 +1,6 @@
 //! A batch: takes commands, makes what they write durable with one write and one sync, and then tells everybody.
 
-use std::{
-    borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed, time::SystemTime,
-};
+use std::{borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed};
 
 use super::{Hub, likes::Liked};
 use crate::{

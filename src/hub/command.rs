@@ -44,11 +44,7 @@ pub enum Command<S> {
 impl<S> Command<S> {
     /// Whether it adds many comments at once.
     pub(super) fn is_import(&self) -> bool {
-        #[cfg(feature = "exchange")]
-        if let Command::Write(Write { operation: Operation::Import(_), .. }) = self {
-            return true;
-        }
-        false
+        matches!(self, Command::Write(write) if write.operation.is_import())
     }
 }
 
@@ -126,6 +122,15 @@ impl Operation {
             Operation::Import(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether it adds many comments at once.
+    pub(super) fn is_import(&self) -> bool {
+        #[cfg(feature = "exchange")]
+        if let Operation::Import(_) = self {
+            return true;
+        }
+        false
     }
 
     /// The comment that a moderator changes by it.

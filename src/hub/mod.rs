@@ -236,6 +236,12 @@ impl<S> Hub<S> {
         self.is_validated_again()
     }
 
+    /// Whether nobody needs the log as it is.
+    #[cfg(feature = "redis")]
+    fn may_compact(&self) -> bool {
+        self.proposals.as_ref().is_none_or(|proposals| proposals.order.may_compact())
+    }
+
     /// The time of new lines.
     #[cfg(feature = "redis")]
     fn time(&self) -> SystemTime {
@@ -252,6 +258,12 @@ impl<S> Hub<S> {
     #[cfg(not(feature = "redis"))]
     const fn is_again(&self) -> bool {
         false
+    }
+
+    /// Whether nobody needs the log as it is.
+    #[cfg(not(feature = "redis"))]
+    const fn may_compact(&self) -> bool {
+        true
     }
 
     /// The time of new lines.

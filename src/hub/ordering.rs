@@ -9,7 +9,7 @@ use std::{
     mem,
     net::IpAddr,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     comment::{hold_reason::HoldReason, rejection::Rejection},
+    fanout::ReaderId,
     http::forwarded::ClientKey,
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
     hub::order::{LogEnd, Order, Ordered, Turn},
@@ -51,6 +52,8 @@ pub(super) struct Proposals {
     is_again: bool,
     /// Why nothing can be ordered any more.
     parted: Option<Arc<str>>,
+    /// Readers that had more when they came than this machine has, and up to which `seq`.
+    ahead: Vec<(ReaderId, u64)>,
 }
 
 /// A write that is not answered yet.
@@ -90,10 +93,7 @@ enum Answer {
 
 /// Whether an error would be no other one behind what is still to come: it is about the client, not about what is stored.
 fn is_final(rejection: &Rejection) -> bool {
-    matches!(
-        rejection,
-        Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping
-    )
+    matches!(rejection, Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping)
 }
 
 impl<S> Hub<S> {
@@ -106,6 +106,7 @@ impl<S> Hub<S> {
             in_flight: Vec::new(),
             is_again: false,
             parted: None,
+            ahead: Vec::new(),
         });
     }
 
@@ -118,6 +119,14 @@ impl<S> Hub<S> {
             whole_from: self.log.whole_from(),
             file: self.log.reader(),
             end: self.log.end(),
+        }
+    }
+
+    /// Tells whoever orders the lines that the log has another end.
+    pub(super) fn tell_end(&mut self) {
+        let end = self.log_end();
+        if let Some(proposals) = &mut self.proposals {
+            proposals.order.moved(end);
         }
     }
 
@@ -183,8 +192,7 @@ impl<S> Hub<S> {
             Ordered::Adopt(log) => match self.log.adopt_id(&log) {
                 Ok(()) => {
                     self.log_id = log;
-                    let end = self.log_end();
-                    self.proposals().order.moved(end);
+                    self.tell_end();
                     self.subscribers.close_all();
                 }
                 Err(error) => log::error!("the log can't take the id of the others': {error}"),
@@ -215,7 +223,9 @@ impl<S> Hub<S> {
         };
         let why = match &self.proposals().parted {
             Some(why) => why.clone(),
-            None if is_full => format!("{WAITING_WRITES_MAX} comments and changes wait already").into(),
+            None if is_full => {
+                format!("{WAITING_WRITES_MAX} comments and changes wait already").into()
+            }
             None => return self.proposals().waiting.push_back(waiting),
         };
         self.refuse(waiting, &why);
@@ -280,7 +290,9 @@ impl<S> Hub<S> {
                 // What it says may be about lines that are not stored yet: it is validated again behind them.
                 _ => kept.push(waiting),
             }
-            if is_import || !self.batch.moves.is_empty() || self.batch.bytes.len() >= BATCH_BYTES_MAX
+            if is_import
+                || !self.batch.moves.is_empty()
+                || self.batch.bytes.len() >= BATCH_BYTES_MAX
             {
                 break;
             }
@@ -396,8 +408,7 @@ impl<S> Hub<S> {
         if let Some(fault) = self.commit_batch() {
             return Err(fault.to_string());
         }
-        let end = self.log_end();
-        self.proposals().order.moved(end);
+        self.tell_end();
         self.answer_stored(done);
         Ok(taken)
     }
@@ -474,6 +485,27 @@ impl<S> Hub<S> {
                     }
                 }
                 Answer::Other(outcome) => self.acknowledge(reply, outcome, moderated),
+            }
+        }
+    }
+
+    /// Remembers a reader that has proved to have received everything up to `since`, if that is more than there is here.
+    pub(super) fn remember_cursor(&mut self, reader: ReaderId, since: u64) {
+        let seq = self.log.last_seq();
+        if let Some(proposals) = &mut self.proposals {
+            proposals.ahead.retain(|(_, since)| *since > seq);
+            if since > seq {
+                proposals.ahead.push((reader, since));
+            }
+        }
+    }
+
+    /// Sends readers away that have received what is not here, before they are told another mark: what they have may be gone.
+    fn close_ahead(&mut self) {
+        let seq = self.log.last_seq();
+        for (reader, since) in mem::take(&mut self.proposals().ahead) {
+            if since > seq {
+                self.subscribers.dismiss(reader);
             }
         }
     }

@@ -56,6 +56,11 @@ impl Chain {
         }
     }
 
+    /// The `seq` that comes behind what is staged, as far as lines with a hash tell.
+    pub(super) fn next_staged_seq(&self) -> u64 {
+        self.staged_seq + 1
+    }
+
     /// The `seq` that comes next, as far as lines with a hash tell.
     pub(super) fn next_seq(&self) -> u64 {
         self.last_seq + 1

@@ -182,7 +182,10 @@ impl Log {
 
     /// Returns the `seq` that the next staged line must carry.
     pub fn next_seq(&self) -> u64 {
-        self.next + self.staged.count()
+        let next = self.next + self.staged.count();
+        #[cfg(feature = "redis")]
+        let next = next.max(self.chain.next_staged_seq());
+        next
     }
 
     /// Whether a batch has begun.

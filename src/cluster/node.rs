@@ -483,10 +483,13 @@ impl Node {
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
         self.link(link).is_attached = true;
+        let is_higher = number > self.highest;
         self.highest = self.highest.max(number);
         self.pending = Some(runs);
-        if own <= seq {
-            self.speak();
+        let has_spoken = own <= seq && self.speak();
+        if is_higher && !has_spoken {
+            // Kept before any line of that run is proposed.
+            self.tell_runs();
         }
         if salt != self.salt {
             self.salt.clone_from(&salt);
@@ -517,14 +520,17 @@ impl Node {
         self.clock_offset = redis as i64 - here as i64;
     }
 
-    /// Speaks the newest run, which holds the log's last line.
-    fn speak(&mut self) {
-        if let Some(runs) = self.pending.take()
-            && runs != self.runs
-        {
-            self.runs.clone_from(&runs);
-            self.news.push(News::Ordered(Ordered::Runs(runs, self.highest)));
-        }
+    /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
+    fn speak(&mut self) -> bool {
+        let runs = self.pending.take().filter(|runs| *runs != self.runs);
+        let Some(runs) = runs else { return false };
+        self.runs = runs;
+        self.tell_runs();
+        true
+    }
+
+    fn tell_runs(&mut self) {
+        self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
     }
 
     fn part(&mut self, parting: Parting) {

@@ -65,7 +65,9 @@ struct Waiting {
     since: Instant,
     /// Whether it was validated before, and charged.
     is_checked: bool,
-    /// The lines of each copy that was proposed.
+    /// Whether the present proposal has lines of it.
+    is_proposed: bool,
+    /// The lines of each copy that was ever proposed.
     sent: Vec<SentLine>,
     /// What it is answered once the last line of a copy has come back.
     decided: Option<Decided>,
@@ -184,10 +186,13 @@ impl<S> Hub<S> {
             Ordered::Runs(runs, number) => {
                 let data = self.proposals().data.clone();
                 match Runs::of_stream(&data, &self.log_id, &runs, number) {
-                    Ok(runs) => self.runs = runs,
+                    Ok(runs) if runs.mark() == self.runs.mark() => self.runs = runs,
+                    Ok(runs) => {
+                        self.close_ahead();
+                        self.runs = runs;
+                    }
                     Err(error) => log::error!("{error}"),
                 }
-                self.close_ahead();
             }
             Ordered::Adopt(log) => match self.log.adopt_id(&log) {
                 Ok(()) => {
@@ -218,6 +223,7 @@ impl<S> Hub<S> {
             reply,
             since: Instant::now(),
             is_checked: false,
+            is_proposed: false,
             sent: Vec::new(),
             decided: None,
         };
@@ -275,11 +281,13 @@ impl<S> Hub<S> {
         while let Some(mut waiting) = candidates.pop_front() {
             let before = self.log.next_seq();
             let outcome = self.validate(&mut waiting);
+            waiting.is_proposed = false;
             let after = self.log.next_seq();
             let is_import = waiting.operation.is_import();
             match outcome {
                 Ok(outcome) if after > before => {
                     waiting.decided = Some(self.decided(outcome));
+                    waiting.is_proposed = true;
                     ranges.push((kept.len(), before..after));
                     kept.push(waiting);
                 }
@@ -372,7 +380,7 @@ impl<S> Hub<S> {
             rest = &rest[taken..];
         }
         let Proposals { in_flight, order, .. } = self.proposals();
-        if in_flight.iter().all(|waiting| waiting.sent.is_empty()) {
+        if !in_flight.iter().any(|waiting| waiting.is_proposed) {
             order.settle();
         }
         Ok(())

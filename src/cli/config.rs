@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 #[cfg(feature = "redis")]
-pub use self::redis::RedisOptions;
+pub use redis::RedisOptions;
 use crate::cli::args::Args;
 use crate::cli::listen;
 use crate::cli::values;

@@ -9,7 +9,7 @@ use crate::{
     log::{
         Log, SyncMode, TornTail,
         chain::{ChainHash, FIELD},
-        scan::{Header, Location, seq_of},
+        scan::{Header, Location, ScanError, scan, seq_of},
         storage::Storage,
         trailer::Trailer,
         writer::LogWriter,
@@ -88,6 +88,43 @@ impl Log {
         chain.staged = chain.last;
         log.chain = chain;
         Ok((log, torn))
+    }
+
+    /// Whether the last line has no hash: it was appended by a sayso that is alone.
+    pub fn lacks_hashes(&self) -> bool {
+        self.chain.is_interrupted
+    }
+
+    /// Gives the lines without a hash one, in the run of the line before: run 0 if no line has any. Every line stays as it is otherwise. A
+    /// crash leaves the old log or the new one. Every line then lies elsewhere, so the log is to be opened again.
+    ///
+    /// # Errors
+    /// As [`Log::replace_with`].
+    pub fn add_hashes(mut self) -> io::Result<()> {
+        let mut writer = LogWriter::begin(self.create_sibling()?, &self.header);
+        let mut last = ChainHash::default();
+        let mut failure = None;
+        let report = scan(self.reader(), self.end, &mut |line, _| {
+            let Trailer { open, chain, more, .. } =
+                Trailer::of(line).expect("a scanned line has a trailer");
+            last = chain.unwrap_or_else(|| last.next_open(last.run, open));
+            if failure.is_none() {
+                failure = writer.line(&[open, &field(last)].concat(), more).err();
+            }
+            seq_of(line).ok_or_else(String::new)
+        });
+        match (report, failure) {
+            (_, Some(error)) | (Err(ScanError::Io(error)), _) => return Err(error),
+            (Ok(report), _) if report.end == self.end => {}
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        self.replace_with(writer.finish()?, self.end, self.crc)?;
+        Ok(())
+    }
+
+    /// Returns `next` of the log's header when it was opened: below it, there is at most one line of each comment.
+    pub fn header_next(&self) -> u64 {
+        self.header.next
     }
 
     /// Returns the hash of the last durable line that has one; the default if there is none, or if the log was not opened by

@@ -40,6 +40,7 @@
 //! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
 //! notify/   programs that are told of comments
+//! cluster/  several machines with one conversation, over Redis; only with the feature `redis`
 //! exchange/ comments of other systems, in and out
 //! hub/      all state, and the one thread that changes it
 //! net/      the public port: accepts connections, limits them, drains them
@@ -54,7 +55,7 @@
 //! A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group:
 //!
 //! ```text
-//! [cli] → [web, ws, notify, exchange] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
+//! [cli] → [web, ws, notify, exchange, cluster] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
 //! ```
 //!
 //! Only `web::backend` names tiny_http, only `ws` and `fanout::frame` name tungstenite. `tests/it/structure.rs` checks both.
@@ -73,6 +74,7 @@
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
 //! | `notify-N` | one per program of `--notify` | its cursor; asks the hub, reads the log and runs the program | shutdown |
+//! | `presence` | 1 with `--redis` | how many readers other machines have; tells the hub, and tells them of this one's | shutdown |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
@@ -108,6 +110,8 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
+#[cfg(feature = "redis")]
+pub mod cluster;
 pub mod comment;
 pub mod error;
 pub mod exchange;

@@ -27,6 +27,8 @@ pub mod news;
 #[cfg(feature = "redis")]
 pub mod order;
 mod posts;
+#[cfg(feature = "redis")]
+pub mod presence;
 pub mod rate_limit;
 mod reads;
 pub mod rules;

@@ -1,0 +1,3 @@
+//! Several machines with one conversation, over a Redis server.
+
+pub mod presence;

@@ -40,6 +40,7 @@
 //! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
 //! notify/   programs that are told of comments
+//! cluster/  several machines with one conversation, over Redis; only with the feature `redis`
 //! exchange/ comments of other systems, in and out
 //! cluster/  several machines with one conversation, only with the feature `redis`
 //! hub/      all state, and the one thread that changes it
@@ -78,6 +79,7 @@
 //! | `stream` | 1 with `--redis` | the connection that ordered lines are read through; waits for the hub to store them | shutdown |
 //! | `presence` | 1 with `--redis` | the connection on which machines tell each other how many readers they have | shutdown |
 //! | `notify-N` | one per program of `--notify` | its cursor; asks the hub, reads the log and runs the program | shutdown |
+//! | `presence` | 1 with `--redis` | how many readers other machines have; tells the hub, and tells them of this one's | shutdown |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |

@@ -8,6 +8,7 @@ pub mod client;
 mod handle;
 pub mod node;
 mod parting;
+pub mod presence;
 mod threads;
 
 use std::{

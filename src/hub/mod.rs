@@ -31,6 +31,8 @@ pub mod order;
 #[cfg(feature = "redis")]
 mod ordering;
 mod posts;
+#[cfg(feature = "redis")]
+pub mod presence;
 pub mod rate_limit;
 mod reads;
 pub mod rules;

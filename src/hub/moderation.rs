@@ -337,7 +337,7 @@ impl<S> Hub<S> {
     pub(super) fn tell_totals(&mut self) {
         if self.subscribers.has_moderators() {
             let totals = serde_json::to_string(&self.totals()).expect("numbers can be encoded");
-            let readers = self.subscribers.len();
+            let readers = self.subscribers.len_everywhere();
             self.subscribers.tell_moderators([
                 format!("{{\"totals\":{totals}}}"),
                 format!("{{\"readers\":{readers}}}"),

@@ -83,7 +83,7 @@ impl<S> Hub<S> {
                 self.subscribers.join_moderator(reader, sink, greeting);
                 let mut history = self.history("", Vec::new(), false, true);
                 history.seq = self.log.next_seq() - 1;
-                let readers = self.subscribers.len() as u32;
+                let readers = self.subscribers.len_everywhere() as u32;
                 Joined { history, readers, resumed: None, totals: self.totals(), hold }
             }
             Subscription::Counts(pages) => {

@@ -65,6 +65,7 @@ impl<S> Hub<S> {
         let may_begin = compaction.running.is_none()
             && !compaction.has_just_failed()
             && !self.stopping
+            && self.may_compact()
             && self.stats.failed.get().is_none()
             && self.log.end() >= compaction.compacted_to * 2;
         if may_begin && is_worth_it(&self.log, &self.index, &self.likes, &self.moderation) {
@@ -76,6 +77,9 @@ impl<S> Hub<S> {
         if let Some(why) = self.log.failed() {
             let why = why.to_owned();
             return self.report_compaction(Err(why));
+        }
+        if !self.may_compact() {
+            return self.report_compaction(Err("the stream still needs lines of it".into()));
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         let started = job.and_then(|job| {
@@ -116,6 +120,8 @@ impl<S> Hub<S> {
         match replaced {
             Ok(replaced) => {
                 self.line_cache.clear();
+                #[cfg(feature = "redis")]
+                self.tell_end();
                 self.compaction.compacted_to = self.log.end();
                 self.stats.counters.compactions.fetch_add(1, Relaxed);
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());

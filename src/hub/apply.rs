@@ -33,6 +33,8 @@ pub(super) struct Applied {
     /// Whose bucket it charges: that of posts for what was written, that of likes for a like or a flag. A moderator's second edit of a
     /// comment can't be told from its author's, and charges the author too.
     pub charged: Option<Author>,
+    /// Whether a page moves once the batch is committed: see [`Hub::must_commit_before`].
+    pub ends_batch: bool,
 }
 
 /// What a line says.
@@ -71,22 +73,25 @@ impl<S> Hub<S> {
     /// Takes a line into the batch. It must not be one that [`Hub::must_commit_before`] names, and the index must have begun a batch.
     ///
     /// # Errors
-    /// A sentence, if the line can't follow the log's end: it is not a line, has another `seq`, or changes a comment that this log does
-    /// not have. Nothing of it is in the batch then, unless the log could not be read.
+    /// A sentence, if the line can't follow the log's end: it is not a line, its `seq` does not rise, its hash does not follow, or it
+    /// changes a comment that this log does not have. Nothing of it is in the batch then, unless the log could not be read.
     pub(super) fn apply(&mut self, ordered: &ChainedLine) -> Result<Applied, String> {
-        let seq = self.log.next_seq();
+        let seq = ordered.seq;
         let refused = |why: String| format!("line {seq} can't be stored: {why}");
         let line = &*ordered.line;
         let bytes = in_file(line).map_err(refused)?;
         let summary = LineSummary::parse(&bytes).map_err(refused)?;
-        if (ordered.seq, summary.seq) != (seq, seq) {
-            let (told, found) = (ordered.seq, summary.seq);
-            return Err(refused(format!("it was sent as line {told} and its seq is {found}")));
+        let next = self.log.next_seq();
+        if summary.seq != seq || seq < next {
+            return Err(refused(format!("its seq is {}, and {next} comes next", summary.seq)));
+        }
+        if !self.log.is_next(line, ordered.chain) {
+            return Err(refused("its hash does not follow from the line before".into()));
         }
         if summary.kind.is_empty() {
             return self.apply_comment(ordered, &summary).map_err(refused);
         }
-        let location = self.log.stage(line);
+        let location = self.log.stage_chained(line, ordered.chain);
         self.batch.records += 1;
         let (is_like, is_known) = (summary.kind == likes::KIND, KINDS.contains(&&*summary.kind));
         if is_like || is_known {
@@ -99,7 +104,7 @@ impl<S> Hub<S> {
             author if is_known => self.apply_moderation(&bytes, location, author),
             _ => (What::Other, None),
         };
-        Ok(Applied { seq, what, staged: None, charged })
+        Ok(Applied { seq, what, staged: None, charged, ends_batch: what == What::Moved })
     }
 
     fn apply_comment(
@@ -142,7 +147,8 @@ impl<S> Hub<S> {
             is_moderation: false,
             held_for: None,
         };
-        let staged = self.stage(start, encoded);
+        let location = self.log.stage_chained(line, ordered.chain);
+        let staged = self.index_staged(start, location, encoded);
         self.follow_comment(id, visibility, summary.pinned);
         let has_returned = known.is_some_and(|item| item.visibility.is_deleted());
         if has_returned && !visibility.is_deleted() {
@@ -164,7 +170,7 @@ impl<S> Hub<S> {
             self.batch.effects.retain(|effect| !distrusts(effect));
         }
         let charged = author.filter(|_| is_authors);
-        Ok(Applied { seq, what, staged: Some(staged), charged })
+        Ok(Applied { seq, what, staged: Some(staged), charged, ends_batch: false })
     }
 
     fn comment_of(&self, item: CommentRef) -> Result<Comment, String> {

@@ -149,9 +149,14 @@ impl Log {
         self.chain.whole_from = self.chain.whole_from.max(seq);
     }
 
+    /// Whether a line with this hash may be staged next.
+    pub fn is_next(&self, line: &[u8], chain: ChainHash) -> bool {
+        chain == self.chain.staged.next(chain.run, line)
+    }
+
     /// Adds a public line to the batch as [`Log::stage`] does. In the file, it has this hash, which follows from that of the line before.
     pub fn stage_chained(&mut self, line: &[u8], chain: ChainHash) -> Location {
-        debug_assert_eq!(chain, self.chain.staged.next(chain.run, line), "the hub has checked it");
+        debug_assert!(self.is_next(line, chain), "the hub has checked it");
         self.chain.staged = chain;
         // Another machine may have left some out.
         self.chain.staged_seq = seq_of(line).unwrap_or_default().max(self.chain.staged_seq);

@@ -59,8 +59,12 @@ impl Node {
         while at < lines.len() {
             let (start, len) = (at, 1 + chance.below(12) as usize);
             self.hub.index.begin();
+            let mut chain = self.hub.log.chain();
             while at < lines.len() && at < start + len && !self.hub.must_commit_before(&lines[at]) {
-                let applied = self.hub.apply(&lines[at]).unwrap();
+                let line = lines[at].line.clone();
+                chain = chain.next(1 + lines[at].seq / 300, &line);
+                let line = ChainedLine { seq: lines[at].seq, chain, line };
+                let applied = self.hub.apply(&line).unwrap();
                 assert_eq!(applied.seq, lines[at].seq);
                 self.counts[applied.what as usize] += 1;
                 at += 1;
@@ -178,10 +182,14 @@ fn run_nonsense(seed: u64, may: May) -> (usize, usize) {
     let (mut taken, mut refused) = (0, 0);
     for round in 0..120 {
         node.hub.index.begin();
+        let mut last = node.hub.log.chain();
         for _ in 0..1 + chance.below(5) {
             let seq = node.hub.log.next_seq();
             let line = nonsense::line(&node.hub, &mut chance, may);
-            let ordered = ChainedLine { seq, chain: Default::default(), line: line.into() };
+            let chain = last.next(7, &line);
+            let ordered = ChainedLine { seq, chain, line: line.into() };
+            let damaged = ChainedLine { chain: last, ..ordered.clone() };
+            assert!(node.hub.must_commit_before(&ordered) || node.hub.apply(&damaged).is_err());
             if node.hub.must_commit_before(&ordered) {
                 break;
             }
@@ -189,7 +197,7 @@ fn run_nonsense(seed: u64, may: May) -> (usize, usize) {
             match node.hub.apply(&ordered) {
                 Ok(applied) => {
                     assert_eq!((applied.seq, node.hub.log.next_seq()), (seq, seq + 1));
-                    taken += 1;
+                    (taken, last) = (taken + 1, chain);
                 }
                 Err(why) => {
                     assert!(why.starts_with(&format!("line {seq} ")), "{why}");

@@ -5,8 +5,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-#[cfg(feature = "redis")]
-pub use redis::RedisOptions;
 use crate::cli::args::Args;
 use crate::cli::listen;
 use crate::cli::values;
@@ -16,6 +14,8 @@ use crate::http::origin;
 use crate::net::listen_socket::ListenAddress;
 use crate::notify::program::{PROGRAMS_MAX, Program};
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
+#[cfg(feature = "redis")]
+pub use redis::RedisOptions;
 
 #[cfg(feature = "redis")]
 mod redis;

@@ -7,6 +7,7 @@ pub mod call;
 pub mod client;
 mod handle;
 pub mod node;
+mod own_log;
 mod parting;
 pub mod presence;
 mod threads;

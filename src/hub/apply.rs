@@ -70,19 +70,20 @@ impl<S> Hub<S> {
     /// A sentence, if the line can't follow the log's end: it is not a line, has another `seq`, or changes a comment that this log does
     /// not have. Nothing of it is in the batch then.
     pub(super) fn apply(&mut self, ordered: &ChainedLine) -> Result<Applied, String> {
-        let seq = self.log.next_seq();
+        let seq = ordered.seq;
         let refused = |why: String| format!("line {seq} can't be stored: {why}");
         let line = &*ordered.line;
         let bytes = in_file(line).map_err(refused)?;
         let summary = LineSummary::parse(&bytes).map_err(refused)?;
-        if (ordered.seq, summary.seq) != (seq, seq) {
-            let (told, found) = (ordered.seq, summary.seq);
-            return Err(refused(format!("it was sent as line {told} and its seq is {found}")));
+        let (next, found) = (self.log.next_seq(), summary.seq);
+        // Another machine may have left some out.
+        if seq < next || found != seq {
+            return Err(refused(format!("its seq is {found}, and the next one is {next}")));
         }
         if summary.kind.is_empty() {
             return self.apply_comment(ordered, &summary).map_err(refused);
         }
-        let location = self.log.stage(line);
+        let location = self.log.stage_chained(line, ordered.chain);
         self.batch.records += 1;
         let (is_like, is_known) = (summary.kind == likes::KIND, KINDS.contains(&&*summary.kind));
         if is_like || is_known {
@@ -135,7 +136,8 @@ impl<S> Hub<S> {
             is_moderation: false,
             held_for: None,
         };
-        let staged = self.stage(start, encoded);
+        let location = self.log.stage_chained(line, ordered.chain);
+        let staged = self.take_in(start, location, encoded);
         self.follow_comment(id, visibility, summary.pinned);
         if time.is_some() {
             if let Some(number) = self.index.page_of(id) {

@@ -13,6 +13,7 @@ use crate::{
         rate_limit::DuplicateFilter,
         rules::Hold,
     },
+    log::scan::Location,
     store::{history::redacted, index::Entry, record::time_of, visibility::Visibility},
     util::activity,
 };
@@ -236,6 +237,17 @@ impl<S> Hub<S> {
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
+        let location = self.log.stage(&self.batch.bytes[start..]);
+        self.take_in(start, location, encoded)
+    }
+
+    /// The same for a line that the log has staged already.
+    pub(super) fn take_in(
+        &mut self,
+        start: usize,
+        location: Location,
+        encoded: EncodedLine,
+    ) -> usize {
         let EncodedLine {
             id,
             seq,
@@ -251,7 +263,6 @@ impl<S> Hub<S> {
         } = encoded;
         let page = self.moderation.resolve(page);
         let range = start..self.batch.bytes.len();
-        let location = self.log.stage(&self.batch.bytes[range.clone()]);
         let entry = Entry { id, seq, location, visibility, page, parent, nonce, time };
         let log = &self.log;
         self.index.put(entry, &|location| time_of(&log.read(location).ok()?));

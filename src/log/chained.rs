@@ -2,19 +2,29 @@
 //!
 //! Knows no machine but this one: who orders the lines, and in which run, is said by whoever stages them.
 
-use std::{io, path::Path, time::SystemTime};
+pub mod check;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use crate::{
     error::Error,
     log::{
         Log, SyncMode, TornTail,
         chain::{ChainHash, FIELD},
+        dated,
         scan::{Header, Location, ScanError, scan, seq_of},
-        storage::Storage,
+        storage::{Storage, sync_folder, without_links},
         trailer::Trailer,
         writer::LogWriter,
     },
 };
+
+/// What a log is called that was set aside, in front of its time: see [`Log::set_aside`].
+pub const DIVERGED: &str = ".diverged";
 
 /// What a log knows of its hashes.
 #[derive(Default)]
@@ -188,6 +198,25 @@ impl Log {
         self.replace_with(rewritten, self.end, self.crc)?;
         self.header = header;
         Ok(())
+    }
+
+    /// Renames the log, which `path` leads to, because its lines have parted from those of other machines, and returns its new path. It can still
+    /// be read. Nothing is appended any more, even if this fails.
+    ///
+    /// # Errors
+    /// Fails if the file can't be renamed or its folder can't be synced.
+    pub fn set_aside(&mut self, path: &Path, now: SystemTime) -> io::Result<PathBuf> {
+        self.fail("its lines have parted from those of the other machines".into());
+        let file = without_links(path)?;
+        let mut kept = file.clone().into_os_string();
+        kept.push(dated(DIVERGED, now));
+        let kept = PathBuf::from(kept);
+        if kept.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(&file, &kept)?;
+        sync_folder(&kept)?;
+        Ok(kept)
     }
 }
 

@@ -1,7 +1,11 @@
 //! Lines that were ordered elsewhere: takes each into the batch and into memory, with what follows from the line alone.
 //!
-//! After the commit, the state is the one that a start reads from the log. Knows nobody who asked for a line, nor where its order comes
+//! After the commit, the state is the one that a start reads from the log, but for three things that no sayso writes: a comment whose
+//! lines have different times, one that is taken out of what everyone gets, and an answer to a comment on another page that is moved to
+//! its page later. Knows nobody who asked for a line, nor where its order comes
 //! from.
+
+mod returned;
 
 use super::{Hub, batch::EncodedLine, moderation::Effect};
 use crate::{
@@ -68,7 +72,7 @@ impl<S> Hub<S> {
     ///
     /// # Errors
     /// A sentence, if the line can't follow the log's end: it is not a line, has another `seq`, or changes a comment that this log does
-    /// not have. Nothing of it is in the batch then.
+    /// not have. Nothing of it is in the batch then, unless the log could not be read.
     pub(super) fn apply(&mut self, ordered: &ChainedLine) -> Result<Applied, String> {
         let seq = ordered.seq;
         let refused = |why: String| format!("line {seq} can't be stored: {why}");
@@ -118,14 +122,17 @@ impl<S> Hub<S> {
         let visibility = Visibility::of(summary.status, summary.deleted);
         let time = summary.time.filter(|_| id == seq);
         // A page that was open and is old with an imported comment in it is closed from now on.
-        let page = self.resolve(summary.page.to_string());
+        // Of a known comment, its first line says that.
+        let page = self.index.page_name(id).filter(|_| known.is_some());
+        let page = page.map_or(summary.page.to_string(), |page| page.to_string());
+        let page = self.resolve(page);
         let was_open = time.is_some() && self.rules.close_after.is_some() && !self.is_locked(&page);
         let start = self.batch.bytes.len();
         self.batch.bytes.extend_from_slice(line);
         let encoded = EncodedLine {
             id,
             seq,
-            page: &summary.page,
+            page: &page,
             visibility,
             before: known.map(|item| item.visibility),
             author,
@@ -139,6 +146,10 @@ impl<S> Hub<S> {
         let location = self.log.stage_chained(line, ordered.chain);
         let staged = self.take_in(start, location, encoded);
         self.follow_comment(id, visibility, summary.pinned);
+        let has_returned = known.is_some_and(|item| item.visibility.is_deleted());
+        if has_returned && !visibility.is_deleted() {
+            self.recount_comment(id)?;
+        }
         if time.is_some() {
             if let Some(number) = self.index.page_of(id) {
                 self.closing_times.remove(&number.into());
@@ -171,6 +182,13 @@ impl<S> Hub<S> {
             self.moderation.forget_flags(id);
         }
         self.settle(id);
+    }
+
+    fn recount_comment(&mut self, id: u64) -> Result<(), String> {
+        if let Some((number, item)) = self.index.page_of(id).zip(self.index.find(id)) {
+            self.recount((number, id), item.location)?;
+        }
+        Ok(())
     }
 
     /// Derives from a comment's visibility and newest note whether it was rejected, or waits because of an edit.

@@ -1,6 +1,7 @@
 //! A second hub that is only given the first one's lines, compared with the first and with one that a start makes of its file.
 
 mod disk;
+mod nonsense;
 mod operations;
 mod state;
 
@@ -12,6 +13,7 @@ use crate::{
     hub::rules::{Hold, Rules},
 };
 use disk::{Disk, hub, restarted};
+use nonsense::May;
 use operations::{Chance, Operations};
 use state::{Sent, sent, state};
 
@@ -161,4 +163,66 @@ fn a_batch_that_finds_no_room_leaves_nothing_and_can_be_applied_again() {
     for seed in 200..204 {
         run(seed, &rules(Hold::None, Some(3_000)), seed % 2 == 0, 3);
     }
+}
+
+/// Gives a hub lines that no sayso writes, some behind a history as it should be.
+fn run_nonsense(seed: u64, may: May) -> (usize, usize) {
+    let rules = rules(Hold::None, Some(3_000));
+    let (mut first, mut node) = (Node::new(&rules), Node::new(&rules));
+    let (mut operations, mut chance) = (Operations::new(seed, may.move_pages), Chance(seed));
+    for _ in 0..60 {
+        let command = operations.next(&first.hub);
+        first.hub.process_batch(&mut std::iter::once(command));
+    }
+    node.apply_all(&first.disk.lines(), &mut chance);
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..120 {
+        node.hub.index.begin();
+        for _ in 0..1 + chance.below(5) {
+            let seq = node.hub.log.next_seq();
+            let line = nonsense::line(&node.hub, &mut chance, may);
+            let ordered = ChainedLine { seq, chain: Default::default(), line: line.into() };
+            if node.hub.must_commit_before(&ordered) {
+                break;
+            }
+            let before = (node.hub.batch.bytes.len(), node.hub.batch.records);
+            match node.hub.apply(&ordered) {
+                Ok(applied) => {
+                    assert_eq!((applied.seq, node.hub.log.next_seq()), (seq, seq + 1));
+                    taken += 1;
+                }
+                Err(why) => {
+                    assert!(why.starts_with(&format!("line {seq} ")), "{why}");
+                    assert_eq!(node.hub.log.next_seq(), seq);
+                    assert_eq!(before, (node.hub.batch.bytes.len(), node.hub.batch.records));
+                    refused += 1;
+                }
+            }
+        }
+        node.hub.commit_batch();
+        node.sent();
+        if round % 6 == 5 {
+            let mut started = restarted(&node.disk.bytes(), &rules);
+            started.now = first.hub.now.clone();
+            node.hub.now = first.hub.now.clone();
+            node.hub.moderation.forget_ended_bans(&first.hub.now);
+            let states = [&node.hub, &started].map(|hub| state(hub, &[], true));
+            if may.change_times {
+                continue;
+            }
+            assert_same(&states[0], &states[1], &format!("seed {seed}, round {round}"));
+        }
+    }
+    (taken, refused)
+}
+
+#[test]
+fn lines_that_make_no_sense_count_as_much_as_for_a_start() {
+    let (mut taken, mut refused) = (0, 0);
+    for seed in 300..320 {
+        let (some, others) =
+            run_nonsense(seed, May { move_pages: seed % 2 == 0, change_times: seed % 10 == 0 });
+        (taken, refused) = (taken + some, refused + others);
+    }
+    assert!(taken > 2_000 && refused > 500, "{taken} taken, {refused} refused");
 }

@@ -209,7 +209,9 @@ impl Operations {
                 let mut pages = hub.index.pages_below("", 50);
                 pages.sort_unstable();
                 let mut page = || match chance.below(3) {
-                    0 => format!("new/{}", chance.below(1_000)).into(),
+                    n if n == 0 || pages.is_empty() => {
+                        format!("new/{}", chance.below(1_000)).into()
+                    }
                     _ => pages[chance.below(pages.len() as u64) as usize].into(),
                 };
                 Measure::Move(vec![(page(), page()), (page(), page())])

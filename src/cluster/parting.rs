@@ -1,14 +1,11 @@
 //! What a person must do once a log has parted from the stream.
 
-use std::{
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{path::Path, time::SystemTime};
 
 use super::node::Parting;
 use crate::{
     error::Error,
-    log::{FILE_NAME, dated},
+    log::{FILE_NAME, chained},
 };
 
 impl Parting {
@@ -43,20 +40,11 @@ pub(super) fn set_aside(data: &Path, parting: Parting) -> Result<String, Error> 
              with the moved {FILE_NAME}; or choose another --redis-name"
         ));
     }
-    let kept = keep(data)?;
+    let path = data.join(FILE_NAME);
+    let kept = chained::set_aside(&path, SystemTime::now()).map_err(Error::io("rename", &path))?;
     let kept = kept.display();
     Ok(format!(
         "{sentence}; its log is kept as {kept}; copy another node's {FILE_NAME} into {data_name}, start again, and then run: sayso import --from sayso \
          {kept}, since it may hold the only copy of what was acknowledged here"
     ))
-}
-
-/// Gives the log another name, durably, so that no start goes on with it.
-fn keep(data: &Path) -> Result<PathBuf, Error> {
-    let path = data.join(FILE_NAME);
-    let kept = data.join(format!("{FILE_NAME}{}", dated(".diverged", SystemTime::now())));
-    std::fs::rename(&path, &kept)
-        .and_then(|()| std::fs::File::open(data)?.sync_all())
-        .map_err(Error::io("rename", &path))?;
-    Ok(kept)
 }

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What a log is called that was set aside, in front of its time: see [`Log::set_aside`].
+/// What a log is called that was set aside, in front of its time: see [`set_aside`].
 pub const DIVERGED: &str = ".diverged";
 
 /// What a log knows of its hashes.
@@ -199,25 +199,24 @@ impl Log {
         self.header = header;
         Ok(())
     }
+}
 
-    /// Renames the log, which `path` leads to, because its lines have parted from those of other machines, and returns its new path. It can still
-    /// be read. Nothing is appended any more, even if this fails.
-    ///
-    /// # Errors
-    /// Fails if the file can't be renamed or its folder can't be synced.
-    pub fn set_aside(&mut self, path: &Path, now: SystemTime) -> io::Result<PathBuf> {
-        self.fail("its lines have parted from those of the other machines".into());
-        let file = without_links(path)?;
-        let mut kept = file.clone().into_os_string();
-        kept.push(dated(DIVERGED, now));
-        let kept = PathBuf::from(kept);
-        if kept.exists() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        fs::rename(&file, &kept)?;
-        sync_folder(&kept)?;
-        Ok(kept)
+/// Renames the log that `path` leads to, durably, because its lines have parted from those of other machines. Returns its new path. Nobody may
+/// be appending to it.
+///
+/// # Errors
+/// Fails if the file can't be renamed or its folder can't be synced; no file is written over.
+pub fn set_aside(path: &Path, now: SystemTime) -> io::Result<PathBuf> {
+    let file = without_links(path)?;
+    let mut kept = file.clone().into_os_string();
+    kept.push(dated(DIVERGED, now));
+    let kept = PathBuf::from(kept);
+    if kept.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
+    fs::rename(&file, &kept)?;
+    sync_folder(&kept)?;
+    Ok(kept)
 }
 
 /// The field as it stands in the file.

@@ -69,6 +69,11 @@ impl Client {
         Ok(Client { client: redis::Client::open(address)?, keys })
     }
 
+    /// Where Redis is.
+    pub fn address(&self) -> &redis::ConnectionInfo {
+        self.client.get_connection_info()
+    }
+
     /// Connects, and finds out which process it is and whether it can be trusted with the order.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
     node::{News, Node, Parting},
+    presence::PresenceChannel,
     unhex,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub struct Shared {
     pub(super) woken: Receiver<()>,
     /// Whether the threads are to end.
     pub(super) stopping: AtomicBool,
+    /// Where other machines are told about this one's readers, once the threads run.
+    presence: Mutex<Option<PresenceChannel>>,
     parted: OnceLock<Parting>,
     on_parted: Box<dyn Fn() + Send + Sync>,
 }
@@ -56,6 +59,7 @@ impl Shared {
             waker,
             woken,
             stopping: AtomicBool::new(false),
+            presence: Mutex::default(),
             parted: OnceLock::new(),
             on_parted,
         }
@@ -69,6 +73,17 @@ impl Shared {
 
     fn obstacles(&self) -> MutexGuard<'_, Obstacles> {
         self.obstacles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where other machines are told about this one's readers.
+    pub(super) fn presence(&self) -> MutexGuard<'_, Option<PresenceChannel>> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody has seen the stream in the run with this mark.
+    pub(super) fn saw_run(&self, mark: &str) {
+        self.node().saw_run(mark);
+        self.wake();
     }
 
     /// Wakes the thread that calls the script.
@@ -147,7 +162,14 @@ impl Order for Handle {
     fn news(&mut self) -> Vec<Ordered> {
         let news = self.0.node().take_news();
         let ordered = news.into_iter().filter_map(|news| match news {
-            News::Ordered(ordered) => Some(ordered),
+            News::Ordered(ordered) => {
+                if let (Ordered::Runs(runs, _), Some(channel)) = (&ordered, &*self.0.presence())
+                    && let Some((mark, _)) = runs.last()
+                {
+                    channel.set_run(mark);
+                }
+                Some(ordered)
+            }
             News::Salt(salt) => unhex(&salt).map(Ordered::Salt),
             News::Parted(parting) => {
                 self.0.note_parting(parting);
@@ -190,5 +212,9 @@ impl Order for Handle {
         shifted.unwrap_or(now)
     }
 
-    fn tell(&mut self, _presence: Presence) {}
+    fn tell(&mut self, presence: Presence) {
+        if let Some(channel) = &*self.0.presence() {
+            channel.tell(presence);
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod call;
 pub mod client;
 mod handle;
 pub mod node;
+mod own_log;
 mod parting;
 pub mod presence;
 mod threads;
@@ -24,10 +25,11 @@ use self::{
     client::{Client, Trouble},
     handle::Handle,
     node::{Link, News, Node},
+    presence::{Listeners, PresenceChannel},
 };
 use crate::{
     error::Error,
-    hub::command::HubHandle,
+    hub::command::{Command, HubHandle},
     hub::order::{LogEnd, Order, Ordered},
     log::salt::Salt,
     util::threads as util_threads,
@@ -96,6 +98,20 @@ impl Cluster {
                 util_threads::start(name, move || threads::run(link, &shared, &client, &hub));
             threads.push(thread.map_err(|source| Error::Thread { name: name.into(), source })?);
         }
+        let (on_presence_hub, on_run_shared) = (hub.clone(), shared.clone());
+        let listeners = Listeners {
+            on_presence: Box::new(move |presence| {
+                let presence = Command::Ordered(Ordered::Presence(presence));
+                let _ = on_presence_hub.commands.send(presence);
+            }),
+            on_run: Box::new(move |mark| on_run_shared.saw_run(mark)),
+        };
+        let channel = PresenceChannel::start(client(options)?.address(), &options.name, listeners)
+            .map_err(|source| Error::Thread { name: "presence".into(), source })?;
+        if let Some(mark) = shared.node().mark() {
+            channel.set_run(mark);
+        }
+        *shared.presence() = Some(channel);
         Ok(Cluster { shared, threads })
     }
 
@@ -105,6 +121,9 @@ impl Cluster {
         while self.shared.is_proposing() && began.elapsed() < STOP_PATIENCE {
             thread::sleep(LOOK_INTERVAL);
         }
+        // The hub must not wait for the lock as long as this takes.
+        let channel = self.shared.presence().take();
+        drop(channel);
         self.shared.stopping.store(true, Relaxed);
         self.shared.wake();
         for thread in self.threads {

@@ -6,16 +6,17 @@
 
 use std::{io, mem, sync::Arc};
 
-use super::call::{Attached, Call, CallKind, Introduction, Replaced, Reply, Run};
+use super::{
+    call::{Attached, Call, CallKind, Introduction, Replaced, Reply, Run},
+    own_log::{base_of, chain_at, is_whole_behind, lines_behind},
+};
 use crate::{
     hub::order::{LogEnd, Ordered, Turn},
     log::chain::{ChainHash, ChainedLine},
     log::runs::random_mark_text,
-    log::tail::{base_of, chained_after, chained_at},
+    store::compact::NEWEST_LINES_KEPT,
 };
 
-/// Newest lines of the log that a new stream begins with; a compaction leaves as many untouched.
-pub const NEWEST_KEPT: u64 = 1_000;
 /// Lines of one heal.
 const HEALED_LINES_MAX: usize = 500;
 /// Bytes of the lines of one heal.
@@ -320,25 +321,24 @@ impl Node {
         identity: &'n str,
         mark: &'n str,
     ) -> io::Result<Introduction<'n>> {
-        let base = base_of(&self.end, NEWEST_KEPT)?;
+        let base = base_of(&self.end, NEWEST_LINES_KEPT)?;
         Ok(Introduction { end: &self.end, base, highest: self.highest, identity, mark })
     }
 
     /// Brings the stream the next lines that it has lost.
     fn heal(&mut self) -> io::Result<Option<Call>> {
         let known = self.known_seq;
-        let chain = self.chain_at(known)?.filter(|_| self.is_whole_from(known));
+        let chain = chain_at(&self.end, known)?.filter(|_| is_whole_behind(&self.end, known));
         let (Some(chain), Some((run, _))) = (chain, self.run.clone()) else {
             self.attach_again(Link::Commands);
             return Ok(None);
         };
-        let LogEnd { file, end, log, .. } = &self.end;
-        let lines = chained_after(file.clone(), *end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
+        let lines = lines_behind(&self.end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
         if lines.is_empty() {
             self.is_ahead = false;
             return Ok(None);
         }
-        Ok(Some(Call::append(log, &run, (known, chain), &lines, true, self.keep)))
+        Ok(Some(Call::append(&self.end.log, &run, (known, chain), &lines, true, self.keep)))
     }
 
     fn append(&mut self) -> Option<Call> {
@@ -347,23 +347,6 @@ impl Node {
         proposal.stage = Stage::Sent;
         let Proposal { after, lines, .. } = proposal;
         Some(Call::append(&self.end.log, &run, *after, lines, false, self.keep))
-    }
-
-    /// The hash of the own line with this `seq`, if there is one.
-    fn chain_at(&self, seq: u64) -> io::Result<Option<ChainHash>> {
-        if seq == 0 {
-            return Ok(Some(ChainHash::default()));
-        }
-        if seq == self.end.seq {
-            return Ok(Some(self.end.chain));
-        }
-        let line = chained_at(self.end.file.clone(), self.end.end, seq)?;
-        Ok(line.map(|line| line.chain))
-    }
-
-    /// Whether no line behind the one with this `seq` is missing in the log.
-    fn is_whole_from(&self, seq: u64) -> bool {
-        self.end.whole_from == 0 || seq >= self.end.whole_from
     }
 
     /// What came of a call.
@@ -449,10 +432,10 @@ impl Node {
             }
             return Ok(());
         }
-        let here = self.chain_at(low)?;
+        let here = chain_at(&self.end, low)?;
         let parting = match here {
             None => Some(Parting::Incomparable),
-            Some(_) if own > seq && !self.is_whole_from(low) => Some(Parting::Incomparable),
+            Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
             Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
             Some(_) => None,
         };

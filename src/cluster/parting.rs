@@ -1,9 +1,12 @@
 //! What a person must do once a log has parted from the stream.
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use super::node::Parting;
-use crate::{error::Error, log::FILE_NAME, store::diverged};
+use crate::{
+    error::Error,
+    log::{FILE_NAME, chained},
+};
 
 impl Parting {
     /// What has happened, without a name of a file.
@@ -37,7 +40,8 @@ pub(super) fn set_aside(data: &Path, parting: Parting) -> Result<String, Error> 
              with the moved {FILE_NAME}; or choose another --redis-name"
         ));
     }
-    let kept = diverged::set_aside(data)?;
+    let path = data.join(FILE_NAME);
+    let kept = chained::set_aside(&path, SystemTime::now()).map_err(Error::io("rename", &path))?;
     let kept = kept.display();
     Ok(format!(
         "{sentence}; its log is kept as {kept}; copy another node's {FILE_NAME} into {data_name}, start again, and then run: sayso import --from sayso \

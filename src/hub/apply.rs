@@ -33,8 +33,6 @@ pub(super) struct Applied {
     /// Whose bucket it charges: that of posts for what was written, that of likes for a like or a flag. A moderator's second edit of a
     /// comment can't be told from its author's, and charges the author too.
     pub charged: Option<Author>,
-    /// Whether a page moves once the batch is committed: see [`Hub::must_commit_before`].
-    pub ends_batch: bool,
 }
 
 /// What a line says.
@@ -81,9 +79,10 @@ impl<S> Hub<S> {
         let line = &*ordered.line;
         let bytes = in_file(line).map_err(refused)?;
         let summary = LineSummary::parse(&bytes).map_err(refused)?;
-        let next = self.log.next_seq();
-        if summary.seq != seq || seq < next {
-            return Err(refused(format!("its seq is {}, and {next} comes next", summary.seq)));
+        let (next, found) = (self.log.next_seq(), summary.seq);
+        // Another machine may have left some out.
+        if seq < next || found != seq {
+            return Err(refused(format!("its seq is {found}, and the next one is {next}")));
         }
         if !self.log.is_next(line, ordered.chain) {
             return Err(refused("its hash does not follow from the line before".into()));
@@ -104,7 +103,7 @@ impl<S> Hub<S> {
             author if is_known => self.apply_moderation(&bytes, location, author),
             _ => (What::Other, None),
         };
-        Ok(Applied { seq, what, staged: None, charged, ends_batch: what == What::Moved })
+        Ok(Applied { seq, what, staged: None, charged })
     }
 
     fn apply_comment(
@@ -148,7 +147,7 @@ impl<S> Hub<S> {
             held_for: None,
         };
         let location = self.log.stage_chained(line, ordered.chain);
-        let staged = self.index_staged(start, location, encoded);
+        let staged = self.take_in(start, location, encoded);
         self.follow_comment(id, visibility, summary.pinned);
         let has_returned = known.is_some_and(|item| item.visibility.is_deleted());
         if has_returned && !visibility.is_deleted() {
@@ -170,7 +169,7 @@ impl<S> Hub<S> {
             self.batch.effects.retain(|effect| !distrusts(effect));
         }
         let charged = author.filter(|_| is_authors);
-        Ok(Applied { seq, what, staged: Some(staged), charged, ends_batch: false })
+        Ok(Applied { seq, what, staged: Some(staged), charged })
     }
 
     fn comment_of(&self, item: CommentRef) -> Result<Comment, String> {

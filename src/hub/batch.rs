@@ -8,6 +8,7 @@ use crate::{
     fanout::{ReaderId, frame, subscribers::Published},
     http::forwarded::ClientKey,
     hub::{
+        closing::ClosingTimes,
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
         moderation::Effect,
         rate_limit::DuplicateFilter,
@@ -238,11 +239,11 @@ impl<S> Hub<S> {
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
         let location = self.log.stage(&self.batch.bytes[start..]);
-        self.index_staged(start, location, encoded)
+        self.take_in(start, location, encoded)
     }
 
-    /// Takes a line that is in the log into the index, as [`Hub::stage`] does.
-    pub(super) fn index_staged(
+    /// The same for a line that the log has staged already.
+    pub(super) fn take_in(
         &mut self,
         start: usize,
         location: Location,
@@ -289,6 +290,8 @@ impl<S> Hub<S> {
         self.likes.roll_back();
         self.moderation.roll_back();
         self.index.roll_back();
+        // Pages that are no more have given back their numbers.
+        self.closing_times = ClosingTimes::default();
         self.batch.liked.clear();
         self.batch.effects.clear();
         self.batch.moves.clear();

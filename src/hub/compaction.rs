@@ -10,6 +10,8 @@ use std::{
 };
 
 use super::Hub;
+#[cfg(feature = "redis")]
+use crate::store::compact::NEWEST_LINES_KEPT;
 use crate::{
     hub::command::Callback,
     store::compact::{CompactedLog, CompactionJob, is_worth_it},
@@ -82,6 +84,11 @@ impl<S> Hub<S> {
             return self.report_compaction(Err("the stream still needs lines of it".into()));
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
+        #[cfg(feature = "redis")]
+        let job = match self.is_shared() {
+            true => job.map(|job| job.keep_newest(&self.log, NEWEST_LINES_KEPT)),
+            false => job,
+        };
         let started = job.and_then(|job| {
             let (take, slot) = slot();
             // The hub may have ended meanwhile; then nobody wants the new file.

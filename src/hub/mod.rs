@@ -217,6 +217,8 @@ impl<S> Hub<S> {
                     |page| self.index.count(page),
                     |id| likes::public_count(&self.index, &self.likes, id),
                 );
+                #[cfg(feature = "redis")]
+                self.tell_presence();
             }
             if now >= seqs_at {
                 seqs_at = now + SEQ_INTERVAL;

@@ -10,12 +10,12 @@ use std::{
     net::IpAddr,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
     Hub,
-    apply::Applied,
+    apply::{Applied, What},
     batch::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Outcome},
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     log::chain::{ChainHash, ChainedLine},
     log::runs::Runs,
     log::salt,
+    store::record::time_of,
     util::activity,
 };
 
@@ -392,6 +393,9 @@ impl<S> Hub<S> {
         let (mut taken, mut done) = (0, Vec::new());
         self.index.begin();
         for line in lines {
+            if self.must_commit_before(line) {
+                break;
+            }
             let applied = match self.apply(line) {
                 Ok(applied) => applied,
                 Err(why) => {
@@ -402,6 +406,7 @@ impl<S> Hub<S> {
                 }
             };
             taken += 1;
+            self.saw_time(&line.line, applied.what);
             let owner = owners.get(&(line.seq, line.chain)).copied();
             if let Some((number, is_last)) = owner {
                 self.note_own(number, line.seq, &applied);
@@ -409,7 +414,7 @@ impl<S> Hub<S> {
             } else {
                 self.note_foreign(line.seq, &applied);
             }
-            if applied.ends_batch || self.batch.bytes.len() >= BATCH_BYTES_MAX {
+            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
                 break;
             }
         }
@@ -419,6 +424,14 @@ impl<S> Hub<S> {
         self.tell_end();
         self.answer_stored(done);
         Ok(taken)
+    }
+
+    /// No later comment is to be dated before one of another machine.
+    fn saw_time(&mut self, line: &[u8], what: What) {
+        let time = Some(line).filter(|_| what == What::Posted).and_then(time_of);
+        if let Some(ms) = time {
+            self.clock.saw(UNIX_EPOCH + Duration::from_millis(ms), self.time());
+        }
     }
 
     /// Which write in flight each line is of that was proposed, and whether it is its last.
@@ -448,7 +461,7 @@ impl<S> Hub<S> {
         };
         if let Some(staged) = applied.staged {
             self.batch.lines[staged].reader = reader;
-            if is_post {
+            if is_post && applied.what == What::Posted {
                 self.addresses.remember(seq, (!is_moderators).then_some(from));
             }
         }
@@ -459,7 +472,7 @@ impl<S> Hub<S> {
 
     /// Charges the author of a line that another machine has validated.
     fn note_foreign(&mut self, seq: u64, applied: &Applied) {
-        if applied.staged.is_some() {
+        if applied.what == What::Posted {
             self.addresses.remember(seq, None);
         }
         if let (Some(author), Some(limiter)) = (applied.charged, &mut self.post_limiter) {
@@ -515,6 +528,14 @@ impl<S> Hub<S> {
             if since > seq {
                 self.subscribers.dismiss(reader);
             }
+        }
+    }
+
+    /// Tells other machines what has changed about this one's readers.
+    pub(super) fn tell_presence(&mut self) {
+        if self.proposals.is_some() {
+            let presence = self.own_presence();
+            self.proposals().order.tell(presence);
         }
     }
 

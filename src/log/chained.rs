@@ -2,19 +2,29 @@
 //!
 //! Knows no machine but this one: who orders the lines, and in which run, is said by whoever stages them.
 
-use std::{io, path::Path, time::SystemTime};
+pub mod check;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use crate::{
     error::Error,
     log::{
         Log, SyncMode, TornTail,
         chain::{ChainHash, FIELD},
+        dated,
         scan::{Header, Location, ScanError, scan, seq_of},
-        storage::Storage,
+        storage::{Storage, sync_folder, without_links},
         trailer::Trailer,
         writer::LogWriter,
     },
 };
+
+/// What a log is called that was set aside, in front of its time: see [`set_aside`].
+pub const DIVERGED: &str = ".diverged";
 
 /// What a log knows of its hashes.
 #[derive(Default)]
@@ -194,6 +204,24 @@ impl Log {
         self.header = header;
         Ok(())
     }
+}
+
+/// Renames the log that `path` leads to, durably, because its lines have parted from those of other machines. Returns its new path. Nobody may
+/// be appending to it.
+///
+/// # Errors
+/// Fails if the file can't be renamed or its folder can't be synced; no file is written over.
+pub fn set_aside(path: &Path, now: SystemTime) -> io::Result<PathBuf> {
+    let file = without_links(path)?;
+    let mut kept = file.clone().into_os_string();
+    kept.push(dated(DIVERGED, now));
+    let kept = PathBuf::from(kept);
+    if kept.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(&file, &kept)?;
+    sync_folder(&kept)?;
+    Ok(kept)
 }
 
 /// The field as it stands in the file.

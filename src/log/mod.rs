@@ -7,7 +7,7 @@
 
 pub mod chain;
 #[cfg(feature = "redis")]
-mod chained;
+pub mod chained;
 pub mod ends;
 mod lines;
 pub mod runs;

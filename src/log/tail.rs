@@ -9,7 +9,9 @@ mod chained;
 use std::{io, sync::Arc};
 
 #[cfg(feature = "redis")]
-pub use self::chained::{chained_after, chained_at, nth_newest, seq_at, start_of_newest};
+pub use self::chained::{
+    chained_after, chained_at, is_chained, nth_newest, seq_at, start_of_newest,
+};
 use super::{
     lines::{Lines, RAW_LINE_BYTES_MAX},
     scan::seq_of,

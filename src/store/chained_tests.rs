@@ -236,3 +236,26 @@ fn a_lost_tombstone_among_the_newest_lines_hides_what_it_deleted() {
     let store = folder.chained();
     assert_eq!((store.log.whole_from(), store.log.chain().run), (0, 0));
 }
+
+#[test]
+fn a_start_asks_for_another_machines_log_where_this_ones_was_set_aside() {
+    let folder = Folder::new("set-aside");
+    let mut store = folder.chained();
+    append(&mut store, 1, &[comment(1, 1)]);
+    let text = folder.text();
+    let kept = crate::log::chained::set_aside(&folder.file(), SystemTime::now()).unwrap();
+    drop(store);
+    for open in [Store::open, Store::open_chained] {
+        let refused = open(&folder.0, SyncMode::Never, false).err().unwrap().to_string();
+        let import = format!("sayso import --from sayso --data {:?} {kept:?}", folder.0);
+        assert!(refused.contains("comments.jsonl is missing"), "{refused}");
+        assert!(refused.contains(&import), "{refused}");
+        assert!(!folder.file().exists(), "nothing is begun");
+    }
+    // What the message asks for.
+    fs::write(folder.file(), text).unwrap();
+    assert_eq!(folder.chained().index.comment_count(), 1);
+    fs::remove_file(folder.file()).unwrap();
+    fs::rename(kept, folder.0.join("elsewhere")).unwrap();
+    assert_eq!(folder.chained().index.comment_count(), 0);
+}

@@ -155,3 +155,20 @@ fn only_a_log_that_never_had_a_line_takes_another_id() {
     drop(log);
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1, "nothing is left over");
 }
+
+#[test]
+fn a_log_that_is_set_aside_keeps_its_lines_and_no_file_is_written_over() {
+    let folder = Folder::new("chained-aside");
+    let mut log = folder.open();
+    stage(&mut log, ChainHash::default(), 1);
+    log.commit().unwrap();
+    drop(log);
+    let text = folder.text();
+    let kept = set_aside(&folder.file(), UNIX_EPOCH).unwrap();
+    assert_eq!(kept.file_name().unwrap(), "comments.jsonl.diverged-1970-01-01T00-00-00.000Z");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), text);
+    assert!(!folder.file().exists());
+    std::fs::write(folder.file(), "").unwrap();
+    assert!(set_aside(&folder.file(), UNIX_EPOCH).is_err());
+    assert!(folder.file().exists());
+}

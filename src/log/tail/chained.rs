@@ -71,6 +71,16 @@ pub fn nth_newest(
     found.transpose()
 }
 
+/// Whether the last line has a hash.
+///
+/// # Errors
+/// Fails if reading fails.
+pub fn is_chained(reader: Arc<dyn ReadAt>, end: u64) -> io::Result<bool> {
+    let (start, _) = start_of_newest(&*reader, end, 1)?;
+    let found = line_at(reader, start, end, |seq, line| chained(seq, line).is_ok())?;
+    Ok(found.unwrap_or_default())
+}
+
 /// Returns the `seq` of the line that begins at `start`, among the first `end` bytes of a log; `None` if none does.
 ///
 /// # Errors
@@ -188,6 +198,7 @@ mod tests {
             assert_eq!(found.as_ref(), at.and_then(|at| all.get(at)), "{lines}");
             assert_eq!(start_of_newest(&*log, end, lines).unwrap().1, lines.min(700));
         }
+        assert!(is_chained(log.clone(), end).unwrap());
         log.1.store(0, Relaxed);
         nth_newest(log.clone(), end, 60).unwrap().unwrap();
         let read = log.1.load(Relaxed);
@@ -201,12 +212,13 @@ mod tests {
         assert_eq!(chained_after(empty.clone(), end, 0, 9, 9).unwrap(), []);
         assert_eq!(chained_at(empty.clone(), end, 1).unwrap(), None);
         assert_eq!(nth_newest(empty.clone(), end, 1).unwrap(), None);
+        assert!(!is_chained(empty.clone(), end).unwrap());
         let mut bytes = empty.0.clone();
         bytes.extend_from_slice(b"{\"seq\":1,\"kind\":\"x\"");
         append_trailer(&mut bytes, end as usize, false, 0);
         let (end, log) = (bytes.len() as u64, Arc::new(Counting(bytes, AtomicUsize::new(0))));
         assert!(chained_after(log.clone(), end, 0, 9, 9).is_err());
         assert!(chained_at(log.clone(), end, 1).is_err());
-        assert!(nth_newest(log, end, 1).is_err());
+        assert!(nth_newest(log.clone(), end, 1).is_err() && !is_chained(log, end).unwrap());
     }
 }

@@ -5,6 +5,7 @@
 //! served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
 mod addresses;
+mod answers;
 #[cfg(feature = "redis")]
 mod apply;
 pub mod bans;
@@ -33,6 +34,7 @@ mod ordering;
 mod posts;
 #[cfg(feature = "redis")]
 pub mod presence;
+mod publish;
 pub mod rate_limit;
 mod reads;
 pub mod rules;

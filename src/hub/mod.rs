@@ -8,6 +8,8 @@ mod addresses;
 pub mod bans;
 mod batch;
 mod closing;
+#[cfg(feature = "redis")]
+pub mod cluster_stats;
 pub mod command;
 mod compaction;
 mod decisions;

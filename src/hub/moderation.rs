@@ -143,11 +143,7 @@ impl<S> Hub<S> {
             });
         }
         self.charge_like(&[BucketKey::Address(from), BucketKey::Author(author)], "flags")?;
-        if self.flagged_from.len() >= FLAGGED_FROM_MAX {
-            self.flagged_from.clear();
-        }
-        self.flagged_from.insert((id, from));
-        self.batch.flagged_from.push((id, from));
+        self.remember_flag(id, from);
         let line = ModerationLine {
             id: Some(id),
             author: Some(author.to_string()),
@@ -160,6 +156,15 @@ impl<S> Hub<S> {
             self.hide(item, "flags", None)?;
         }
         Ok(Outcome::Recorded { answer, has_changed: true })
+    }
+
+    /// Remembers where a flag came from, so that it counts once.
+    pub(super) fn remember_flag(&mut self, id: u64, from: ClientKey) {
+        if self.flagged_from.len() >= FLAGGED_FROM_MAX {
+            self.flagged_from.clear();
+        }
+        self.flagged_from.insert((id, from));
+        self.batch.flagged_from.push((id, from));
     }
 
     /// Hides a public comment, or rejects one that waits. Returns whether it was either.

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What a log is called that was set aside, in front of its time: see [`Log::set_aside`].
+/// What a log is called that was set aside, in front of its time: see [`set_aside`].
 pub const DIVERGED: &str = ".diverged";
 
 /// What a log knows of its hashes.
@@ -33,6 +33,10 @@ pub(super) struct Chain {
     last: ChainHash,
     /// The same, lines that are staged included.
     staged: ChainHash,
+    /// `seq` of the last durable line, of any kind.
+    last_seq: u64,
+    /// The same, lines that are staged included.
+    staged_seq: u64,
     whole_from: u64,
     /// The line before has no hash.
     is_interrupted: bool,
@@ -41,6 +45,7 @@ pub(super) struct Chain {
 impl Chain {
     /// Takes in the next line of a log that is being opened.
     fn read(&mut self, seq: u64, line: &[u8]) {
+        (self.last_seq, self.staged_seq) = (seq, seq);
         let Some(Trailer { open, chain: Some(chain), .. }) = Trailer::of(line) else {
             (self.whole_from, self.is_interrupted) = (seq + 1, true);
             return;
@@ -55,10 +60,20 @@ impl Chain {
     /// Keeps what was staged, if it `is_durable`, or goes back.
     pub(super) fn end_batch(&mut self, is_durable: bool) {
         if is_durable {
-            self.last = self.staged;
+            (self.last, self.last_seq) = (self.staged, self.staged_seq);
         } else {
-            self.staged = self.last;
+            (self.staged, self.staged_seq) = (self.last, self.last_seq);
         }
+    }
+
+    /// The `seq` that comes behind what is staged, as far as lines with a hash tell.
+    pub(super) fn next_staged_seq(&self) -> u64 {
+        self.staged_seq + 1
+    }
+
+    /// The `seq` that comes next, as far as lines with a hash tell.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.last_seq + 1
     }
 }
 
@@ -128,6 +143,11 @@ impl Log {
         self.chain.last
     }
 
+    /// Returns the `seq` of the last durable line; 0 if there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.chain.last_seq
+    }
+
     /// Returns the `seq` of the first line from which on no line is missing: each line behind it has the hash that follows from the line
     /// before. 0 if the first line follows from `ChainHash::default()`, so that none was ever missing.
     pub fn whole_from(&self) -> u64 {
@@ -143,6 +163,8 @@ impl Log {
     pub fn stage_chained(&mut self, line: &[u8], chain: ChainHash) -> Location {
         debug_assert_eq!(chain, self.chain.staged.next(chain.run, line), "the hub has checked it");
         self.chain.staged = chain;
+        // Another machine may have left some out.
+        self.chain.staged_seq = seq_of(line).unwrap_or_default().max(self.chain.staged_seq);
         let location = self.stage(line);
         self.staged.extend_last(&field(chain));
         location
@@ -177,25 +199,24 @@ impl Log {
         self.header = header;
         Ok(())
     }
+}
 
-    /// Renames the log, which `path` leads to, because its lines have parted from those of other machines, and returns its new path. It can still
-    /// be read. Nothing is appended any more, even if this fails.
-    ///
-    /// # Errors
-    /// Fails if the file can't be renamed or its folder can't be synced.
-    pub fn set_aside(&mut self, path: &Path, now: SystemTime) -> io::Result<PathBuf> {
-        self.fail("its lines have parted from those of the other machines".into());
-        let file = without_links(path)?;
-        let mut kept = file.clone().into_os_string();
-        kept.push(dated(DIVERGED, now));
-        let kept = PathBuf::from(kept);
-        if kept.exists() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        fs::rename(&file, &kept)?;
-        sync_folder(&kept)?;
-        Ok(kept)
+/// Renames the log that `path` leads to, durably, because its lines have parted from those of other machines. Returns its new path. Nobody may
+/// be appending to it.
+///
+/// # Errors
+/// Fails if the file can't be renamed or its folder can't be synced; no file is written over.
+pub fn set_aside(path: &Path, now: SystemTime) -> io::Result<PathBuf> {
+    let file = without_links(path)?;
+    let mut kept = file.clone().into_os_string();
+    kept.push(dated(DIVERGED, now));
+    let kept = PathBuf::from(kept);
+    if kept.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
+    fs::rename(&file, &kept)?;
+    sync_folder(&kept)?;
+    Ok(kept)
 }
 
 /// The field as it stands in the file.

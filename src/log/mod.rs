@@ -182,7 +182,15 @@ impl Log {
 
     /// Returns the `seq` that the next staged line must carry.
     pub fn next_seq(&self) -> u64 {
-        self.next + self.staged.count()
+        let next = self.next + self.staged.count();
+        #[cfg(feature = "redis")]
+        let next = next.max(self.chain.next_staged_seq());
+        next
+    }
+
+    /// Whether a batch has begun.
+    pub fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
     }
 
     /// Returns a handle for reading durable lines from any thread. It stays valid for all locations returned so far, also after
@@ -294,7 +302,10 @@ impl Log {
             self.shared_end.store(self.end, Release);
         }
         #[cfg(feature = "redis")]
-        self.chain.end_batch(written.is_ok());
+        {
+            self.chain.end_batch(written.is_ok());
+            self.next = self.next.max(self.chain.next_seq());
+        }
         self.staged.clear(self.crc);
         written
     }

@@ -106,6 +106,15 @@ pub fn highest_first(data: &Path) -> Option<u64> {
     firsts.max()
 }
 
+/// Returns a fresh mark.
+///
+/// # Errors
+/// Fails if the operating system provides no random bytes.
+#[cfg(feature = "redis")]
+pub fn random_mark_text() -> io::Result<String> {
+    random_mark().map(format_mark)
+}
+
 /// Adds the newest run. Those that begin above its first `seq` are dropped, and the oldest if there are too many.
 fn push(runs: &mut Vec<Run>, run: Run) {
     runs.retain(|before| before.first <= run.first);

@@ -243,7 +243,7 @@ fn a_start_asks_for_another_machines_log_where_this_ones_was_set_aside() {
     let mut store = folder.chained();
     append(&mut store, 1, &[comment(1, 1)]);
     let text = folder.text();
-    let kept = store.log.set_aside(&folder.file(), SystemTime::now()).unwrap();
+    let kept = crate::log::chained::set_aside(&folder.file(), SystemTime::now()).unwrap();
     drop(store);
     for open in [Store::open, Store::open_chained] {
         let refused = open(&folder.0, SyncMode::Never, false).err().unwrap().to_string();

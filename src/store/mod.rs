@@ -103,7 +103,9 @@ impl Store {
                     decisions.push((entry.id, entry.seq, author));
                 }
             }
-            if summary.kind == KIND
+            if summary.id > summary.seq {
+                // What is about a comment that comes later makes no sense.
+            } else if summary.kind == KIND
                 && let Some(author) = Author::parse(&summary.author)
             {
                 likes.load(summary.id, author, summary.on);

@@ -69,6 +69,11 @@ impl Runs {
         Ok(Runs { runs, mark: format_mark(mark).into(), number: Some(number) })
     }
 
+    /// Returns the runs, each with its mark and the first `seq` that it may give, the present one last.
+    pub fn list(&self) -> Vec<(Arc<str>, u64)> {
+        self.runs.iter().map(|run| (format_mark(run.mark).into(), run.first)).collect()
+    }
+
     /// Returns the highest number of a run that is known; 0 if none is, or if the runs are not those of a stream.
     pub fn number(&self) -> u64 {
         self.number.unwrap_or_default()

@@ -58,6 +58,44 @@ fn the_documented_log_is_served_and_goes_on() {
     assert_eq!(rest, format!("{:08x}\"}}", crc32c(before, covered.as_bytes())));
 }
 
+#[test]
+fn a_log_of_several_machines_is_served_without_its_hashes_which_a_compaction_keeps() {
+    let mut server = Server::builder().stopped();
+    let (mut log, mut before) = (String::new(), 0);
+    let mut hashes = Vec::new();
+    for (number, line) in vector().lines().enumerate() {
+        let (covered, _) = line.rsplit_once(",\"crc\":\"").unwrap();
+        let (open, more) = match covered.strip_suffix(",\"more\":1") {
+            Some(open) => (open, ",\"more\":1"),
+            None => (covered, ""),
+        };
+        let hash = format!(",\"h\":\"7.{:016x}\"", number * 0x0123_4567_89ab);
+        let hash = if number == 0 { "" } else { &hash };
+        hashes.push(hash.to_owned());
+        let covered = format!("{open}{hash}{more}");
+        before = crc32c(before, covered.as_bytes());
+        log += &format!("{covered},\"crc\":\"{before:08x}\"}}\n");
+    }
+    server.write_log(log);
+    server.restart();
+    let page = get(&server, "/api/comments?since=0&page=/");
+    let text = &page.body;
+    assert!(text.contains("First *indeed*") && text.contains("Second."), "{text}");
+    assert!(!text.contains("\"h\"") && !text.contains("\"crc\""), "{text}");
+    posted(&server, "more");
+    server.compact();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 3}));
+    server.check();
+    let log = server.log_text();
+    // The first line was edited.
+    for (hash, is_kept) in hashes[1..].iter().zip([false, true, true]) {
+        assert_eq!(log.contains(hash.as_str()), is_kept, "{hash} in {log}");
+    }
+    assert!(server.stop().success());
+    server.restart();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 3}));
+}
+
 /// A server that has written a log of ten comments, each a write of its own, and was stopped.
 fn ten() -> Server {
     let mut server = Server::start(&[]);

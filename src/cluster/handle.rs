@@ -198,6 +198,7 @@ impl Order for Handle {
 
     fn turn(&mut self) -> Turn {
         match self.0.obstacle() {
+            Some(why) if self.0.node().is_refused() => Turn::Refused(why),
             Some(why) => Turn::Unknown(why),
             None => self.0.node().turn(),
         }

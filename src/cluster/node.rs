@@ -87,6 +87,8 @@ enum Stage {
     Unknown,
     /// It was not appended, or may have been lost: to be made anew.
     Again,
+    /// Redis has refused it: to be made anew, if anybody still waits for it.
+    Refused,
 }
 
 struct Proposal {
@@ -121,6 +123,8 @@ pub struct Node {
     runs: Vec<Run>,
     /// Whether new lines must wait although all is well.
     is_waiting: bool,
+    /// Whether the stream was found to begin right behind the log's last line, so that the first entry must follow from it.
+    is_at_base: bool,
     /// Redis' clock less this machine's, in ms.
     clock_offset: i64,
     parted: Option<Parting>,
@@ -151,6 +155,7 @@ impl Node {
             pending: None,
             runs,
             is_waiting: false,
+            is_at_base: false,
             clock_offset: 0,
             parted: None,
             news: Vec::new(),
@@ -254,7 +259,10 @@ impl Node {
 
     /// Whether lines that follow the log's end can be proposed now.
     pub fn turn(&self) -> Turn {
-        let is_free = self.proposal.as_ref().is_none_or(|proposal| proposal.stage == Stage::Again);
+        let is_free = self
+            .proposal
+            .as_ref()
+            .is_none_or(|proposal| matches!(proposal.stage, Stage::Again | Stage::Refused));
         let is_ready = self.is_attached()
             && !self.commands.is_busy
             && !self.is_ahead
@@ -276,6 +284,22 @@ impl Node {
     /// Nothing that was proposed is waited for any more.
     pub fn settle(&mut self) {
         self.proposal = None;
+    }
+
+    /// Redis has refused what was sent last: nothing was appended.
+    pub fn refused(&mut self) {
+        self.commands.is_busy = false;
+        self.attach_again(Link::Commands);
+        if let Some(proposal) = &mut self.proposal
+            && proposal.stage == Stage::Sent
+        {
+            proposal.stage = Stage::Refused;
+        }
+    }
+
+    /// Whether what is in flight was refused.
+    pub fn is_refused(&self) -> bool {
+        self.proposal.as_ref().is_some_and(|proposal| proposal.stage == Stage::Refused)
     }
 
     /// The time to wait, which the script has told, is over.
@@ -382,6 +406,10 @@ impl Node {
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);
+            if is_known && expected != line.chain && self.is_at_base && following.is_empty() {
+                // Those in between are gone.
+                self.part(Parting::Trimmed);
+            }
             if !is_known || expected != line.chain {
                 break;
             }

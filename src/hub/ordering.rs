@@ -27,7 +27,7 @@ use crate::{
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
     hub::order::{LogEnd, Order, Ordered, Turn},
     log::chain::{ChainHash, ChainedLine},
-    log::runs::Runs,
+    log::runs::{Runs, random_mark_text},
     log::salt,
     util::activity,
 };
@@ -174,10 +174,13 @@ impl<S> Hub<S> {
         match self.proposals().order.turn() {
             Turn::Now(run) => self.propose(run),
             Turn::Soon => {}
-            Turn::Unknown(why) => {
-                for waiting in mem::take(&mut self.proposals().waiting) {
+            Turn::Unknown(why) => self.refuse_waiting(&why),
+            Turn::Refused(why) => {
+                for waiting in mem::take(&mut self.proposals().in_flight) {
                     self.refuse(waiting, &why);
                 }
+                self.proposals().order.settle();
+                self.refuse_waiting(&why);
             }
         }
     }
@@ -217,7 +220,13 @@ impl<S> Hub<S> {
     }
 
     fn enqueue(&mut self, write: Write) {
-        let Write { operation, from, client, reply } = write;
+        let Write { mut operation, from, client, reply } = write;
+        if let Operation::Post(draft) = &mut operation
+            && draft.nonce.is_none()
+        {
+            // Should the log part from the stream, an import into another one knows it again.
+            draft.nonce = random_mark_text().ok().map(Into::into);
+        }
         let is_full = self.proposals().waiting.len() >= WAITING_WRITES_MAX;
         let waiting = Waiting {
             operation,
@@ -238,6 +247,12 @@ impl<S> Hub<S> {
             None => return self.proposals().waiting.push_back(waiting),
         };
         self.refuse(waiting, &why);
+    }
+
+    fn refuse_waiting(&mut self, why: &str) {
+        for waiting in mem::take(&mut self.proposals().waiting) {
+            self.refuse(waiting, why);
+        }
     }
 
     fn refuse(&mut self, waiting: Waiting, why: &str) {

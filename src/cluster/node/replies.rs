@@ -105,6 +105,9 @@ impl Node {
             Some(_) => None,
         };
         let Some(parting) = parting else {
+            if link == Link::Lines {
+                self.is_at_base = entry.is_none() && own == base && seq > own;
+            }
             self.attached(link, own, attached);
             return Ok(());
         };
@@ -182,7 +185,7 @@ impl Node {
         self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
     }
 
-    fn part(&mut self, parting: Parting) {
+    pub(super) fn part(&mut self, parting: Parting) {
         self.parted = Some(parting);
         self.news.push(News::Parted(parting));
     }

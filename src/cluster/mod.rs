@@ -29,6 +29,7 @@ use self::{
 };
 use crate::{
     error::Error,
+    hub::cluster_stats::ClusterStats,
     hub::command::{Command, HubHandle},
     hub::order::{LogEnd, Order, Ordered},
     log::salt::Salt,
@@ -73,11 +74,12 @@ pub fn join(
     memory: &Memory,
     keep: u64,
     on_parted: Box<dyn Fn() + Send + Sync>,
-) -> (Arc<Shared>, Box<dyn Order>) {
+) -> (Arc<Shared>, Box<dyn Order>, Arc<ClusterStats>) {
     let Memory { runs, highest, salt } = memory;
     let node = Node::new(end, runs.clone(), *highest, hex(salt), keep);
     let shared = Arc::new(Shared::new(node, on_parted));
-    (shared.clone(), Box::new(Handle(shared)))
+    let stats = shared.stats.clone();
+    (shared.clone(), Box::new(Handle(shared)), stats)
 }
 
 impl Cluster {

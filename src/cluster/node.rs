@@ -109,6 +109,8 @@ pub struct Node {
     is_ahead: bool,
     /// The stream's last `seq`, as far as the connection for commands knows.
     known_seq: u64,
+    /// The stream's last `seq` when it was looked at last.
+    seen_seq: u64,
     /// Mark and number of the run in which it is attached.
     run: Option<(Arc<str>, u64)>,
     /// Up to where the stream must be read before lines are proposed.
@@ -123,7 +125,9 @@ pub struct Node {
     clock_offset: i64,
     parted: Option<Parting>,
     news: Vec<News>,
-    /// How often it has healed the stream.
+    /// How often it was attached.
+    pub attaches: u64,
+    /// How often it has brought the stream what that had lost.
     pub heals: u64,
 }
 
@@ -141,6 +145,7 @@ impl Node {
             proposal: None,
             is_ahead: false,
             known_seq: 0,
+            seen_seq: 0,
             run: None,
             target: 0,
             pending: None,
@@ -149,6 +154,7 @@ impl Node {
             clock_offset: 0,
             parted: None,
             news: Vec::new(),
+            attaches: 0,
             heals: 0,
         }
     }
@@ -210,7 +216,7 @@ impl Node {
 
     /// The stream's last `seq`, as far as is known.
     pub fn stream_seq(&self) -> u64 {
-        self.known_seq.max(self.target).max(self.end.seq)
+        self.seen_seq.max(self.known_seq).max(self.target).max(self.end.seq)
     }
 
     /// Redis' clock less this machine's, in ms, as of the last attach.
@@ -239,6 +245,11 @@ impl Node {
     /// Whether something is in flight.
     pub fn is_proposing(&self) -> bool {
         self.proposal.is_some()
+    }
+
+    /// How many lines were proposed and have not come back.
+    pub fn proposed_lines(&self) -> usize {
+        self.proposal.as_ref().map_or(0, |proposal| proposal.lines.len())
     }
 
     /// Whether lines that follow the log's end can be proposed now.
@@ -275,6 +286,12 @@ impl Node {
     /// Whether new lines are waiting for [`Node::waited`].
     pub fn is_waiting(&self) -> bool {
         self.is_waiting
+    }
+
+    /// Somebody has looked at the stream: the mark of its run, and its last `seq`.
+    pub fn saw_stream(&mut self, run: &str, seq: u64) {
+        self.seen_seq = seq;
+        self.saw_run(run);
     }
 
     /// Somebody has seen the stream in the run with this mark: if that is another one than the node knows, it looks again.

@@ -49,14 +49,15 @@ pub(super) fn run<S>(link: Link, shared: &Shared, client: &Client, hub: &HubHand
             }
             log::debug!("{why}");
         }
-        look(hub);
+        look(shared, hub);
         thread::sleep(PAUSES[tries.min(PAUSES.len() - 1)]);
         tries += 1;
     }
 }
 
 /// Makes the hub look whether it is its turn. If its inbox is full, it is about to.
-fn look<S>(hub: &HubHandle<S>) {
+fn look<S>(shared: &Shared, hub: &HubHandle<S>) {
+    shared.publish_stats();
     let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
 }
 
@@ -85,12 +86,13 @@ impl<S> Thread<'_, S> {
             }
             if wait_until.take().is_some() {
                 self.shared.node().waited();
-                look(self.hub);
+                look(self.shared, self.hub);
             } else {
                 look_at = Instant::now() + LOOK_INTERVAL;
-                if let Some((run, _)) = connection.look()? {
-                    self.shared.node().saw_run(&run);
+                if let Some((run, seq)) = connection.look()? {
+                    self.shared.node().saw_stream(&run, seq);
                 }
+                self.shared.publish_stats();
             }
         }
         Ok(())
@@ -136,10 +138,10 @@ impl<S> Thread<'_, S> {
             self.shared.note_attached();
         } else if is_attach {
             // The hub must take over the log's id first, or the log has gone on meanwhile.
-            look(self.hub);
+            look(self.shared, self.hub);
             thread::sleep(SHORT_PAUSE);
         }
-        look(self.hub);
+        look(self.shared, self.hub);
         Ok(true)
     }
 

@@ -11,6 +11,8 @@ mod apply;
 pub mod bans;
 mod batch;
 mod closing;
+#[cfg(feature = "redis")]
+pub mod cluster_stats;
 pub mod command;
 mod compaction;
 mod decisions;

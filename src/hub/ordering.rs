@@ -11,7 +11,7 @@ use std::{
     mem,
     net::IpAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,6 +23,7 @@ use crate::{
     comment::{hold_reason::HoldReason, rejection::Rejection},
     fanout::ReaderId,
     http::forwarded::ClientKey,
+    hub::cluster_stats::ClusterStats,
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
     hub::order::{LogEnd, Order, Ordered, Turn},
     log::chain::{ChainHash, ChainedLine},
@@ -99,8 +100,9 @@ fn is_final(rejection: &Rejection) -> bool {
 }
 
 impl<S> Hub<S> {
-    /// Lets lines be ordered elsewhere. `data` is the folder of the log.
-    pub fn order_by(&mut self, order: Box<dyn Order>, data: PathBuf) {
+    /// Lets lines be ordered elsewhere. `data` is the folder of the log; `stats` is what is told of it.
+    pub fn order_by(&mut self, order: Box<dyn Order>, data: PathBuf, stats: Arc<ClusterStats>) {
+        let _ = self.stats.cluster.set(stats);
         self.proposals = Some(Proposals {
             order,
             data,
@@ -189,6 +191,7 @@ impl<S> Hub<S> {
                     Ok(runs) if runs.mark() == self.runs.mark() => self.runs = runs,
                     Ok(runs) => {
                         self.close_ahead();
+                        self.subscribers.tell_mark(runs.mark());
                         self.runs = runs;
                     }
                     Err(error) => log::error!("{error}"),
@@ -238,6 +241,9 @@ impl<S> Hub<S> {
     }
 
     fn refuse(&mut self, waiting: Waiting, why: &str) {
+        if let Some(stats) = self.stats.cluster.get() {
+            stats.refused.fetch_add(1, Relaxed);
+        }
         let rejection = Rejection::StreamUnavailable(why.into());
         self.reject_waiting(waiting, &rejection);
     }

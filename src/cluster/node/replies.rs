@@ -131,6 +131,7 @@ impl Node {
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
         self.link(link).is_attached = true;
+        self.attaches += 1;
         let is_higher = number > self.highest;
         self.highest = self.highest.max(number);
         self.pending = Some(runs);
@@ -152,7 +153,7 @@ impl Node {
             self.doubt();
             self.is_waiting = false;
         }
-        self.known_seq = seq;
+        (self.known_seq, self.seen_seq) = (seq, seq);
         self.run = Some((run, number));
         self.is_ahead = self.end.seq > seq && own > seq;
         self.target = seq;

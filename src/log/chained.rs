@@ -46,7 +46,8 @@ impl Chain {
     /// Takes in the next line of a log that is being opened.
     fn read(&mut self, seq: u64, line: &[u8]) {
         (self.last_seq, self.staged_seq) = (seq, seq);
-        let Some(Trailer { open, chain: Some(chain), .. }) = Trailer::of(line) else {
+        let Some((open, chain)) = Trailer::of(line).and_then(|it| Some((it.open, it.chain()?)))
+        else {
             (self.whole_from, self.is_interrupted) = (seq + 1, true);
             return;
         };
@@ -115,11 +116,10 @@ impl Log {
         let mut last = ChainHash::default();
         let mut failure = None;
         let report = scan(self.reader(), self.end, &mut |line, _| {
-            let Trailer { open, chain, more, .. } =
-                Trailer::of(line).expect("a scanned line has a trailer");
-            last = chain.unwrap_or_else(|| last.next_open(last.run, open));
+            let trailer = Trailer::of(line).expect("a scanned line has a trailer");
+            last = trailer.chain().unwrap_or_else(|| last.next_open(last.run, trailer.open));
             if failure.is_none() {
-                failure = writer.line(&[open, &field(last)].concat(), more).err();
+                failure = writer.line(&[trailer.open, &field(last)].concat(), trailer.more).err();
             }
             seq_of(line).ok_or_else(String::new)
         });

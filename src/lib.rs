@@ -40,7 +40,9 @@
 //! web/      what each HTTP path answers; `web::backend` runs tiny_http on two private sockets
 //! ws/       the read side of one WebSocket
 //! notify/   programs that are told of comments
+//! cluster/  several machines with one conversation, over Redis; only with the feature `redis`
 //! exchange/ comments of other systems, in and out
+//! cluster/  several machines with one conversation, only with the feature `redis`
 //! hub/      all state, and the one thread that changes it
 //! net/      the public port: accepts connections, limits them, drains them
 //! fanout/   who follows what, and the threads that write to sockets
@@ -54,10 +56,11 @@
 //! A file imports from its own folder or from a later group, never from an earlier one or from a neighbour of its group:
 //!
 //! ```text
-//! [cli] → [web, ws, notify, exchange] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
+//! [cli] → [web, ws, notify, exchange, cluster] → [hub] → [net, fanout, store] → [http, comment, log] → [util, limits, error]
 //! ```
 //!
-//! Only `web::backend` names tiny_http, only `ws` and `fanout::frame` name tungstenite. `tests/it/structure.rs` checks both.
+//! Only `web::backend` names tiny_http, only `ws` and `fanout::frame` name tungstenite, only `cluster` names the Redis client.
+//! `tests/it/structure.rs` checks that.
 //!
 //! # Threads
 //!
@@ -72,7 +75,11 @@
 //! | `ctl`, `ctl-0`, `ctl-1` | 1 each | the same three jobs for the control socket, over which sayso's own commands come | shutdown |
 //! | `hub` | 1 | log, store, everything that changes | all senders are gone |
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
+//! | `order` | 1 with `--redis` | the connection that lines are proposed through | shutdown |
+//! | `stream` | 1 with `--redis` | the connection that ordered lines are read through; waits for the hub to store them | shutdown |
+//! | `presence` | 1 with `--redis` | the connection on which machines tell each other how many readers they have | shutdown |
 //! | `notify-N` | one per program of `--notify` | its cursor; asks the hub, reads the log and runs the program | shutdown |
+//! | `presence` | 1 with `--redis` | how many readers other machines have; tells the hub, and tells them of this one's | shutdown |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
@@ -92,6 +99,9 @@
 //!   lines of the history at one point between two batches.
 //! - The hub never waits for a program of `--notify`: it only says that there is something new, and each program's thread reads the log
 //!   from its own cursor ([`notify`]).
+//! - With `--redis`, nothing is stored that hasn't come back from the stream: a proposal changes nothing here, and is acknowledged when its own
+//!   lines have come back and are on disk. The hub waits for none of it; it shares a lock with the node's threads that is held for one step
+//!   of the node.
 //! - A cursor proves itself: a client that has received what is no longer in the log is never told that it has resumed ([`log::runs`]).
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
@@ -108,6 +118,8 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
+#[cfg(feature = "redis")]
+pub mod cluster;
 pub mod comment;
 pub mod error;
 pub mod exchange;

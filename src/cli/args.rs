@@ -7,7 +7,7 @@ use std::{cmp::Reverse, ffi::OsString};
 use crate::error::Error;
 
 /// All flags, and how each is given.
-const FLAGS: [(&str, Form); 27] = [
+const FLAGS: [(&str, Form); 30] = [
     ("listen", Form::Once),
     ("data", Form::Once),
     ("sync", Form::Once),
@@ -32,6 +32,9 @@ const FLAGS: [(&str, Form); 27] = [
     ("title", Form::Once),
     ("notify", Form::Repeatable),
     ("metrics", Form::Once),
+    ("redis", Form::Once),
+    ("redis-name", Form::Once),
+    ("redis-keep", Form::Once),
     ("log-level", Form::Once),
     ("log-format", Form::Once),
     ("log-addresses", Form::Switch),
@@ -66,13 +69,15 @@ const COMMAND_FLAGS: [(&str, Form); 23] = [
 /// What the environment variables of all flags begin with.
 const VARIABLE_PREFIX: &str = "SAYSO_";
 /// Names that other servers use for the same flags.
-const SYNONYMS: [(&str, &str); 6] = [
+const SYNONYMS: [(&str, &str); 8] = [
     ("address", "listen"),
     ("bind", "listen"),
     ("host", "listen"),
     ("port", "listen"),
     ("dir", "data"),
     ("verbose", "log-level"),
+    ("redis-url", "redis"),
+    ("valkey", "redis"),
 ];
 /// All subcommands; `serve` is the default.
 const SUBCOMMANDS: [&str; 16] = [

@@ -14,6 +14,11 @@ use crate::http::origin;
 use crate::net::listen_socket::ListenAddress;
 use crate::notify::program::{PROGRAMS_MAX, Program};
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
+#[cfg(feature = "redis")]
+pub use redis::RedisOptions;
+
+#[cfg(feature = "redis")]
+mod redis;
 
 /// The data folder if none is named.
 const DATA_DEFAULT: &str = "./data";
@@ -80,6 +85,11 @@ Flags:
   --no-page                no page at / and no demo, only what is embedded and the API
   --title TEXT             the page's heading [Comments]
   --metrics local|public   who may read /metrics: programs on this machine, or everybody [local]
+  --redis URL              several machines with one conversation: Redis or Valkey orders it, at
+                           redis://[USER:PASSWORD@]HOST[:PORT][/DB] or redis+unix:///PATH; needs
+                           a build with the feature redis [none]
+  --redis-name NAME        the conversation there, letters, digits, -, _ and . [main]
+  --redis-keep N           newest lines that stay there, for machines that were away [100000]
   --log-level LEVEL        off, error, warn, info, debug or trace [info]
   --log-format text|json   a line of text, or an object with time, level, target, message [text]
   --log-addresses          name clients' addresses in the log
@@ -142,6 +152,9 @@ pub struct Config {
     pub title: String,
     /// Whether everybody may read the metrics, and not only programs on this machine.
     pub metrics_are_public: bool,
+    /// The stream that orders the lines of several machines; `None` means that this is the only one. Requires [`SyncMode::Always`].
+    #[cfg(feature = "redis")]
+    pub redis: Option<RedisOptions>,
     /// The most verbose level that is logged.
     pub log_level: log::LevelFilter,
     /// Whether lines of the log are JSON.
@@ -177,6 +190,8 @@ impl Default for Config {
             no_page: false,
             title: "Comments".into(),
             metrics_are_public: false,
+            #[cfg(feature = "redis")]
+            redis: None,
             log_level: log::LevelFilter::Info,
             log_is_json: false,
             log_addresses: false,
@@ -226,6 +241,9 @@ impl Config {
             config.trust_proxy.clear();
             proxies.drain(..).for_each(|proxy| config.trust_proxy.extend(proxy));
         }
+        check_redis(args)?;
+        #[cfg(feature = "redis")]
+        (config.redis = RedisOptions::parse(args, config.sync)?);
         check_programs(&config.notify)?;
         check_consistency(&config)?;
         Ok(config)
@@ -307,6 +325,26 @@ fn check_consistency(config: &Config) -> Result<(), Error> {
             "--public-url {url} does not end with --base-path {base_path}; write --public-url {url}{base_path}"
         ),
         _ => return Ok(()),
+    };
+    Err(Error::Usage(why))
+}
+
+/// Checks that this build can do what `--redis` says, and that what belongs to it is not given without it.
+fn check_redis(args: &Args) -> Result<(), Error> {
+    let why = match args.value("redis") {
+        Some(_) if cfg!(feature = "redis") => return Ok(()),
+        Some(value) => format!(
+            "{} is given, but this sayso was built without the feature redis; build one that has it: \
+             cargo build --release --features redis",
+            value.name
+        ),
+        None => match args.value("redis-name").or_else(|| args.value("redis-keep")) {
+            None => return Ok(()),
+            Some(value) => format!(
+                "{} is given without --redis, to which it belongs; add --redis URL or leave it out",
+                value.name
+            ),
+        },
     };
     Err(Error::Usage(why))
 }

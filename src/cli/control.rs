@@ -275,7 +275,8 @@ impl LocalServer {
             true => (Runs::begin(data, store.log.id(), store.log.next_seq())?, salt::open(data)?),
             false => (Runs::default(), Salt::default()),
         };
-        let (hub, thread) = start_hub(&config, store, runs, Vec::new(), Stats::default(), salt)?;
+        let (hub, thread) =
+            start_hub(&config, store, runs, Vec::new(), Stats::default(), salt, None)?;
         let router = Arc::new(Router::new(web::Options::of_owner(), hub.clone()));
         Ok(LocalServer { hub, router, thread, _lock: lock })
     }

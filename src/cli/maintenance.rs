@@ -30,6 +30,10 @@ use crate::{
     util::text::counted,
     web::COMPACT_PATH,
 };
+#[cfg(feature = "redis")]
+use crate::{
+    log::chained::check::HashCheck, log::tail::is_chained, store::compact::NEWEST_LINES_KEPT,
+};
 
 /// How often a log with problems is scanned. A problem that is gone in the next scan was a write in progress.
 const SCANS_MAX: usize = 3;
@@ -142,9 +146,13 @@ pub fn compact(data: &Path) -> Result<(), Error> {
     let Store { mut log, mut index, likes, mut moderation, .. } =
         Store::open(data, SyncMode::Always, false)?;
     let before = log.end();
-    let compacted = CompactionJob::new(&log, &index, &likes, &mut moderation)
-        .and_then(CompactionJob::work)
-        .map_err(&io_error)?;
+    let job = CompactionJob::new(&log, &index, &likes, &mut moderation).map_err(&io_error)?;
+    #[cfg(feature = "redis")]
+    let job = match is_chained(log.reader(), log.end()).map_err(&io_error)? {
+        true => job.keep_newest(&log, NEWEST_LINES_KEPT),
+        false => job,
+    };
+    let compacted = job.work().map_err(&io_error)?;
     compacted.replace_with(&mut log, &mut index, &mut moderation).map_err(io_error)?;
     stdout::line(format_args!("{}: {before} bytes before, {} now", path.display(), log.end()))?;
     Ok(())
@@ -189,11 +197,22 @@ fn report_blocked(storage: &FileStorage, path: &Path, list: &BlockList) -> Resul
 fn examine(storage: &FileStorage, path: &Path) -> Result<(u64, Vec<Problem>), Error> {
     let length = storage.length().map_err(Error::io("read", path))?;
     let mut lines = 0;
+    #[cfg(feature = "redis")]
+    let mut hashes = HashCheck::default();
     let judge = &mut |line: &[u8]| Ok(LineSummary::parse(line)?.seq);
     let survey = survey(storage.reader(), length, judge, &mut |finding| {
         lines += u64::from(matches!(finding, Finding::Line(..)));
+        #[cfg(feature = "redis")]
+        if let Finding::Line(line, _, seq) = finding {
+            hashes.take(seq, line);
+        }
     });
-    Ok((lines, survey.map_err(scan_error(path))?.problems))
+    let survey = survey.map_err(scan_error(path))?;
+    #[cfg(feature = "redis")]
+    if survey.problems.is_empty() {
+        return Ok((lines, hashes.problems(survey.header.map_or(0, |header| header.next))));
+    }
+    Ok((lines, survey.problems))
 }
 
 fn scan_error(path: &Path) -> impl Fn(ScanError) -> Error {

@@ -20,6 +20,8 @@ use self::moderation_args::Action;
 
 pub mod args;
 pub mod block_file;
+#[cfg_attr(not(feature = "redis"), path = "alone.rs")]
+mod cluster;
 pub mod config;
 pub mod control;
 pub mod doctor;

@@ -20,7 +20,8 @@ use signal_hook::{consts::SIGXFSZ, flag};
 use crate::{
     cli::args::unknown_variables,
     cli::block_file::BlockFile,
-    cli::config::{Config, Hold},
+    cli::cluster::{self, Node, Running},
+    cli::config::Config,
     cli::signals::{Duties, Signals},
     cli::systemd::{self, Notifier, Watchdog},
     cli::{sign_on_file, token_file},
@@ -131,17 +132,23 @@ pub fn run(config: Config) -> Result<(), Error> {
     }
     let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
-    let store = Store::open(&config.data, config.sync, config.hold == Hold::New)?;
+    let mut store = cluster::open_store(&config)?;
+    let mut node = Node::open(&config, &mut store, &signals)?;
     let (sockets, addresses) = listen(&config, passed)?;
-    // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
-    let runs = Runs::begin(&config.data, store.log.id(), store.log.next_seq())?;
+    let runs = match node.as_mut() {
+        Some(node) => node.take_runs(),
+        // Before anybody is answered, and not by a sayso that finds its port taken: each try to start would use up a mark.
+        None => Runs::begin(&config.data, store.log.id(), store.log.next_seq())?,
+    };
     let links = open_links(&config, &moderators, store.log.id())?;
     let log_end = (store.log.id().to_owned(), store.log.next_seq() - 1);
 
     let salt = salt::open(&config.data)?;
     let mut stats = Stats { screen, ..Stats::default() };
     let (shards, shard_threads) = start_shards(&mut stats)?;
-    let (hub, hub_thread) = start_hub(&config, store, runs, shards.clone(), stats, salt)?;
+    let (hub, hub_thread) =
+        start_hub(&config, store, runs, shards.clone(), stats, salt, node.as_mut())?;
+    let order = node.as_ref().map(|node| node.start(&hub)).transpose()?;
     // Before anybody can post: a program that is new is told everything from now on.
     let page_urls = PageUrls::new(
         config.public_url.clone(),
@@ -220,6 +227,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     listener.shutdown();
     let _ = hub.query(Query::Stop);
     notifiers.stop();
+    // What is in flight may still come back.
+    order.into_iter().for_each(Running::stop);
     drop(hub);
     for (server, socket) in [(web, Socket::Relay), (control, Socket::Control)] {
         server.stop();
@@ -227,6 +236,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     }
     join(hub_thread);
     shard_threads.into_iter().for_each(join);
+    node.map_or(Ok(()), |node| node.end(&config.data))?;
     // Whoever starts sayso again must first put the right file in place.
     match stats.failed.get().filter(|_| stats.is_lost.load(Ordering::Relaxed)) {
         Some(why) => Err(Error::Other(why.clone())),
@@ -329,6 +339,7 @@ pub(super) fn start_hub(
     shards: Vec<ShardSenders>,
     stats: Stats,
     salt: Salt,
+    node: Option<&mut Node>,
 ) -> Result<(HubHandle<Arc<Stream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<Stream>>>) = bounded(INBOX_COMMANDS_MAX);
     let stats = Arc::new(stats);
@@ -348,6 +359,9 @@ pub(super) fn start_hub(
         Hub::new(store.log, runs, stored, subscribers, rate_limiter, rules, stats.clone());
     store.approved.into_iter().for_each(|author| hub.approve(author));
     hub.set_clock(&store.last_created_at);
+    if let Some(node) = node {
+        node.join(&mut hub, &config.data);
+    }
     let thread = spawn("hub".into(), move || abort_on_panic(|| hub.run(inbox)))?;
     Ok((HubHandle { commands, stats }, thread))
 }

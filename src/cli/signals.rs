@@ -66,6 +66,12 @@ impl Signals {
         Ok(Signals { bytes, stop })
     }
 
+    /// Whether a signal to stop has come.
+    #[cfg(feature = "redis")]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Waits for a signal to stop. SIGHUP, which a closing terminal and scripts that rotate logs send too, is none.
     pub fn wait<S>(mut self, mut duties: Duties<'_, S>) {
         let mut look_at = Instant::now() + LOOK_INTERVAL;

@@ -153,6 +153,8 @@ pub enum Rejection {
     TooManyFrames(u32),
     /// The disk is full; there may be room again later.
     StorageFull,
+    /// The machine can't reach the one that keeps the order of several machines' comments; the text tells why.
+    StreamUnavailable(String),
     /// The disk failed; only a restart helps.
     StorageFailed,
     /// sayso is being stopped.
@@ -203,6 +205,7 @@ impl Rejection {
             | Rejection::SubmittedTooSoon(_)
             | Rejection::TooManyFrames(_) => 429,
             Rejection::StorageFull
+            | Rejection::StreamUnavailable(_)
             | Rejection::StorageFailed
             | Rejection::Stopping
             | Rejection::TooManyPages(..) => 503,
@@ -215,7 +218,9 @@ impl Rejection {
         match self {
             Rejection::TooFast { wait, .. } | Rejection::SubmittedTooSoon(wait) => Some(*wait),
             Rejection::TooManyFrames(_) => Some(1),
-            Rejection::StorageFull | Rejection::Stopping => Some(5),
+            Rejection::StorageFull | Rejection::StreamUnavailable(_) | Rejection::Stopping => {
+                Some(5)
+            }
             _ => None,
         }
     }
@@ -277,6 +282,7 @@ impl Rejection {
             Rejection::ProofMissing(_) => "proof_missing",
             Rejection::TooManyFrames(_) => "too_many_frames",
             Rejection::StorageFull => "storage_full",
+            Rejection::StreamUnavailable(_) => "stream_unavailable",
             Rejection::StorageFailed => "storage_failed",
             Rejection::Stopping => "stopping",
         }
@@ -365,6 +371,7 @@ impl Rejection {
             | Rejection::HoneypotFilled
             | Rejection::SubmittedTooSoon(_)
             | Rejection::StorageFull
+            | Rejection::StreamUnavailable(_)
             | Rejection::StorageFailed
             | Rejection::Stopping => none,
         }

@@ -2,13 +2,17 @@
 //!
 //! Owns the senders to the shards. Does not know the log, nor what a line says.
 
+mod elsewhere;
 mod moderators;
 mod moves;
+mod typing;
 
 use std::{borrow::Cow, collections::HashSet, mem, sync::Arc};
 
 use crossbeam_channel::Sender;
+use elsewhere::Elsewhere;
 pub use moves::Watched;
+pub use typing::Typist;
 
 use crate::{
     comment::Author,
@@ -39,6 +43,7 @@ pub struct Subscribers<S> {
     /// What they were told last, as texts.
     told_moderators: [String; 2],
     has_news_for_moderators: bool,
+    elsewhere: Elsewhere,
 }
 
 struct Reader {
@@ -46,22 +51,6 @@ struct Reader {
     author: Option<Author>,
     /// The name that the author was found to have on the page when its highest `seq` was this.
     name: Option<Box<(u64, Option<String>)>>,
-}
-
-/// A reader who types, and may be announced now.
-pub struct Typist<'s> {
-    /// The page.
-    pub page: &'s str,
-    /// The author behind the reader, if the reader has shown a key.
-    pub author: Option<Author>,
-    name: Option<&'s (u64, Option<String>)>,
-}
-
-impl<'s> Typist<'s> {
-    /// The name that was found last, or that there is none, if nothing on the page has changed since: its highest `seq` is `seq`.
-    pub fn known_name(&self, seq: u64) -> Option<Option<&'s str>> {
-        self.name.filter(|(at, _)| *at == seq).map(|(_, name)| name.as_deref())
-    }
 }
 
 enum Follows {
@@ -138,6 +127,7 @@ impl<S> Subscribers<S> {
             moderators: HashSet::new(),
             told_moderators: Default::default(),
             has_news_for_moderators: false,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -146,12 +136,17 @@ impl<S> Subscribers<S> {
         self.readers.len()
     }
 
+    /// Returns the number of readers, with those whom the pages of other machines have.
+    pub fn len_everywhere(&self) -> u64 {
+        self.len() as u64 + self.elsewhere.total()
+    }
+
     /// Whether there are no readers.
     pub fn is_empty(&self) -> bool {
         self.readers.is_empty()
     }
 
-    /// Adds a reader of a page and returns how many the page has now.
+    /// Adds a reader of a page and returns how many the page has now, on all machines.
     pub fn join(
         &mut self,
         reader: ReaderId,
@@ -181,12 +176,13 @@ impl<S> Subscribers<S> {
         entry.readers_by_shard[shard] += 1;
         let (topic, readers) = (entry.topic, entry.readers);
         self.dirty_pages.insert(page.into());
+        self.elsewhere.note_own(page);
         self.readers.insert(
             reader,
             Reader { follows: Follows::Page(page.into()), author: None, name: None },
         );
         self.send_command(shard, ShardCommand::Join { reader, sink, greeting, topic, tier });
-        readers
+        readers.saturating_add(self.elsewhere.readers(page))
     }
 
     /// Adds a reader that follows the numbers of comments on `pages`. The caller sends it the present numbers.
@@ -225,6 +221,7 @@ impl<S> Subscribers<S> {
                 let page = self.pages.get_mut(&*name).expect("a reader's page is there");
                 page.readers -= 1;
                 page.readers_by_shard[shard] -= 1;
+                self.elsewhere.note_own(&name);
                 if page.readers == 0 {
                     self.pages.remove(&*name);
                     self.dirty_pages.remove(&*name);
@@ -312,33 +309,6 @@ impl<S> Subscribers<S> {
         }
     }
 
-    /// Returns the reader as somebody who types, or `None` if it follows no page, or if typing was announced there in this second.
-    pub fn typist(&self, reader: ReaderId) -> Option<Typist<'_>> {
-        let Reader { follows: Follows::Page(page), author, name } = self.readers.get(&reader)?
-        else {
-            return None;
-        };
-        let may_announce = !self.pages[&**page].typing_announced;
-        may_announce.then_some(Typist { page, author: *author, name: name.as_deref() })
-    }
-
-    /// Keeps the name that the author behind a reader has on its page while the page's highest `seq` is `seq`.
-    pub fn remember_name(&mut self, reader: ReaderId, seq: u64, name: Option<String>) {
-        if let Some(reader) = self.readers.get_mut(&reader) {
-            reader.name = Some(Box::new((seq, name)));
-        }
-    }
-
-    /// Tells a page that somebody with this name is typing, at most once a second.
-    pub fn typing(&mut self, page: &str, name: &str) {
-        let Some(entry) = self.pages.get_mut(page) else { return };
-        if mem::replace(&mut entry.typing_announced, true) {
-            return;
-        }
-        self.dirty_pages.insert(page.into());
-        self.broadcast(&self.pages[page], &ServerMessage::Typing { typing: name });
-    }
-
     /// Notes that a page's number of comments has changed.
     pub fn recount(&mut self, page: &str) {
         if self.watchers.contains_key(page) {
@@ -364,9 +334,9 @@ impl<S> Subscribers<S> {
                 page.liked.remove(id);
             }
             let rest = !page.liked.is_empty();
-            if mem::replace(&mut page.announced_readers, page.readers) != page.readers {
-                let page = &self.pages[&*name];
-                self.broadcast(page, &ServerMessage::Readers { readers: page.readers });
+            let readers = page.readers.saturating_add(self.elsewhere.readers(&name));
+            if mem::replace(&mut page.announced_readers, readers) != readers {
+                self.broadcast(&self.pages[&*name], &ServerMessage::Readers { readers });
             }
             if !ids.is_empty() {
                 let counts: Vec<_> = ids.into_iter().map(|id| (id, likes(id))).collect();
@@ -397,6 +367,7 @@ impl<S> Subscribers<S> {
         !self.dirty_pages.is_empty()
             || !self.dirty_counts.is_empty()
             || (self.has_news_for_moderators && !self.moderators.is_empty())
+            || self.elsewhere.has_own_news()
     }
 
     /// Tells the readers of every page its highest `seq`, so that they notice a gap, and moderators that of the log.
@@ -416,6 +387,13 @@ impl<S> Subscribers<S> {
         for shard in 0..self.shards.len() {
             self.send_command(shard, ShardCommand::Goodbye);
         }
+    }
+
+    /// Closes a reader with 1001, so that it comes again.
+    #[cfg(feature = "redis")]
+    pub fn dismiss(&self, reader: ReaderId) {
+        let close = Some(frame::CloseCode::Away);
+        self.send_command(self.shard_of(reader), ShardCommand::Leave { reader, close });
     }
 
     /// Sends a message of subprotocol `sayso.1` to the full readers of a page.

@@ -24,6 +24,12 @@ impl Addresses {
         Addresses { salt, newest: VecDeque::new() }
     }
 
+    /// Hashes with another salt from now on.
+    #[cfg(feature = "redis")]
+    pub(super) fn set_salt(&mut self, salt: Salt) {
+        self.salt = salt;
+    }
+
     /// Remembers where a new comment came from; `None` for one that must not be found by its address. If its batch fails, a later comment
     /// with the same id takes its place.
     pub(super) fn remember(&mut self, id: u64, from: Option<ClientKey>) {

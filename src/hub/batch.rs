@@ -1,8 +1,6 @@
 //! A batch: takes commands, makes what they write durable with one write and one sync, and then tells everybody.
 
-use std::{
-    borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed, time::SystemTime,
-};
+use std::{borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed};
 
 use super::{Hub, likes::Liked};
 use crate::{
@@ -15,14 +13,15 @@ use crate::{
         rate_limit::DuplicateFilter,
         rules::Hold,
     },
+    log::scan::Location,
     store::{history::redacted, index::Entry, record::time_of, visibility::Visibility},
     util::activity,
 };
 
 /// Bytes of lines after which a batch is written: what is sent of it still fits a socket's buffer.
-const BATCH_BYTES_MAX: usize = 128 * 1024;
+pub(super) const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Commands taken into one batch, so that a flood of queries can't keep posts from being written.
-const BATCH_COMMANDS_MAX: usize = 1_024;
+pub(super) const BATCH_COMMANDS_MAX: usize = 1_024;
 
 /// The batch that is being built.
 pub(super) struct Batch<S> {
@@ -47,7 +46,7 @@ pub(super) struct Batch<S> {
     /// How many of the lines are published.
     published: usize,
     /// Served after the commit.
-    queries: Vec<Query<S>>,
+    pub(super) queries: Vec<Query<S>>,
 }
 
 impl<S> Default for Batch<S> {
@@ -113,10 +112,10 @@ pub(super) struct EncodedLine<'a> {
 
 /// A line of the batch.
 pub(super) struct StagedLine {
-    id: u64,
+    pub(super) id: u64,
     page: Box<str>,
     /// Where it lies in the batch's bytes.
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
     /// Where it lies in the log.
     offset: u64,
     visibility: Visibility,
@@ -127,9 +126,9 @@ pub(super) struct StagedLine {
     /// Whether a moderator changes what somebody else wrote.
     is_moderation: bool,
     /// The reader that asked for it.
-    reader: Option<ReaderId>,
+    pub(super) reader: Option<ReaderId>,
     /// Why it waits for a moderator from now on.
-    held_for: Option<HoldReason>,
+    pub(super) held_for: Option<HoldReason>,
 }
 
 /// Whether a write has made work and changed nothing. What is too fast was charged before, and a fault is not the client's.
@@ -149,6 +148,10 @@ impl<S> Hub<S> {
     /// Takes commands into a batch until one of its limits is reached, commits it, and serves the queries among them.
     pub fn process_batch(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
         self.read_clock();
+        #[cfg(feature = "redis")]
+        if self.proposals.is_some() {
+            return self.process_ordered(commands);
+        }
         self.index.begin();
         for command in commands.take(BATCH_COMMANDS_MAX) {
             // What is imported in one step makes enough of a batch: whoever comes after it is not to wait for a second one.
@@ -156,22 +159,29 @@ impl<S> Hub<S> {
             match command {
                 Command::Write(write) => self.stage_write(write),
                 Command::Query(query) => self.batch.queries.push(query),
+                #[cfg(feature = "redis")]
+                Command::Ordered(_) => {}
             }
             let has_moves = !self.batch.moves.is_empty();
             if is_full || self.batch.bytes.len() >= BATCH_BYTES_MAX || has_moves {
                 break;
             }
         }
-        self.commit_batch();
+        let _ = self.commit_batch();
+        self.serve_queries();
+        self.publish_stats();
+    }
+
+    /// Serves the queries that came with the batch.
+    pub(super) fn serve_queries(&mut self) {
         for query in mem::take(&mut self.batch.queries) {
             self.serve(query);
         }
-        self.publish_stats();
     }
 
     /// Sets the time of the batch's lines.
     fn read_clock(&mut self) {
-        let (now, fallen) = self.clock.tick(SystemTime::now());
+        let (now, fallen) = self.clock.tick(self.time());
         if let Some(fallen) = fallen {
             log::error!(
                 "the machine's clock is {} s behind the newest comment's time; new comments are dated {now} and are older than some before them; \
@@ -185,18 +195,24 @@ impl<S> Hub<S> {
     fn stage_write(&mut self, write: Write) {
         let Write { operation, from, client, reply } = write;
         let lines_before = self.batch.lines.len();
-        let is_moderator = match &operation {
-            Operation::Change { by, .. } => by.is_moderator(),
-            Operation::Post(draft) => draft.moderator.is_some(),
-            Operation::Moderate(..) => true,
-            #[cfg(feature = "exchange")]
-            Operation::Import(_) => true,
-            _ => false,
-        };
-        let moderated = match &operation {
-            Operation::Change { target, by, .. } if by.is_moderator() => Some(target.id),
-            _ => None,
-        };
+        let moderated = operation.moderated();
+        let outcome = self.carry_out(operation, from);
+        if let (Some(staged), ReplyTo::Reader(reader, _)) =
+            (self.batch.lines.get_mut(lines_before), &reply)
+        {
+            staged.reader = Some(*reader);
+        }
+        let lines_before = self.batch.lines.len();
+        self.batch.replies.push(Pending { lines_before, reply, outcome, client, moderated });
+    }
+
+    /// Decides whether an operation is allowed, and stages the lines that it makes.
+    pub(super) fn carry_out(
+        &mut self,
+        operation: Operation,
+        from: ClientKey,
+    ) -> Result<Outcome, Rejection> {
+        let is_moderator = operation.is_moderators();
         let allowed = if is_moderator { Ok(()) } else { self.check_refused(from) };
         let outcome = allowed.and_then(|()| match operation {
             Operation::Post(draft) => self.post(draft, from),
@@ -213,20 +229,25 @@ impl<S> Hub<S> {
             Operation::Moderate(measure, by) => self.take_measure(measure, by),
             Operation::Like { target, on, author } => self.like(target, on, author, from),
         });
-        if !is_moderator && is_unproductive(&outcome) {
+        if !is_moderator && !self.is_again() && is_unproductive(&outcome) {
             self.charge_refused(from);
         }
-        if let (Some(staged), ReplyTo::Reader(reader, _)) =
-            (self.batch.lines.get_mut(lines_before), &reply)
-        {
-            staged.reader = Some(*reader);
-        }
-        let lines_before = self.batch.lines.len();
-        self.batch.replies.push(Pending { lines_before, reply, outcome, client, moderated });
+        outcome
     }
 
     /// Takes the line that lies in the batch from `start` on into log and index, and returns its number in the batch.
     pub(super) fn stage(&mut self, start: usize, encoded: EncodedLine) -> usize {
+        let location = self.log.stage(&self.batch.bytes[start..]);
+        self.take_in(start, location, encoded)
+    }
+
+    /// The same for a line that the log has staged already.
+    pub(super) fn take_in(
+        &mut self,
+        start: usize,
+        location: Location,
+        encoded: EncodedLine,
+    ) -> usize {
         let EncodedLine {
             id,
             seq,
@@ -242,7 +263,6 @@ impl<S> Hub<S> {
         } = encoded;
         let page = self.moderation.resolve(page);
         let range = start..self.batch.bytes.len();
-        let location = self.log.stage(&self.batch.bytes[range.clone()]);
         let entry = Entry { id, seq, location, visibility, page, parent, nonce, time };
         let log = &self.log;
         self.index.put(entry, &|location| time_of(&log.read(location).ok()?));
@@ -264,10 +284,32 @@ impl<S> Hub<S> {
         self.batch.lines.len() - 1
     }
 
-    /// Makes the batch durable, and only then publishes it and answers its writes, in their order.
-    fn commit_batch(&mut self) {
-        let batch = &self.batch;
-        let is_empty = batch.lines.is_empty() && batch.liked.is_empty() && batch.records == 0;
+    /// Takes the batch's lines back out of everything but the log's buffer.
+    pub(super) fn roll_back(&mut self) {
+        self.likes.roll_back();
+        self.moderation.roll_back();
+        self.index.roll_back();
+        self.batch.liked.clear();
+        self.batch.effects.clear();
+        self.batch.moves.clear();
+        self.batch.for_moderators.clear();
+        for flag in &self.batch.flagged_from {
+            self.flagged_from.remove(flag);
+        }
+    }
+
+    /// Forgets the batch, after it was published or rolled back.
+    pub(super) fn end_batch(&mut self) {
+        self.batch.published = 0;
+        self.batch.records = 0;
+        self.batch.flagged_from.clear();
+        self.batch.lines.clear();
+        self.batch.bytes.clear();
+    }
+
+    /// Makes the batch durable, and only then publishes it and answers its writes, in their order. Returns why it could not be stored.
+    pub(super) fn commit_batch(&mut self) -> Option<Rejection> {
+        let is_empty = !self.log.has_staged();
         let fault = match if is_empty { Ok(()) } else { self.commit_log() } {
             Ok(()) => {
                 self.index.commit();
@@ -279,17 +321,8 @@ impl<S> Hub<S> {
                 None
             }
             Err(error) => {
-                self.likes.roll_back();
-                self.moderation.roll_back();
-                self.index.roll_back();
+                self.roll_back();
                 self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
-                self.batch.liked.clear();
-                self.batch.effects.clear();
-                self.batch.moves.clear();
-                self.batch.for_moderators.clear();
-                for flag in &self.batch.flagged_from {
-                    self.flagged_from.remove(flag);
-                }
                 Some(self.storage_fault(error))
             }
         };
@@ -320,11 +353,8 @@ impl<S> Hub<S> {
             self.tell_effects();
             self.wake_listeners(is_empty);
         }
-        self.batch.published = 0;
-        self.batch.records = 0;
-        self.batch.flagged_from.clear();
-        self.batch.lines.clear();
-        self.batch.bytes.clear();
+        self.end_batch();
+        fault
     }
 
     /// Publishes the batch's lines up to number `end`, each once, in their order.
@@ -417,7 +447,7 @@ impl<S> Hub<S> {
     }
 
     /// Answers a write that was carried out. `moderated`: the comment that a moderator has changed, who sees more of it than others.
-    fn acknowledge(&self, reply: ReplyTo, outcome: Outcome, moderated: Option<u64>) {
+    pub(super) fn acknowledge(&self, reply: ReplyTo, outcome: Outcome, moderated: Option<u64>) {
         let (line, what) = match outcome {
             Outcome::Liked(liked) => return self.acknowledge_like(reply, &liked),
             // The line itself, once published, is the acknowledgement.
@@ -429,6 +459,16 @@ impl<S> Hub<S> {
             Outcome::Recorded { answer, has_changed: false } => (answer, WriteKind::Known),
             Outcome::Recorded { answer, .. } => (answer, WriteKind::Changed),
         };
+        self.answer(reply, line, what, moderated);
+    }
+
+    pub(super) fn answer(
+        &self,
+        reply: ReplyTo,
+        line: Vec<u8>,
+        what: WriteKind,
+        moderated: Option<u64>,
+    ) {
         match (reply, moderated) {
             (ReplyTo::Reader(reader, _), _) => self.subscribers.send_to(reader, &line),
             (ReplyTo::Callback(callback), None) => callback(Ok(Written { line, what })),
@@ -439,7 +479,7 @@ impl<S> Hub<S> {
         }
     }
 
-    fn reject(&self, reply: ReplyTo, rejection: &Rejection) {
+    pub(super) fn reject(&self, reply: ReplyTo, rejection: &Rejection) {
         match reply {
             ReplyTo::Callback(callback) => callback(Err(rejection.clone())),
             ReplyTo::Reader(reader, nonce) => {

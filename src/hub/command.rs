@@ -8,6 +8,8 @@ use crossbeam_channel::Sender;
 
 #[cfg(feature = "exchange")]
 use crate::hub::imports::Import;
+#[cfg(feature = "redis")]
+use crate::hub::order::Ordered;
 pub use crate::hub::stats::Stats;
 use crate::{
     comment::draft::{Draft, Text},
@@ -34,16 +36,15 @@ pub enum Command<S> {
     Write(Write),
     /// Changes nothing that is stored: served after the batch, so that nobody sees what is not on disk.
     Query(Query<S>),
+    /// What comes from where several machines' lines are ordered.
+    #[cfg(feature = "redis")]
+    Ordered(Ordered),
 }
 
 impl<S> Command<S> {
     /// Whether it adds many comments at once.
     pub(super) fn is_import(&self) -> bool {
-        #[cfg(feature = "exchange")]
-        if let Command::Write(Write { operation: Operation::Import(_), .. }) = self {
-            return true;
-        }
-        false
+        matches!(self, Command::Write(write) if write.operation.is_import())
     }
 }
 
@@ -60,6 +61,7 @@ pub struct Write {
 }
 
 /// What a [`Write`] does.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub enum Operation {
     /// Adds a comment. The draft is valid already.
     Post(Draft),
@@ -109,6 +111,37 @@ pub enum Operation {
     Moderate(Measure, Arc<str>),
 }
 
+impl Operation {
+    /// Whether a moderator or the owner asks for it.
+    pub(super) fn is_moderators(&self) -> bool {
+        match self {
+            Operation::Change { by, .. } => by.is_moderator(),
+            Operation::Post(draft) => draft.moderator.is_some(),
+            Operation::Moderate(..) => true,
+            #[cfg(feature = "exchange")]
+            Operation::Import(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it adds many comments at once.
+    pub(super) fn is_import(&self) -> bool {
+        #[cfg(feature = "exchange")]
+        if let Operation::Import(_) = self {
+            return true;
+        }
+        false
+    }
+
+    /// The comment that a moderator changes by it.
+    pub(super) fn moderated(&self) -> Option<u64> {
+        match self {
+            Operation::Change { target, by, .. } if by.is_moderator() => Some(target.id),
+            _ => None,
+        }
+    }
+}
+
 /// What a moderator says with a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
@@ -155,6 +188,7 @@ pub enum Query<S> {
 }
 
 /// The comment that is to be changed.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub struct Target {
     /// Its id.
     pub id: u64,

@@ -10,6 +10,8 @@ use std::{
 };
 
 use super::Hub;
+#[cfg(feature = "redis")]
+use crate::store::compact::NEWEST_LINES_KEPT;
 use crate::{
     hub::command::Callback,
     store::compact::{CompactedLog, CompactionJob, is_worth_it},
@@ -65,6 +67,7 @@ impl<S> Hub<S> {
         let may_begin = compaction.running.is_none()
             && !compaction.has_just_failed()
             && !self.stopping
+            && self.may_compact()
             && self.stats.failed.get().is_none()
             && self.log.end() >= compaction.compacted_to * 2;
         if may_begin && is_worth_it(&self.log, &self.index, &self.likes, &self.moderation) {
@@ -77,7 +80,15 @@ impl<S> Hub<S> {
             let why = why.to_owned();
             return self.report_compaction(Err(why));
         }
+        if !self.may_compact() {
+            return self.report_compaction(Err("the stream still needs lines of it".into()));
+        }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
+        #[cfg(feature = "redis")]
+        let job = match self.is_shared() {
+            true => job.map(|job| job.keep_newest(&self.log, NEWEST_LINES_KEPT)),
+            false => job,
+        };
         let started = job.and_then(|job| {
             let (take, slot) = slot();
             // The hub may have ended meanwhile; then nobody wants the new file.
@@ -116,6 +127,8 @@ impl<S> Hub<S> {
         match replaced {
             Ok(replaced) => {
                 self.line_cache.clear();
+                #[cfg(feature = "redis")]
+                self.tell_end();
                 self.compaction.compacted_to = self.log.end();
                 self.stats.counters.compactions.fetch_add(1, Relaxed);
                 log::info!("the log was compacted from {before} to {} bytes", self.log.end());

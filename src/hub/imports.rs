@@ -26,6 +26,7 @@ use crate::{
 pub const IMPORTED_AT_ONCE_MAX: usize = 200;
 
 /// What is to be imported in one step.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub struct Import {
     /// Comments, one after another.
     pub comments: Vec<Imported>,
@@ -39,6 +40,7 @@ pub struct Import {
 }
 
 /// A comment that is to be imported. It is valid but for what the hub knows.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub struct Imported {
     /// The comment, with the nonce by which it is known again; `seq` and `id` are still to be given, and `parent` is the id of a comment
     /// that is stored already.

@@ -151,7 +151,10 @@ impl<S> Hub<S> {
         keys: &[BucketKey],
         what: &'static str,
     ) -> Result<(), Rejection> {
-        let Some(limiter) = &mut self.like_limiter else { return Ok(()) };
+        let is_charged = self.is_again();
+        let Some(limiter) = self.like_limiter.as_mut().filter(|_| !is_charged) else {
+            return Ok(());
+        };
         let now = self.started.elapsed();
         let rate = limiter.rate();
         limiter.take(keys, now).map_err(|wait| Rejection::TooFast { wait, rate, what })

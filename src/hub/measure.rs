@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// What a moderator does besides changing one comment.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub enum Measure {
     /// Bans somebody. Answered `{"bans":[lines],"hidden":[ids]}`.
     Ban(BanRequest),
@@ -45,6 +46,7 @@ pub enum Measure {
 }
 
 /// Whom a ban concerns, and how.
+#[cfg_attr(feature = "redis", derive(Clone))]
 pub struct BanRequest {
     /// Its author.
     pub whom: Whom,

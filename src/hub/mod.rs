@@ -5,6 +5,8 @@
 //! served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
 mod addresses;
+#[cfg(feature = "redis")]
+mod apply;
 pub mod bans;
 mod batch;
 mod closing;
@@ -26,7 +28,11 @@ pub mod newest;
 pub mod news;
 #[cfg(feature = "redis")]
 pub mod order;
+#[cfg(feature = "redis")]
+mod ordering;
 mod posts;
+#[cfg(feature = "redis")]
+pub mod presence;
 pub mod rate_limit;
 mod reads;
 pub mod rules;
@@ -112,6 +118,9 @@ pub struct Hub<S> {
     storage_watch: StorageWatch,
     line_cache: LineCache,
     search_budget: SearchBudget,
+    /// What waits to be ordered, if lines are not ordered here.
+    #[cfg(feature = "redis")]
+    proposals: Option<ordering::Proposals>,
 }
 
 impl<S> Hub<S> {
@@ -158,6 +167,8 @@ impl<S> Hub<S> {
             storage_watch: StorageWatch::default(),
             line_cache: LineCache::default(),
             search_budget: SearchBudget::default(),
+            #[cfg(feature = "redis")]
+            proposals: None,
         };
         hub.publish_stats();
         hub
@@ -182,12 +193,17 @@ impl<S> Hub<S> {
             let next = if has_changes { changes_at.min(seqs_at) } else { seqs_at };
             let next = next.min(self.storage_watch.due);
             let wait = next.saturating_duration_since(Instant::now());
-            match inbox.recv_timeout(wait.min(self.compaction.longest_wait())) {
+            let wait = wait.min(self.compaction.longest_wait());
+            #[cfg(feature = "redis")]
+            let wait = wait.min(self.longest_order_wait());
+            match inbox.recv_timeout(wait) {
                 Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
                 Err(RecvTimeoutError::Timeout) => {}
                 // The file may be the last trace of a log that was removed, and is gone once it is closed.
                 Err(RecvTimeoutError::Disconnected) => return self.watch_storage(),
             }
+            #[cfg(feature = "redis")]
+            self.look_at_order();
             self.look_at_compaction();
             self.compact_if_worth_it();
             let now = Instant::now();
@@ -201,6 +217,8 @@ impl<S> Hub<S> {
                     |page| self.index.count(page),
                     |id| likes::public_count(&self.index, &self.likes, id),
                 );
+                #[cfg(feature = "redis")]
+                self.tell_presence();
             }
             if now >= seqs_at {
                 seqs_at = now + SEQ_INTERVAL;
@@ -208,6 +226,54 @@ impl<S> Hub<S> {
                 self.close_old_pages();
             }
         }
+    }
+
+    /// Whether the order of lines comes from elsewhere.
+    #[cfg(feature = "redis")]
+    fn is_shared(&self) -> bool {
+        self.proposals.is_some()
+    }
+
+    /// Whether what is validated now was charged before.
+    #[cfg(feature = "redis")]
+    fn is_again(&self) -> bool {
+        self.is_validated_again()
+    }
+
+    /// Whether nobody needs the log as it is.
+    #[cfg(feature = "redis")]
+    fn may_compact(&self) -> bool {
+        self.proposals.as_ref().is_none_or(|proposals| proposals.order.may_compact())
+    }
+
+    /// The time of new lines.
+    #[cfg(feature = "redis")]
+    fn time(&self) -> SystemTime {
+        self.shared_time().unwrap_or_else(SystemTime::now)
+    }
+
+    /// Whether the order of lines comes from elsewhere.
+    #[cfg(not(feature = "redis"))]
+    const fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Whether what is validated now was charged before.
+    #[cfg(not(feature = "redis"))]
+    const fn is_again(&self) -> bool {
+        false
+    }
+
+    /// Whether nobody needs the log as it is.
+    #[cfg(not(feature = "redis"))]
+    const fn may_compact(&self) -> bool {
+        true
+    }
+
+    /// The time of new lines.
+    #[cfg(not(feature = "redis"))]
+    fn time(&self) -> SystemTime {
+        SystemTime::now()
     }
 
     fn storage_fault(&mut self, error: CommitError) -> Rejection {

@@ -143,11 +143,7 @@ impl<S> Hub<S> {
             });
         }
         self.charge_like(&[BucketKey::Address(from), BucketKey::Author(author)], "flags")?;
-        if self.flagged_from.len() >= FLAGGED_FROM_MAX {
-            self.flagged_from.clear();
-        }
-        self.flagged_from.insert((id, from));
-        self.batch.flagged_from.push((id, from));
+        self.remember_flag(id, from);
         let line = ModerationLine {
             id: Some(id),
             author: Some(author.to_string()),
@@ -160,6 +156,15 @@ impl<S> Hub<S> {
             self.hide(item, "flags", None)?;
         }
         Ok(Outcome::Recorded { answer, has_changed: true })
+    }
+
+    /// Remembers where a flag came from, so that it counts once.
+    pub(super) fn remember_flag(&mut self, id: u64, from: ClientKey) {
+        if self.flagged_from.len() >= FLAGGED_FROM_MAX {
+            self.flagged_from.clear();
+        }
+        self.flagged_from.insert((id, from));
+        self.batch.flagged_from.push((id, from));
     }
 
     /// Hides a public comment, or rejects one that waits. Returns whether it was either.
@@ -332,7 +337,7 @@ impl<S> Hub<S> {
     pub(super) fn tell_totals(&mut self) {
         if self.subscribers.has_moderators() {
             let totals = serde_json::to_string(&self.totals()).expect("numbers can be encoded");
-            let readers = self.subscribers.len();
+            let readers = self.subscribers.len_everywhere();
             self.subscribers.tell_moderators([
                 format!("{{\"totals\":{totals}}}"),
                 format!("{{\"readers\":{readers}}}"),

@@ -4,17 +4,17 @@
 //! lines; they come back, among those of other machines, as [`Ordered::Lines`], and only then are they appended, published and
 //! acknowledged. Knows neither the stream nor its protocol.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use super::command::Callback;
-use crate::log::{chain::ChainHash, chain::ChainedLine, storage::ReadAt};
+use crate::log::{chain::ChainHash, chain::ChainedLine, salt::Salt, storage::ReadAt};
 
 /// Where a log ends.
 #[derive(Clone)]
 pub struct LogEnd {
     /// The log's id.
     pub log: Arc<str>,
-    /// `seq` of the last line, or of the last one that a compaction has dropped; 0 if there was none.
+    /// `seq` of the last line; 0 if there is none.
     pub seq: u64,
     /// The hash of the last line.
     pub chain: ChainHash,
@@ -31,7 +31,7 @@ pub struct LogEnd {
 pub enum Turn {
     /// Now, in the run with this number.
     Now(u64),
-    /// Soon: [`Ordered::Turn`] tells when.
+    /// Soon: [`Ordered::Look`] tells when.
     Soon,
     /// Nobody knows when; the sentence says why.
     Unknown(Arc<str>),
@@ -48,6 +48,9 @@ pub struct Presence {
 
 /// What the hub asks of whoever orders its lines. None of it waits.
 pub trait Order: Send {
+    /// What has come up since it was asked last: everything but [`Ordered::Lines`], which come by themselves.
+    fn news(&mut self) -> Vec<Ordered>;
+
     /// Whether lines can be proposed, which must follow the log's present end. Nothing may be in flight but what was to be tried again.
     fn turn(&mut self) -> Turn;
 
@@ -63,6 +66,9 @@ pub trait Order: Send {
     /// The log has another end: lines were appended, or it was compacted.
     fn moved(&mut self, end: LogEnd);
 
+    /// The time that all machines agree on.
+    fn now(&self) -> SystemTime;
+
     /// Tells other machines about this one's readers: all pages whose numbers have changed.
     fn tell(&mut self, presence: Presence);
 }
@@ -71,12 +77,15 @@ pub trait Order: Send {
 pub enum Ordered {
     /// Lines that follow the log's end, in their order. Answered when they are stored, with an error if they could not be.
     Lines(Vec<ChainedLine>, Callback<Result<(), String>>),
-    /// It is worth asking for a turn.
-    Turn,
-    /// The marks that prove cursors, the present one last, each with the first `seq` of its run.
-    Runs(Vec<(Arc<str>, u64)>),
-    /// The log, which has no line, takes this id. Answered when that is stored.
-    Adopt(Arc<str>, Callback<Result<(), String>>),
+    /// It is worth asking for [`Order::news`] and for a turn.
+    Look,
+    /// The marks that prove cursors, the present one last, each with the first `seq` of its run; and the highest number of a run that is
+    /// known.
+    Runs(Vec<(Arc<str>, u64)>, u64),
+    /// The log, which has no line, takes this id.
+    Adopt(Arc<str>),
+    /// The salt of address hashes that all machines use.
+    Salt(Salt),
     /// Nothing can be ordered by this process any more, since its log has parted from the others'; the sentence says what a person must do.
     Parted(Arc<str>),
     /// How many readers the pages of other machines have, all of these together, and who types there.

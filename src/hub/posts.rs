@@ -107,8 +107,10 @@ impl<S> Hub<S> {
                 held_for,
             },
         );
-        // A ban of an address must not hide what moderators have written from there.
-        self.addresses.remember(seq, (!is_moderator).then_some(from));
+        if !self.is_shared() {
+            // A ban of an address must not hide what moderators have written from there.
+            self.addresses.remember(seq, (!is_moderator).then_some(from));
+        }
         let Some(why) = why else { return Ok(Outcome::Staged(at, WriteKind::Posted)) };
         let text = NoteText { why: Some(why), ..NoteText::default() };
         self.note((seq, &draft.page), author, Did::Hold, text);
@@ -306,7 +308,10 @@ impl<S> Hub<S> {
     }
 
     fn charge(&mut self, from: ClientKey, author: Option<Author>) -> Result<(), Rejection> {
-        let Some(limiter) = &mut self.post_limiter else { return Ok(()) };
+        let is_charged = self.is_again();
+        let Some(limiter) = self.post_limiter.as_mut().filter(|_| !is_charged) else {
+            return Ok(());
+        };
         let address = BucketKey::Address(from);
         // Without a key, the address alone is charged.
         let keys = [address, author.map_or(address, BucketKey::Author)];
@@ -320,6 +325,9 @@ impl<S> Hub<S> {
 
     /// Refuses an address that has had too many writes that changed nothing.
     pub(super) fn check_refused(&self, from: ClientKey) -> Result<(), Rejection> {
+        if self.is_again() {
+            return Ok(());
+        }
         let limiter = &self.refused_limiter;
         limiter
             .check(&[BucketKey::Address(from)], self.started.elapsed())
@@ -337,9 +345,8 @@ impl<S> Hub<S> {
 
     /// Refuses what the same author, or without a key the same address, has posted in the last minutes: page, text and name alike.
     fn check_is_new(&mut self, from: ClientKey, draft: &Draft) -> Result<(), Rejection> {
-        let Some(duplicates) =
-            self.duplicates.as_mut().filter(|_| draft.length >= DUPLICATE_BYTES_MIN)
-        else {
+        let may_repeat = draft.length < DUPLICATE_BYTES_MIN || self.is_again();
+        let Some(duplicates) = self.duplicates.as_mut().filter(|_| !may_repeat) else {
             return Ok(());
         };
         let key = draft.author.map_or(BucketKey::Address(from), BucketKey::Author);

@@ -70,6 +70,10 @@ impl<S> Hub<S> {
                 let page = self.resolve(page);
                 self.learn_closing_time(&page);
                 let (items, resumed) = self.first_items(&page, &from);
+                #[cfg(feature = "redis")]
+                if let (StartAt::Since(cursor), Some(true)) = (&from, resumed) {
+                    self.remember_cursor(reader, cursor.since);
+                }
                 let likes = self.likes_on(&page);
                 let history = History { likes, ..self.history(&page, items, false, false) };
                 let readers = self.subscribers.join(reader, sink, greeting, tier, &page);
@@ -79,7 +83,7 @@ impl<S> Hub<S> {
                 self.subscribers.join_moderator(reader, sink, greeting);
                 let mut history = self.history("", Vec::new(), false, true);
                 history.seq = self.log.next_seq() - 1;
-                let readers = self.subscribers.len() as u32;
+                let readers = self.subscribers.len_everywhere() as u32;
                 Joined { history, readers, resumed: None, totals: self.totals(), hold }
             }
             Subscription::Counts(pages) => {
@@ -136,7 +140,8 @@ impl<S> Hub<S> {
         let next = self.log.next_seq();
         log.as_deref().is_none_or(|log| log == &*self.log_id)
             && mark.as_deref().is_none_or(|mark| self.runs.proves(mark, *since, next))
-            && *since < next
+            // Another machine may have sent what is still to come here.
+            && (*since < next || (self.is_shared() && mark.is_some()))
     }
 
     fn identify(&mut self, reader: ReaderId, author: Author, from: ClientKey) {

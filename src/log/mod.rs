@@ -5,8 +5,9 @@
 //!
 #![doc = include_str!("README.md")]
 
-#[cfg(feature = "redis")]
 pub mod chain;
+#[cfg(feature = "redis")]
+pub mod chained;
 pub mod ends;
 mod lines;
 pub mod runs;
@@ -100,6 +101,8 @@ pub struct Log {
     /// Checksum of the last durable line.
     crc: u32,
     staged: StagedLines,
+    #[cfg(feature = "redis")]
+    chain: chained::Chain,
     /// Why nothing is appended any more.
     failed: Option<CommitError>,
 }
@@ -147,6 +150,8 @@ impl Log {
             next: report.last_seq + 1,
             crc: report.crc,
             staged: StagedLines::default(),
+            #[cfg(feature = "redis")]
+            chain: chained::Chain::default(),
             failed: None,
         };
         log.begin(report.header, now).map_err(io_error("begin"))?;
@@ -177,7 +182,15 @@ impl Log {
 
     /// Returns the `seq` that the next staged line must carry.
     pub fn next_seq(&self) -> u64 {
-        self.next + self.staged.count()
+        let next = self.next + self.staged.count();
+        #[cfg(feature = "redis")]
+        let next = next.max(self.chain.next_staged_seq());
+        next
+    }
+
+    /// Whether a batch has begun.
+    pub fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
     }
 
     /// Returns a handle for reading durable lines from any thread. It stays valid for all locations returned so far, also after
@@ -287,6 +300,11 @@ impl Log {
             self.next += self.staged.count();
             self.crc = self.staged.crc();
             self.shared_end.store(self.end, Release);
+        }
+        #[cfg(feature = "redis")]
+        {
+            self.chain.end_batch(written.is_ok());
+            self.next = self.next.max(self.chain.next_seq());
         }
         self.staged.clear(self.crc);
         written

@@ -4,6 +4,9 @@
 //! and a cursor from before says nothing any more. So each start is a run with a random mark, and knows the first `seq` that it may
 //! give. Reads no line of the log, so compaction changes nothing.
 
+#[cfg(feature = "redis")]
+mod stream;
+
 use std::{
     fs::File,
     io::{self, Read},
@@ -39,6 +42,9 @@ pub struct Runs {
     /// From the oldest to the present one; `first` never falls.
     runs: Vec<Run>,
     mark: Arc<str>,
+    /// The highest number of a run that is known, if the runs are those of a stream.
+    #[cfg(feature = "redis")]
+    number: Option<u64>,
 }
 
 impl Runs {
@@ -57,18 +63,15 @@ impl Runs {
             }
             Vec::new()
         });
-        runs.retain(|run| run.first <= next);
-        runs.drain(..(runs.len() + 1).saturating_sub(RUNS_MAX));
         let mark = random_mark().map_err(Error::io("begin a run in", &path))?;
-        runs.push(Run { mark, first: next });
-        if let Err(error) = write_whole(&path, encode(log, &runs).as_bytes()) {
-            // A full disk must not keep readers from being served. But a file without this run would later prove cursors that it
-            // should not, and no file proves none.
-            remove(&path).map_err(Error::io("write", &path))?;
-            let path = path.display();
-            ::log::warn!("{path} can't be written, so clients load their comments again: {error}");
-        }
-        Ok(Runs { runs, mark: format_mark(mark).into() })
+        push(&mut runs, Run { mark, first: next });
+        write(&path, &encode(log, &runs))?;
+        Ok(Runs {
+            runs,
+            mark: format_mark(mark).into(),
+            #[cfg(feature = "redis")]
+            number: None,
+        })
     }
 
     /// Returns the present run's mark, 16 hex digits.
@@ -77,11 +80,14 @@ impl Runs {
     }
 
     /// Whether a client that has received everything up to `since`, last in the run `mark`, has received what is in the log, of which
-    /// `next` is the next `seq`. That is so below the first `seq` of the run that came next: from there on, others were given out.
+    /// `next` is the next `seq`. That is so below the first `seq` of the run that came next: from there on, others were given out. What the
+    /// newest run of a stream has given may not have come to this log yet.
     pub fn proves(&self, mark: &str, since: u64, next: u64) -> bool {
         let Some(mark) = parse_mark(mark) else { return false };
         // Most clients come from the newest runs.
         let Some(at) = self.runs.iter().rposition(|run| run.mark == mark) else { return false };
+        #[cfg(feature = "redis")]
+        let next = if self.number.is_some() { u64::MAX } else { next };
         since < self.runs.get(at + 1).map_or(next, |run| run.first)
     }
 }
@@ -98,6 +104,33 @@ pub fn highest_first(data: &Path) -> Option<u64> {
         rest.split_once(' ')?.0.parse().ok()
     });
     firsts.max()
+}
+
+/// Returns a fresh mark.
+///
+/// # Errors
+/// Fails if the operating system provides no random bytes.
+#[cfg(feature = "redis")]
+pub fn random_mark_text() -> io::Result<String> {
+    random_mark().map(format_mark)
+}
+
+/// Adds the newest run. Those that begin above its first `seq` are dropped, and the oldest if there are too many.
+fn push(runs: &mut Vec<Run>, run: Run) {
+    runs.retain(|before| before.first <= run.first);
+    runs.drain(..(runs.len() + 1).saturating_sub(RUNS_MAX));
+    runs.push(run);
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    if let Err(error) = write_whole(path, text.as_bytes()) {
+        // A full disk must not keep readers from being served. But a file without this run would later prove cursors that it
+        // should not, and no file proves none.
+        remove(path).map_err(Error::io("write", path))?;
+        let path = path.display();
+        ::log::warn!("{path} can't be written, so clients load their comments again: {error}");
+    }
+    Ok(())
 }
 
 fn random_mark() -> io::Result<u64> {
@@ -120,17 +153,27 @@ fn parse_mark(text: &str) -> Option<u64> {
 /// continues from that of the line before; the first one continues from that of the log's id, so that the file of another log is
 /// not believed.
 fn encode(log: &str, runs: &[Run]) -> String {
-    let (mut text, mut crc) = (String::new(), crc32c(log.as_bytes()));
+    let mut text = String::new();
+    encode_behind(crc32c(log.as_bytes()), runs, &mut text);
+    text
+}
+
+fn encode_behind(mut crc: u32, runs: &[Run], text: &mut String) {
     for run in runs.iter().rev() {
         let fields = format!("{} {}", format_mark(run.mark), run.first);
         crc = crc32c_append(crc, fields.as_bytes());
         text.push_str(&format!("{fields} {crc:08x}\n"));
     }
-    text
 }
 
 /// Returns the runs, or `None` if the text is not exactly what [`encode`] wrote for this log.
 fn parse(log: &str, text: &str) -> Option<Vec<Run>> {
+    let runs = parse_lines(text)?;
+    Some(runs).filter(|runs| encode(log, runs) == text)
+}
+
+/// Returns the runs, if there are no others above them and nothing else is there. Checksums are not verified.
+fn parse_lines(text: &str) -> Option<Vec<Run>> {
     let runs: Option<Vec<Run>> = text
         .lines()
         .rev()
@@ -140,13 +183,23 @@ fn parse(log: &str, text: &str) -> Option<Vec<Run>> {
             Some(Run { mark: parse_mark(mark)?, first: first.parse().ok()? })
         })
         .collect();
-    runs.filter(|runs| encode(log, runs) == text && runs.is_sorted_by_key(|run| run.first))
+    runs.filter(|runs| runs.is_sorted_by_key(|run| run.first))
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn read(path: &Path, log: &str) -> io::Result<Vec<Run>> {
-    let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is damaged or of another log");
+    let text = read_text(path)?;
+    let invalid = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is damaged, of another log, or of several machines",
+        )
+    };
     parse(log, &text).ok_or_else(invalid)
 }
 

@@ -23,6 +23,16 @@ pub fn open(data: &Path) -> Result<Salt, Error> {
     open_secret(data, FILE_NAME, "banned addresses are then no longer recognised")
 }
 
+/// Writes the secret that several machines share.
+///
+/// # Errors
+/// [`Error::Io`] if the file can't be written.
+#[cfg(feature = "redis")]
+pub fn write(data: &Path, salt: &Salt) -> Result<(), Error> {
+    let path = data.join(FILE_NAME);
+    write_whole(&path, salt).map_err(Error::io("write", &path))
+}
+
 /// The same for the secret of another file, as long. `loss` says what becomes of it if it is removed.
 ///
 /// # Errors

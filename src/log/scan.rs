@@ -190,7 +190,7 @@ fn check_line(
 }
 
 /// A line's `seq`: behind `{"seq":`, where sayso writes it, or wherever another program has put it.
-pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
+pub fn seq_of(line: &[u8]) -> Option<u64> {
     let written_by_sayso = || {
         let digits = line.strip_prefix(b"{\"seq\":")?;
         let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -217,7 +217,7 @@ fn classify_tail(lines: &mut Lines, bad_line_ended_a_write: bool, why: String) -
     Ok(Tail::Torn)
 }
 
-pub(super) fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
+pub(crate) fn parse_header(line: &[u8]) -> Result<(Header, u32), String> {
     let mut format = 0;
     if json::read(line, 1, &mut [("sayso", Slot::Number(&mut format))]).is_err() {
         return Err("its first line is not a sayso log's".into());

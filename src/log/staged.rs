@@ -40,6 +40,13 @@ impl StagedLines {
         (start, len)
     }
 
+    /// Appends a field that stands in the file only, and its comma, to the last line.
+    #[cfg(feature = "redis")]
+    pub(super) fn extend_last(&mut self, field: &[u8]) {
+        assert!(self.open_line.is_some(), "there is a last line");
+        self.bytes.extend_from_slice(field);
+    }
+
     /// Completes the last line.
     pub(super) fn close(&mut self) {
         self.close_line(false);

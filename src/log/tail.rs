@@ -3,8 +3,15 @@
 //! Every line's `seq` is above that of the line before, so the place is found by halving. Does not check checksums: whoever reads so
 //! reads what the hub has written.
 
+#[cfg(feature = "redis")]
+mod chained;
+
 use std::{io, sync::Arc};
 
+#[cfg(feature = "redis")]
+pub use self::chained::{
+    chained_after, chained_at, is_chained, nth_newest, seq_at, start_of_newest,
+};
 use super::{
     lines::{Lines, RAW_LINE_BYTES_MAX},
     scan::seq_of,

@@ -5,17 +5,21 @@
 //! {"seq":7, … ,"more":1,"crc":"5d0c1a7e"}\n    what the file holds; `more` only if the same write goes on
 //! ```
 //!
+//! Between the two may stand [`h`](super::chain).
+//!
 //! The checksum is CRC-32C (Castagnoli, RFC 3720 §12.1) over the line from `{` up to, but not including, `,"crc"`. It
 //! continues from the checksum of the line before, so a line is valid only behind the line it was written behind. Knows no files.
 
 use crc32c::crc32c_append;
+
+use super::chain::{ChainHash, FIELD_BYTES_MAX};
 
 pub(super) const CRC: &[u8] = b",\"crc\":\"";
 pub(super) const MORE: &[u8] = b",\"more\":1";
 /// `,"crc":"`, 8 hex digits, `"}`.
 pub(super) const CRC_BYTES: usize = CRC.len() + 8 + 2;
 /// Bytes that a trailer adds to a public line at most, line feed included. The `}` does not count: the public line has one too.
-pub const TRAILER_BYTES_MAX: usize = MORE.len() + CRC_BYTES;
+pub const TRAILER_BYTES_MAX: usize = FIELD_BYTES_MAX + MORE.len() + CRC_BYTES;
 
 /// Completes the line that begins at `start` in `out` and lacks its closing `}`, and returns its checksum. `before` is the checksum
 /// of the line before it.
@@ -36,6 +40,10 @@ pub fn append_trailer(out: &mut Vec<u8>, start: usize, more: bool, before: u32) 
 pub struct Trailer<'a> {
     /// The public line without its closing `}`.
     pub open: &'a [u8],
+    /// The same with the hash behind it, if the line has one: what a copy of the line keeps.
+    pub chained: &'a [u8],
+    /// The hash that binds the line to those before it; a log of one machine has none.
+    pub chain: Option<ChainHash>,
     /// The write that appended this line goes on with the next one.
     pub more: bool,
     /// The checksum that the line states.
@@ -53,11 +61,15 @@ impl<'a> Trailer<'a> {
             return None;
         }
         let crc = u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
-        let (open, more) = match covered.strip_suffix(MORE) {
-            Some(open) => (open, true),
+        let (chained, more) = match covered.strip_suffix(MORE) {
+            Some(chained) => (chained, true),
             None => (covered, false),
         };
-        Some(Trailer { open, more, crc, covered })
+        let (open, chain) = match ChainHash::split_off(chained) {
+            Some((open, chain)) => (open, Some(chain)),
+            None => (chained, None),
+        };
+        Some(Trailer { open, chained, chain, more, crc, covered })
     }
 
     /// Whether the checksum is right for a line behind one with the checksum `before`.
@@ -129,6 +141,19 @@ mod tests {
             let trailer = Trailer::of(line).unwrap();
             assert_eq!((trailer.open, trailer.more, trailer.crc), (&b"{\"seq\":1"[..], more, crc));
             assert!(trailer.verify(77) && !trailer.verify(78));
+        }
+    }
+
+    #[test]
+    fn a_hash_is_no_part_of_the_public_line() {
+        for more in [false, true] {
+            let mut out = br#"{"seq":1,"h":"7.00000000000000ab""#.to_vec();
+            let crc = append_trailer(&mut out, 0, more, 77);
+            let trailer = Trailer::of(out.strip_suffix(b"\n").unwrap()).unwrap();
+            assert_eq!((trailer.open, trailer.more, trailer.crc), (&b"{\"seq\":1"[..], more, crc));
+            assert_eq!(trailer.chained, br#"{"seq":1,"h":"7.00000000000000ab""#);
+            assert_eq!(trailer.chain, Some(ChainHash { run: 7, hash: 0xab }));
+            assert!(trailer.verify(77));
         }
     }
 

@@ -98,7 +98,7 @@ pub fn rewrite(
     let mut failure = None;
     let report = scan(reader, end, &mut |line, location| {
         if failure.is_none() && keeps(line, location) {
-            let open = Trailer::of(line).expect("a scanned line has a trailer").open;
+            let open = Trailer::of(line).expect("a scanned line has a trailer").chained;
             match writer.line(open, false) {
                 Ok(offset) => moved(location.offset, offset),
                 Err(error) => failure = Some(error),
@@ -126,7 +126,7 @@ pub fn copy(bytes: &[u8], mut previous_crc: u32, writer: &mut LogWriter) -> io::
     for line in bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
         let trailer = Trailer::of(line).filter(|trailer| trailer.verify(previous_crc));
         let trailer = trailer.ok_or(io::ErrorKind::InvalidData)?;
-        writer.line(trailer.open, trailer.more)?;
+        writer.line(trailer.chained, trailer.more)?;
         previous_crc = trailer.crc;
     }
     Ok(previous_crc)

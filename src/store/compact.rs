@@ -2,7 +2,11 @@
 //!
 //! Keeps one line for each like there is, those that moderation needs, and all lines of unknown kinds. Every `seq` keeps its value, so cursors stay valid. The long
 //! part ([`CompactionJob::work`]) needs neither the hub nor the index: it works on a list of offsets, in a thread of its own or in
-//! `sayso compact`. Knows neither threads nor who waits.
+//! `sayso compact`. Where several machines keep the log, its newest lines are kept as they are, so that machines can compare and heal.
+//! Knows neither threads nor who waits.
+
+#[cfg(feature = "redis")]
+mod newest;
 
 use std::{
     io,
@@ -32,6 +36,10 @@ const CATCH_UPS_MAX: u32 = 20;
 /// Size from which a log is compacted without being asked to.
 const LOG_BYTES_MIN: u64 = 1 << 20;
 
+/// The newest lines of a log that several machines keep, which a compaction leaves as they are.
+#[cfg(feature = "redis")]
+pub const NEWEST_LINES_KEPT: u64 = 1_000;
+
 /// The input of a compaction: a snapshot made between two batches, which stays valid while the log grows.
 pub struct CompactionJob {
     reader: Arc<dyn ReadAt>,
@@ -40,6 +48,8 @@ pub struct CompactionJob {
     /// Checksum of the last line at the snapshot.
     crc: u32,
     header: Header,
+    #[cfg(feature = "redis")]
+    newest: Option<newest::NewestKept>,
     /// The empty file that the new log is written to.
     target: Box<dyn Storage>,
     /// Offset of each comment's newest line, by comment number.
@@ -64,6 +74,9 @@ pub struct CompactedLog {
     offsets: Vec<u64>,
     /// Old and new offsets of the lines that moderation needed at the snapshot, by rising old ones.
     moderation: Vec<(u64, u64)>,
+    /// `seq` of the first line behind the last one that was dropped; 0 if none was.
+    #[cfg(feature = "redis")]
+    whole_from: u64,
 }
 
 /// Whether the log is large enough and most of its bytes are lines that later ones have replaced.
@@ -98,7 +111,16 @@ impl CompactionJob {
             likes: likes.live(),
             moderation: moderation.offsets(),
             end: log.shared_end(),
+            #[cfg(feature = "redis")]
+            newest: None,
         })
+    }
+
+    /// Keeps the newest `lines` lines of the log as they are, whatever later ones say.
+    #[cfg(feature = "redis")]
+    pub fn keep_newest(mut self, log: &Log, lines: u64) -> CompactionJob {
+        self.newest = Some(newest::NewestKept { lines, header_next: log.header_next() });
+        self
     }
 
     /// Writes the new log, which takes as long as reading the old one, and catches up with lines that were appended meanwhile.
@@ -106,9 +128,13 @@ impl CompactionJob {
     /// # Errors
     /// Fails if reading or writing fails, and with `InvalidData` if the log is damaged.
     pub fn work(self) -> io::Result<CompactedLog> {
-        let CompactionJob {
-            reader, from, mut crc, header, target, offsets: old, mut likes, ..
-        } = self;
+        #[cfg(feature = "redis")]
+        let mut kept = newest::Kept::of(&self)?;
+        #[cfg(feature = "redis")]
+        let header = Header { next: kept.next, ..self.header };
+        #[cfg(not(feature = "redis"))]
+        let header = self.header;
+        let CompactionJob { reader, from, mut crc, target, offsets: old, mut likes, .. } = self;
         let (wanted, end) = (self.moderation, self.end);
         let mut numbers_by_offset: Vec<(u64, u64)> = old.iter().copied().zip(0..).collect();
         numbers_by_offset.sort_unstable();
@@ -116,7 +142,8 @@ impl CompactionJob {
             let found = numbers_by_offset.binary_search_by_key(&offset, |entry| entry.0);
             found.ok().map(|at| numbers_by_offset[at].1)
         };
-        let keeps = |line: &[u8], location: Location| {
+        #[cfg_attr(not(feature = "redis"), allow(unused_mut))]
+        let mut is_wanted = |line: &[u8], location: Location| {
             find(location.offset).is_some()
                 || LineSummary::parse(line).is_ok_and(|line| match Author::parse(&line.author) {
                     Some(author) if line.kind == KIND => likes.claim(line.id, author, line.on),
@@ -126,6 +153,10 @@ impl CompactionJob {
                     _ => !line.kind.is_empty(),
                 })
         };
+        #[cfg(not(feature = "redis"))]
+        let keeps = is_wanted;
+        #[cfg(feature = "redis")]
+        let keeps = |line: &[u8], location: Location| kept.keeps(line, location, &mut is_wanted);
         let mut moderation = Vec::with_capacity(wanted.len());
         let mut offsets = vec![u64::MAX; old.len()];
         let mut writer = LogWriter::begin(target, &header);
@@ -152,7 +183,16 @@ impl CompactionJob {
             crc = copy(&bytes, crc, &mut writer)?;
             copied_to = now;
         }
-        Ok(CompactedLog { finished: writer.finish()?, from, copied_to, crc, offsets, moderation })
+        Ok(CompactedLog {
+            finished: writer.finish()?,
+            from,
+            copied_to,
+            crc,
+            offsets,
+            moderation,
+            #[cfg(feature = "redis")]
+            whole_from: kept.whole_from(),
+        })
     }
 }
 
@@ -169,6 +209,8 @@ impl CompactedLog {
         moderation: &mut Moderation,
     ) -> io::Result<Replaced> {
         let (shift, replaced) = log.replace_with(self.finished, self.copied_to, self.crc)?;
+        #[cfg(feature = "redis")]
+        log.drop_lines_before(self.whole_from);
         index.relocate(&self.offsets, self.from, shift);
         moderation.relocate(&self.moderation, self.from, shift);
         Ok(replaced)

@@ -2,6 +2,8 @@
 //!
 //! Knows no threads: whoever opens the store owns it.
 
+#[cfg(all(test, feature = "redis"))]
+mod chained_tests;
 pub mod compact;
 pub mod history;
 pub mod index;
@@ -22,7 +24,7 @@ use crate::{
     log::SyncMode,
     log::scan::Location,
     log::storage::FileStorage,
-    log::{FILE_NAME, Log},
+    log::{FILE_NAME, Log, TornTail},
     store::index::{Entry, Index},
     store::likes::{KIND, Likes},
     store::moderation::Moderation,
@@ -54,6 +56,32 @@ impl Store {
     /// # Errors
     /// As [`Log::open`], and [`Error::Other`] if comments lie beside the log that are not in it, or if it has lost all that it held.
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
+        Store::open_as(data, sync, with_authors, false)
+    }
+
+    /// The same for a log that other machines keep too: lines that have no [hash](crate::log::chain) yet get one, durably, and all hashes are
+    /// verified.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`Error::Io`] if the log can't be rewritten.
+    #[cfg(feature = "redis")]
+    pub fn open_chained(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
+        let store = Store::open_as(data, sync, with_authors, true)?;
+        if !store.log.lacks_hashes() {
+            return Ok(store);
+        }
+        let path = data.join(FILE_NAME);
+        store.log.add_hashes().map_err(Error::io("add hashes to", &path))?;
+        ::log::info!("each line of {} has a hash now, for several machines", path.display());
+        Store::open_as(data, sync, with_authors, true)
+    }
+
+    fn open_as(
+        data: &Path,
+        sync: SyncMode,
+        with_authors: bool,
+        is_chained: bool,
+    ) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
         startup::check(data, &path)?;
         let storage = Box::new(FileStorage::open(&path)?);
@@ -62,7 +90,7 @@ impl Store {
         let mut moderation = Moderation::default();
         let mut decisions = Vec::new();
         let (mut deletions, mut newest) = (Vec::new(), (0, None));
-        let (log, torn) = Log::open(storage, &path, sync, SystemTime::now(), |line, location| {
+        let each = |line: &[u8], location: Location| {
             let summary = LineSummary::parse(line)?;
             if let Some(entry) = entry(&summary, location) {
                 index.load(entry);
@@ -75,7 +103,9 @@ impl Store {
                     decisions.push((entry.id, entry.seq, author));
                 }
             }
-            if summary.kind == KIND
+            if summary.id > summary.seq {
+                // What is about a comment that comes later makes no sense.
+            } else if summary.kind == KIND
                 && let Some(author) = Author::parse(&summary.author)
             {
                 likes.load(summary.id, author, summary.on);
@@ -86,7 +116,8 @@ impl Store {
                 }
             }
             Ok(summary.seq)
-        })?;
+        };
+        let (log, torn) = open_log(storage, &path, sync, is_chained, each)?;
         if let Some(torn) = torn {
             let (bytes, kept) = (torn.bytes, torn.kept.display());
             if torn.is_cut_short {
@@ -114,6 +145,21 @@ impl Store {
         let last_created_at = newest.map_or(String::new(), |comment| comment.created_at);
         Ok(Store { log, index, likes, moderation, approved, last_created_at })
     }
+}
+
+#[cfg_attr(not(feature = "redis"), allow(unused_variables))]
+fn open_log(
+    storage: Box<FileStorage>,
+    path: &Path,
+    sync: SyncMode,
+    is_chained: bool,
+    each: impl FnMut(&[u8], Location) -> Result<u64, String>,
+) -> Result<(Log, Option<TornTail>), Error> {
+    #[cfg(feature = "redis")]
+    if is_chained {
+        return Log::open_chained(storage, path, sync, SystemTime::now(), each);
+    }
+    Log::open(storage, path, sync, SystemTime::now(), each)
 }
 
 /// The authors of whom a comment was approved, and none hidden, rejected or deleted by a moderator since. Of `lines`, the `id`, `seq` and

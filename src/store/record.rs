@@ -198,6 +198,9 @@ impl<'a> FastParser<'a> {
 
     /// Whether only a trailer is left.
     fn end(mut self) -> bool {
+        if self.has(b",\"h\":\"") && self.skip_text().is_none() {
+            return false;
+        }
         self.has(b",\"more\":1");
         self.has(b",\"crc\":\"") && self.skip_text().is_some() && self.0 == b"}"
     }
@@ -271,7 +274,7 @@ mod tests {
         Comment::parse(line).unwrap().into()
     }
 
-    /// Lines with every field, with only the required ones, and a tombstone; likes; each with and without `more`.
+    /// Lines with every field, with only the required ones, and a tombstone; likes; each with and without `more` and `h`.
     fn lines() -> Vec<Vec<u8>> {
         let full = Comment {
             seq: 1_234_567,
@@ -311,7 +314,12 @@ mod tests {
             line.pop();
             line
         });
-        let trailers = [&b",\"crc\":\"5d0c1a7e\"}"[..], b",\"more\":1,\"crc\":\"5d0c1a7e\"}"];
+        let trailers = [
+            r#","crc":"5d0c1a7e"}"#,
+            r#","more":1,"crc":"5d0c1a7e"}"#,
+            r#","h":"3.0123456789abcdef","more":1,"crc":"5d0c1a7e"}"#,
+        ]
+        .map(str::as_bytes);
         lines
             .iter()
             .chain(&likes)

@@ -5,6 +5,8 @@
 
 use std::{fs::File, io, path::Path};
 
+#[cfg(feature = "redis")]
+use crate::log::chained::DIVERGED;
 use crate::{
     error::Error,
     log::ends::{Ends, ends},
@@ -12,8 +14,9 @@ use crate::{
     log::{RESCUED, runs},
 };
 
-/// Refuses to start where a copy that sayso has rescued may hold more than the log `path` in the folder `data`, or where the log ends
-/// within its first line though it was begun before. Warns of every other such copy.
+/// Refuses to start where a copy that sayso has rescued may hold more than the log `path` in the folder `data`, where the log was set aside
+/// because it has parted from those of other machines, or where it ends within its first line though it was begun before. Warns of every
+/// other such copy.
 ///
 /// # Errors
 /// [`Error::Other`] with the commands that help; [`Error::Io`] if a file can't be read.
@@ -26,6 +29,8 @@ pub(super) fn check(data: &Path, path: &Path) -> Result<(), Error> {
     for rescued in newest_first_beside(&file, RESCUED) {
         check_rescued(&file, log.as_ref(), &rescued)?;
     }
+    #[cfg(feature = "redis")]
+    check_diverged(data, &file, log.is_some())?;
     match log.filter(|log| log.is_cut_in_header) {
         Some(log) => check_begun(data, &file, &log),
         None => Ok(()),
@@ -66,6 +71,32 @@ fn check_rescued(file: &Path, log: Option<&Ends>, rescued: &Path) -> Result<(), 
     Err(Error::Other(format!(
         "{copy} was saved when the log was lost while sayso ran, and {how}; to go on with that copy: mv {file:?} {replaced:?} && mv {rescued:?} {file:?}; \
          to go on with the log as it is: mv {rescued:?} {kept:?}"
+    )))
+}
+
+/// Asks for another machine's log where this one's was set aside, and then for its import.
+#[cfg(feature = "redis")]
+fn check_diverged(data: &Path, file: &Path, has_log: bool) -> Result<(), Error> {
+    let mut imports = Vec::new();
+    for diverged in newest_first_beside(file, DIVERGED) {
+        let import = format!("sayso import --from sayso --data {data:?} {diverged:?}");
+        if has_log {
+            ::log::warn!(
+                "{} is this machine's log from before it parted from those of the other machines; what it alone has is brought back by: {import}; then \
+                 remove it",
+                diverged.display()
+            );
+        }
+        imports.push(import);
+    }
+    if has_log || imports.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Other(format!(
+        "{} is missing: this machine's log has parted from those of the other machines, and was set aside; put a copy of another machine's \
+         comments.jsonl there, start sayso, and bring back what this machine alone has with: {}; to begin anew without it, move it elsewhere",
+        file.display(),
+        imports.join(" && ")
     )))
 }
 

@@ -27,6 +27,14 @@ impl Clock {
         humantime::parse_rfc3339(time).map_or(Clock::default(), |last| Clock { last })
     }
 
+    /// Gives no time before this one, which another machine has given, unless that is more than an hour ahead of `now`.
+    #[cfg(feature = "redis")]
+    pub fn saw(&mut self, time: SystemTime, now: SystemTime) {
+        if time <= now + SET_BACK_MAX {
+            self.last = self.last.max(time);
+        }
+    }
+
     /// Returns the time to give where the machine's clock shows `now`, and by how much that has fallen if it fell by more than an hour.
     /// Then, and only then, the time given falls too.
     pub fn tick(&mut self, now: SystemTime) -> (String, Option<Duration>) {
@@ -81,6 +89,17 @@ mod tests {
         assert_eq!((time, fallen), (rfc3339(noon(-3601)), Some(Duration::from_secs(3601))));
         assert_eq!(clock.tick(noon(-3601)), (rfc3339(noon(-3601)), None));
         assert_eq!(clock.tick(noon(0)), (NOON.into(), None));
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn no_time_is_given_before_that_of_another_machine_unless_its_clock_is_wrong() {
+        let mut clock = Clock::after(NOON);
+        clock.saw(noon(5), noon(3));
+        assert_eq!(clock.tick(noon(3)).0, rfc3339(noon(5)));
+        clock.saw(noon(4), noon(3));
+        clock.saw(noon(3 + 3601), noon(3));
+        assert_eq!(clock.tick(noon(6)).0, rfc3339(noon(6)));
     }
 
     #[test]

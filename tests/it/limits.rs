@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 113] = [
+const ROWS: [(&str, &str, &str, &str); 121] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -282,6 +282,54 @@ const ROWS: [(&str, &str, &str, &str); 113] = [
     ("time between two digests, at least", "notify/mod.rs DIGEST_INTERVAL", "s", "waits"),
     ("links in a message that decide", "hub/link.rs LINK_SECONDS", "s", "expired"),
     ("one of them, behind `/m/`", "hub/link.rs LINK_BYTES_MAX", "bytes", "403"),
+    (
+        "machines whose readers are counted, with `--redis`",
+        "cluster/presence/elsewhere.rs NODES_MAX",
+        "machines",
+        "not counted",
+    ),
+    (
+        "pages with readers that one of them tells of",
+        "cluster/presence/elsewhere.rs NODE_PAGES_MAX",
+        "pages",
+        "counted where they are",
+    ),
+    (
+        "the same of all of them",
+        "cluster/presence/elsewhere.rs ELSEWHERE_PAGES_MAX",
+        "pages",
+        "counted where they are",
+    ),
+    (
+        "time for which such a number holds",
+        "cluster/presence/elsewhere.rs SILENCE_MAX",
+        "s",
+        "forgotten",
+    ),
+    (
+        "numbers taken over in one second",
+        "cluster/presence/elsewhere.rs PRESENCE_PAGES_MAX",
+        "pages",
+        "a second later",
+    ),
+    (
+        "pages on which somebody types, in one second",
+        "cluster/presence/elsewhere.rs TYPING_PAGES_MAX",
+        "pages",
+        "announced where it is",
+    ),
+    (
+        "readers of a page on one machine",
+        "cluster/presence/message.rs PAGE_READERS_MAX",
+        "readers",
+        "not counted elsewhere",
+    ),
+    (
+        "message about readers between machines",
+        "cluster/presence/message.rs PRESENCE_MESSAGE_BYTES_MAX",
+        "bytes",
+        "another message",
+    ),
     ("line of the log", "limits.rs LINE_BYTES_MAX", "bytes", "never reached"),
     ("commands of one batch", "hub/batch.rs BATCH_COMMANDS_MAX", "commands", "the next batch"),
     (

@@ -33,6 +33,8 @@ mod moderators;
 mod newest;
 mod notify;
 mod openapi;
+#[cfg(feature = "redis")]
+mod presence;
 mod preview;
 mod readme;
 mod rename;

@@ -1,6 +1,8 @@
 //! Tests of `config.rs`, and of how `mod.rs` parses subcommands.
 
 use std::ffi::OsString;
+#[cfg(feature = "redis")]
+use std::os::unix::ffi::OsStringExt;
 
 use super::*;
 use crate::cli::{Subcommand, parse};
@@ -57,6 +59,10 @@ const ALL_FLAGS: [(&str, &str); 25] = [
 /// Every flag without a value.
 const ALL_SWITCHES: [&str; 2] = ["no-page", "log-addresses"];
 
+/// Those of builds with the feature `redis`, which contradict another one of [`ALL_FLAGS`].
+const REDIS_FLAGS: [(&str, &str); 3] =
+    [("redis", "redis://:s3cret@h:1/2"), ("redis-name", "talk"), ("redis-keep", "5000")];
+
 fn config_of_all_flags() -> Config {
     Config {
         listen: ListenAddress::Tcp(SocketAddr::from(([0, 0, 0, 0], 81))),
@@ -83,6 +89,8 @@ fn config_of_all_flags() -> Config {
         no_page: true,
         title: "Wall".into(),
         metrics_are_public: true,
+        #[cfg(feature = "redis")]
+        redis: None,
         log_level: log::LevelFilter::Debug,
         log_is_json: true,
         log_addresses: true,
@@ -129,7 +137,8 @@ fn a_wrong_value_is_reported_with_its_flag_or_variable() {
 
 #[test]
 fn help_shows_every_flag_with_its_default_in_at_most_100_columns() {
-    for name in ALL_FLAGS.map(|(name, _)| name).into_iter().chain(ALL_SWITCHES) {
+    let with_value = ALL_FLAGS.into_iter().chain(REDIS_FLAGS).map(|(name, _)| name);
+    for name in with_value.chain(ALL_SWITCHES) {
         assert!(HELP.contains(&format!("\n  --{name} ")), "{name}");
     }
     for default in
@@ -225,6 +234,62 @@ fn hold_without_a_moderator_is_refused() {
         assert!(said.starts_with(flag) && said.contains("add --admin-token-file"), "{said}");
         assert!(parse_with_env(&format!("{flag} 0 --admin-token-file t"), &[]).is_ok());
     }
+}
+
+#[test]
+fn what_belongs_to_redis_is_refused_without_it() {
+    for (flag, value) in &REDIS_FLAGS[1..] {
+        let said = error(&format!("--{flag} {value}"));
+        let expected = format!("--{flag} is given without --redis, to which it belongs; add");
+        assert!(said.starts_with(&expected), "{said}");
+        let name = format!("SAYSO_{}", flag.replace('-', "_").to_uppercase());
+        let said = parse_with_env("", &[(&name, value)]).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("{name} is given without --redis")), "{said}");
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn without_its_feature_redis_is_refused_with_how_to_build_it() {
+    let [(_, url), ..] = REDIS_FLAGS;
+    let in_environment = parse_with_env("", &[("SAYSO_REDIS", url)]);
+    for said in [error(&format!("--redis {url}")), in_environment.unwrap_err().to_string()] {
+        assert!(said.ends_with("cargo build --release --features redis"), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_stream_is_read_from_flags_and_environment_and_no_error_shows_a_password() {
+    let line: Vec<String> =
+        REDIS_FLAGS.iter().map(|(name, value)| format!("--{name} {value}")).collect();
+    let names = REDIS_FLAGS
+        .map(|(name, value)| (format!("SAYSO_{}", name.replace('-', "_").to_uppercase()), value));
+    let env = names.each_ref().map(|(name, value)| (&**name, *value));
+    let expected = RedisOptions {
+        url: "redis://:s3cret@h:1/2".into(),
+        address: "h:1/2".into(),
+        name: "talk".into(),
+        keep: 5_000,
+    };
+    assert_eq!(config(&line.join(" "), &[]).redis.as_ref(), Some(&expected));
+    assert_eq!(config("", &env).redis, Some(expected));
+    let alone = config("--redis redis://h", &[]).redis.unwrap();
+    assert_eq!((&*alone.name, alone.keep), ("main", 100_000));
+    for (line, advice) in [
+        ("--redis redis://:s3cret@h --sync never", "leave --sync never out"),
+        ("--redis rediss://:s3cret@h", "--redis asks for TLS"),
+        ("--redis redis://:s3cret@h/x", "its value is not shown"),
+        ("--redis redis://:s3cret@h --redis-keep 5", "--redis-keep is \"5\", but must be"),
+        ("--redis redis://:s3cret@h --redis-name a:b", "--redis-name is \"a:b\", but must be"),
+    ] {
+        let said = error(line);
+        assert!(said.contains(advice) && !said.contains("s3cret"), "{said}");
+    }
+    let raw = OsString::from_vec(b"redis://:s3cret@\xff".to_vec());
+    let said = parse(["--redis".into(), raw].into_iter(), |_| None).unwrap_err().to_string();
+    assert!(said.starts_with("--redis must be UTF-8") && !said.contains("s3cret"), "{said}");
 }
 
 #[test]

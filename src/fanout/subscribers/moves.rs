@@ -48,6 +48,8 @@ impl<S> Subscribers<S> {
         }
         self.dirty_pages.remove(old);
         self.dirty_pages.insert(new.into());
+        self.elsewhere.note_own(old);
+        self.elsewhere.note_own(new);
         let topic = moved.topic;
         let Some(to) = self.pages.get_mut(new) else {
             self.pages.insert(new.into(), moved);

@@ -4,27 +4,27 @@ use std::path::PathBuf;
 
 use super::*;
 
-const LOG: &str = "9c41f0aa53d7e6b2";
+pub(super) const LOG: &str = "9c41f0aa53d7e6b2";
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(super) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("sayso-runs-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
 
-    fn begin(&self, next: u64) -> Runs {
+    pub(super) fn begin(&self, next: u64) -> Runs {
         Runs::begin(&self.0, LOG, next).unwrap()
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join(FILE_NAME)
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         std::fs::read_to_string(self.file()).unwrap()
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crc32c::crc32c_append;
 
 use crate::log::{
+    chain::ChainHash,
     lines::{RAW_LINE_BYTES_MAX, RawLine},
     scan::Location,
     trailer::{CRC, CRC_BYTES, MORE, Trailer, append_trailer},
@@ -182,6 +183,7 @@ impl Piece {
     pub fn location(&self) -> Location {
         let covered = &self.bytes[..self.covered];
         let open = covered.strip_suffix(MORE).unwrap_or(covered);
+        let open = ChainHash::split_off(open).map_or(open, |(open, _)| open);
         Location { offset: self.offset, len: open.len() as u32 }
     }
 

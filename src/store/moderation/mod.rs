@@ -281,8 +281,8 @@ impl Moderation {
     pub fn note(&mut self, id: u64, note: Note, author: Option<Author>) {
         self.notes.set(id, Some(note));
         if let Some(flags) = self.flags.get(&id) {
-            let flags = Some(settled(flags, note)).filter(|_| note.did != Did::Delete);
-            self.set_flags(id, flags);
+            let flags = settled(flags, note);
+            self.set_flags(id, Some(flags));
         }
         if let Some(author) = author {
             let reasons = self.reasons_with(author, id);

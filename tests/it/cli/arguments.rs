@@ -66,6 +66,9 @@ fn help_and_version_are_printed_and_nothing_is_started() {
         "--no-page",
         "--notify",
         "--metrics",
+        "--redis",
+        "--redis-name",
+        "--redis-keep",
         "--log-addresses",
     ] {
         assert!(sayso::cli::config::HELP.contains(flag), "{flag}");
@@ -122,6 +125,8 @@ fn unknown_flags_and_values_end_with_2_and_say_what_to_write() {
         (&["--notify", "mail 'a"], &["--notify", "does not end"]),
         (&["--notify", "mail", "--notify", "mail"], &["--notify", "twice"]),
         (&["--metrics", "all"], &["--metrics", "all", "local", "public"]),
+        (&["--redis-name", "talk"], &["--redis-name", "without --redis"]),
+        (&["--redis-keep", "5000"], &["--redis-keep", "without --redis"]),
         (&["--no-page=off"], &["--no-page", "no value"]),
         (&["--log-level", "loud"], &["--log-level", "loud", "info"]),
         (&["--log-format", "xml"], &["--log-format", "xml", "text", "json"]),
@@ -149,6 +154,30 @@ fn holding_without_a_moderator_is_a_contradiction() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("--hold") && said.contains("--admin-token-file"), "{said}");
     }
+}
+
+/// What may be wrong with the address of Redis, and what the sentence says in a build with the feature `redis`.
+const WRONG_REDIS: [(&[&str], &[&str]); 6] = [
+    (&["--redis", "rediss://:s3cret@h"], &["--redis", "a tunnel"]),
+    (&["--redis", "http://:s3cret@h"], &["--redis", "redis://", "redis+unix:///PATH"]),
+    (&["--redis", "redis://:s3cret@h:0"], &["--redis", "65535"]),
+    (&["--redis", "redis://:s3cret@h", "--redis-keep", "999"], &["--redis-keep", "999", "1000"]),
+    (&["--redis", "redis://:s3cret@h", "--redis-name", "a:b"], &["--redis-name", "a:b", "64"]),
+    (&["--redis", "redis://:s3cret@h", "--sync", "never"], &["--sync never", "--redis"]),
+];
+
+#[test]
+fn a_wrong_address_of_redis_ends_with_2_and_its_password_is_in_no_sentence() {
+    for (arguments, parts) in WRONG_REDIS {
+        let parts = if cfg!(feature = "redis") { parts } else { &["--redis", "--features redis"] };
+        fails(arguments, &[], 2, parts);
+        let output = run(arguments, &[]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("s3cret") && output.stdout.is_empty(), "{said}");
+    }
+    let parts = if cfg!(feature = "redis") { "a tunnel" } else { "--features redis" };
+    fails(&[], &[("SAYSO_REDIS", "rediss://:s3cret@h")], 2, &["SAYSO_REDIS", parts]);
+    fails(&[], &[("SAYSO_REDIS_NAME", "talk")], 2, &["SAYSO_REDIS_NAME", "without --redis"]);
 }
 
 #[test]

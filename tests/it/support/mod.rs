@@ -2,4 +2,6 @@
 
 pub mod client;
 pub mod frames;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod server;

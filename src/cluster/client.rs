@@ -1,0 +1,259 @@
+//! Redis, as far as the order of lines needs it: the script, the stream, and what the server says of itself.
+//!
+//! The only file besides [`presence`](super::presence) that names the client. Knows what a reply says, not what follows from it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use redis::{
+    Cmd, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd, io::tcp::TcpSettings,
+};
+
+use super::{
+    call::{Call, Reply},
+    node::Entry,
+};
+use crate::log::{
+    chain::{ChainHash, ChainedLine},
+    scan::seq_of,
+};
+
+/// How long connecting may take, with what a connection begins with.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a reading of the stream waits for news. A node must notice within the 3 s that new lines wait that Redis is another one: this, the
+/// two timeouts and the longest pause between two tries are 3.0 s together.
+pub const BLOCK: Duration = Duration::from_millis(500);
+/// How long a reply may take, besides.
+pub const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Entries of one reading of the stream.
+pub const ENTRIES_MAX: usize = 1_000;
+
+const SCRIPT: &str = include_str!("script.lua");
+
+/// Why something could not be asked. A sentence for the log and for `/healthz`, without addresses and secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble(pub String);
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Trouble {
+        Trouble(match (error.code(), error.detail()) {
+            (Some(code), detail) => {
+                let detail: String = detail.unwrap_or_default().chars().take(160).collect();
+                format!("Redis refuses: {code} {detail}")
+            }
+            _ if error.is_timeout() => "Redis does not answer in time".into(),
+            _ if error.is_connection_refusal() => "Redis is not there".into(),
+            _ if error.is_io_error() => "the connection to Redis is broken".into(),
+            _ => format!("Redis can't be used: {}", error.category()),
+        })
+    }
+}
+
+/// Where Redis is, and the names of the three keys.
+pub struct Client {
+    client: redis::Client,
+    keys: [String; 3],
+}
+
+impl Client {
+    /// The stream `name` of the Redis at `url`.
+    ///
+    /// # Errors
+    /// Fails if the URL can't be understood.
+    pub fn new(url: &str, name: &str) -> Result<Client, Trouble> {
+        let address = url.into_connection_info()?;
+        let address = address.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let keys = ["stream", "meta", "runs"].map(|key| format!("sayso:{{{name}}}:{key}"));
+        Ok(Client { client: redis::Client::open(address)?, keys })
+    }
+
+    /// Where Redis is.
+    pub fn address(&self) -> &redis::ConnectionInfo {
+        self.client.get_connection_info()
+    }
+
+    /// Connects, and finds out which process it is and whether it can be trusted with the order.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn connect(&self) -> Result<Connection, Trouble> {
+        let mut link = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        link.set_read_timeout(Some(REPLY_TIMEOUT))?;
+        link.set_write_timeout(Some(REPLY_TIMEOUT))?;
+        let info: String = redis::from_redis_value(link.req_command(cmd("INFO").arg("all"))?)
+            .map_err(RedisError::from)?;
+        let identity = identity(&info)?;
+        let hash: String =
+            redis::from_redis_value(link.req_command(cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
+                .map_err(RedisError::from)?;
+        Ok(Connection { link, keys: self.keys.clone(), hash, identity })
+    }
+}
+
+/// Which process of Redis it is, and of which history, after what `INFO` says.
+fn identity(info: &str) -> Result<Arc<str>, Trouble> {
+    let field = |name: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map_or("", str::trim)
+    };
+    let version = field("redis_version");
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if (major, minor) < (6, 2) {
+        return Err(Trouble(format!("Redis is {version:?}, but must be 6.2 or later")));
+    }
+    if field("role") != "master" {
+        return Err(Trouble("this Redis is a replica, and takes no lines".into()));
+    }
+    let policy = field("maxmemory_policy");
+    if policy != "noeviction" {
+        return Err(Trouble(format!(
+            "Redis' maxmemory-policy is {policy:?}, but must be \"noeviction\": with any other it drops comments"
+        )));
+    }
+    Ok(format!("{} {}", field("run_id"), field("master_replid")).into())
+}
+
+/// A connection to Redis.
+pub struct Connection {
+    link: redis::Connection,
+    keys: [String; 3],
+    /// By which Redis knows the script.
+    hash: String,
+    /// Which process of Redis it is, and of which history of replication.
+    pub identity: Arc<str>,
+}
+
+impl Connection {
+    /// Calls the script.
+    ///
+    /// # Errors
+    /// [`Trouble`]; then nobody knows whether the script has run.
+    pub fn call(&mut self, call: &Call) -> Result<Reply, Trouble> {
+        let by_hash = self.link.req_command(&self.script("EVALSHA", &self.hash, call));
+        let value = match by_hash {
+            // Redis has forgotten it.
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                self.link.req_command(&self.script("EVAL", SCRIPT, call))?
+            }
+            value => value?,
+        };
+        let mut texts = Vec::new();
+        flatten(value, &mut texts);
+        Reply::parse(&texts).map_err(Trouble)
+    }
+
+    fn script(&self, command: &str, script: &str, call: &Call) -> Cmd {
+        let mut command = cmd(command);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys);
+        for argument in &call.arguments {
+            command.arg(argument);
+        }
+        command
+    }
+
+    /// Reads the entries behind a `seq`, and waits for some if there are none.
+    ///
+    /// # Errors
+    /// [`Trouble`], also if there is an entry that no node has written.
+    pub fn read(&mut self, after: u64) -> Result<Vec<Entry>, Trouble> {
+        let mut command = cmd("XREAD");
+        command.arg("COUNT").arg(ENTRIES_MAX).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        command.arg("STREAMS").arg(&self.keys[0]).arg(format!("{after}-0"));
+        let value = self.link.req_command(&command)?;
+        entries(value).ok_or_else(|| Trouble("the stream has an entry that is no line".into()))
+    }
+
+    /// Returns the mark of the stream's run and its last `seq`, if there is a stream.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn look(&mut self) -> Result<Option<(String, u64)>, Trouble> {
+        let value = self.link.req_command(cmd("HMGET").arg(&self.keys[1]).arg("run").arg("seq"))?;
+        let mut texts = Vec::new();
+        flatten(value, &mut texts);
+        Ok(match &texts[..] {
+            [run, seq] => seq.parse().ok().map(|seq| (run.clone(), seq)),
+            _ => None,
+        })
+    }
+}
+
+/// This machine's time, in ms since 1970.
+pub fn milliseconds_here() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_millis() as u64
+}
+
+/// Appends all texts in a reply, in their order.
+fn flatten(value: Value, out: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => values.into_iter().for_each(|value| flatten(value, out)),
+        Value::BulkString(bytes) => out.push(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::SimpleString(text) => out.push(text),
+        Value::Int(number) => out.push(number.to_string()),
+        _ => {}
+    }
+}
+
+/// The entries in a reply of `XREAD`, which is nothing if there are none. `None`: one of them is no line.
+fn entries(value: Value) -> Option<Vec<Entry>> {
+    let Value::Array(streams) = value else { return Some(Vec::new()) };
+    let Some(Value::Array(stream)) = streams.into_iter().next() else { return Some(Vec::new()) };
+    let Some(Value::Array(entries)) = stream.into_iter().nth(1) else { return Some(Vec::new()) };
+    entries.into_iter().map(entry).collect()
+}
+
+fn entry(value: Value) -> Option<Entry> {
+    let Value::Array(parts) = value else { return None };
+    let mut parts = parts.into_iter();
+    let (Some(Value::BulkString(id)), Some(Value::Array(fields))) = (parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let seq: u64 = str::from_utf8(&id).ok()?.strip_suffix("-0")?.parse().ok()?;
+    let (mut line, mut chain, mut run) = (None, None, None);
+    let mut fields = fields.into_iter();
+    while let (Some(Value::BulkString(name)), Some(Value::BulkString(value))) =
+        (fields.next(), fields.next())
+    {
+        match &name[..] {
+            b"l" => line = Some(value),
+            b"h" => chain = ChainHash::parse(&value),
+            b"r" => run = String::from_utf8(value).ok(),
+            _ => {}
+        }
+    }
+    let line = line.filter(|line| {
+        line.first() == Some(&b'{') && line.last() == Some(&b'}') && seq_of(line) == Some(seq)
+    });
+    let line = ChainedLine { seq, chain: chain?, line: line?.into() };
+    Some(Entry { line, run: run?.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_master_that_keeps_what_it_is_given_is_used() {
+        let info = |version: &str, role: &str, policy: &str| {
+            format!(
+                "# Server\r\nredis_version:{version}\r\nrun_id:abc\r\nrole:{role}\r\nmaster_replid:def\r\nmaxmemory_policy:{policy}\r\n"
+            )
+        };
+        assert_eq!(identity(&info("6.2.0", "master", "noeviction")), Ok("abc def".into()));
+        assert_eq!(identity(&info("10.0.1", "master", "noeviction")), Ok("abc def".into()));
+        for (version, role, policy, why) in [
+            ("6.0.16", "master", "noeviction", "6.2"),
+            ("", "master", "noeviction", "6.2"),
+            ("7.0.15", "slave", "noeviction", "replica"),
+            ("7.0.15", "master", "allkeys-lru", "allkeys-lru"),
+        ] {
+            let trouble = identity(&info(version, role, policy)).unwrap_err();
+            assert!(trouble.0.contains(why), "{}", trouble.0);
+        }
+    }
+}

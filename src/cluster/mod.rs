@@ -1,0 +1,202 @@
+//! Several machines with one conversation: each has the whole log, and a stream in Redis or Valkey carries the order of its lines.
+//!
+//! [`node`] decides, [`script.lua`](call) compares and appends, [`client`] speaks to Redis, and two threads ([`threads`]) join them: one calls
+//! the script, the other reads the stream and hands its lines to the hub. Reading, resuming and starting never ask Redis.
+
+pub mod call;
+pub mod client;
+mod handle;
+pub mod node;
+mod own_log;
+mod parting;
+pub mod presence;
+mod threads;
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+pub use self::handle::Shared;
+use self::{
+    call::Run,
+    client::{Client, Trouble},
+    handle::Handle,
+    node::{Link, News, Node},
+    presence::{Listeners, PresenceChannel},
+};
+use crate::{
+    error::Error,
+    hub::command::{Command, HubHandle},
+    hub::order::{LogEnd, Order, Ordered},
+    log::salt::Salt,
+    util::threads as util_threads,
+};
+
+/// How long stopping waits for what is in flight.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it looks meanwhile, and how often a start that must wait for Redis tries again.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Which stream, and how much of it is kept.
+#[derive(Clone)]
+pub struct Options {
+    /// Where Redis is; may hold a password.
+    pub url: String,
+    /// Name of the stream.
+    pub name: String,
+    /// Entries that it keeps, about.
+    pub keep: u64,
+}
+
+/// What a node knew when it ended last.
+pub struct Memory {
+    /// The runs that it spoke.
+    pub runs: Vec<Run>,
+    /// The highest number of a run that it knew of.
+    pub highest: u64,
+    /// Of its address hashes.
+    pub salt: Salt,
+}
+
+/// This machine's part, running.
+pub struct Cluster {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Makes the node of a log, and what the hub orders its lines by. `on_parted` is called once the log has parted from the stream.
+pub fn join(
+    end: LogEnd,
+    memory: &Memory,
+    keep: u64,
+    on_parted: Box<dyn Fn() + Send + Sync>,
+) -> (Arc<Shared>, Box<dyn Order>) {
+    let Memory { runs, highest, salt } = memory;
+    let node = Node::new(end, runs.clone(), *highest, hex(salt), keep);
+    let shared = Arc::new(Shared::new(node, on_parted));
+    (shared.clone(), Box::new(Handle(shared)))
+}
+
+impl Cluster {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// Fails if the URL can't be understood, or if no thread can be started.
+    pub fn start<S: Send + 'static>(
+        shared: Arc<Shared>,
+        options: &Options,
+        hub: &HubHandle<S>,
+    ) -> Result<Cluster, Error> {
+        let mut threads = Vec::new();
+        for (name, link) in [("order", Link::Commands), ("stream", Link::Lines)] {
+            let client = client(options)?;
+            let (shared, hub) = (shared.clone(), hub.clone());
+            let thread =
+                util_threads::start(name, move || threads::run(link, &shared, &client, &hub));
+            threads.push(thread.map_err(|source| Error::Thread { name: name.into(), source })?);
+        }
+        let (on_presence_hub, on_run_shared) = (hub.clone(), shared.clone());
+        let listeners = Listeners {
+            on_presence: Box::new(move |presence| {
+                let presence = Command::Ordered(Ordered::Presence(presence));
+                let _ = on_presence_hub.commands.send(presence);
+            }),
+            on_run: Box::new(move |mark| on_run_shared.saw_run(mark)),
+        };
+        let channel = PresenceChannel::start(client(options)?.address(), &options.name, listeners)
+            .map_err(|source| Error::Thread { name: "presence".into(), source })?;
+        if let Some(mark) = shared.node().mark() {
+            channel.set_run(mark);
+        }
+        *shared.presence() = Some(channel);
+        Ok(Cluster { shared, threads })
+    }
+
+    /// Waits a moment for what is in flight, and ends the threads.
+    pub fn stop(self) {
+        let began = Instant::now();
+        while self.shared.is_proposing() && began.elapsed() < STOP_PATIENCE {
+            thread::sleep(LOOK_INTERVAL);
+        }
+        // The hub must not wait for the lock as long as this takes.
+        let channel = self.shared.presence().take();
+        drop(channel);
+        self.shared.stopping.store(true, Relaxed);
+        self.shared.wake();
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn client(options: &Options) -> Result<Client, Error> {
+    Client::new(&options.url, &options.name)
+        .map_err(|Trouble(why)| Error::Other(format!("--redis can't be used: {why}")))
+}
+
+/// Waits until the stream tells which log it is of, for a node whose log has no line. Returns the log's id to take over, or `None` if the
+/// stream is of this log now. `goes_on` says whether to wait any longer, and is told why it takes so long.
+///
+/// # Errors
+/// Fails if the URL can't be understood, or if `goes_on` doesn't.
+pub fn first_contact(
+    options: &Options,
+    end: LogEnd,
+    memory: &Memory,
+    mut goes_on: impl FnMut(Option<&str>) -> bool,
+) -> Result<Option<Arc<str>>, Error> {
+    let client = client(options)?;
+    let mut node = Node::new(end, Vec::new(), memory.highest, hex(&memory.salt), options.keep);
+    let mut why: Option<String> = None;
+    while goes_on(why.as_deref()) {
+        match try_contact(&client, &mut node) {
+            Ok(outcome) => return Ok(outcome),
+            Err(Trouble(trouble)) => why = Some(trouble),
+        }
+        node.lost(Link::Commands);
+        thread::sleep(LOOK_INTERVAL);
+    }
+    Err(Error::Other("stopped before Redis has told which log this is".into()))
+}
+
+fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Trouble> {
+    let mut connection = client.connect()?;
+    node.connected(Link::Commands, connection.identity.clone());
+    let failed = |error: std::io::Error| Trouble(format!("the log can't be read: {error}"));
+    while let Some(call) = node.next_call(Link::Commands).map_err(failed)? {
+        let reply = connection.call(&call)?;
+        node.replied(Link::Commands, call.kind, reply).map_err(failed)?;
+        for news in node.take_news() {
+            if let News::Ordered(Ordered::Adopt(log)) = news {
+                return Ok(Some(log));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn hex(salt: &Salt) -> String {
+    salt.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Salt> {
+    let mut salt = Salt::default();
+    if text.len() != 2 * salt.len() || !text.is_ascii() {
+        return None;
+    }
+    for (byte, at) in salt.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(salt)
+}
+
+/// Sets the log in the folder `data` aside, if a log that has parted for this reason must not be gone on with. Returns what a person must do.
+///
+/// # Errors
+/// Fails if the file can't be renamed.
+pub fn set_aside(data: &Path, shared: &Shared) -> Result<Option<String>, Error> {
+    shared.parted().map(|parting| parting::set_aside(data, parting)).transpose()
+}

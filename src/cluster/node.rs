@@ -1,0 +1,549 @@
+//! One machine's part in the order: what it asks the stream, and what follows from each reply.
+//!
+//! A pure state machine after the model that the rules were run through (`shared/model/cluster.py`): whoever owns the two connections calls
+//! the script, reads the stream, and tells the node what came of it, step by step. So tests can stop it between any two steps. Waits for
+//! nobody, and knows neither Redis' protocol nor what a line says. README.md has the rules.
+
+use std::{io, mem, sync::Arc};
+
+use super::{
+    call::{Attached, Call, CallKind, Introduction, Replaced, Reply, Run},
+    own_log::{base_of, chain_at, is_whole_behind, lines_behind},
+};
+use crate::{
+    hub::order::{LogEnd, Ordered, Turn},
+    log::chain::{ChainHash, ChainedLine},
+    log::runs::random_mark_text,
+    store::compact::NEWEST_LINES_KEPT,
+};
+
+/// Lines of one heal.
+const HEALED_LINES_MAX: usize = 500;
+/// Bytes of the lines of one heal.
+const HEALED_BYTES_MAX: usize = 1 << 20;
+
+/// Which of the two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// The one that the script is called through, to append.
+    Commands,
+    /// The one that the stream is read through.
+    Lines,
+}
+
+/// An entry of the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The line.
+    pub line: ChainedLine,
+    /// Mark of the run that put it into this stream.
+    pub run: Arc<str>,
+}
+
+/// Why a node must not go on by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// Its lines are other ones than the stream's.
+    Diverged,
+    /// It has been away for so long that the stream no longer has what it lacks.
+    Trimmed,
+    /// Its log and the stream have no line that can be compared, since one of them was compacted.
+    Incomparable,
+    /// The stream is of another log.
+    OtherLog,
+}
+
+/// What a node can't do by itself.
+pub enum News {
+    /// For the hub.
+    Ordered(Ordered),
+    /// The log has parted from the stream.
+    Parted(Parting),
+    /// All nodes hash addresses with this salt, in hex.
+    Salt(String),
+}
+
+#[derive(Default)]
+struct LinkState {
+    /// See [`Introduction::identity`]; `None` while it is not connected.
+    identity: Option<Arc<str>>,
+    is_attached: bool,
+    is_busy: bool,
+    /// What is to be called next instead of an attach.
+    take: Option<Call>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// To be sent.
+    Ready,
+    /// The reply has not come.
+    Sent,
+    /// It was appended, and is still to be read.
+    Appended,
+    /// The connection was lost: nobody knows whether it was appended.
+    Unknown,
+    /// It was not appended, or may have been lost: to be made anew.
+    Again,
+}
+
+struct Proposal {
+    after: (u64, ChainHash),
+    lines: Vec<ChainedLine>,
+    stage: Stage,
+}
+
+/// See the [module](self).
+pub struct Node {
+    end: LogEnd,
+    salt: String,
+    keep: u64,
+    /// The highest number of a run that is known.
+    highest: u64,
+    commands: LinkState,
+    lines: LinkState,
+    proposal: Option<Proposal>,
+    /// Whether the stream has lost lines that are in the log.
+    is_ahead: bool,
+    /// The stream's last `seq`, as far as the connection for commands knows.
+    known_seq: u64,
+    /// Mark and number of the run in which it is attached.
+    run: Option<(Arc<str>, u64)>,
+    /// Up to where the stream must be read before lines are proposed.
+    target: u64,
+    /// Runs that the stream has, spoken once it holds the log's last line under the newest of them.
+    pending: Option<Vec<Run>>,
+    /// Runs that are spoken.
+    runs: Vec<Run>,
+    /// Whether new lines must wait although all is well.
+    is_waiting: bool,
+    /// Redis' clock less this machine's, in ms.
+    clock_offset: i64,
+    parted: Option<Parting>,
+    news: Vec<News>,
+    /// How often it has healed the stream.
+    pub heals: u64,
+}
+
+impl Node {
+    /// A node with this log. `runs` are those that it has spoken last, `highest` is the highest number of a run that it knows of, `salt` the
+    /// one of its address hashes in hex; the stream is to keep about `keep` entries.
+    pub fn new(end: LogEnd, runs: Vec<Run>, highest: u64, salt: String, keep: u64) -> Node {
+        Node {
+            end,
+            salt,
+            keep,
+            highest,
+            commands: LinkState::default(),
+            lines: LinkState::default(),
+            proposal: None,
+            is_ahead: false,
+            known_seq: 0,
+            run: None,
+            target: 0,
+            pending: None,
+            runs,
+            is_waiting: false,
+            clock_offset: 0,
+            parted: None,
+            news: Vec::new(),
+            heals: 0,
+        }
+    }
+
+    fn link(&mut self, link: Link) -> &mut LinkState {
+        match link {
+            Link::Commands => &mut self.commands,
+            Link::Lines => &mut self.lines,
+        }
+    }
+
+    /// A connection is there, to the process of Redis that says so of itself.
+    pub fn connected(&mut self, link: Link, identity: Arc<str>) {
+        *self.link(link) = LinkState { identity: Some(identity), ..LinkState::default() };
+    }
+
+    /// A connection is gone, and whatever was asked through it may have been done.
+    pub fn lost(&mut self, link: Link) {
+        *self.link(link) = LinkState::default();
+        if link == Link::Commands {
+            self.is_ahead = false;
+            self.doubt();
+        }
+    }
+
+    /// What was sent may have been appended, and what was appended may have been lost.
+    fn doubt(&mut self) {
+        if let Some(proposal) = &mut self.proposal
+            && matches!(proposal.stage, Stage::Sent | Stage::Appended)
+        {
+            proposal.stage = Stage::Unknown;
+        }
+    }
+
+    /// Takes what was found out for others.
+    pub fn take_news(&mut self) -> Vec<News> {
+        mem::take(&mut self.news)
+    }
+
+    /// Where the log ends now.
+    pub fn end(&self) -> &LogEnd {
+        &self.end
+    }
+
+    /// The log has another end.
+    pub fn moved(&mut self, end: LogEnd) {
+        self.end = end;
+    }
+
+    /// Mark of the run that is spoken.
+    pub fn mark(&self) -> Option<&Arc<str>> {
+        self.runs.last().map(|run| &run.0)
+    }
+
+    /// Mark of the run in which it is attached.
+    pub fn run(&self) -> Option<&Arc<str>> {
+        self.run.as_ref().map(|run| &run.0)
+    }
+
+    /// The stream's last `seq`, as far as is known.
+    pub fn stream_seq(&self) -> u64 {
+        self.known_seq.max(self.target).max(self.end.seq)
+    }
+
+    /// Redis' clock less this machine's, in ms, as of the last attach.
+    pub fn clock_offset(&self) -> i64 {
+        self.clock_offset
+    }
+
+    /// Whether a connection stands, and the log and the stream were found to be the same through it.
+    pub fn is_link_attached(&self, link: Link) -> bool {
+        match link {
+            Link::Commands => self.commands.is_attached,
+            Link::Lines => self.lines.is_attached,
+        }
+    }
+
+    /// Whether both connections stand, and the log and the stream are known to be the same.
+    pub fn is_attached(&self) -> bool {
+        self.commands.is_attached && self.lines.is_attached
+    }
+
+    /// Whether the log may be compacted: not while the stream needs lines of it.
+    pub fn may_compact(&self) -> bool {
+        !self.is_ahead && self.pending.is_none()
+    }
+
+    /// Whether something is in flight.
+    pub fn is_proposing(&self) -> bool {
+        self.proposal.is_some()
+    }
+
+    /// Whether lines that follow the log's end can be proposed now.
+    pub fn turn(&self) -> Turn {
+        let is_free = self.proposal.as_ref().is_none_or(|proposal| proposal.stage == Stage::Again);
+        let is_ready = self.is_attached()
+            && !self.commands.is_busy
+            && !self.is_ahead
+            && !self.is_waiting
+            && self.end.seq >= self.target
+            && self.parted.is_none();
+        match &self.run {
+            Some((_, number)) if is_free && is_ready => Turn::Now(*number),
+            _ => Turn::Soon,
+        }
+    }
+
+    /// Proposes lines that follow the log's end.
+    pub fn propose(&mut self, lines: Vec<ChainedLine>) {
+        let after = (self.end.seq, self.end.chain);
+        self.proposal = Some(Proposal { after, lines, stage: Stage::Ready });
+    }
+
+    /// Nothing that was proposed is waited for any more.
+    pub fn settle(&mut self) {
+        self.proposal = None;
+    }
+
+    /// The time to wait, which the script has told, is over.
+    pub fn waited(&mut self) {
+        self.is_waiting = false;
+    }
+
+    /// Whether new lines are waiting for [`Node::waited`].
+    pub fn is_waiting(&self) -> bool {
+        self.is_waiting
+    }
+
+    /// Somebody has seen the stream in the run with this mark: if that is another one than the node knows, it looks again.
+    pub fn saw_run(&mut self, mark: &str) {
+        let is_known = self.run.as_ref().is_some_and(|(run, _)| **run == *mark);
+        if !is_known && self.commands.is_attached && !self.commands.is_busy {
+            self.attach_again(Link::Commands);
+        }
+    }
+
+    fn attach_again(&mut self, link: Link) {
+        self.link(link).is_attached = false;
+        if link == Link::Commands {
+            self.is_ahead = false;
+        }
+    }
+
+    /// The next call through a connection, if there is anything to ask. Its reply goes to [`Node::replied`], unless the connection is lost.
+    ///
+    /// # Errors
+    /// Fails if the log can't be read.
+    pub fn next_call(&mut self, link: Link) -> io::Result<Option<Call>> {
+        let state = self.link(link);
+        let Some(identity) = state.identity.clone().filter(|_| !state.is_busy) else {
+            return Ok(None);
+        };
+        if self.parted.is_some() {
+            return Ok(None);
+        }
+        let call = match self.link(link).take.take() {
+            Some(call) => Some(call),
+            None if !self.link(link).is_attached => {
+                let mark = random_mark_text()?;
+                Some(Call::attach(&self.introduction(&identity, &mark)?, &self.salt))
+            }
+            None if link == Link::Lines => None,
+            None if self.is_ahead => self.heal()?,
+            None => self.append(),
+        };
+        self.link(link).is_busy = call.is_some();
+        Ok(call)
+    }
+
+    fn introduction<'n>(
+        &'n self,
+        identity: &'n str,
+        mark: &'n str,
+    ) -> io::Result<Introduction<'n>> {
+        let base = base_of(&self.end, NEWEST_LINES_KEPT)?;
+        Ok(Introduction { end: &self.end, base, highest: self.highest, identity, mark })
+    }
+
+    /// Brings the stream the next lines that it has lost.
+    fn heal(&mut self) -> io::Result<Option<Call>> {
+        let known = self.known_seq;
+        let chain = chain_at(&self.end, known)?.filter(|_| is_whole_behind(&self.end, known));
+        let (Some(chain), Some((run, _))) = (chain, self.run.clone()) else {
+            self.attach_again(Link::Commands);
+            return Ok(None);
+        };
+        let lines = lines_behind(&self.end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
+        if lines.is_empty() {
+            self.is_ahead = false;
+            return Ok(None);
+        }
+        Ok(Some(Call::append(&self.end.log, &run, (known, chain), &lines, true, self.keep)))
+    }
+
+    fn append(&mut self) -> Option<Call> {
+        let (run, _) = self.run.clone()?;
+        let proposal = self.proposal.as_mut().filter(|it| it.stage == Stage::Ready)?;
+        proposal.stage = Stage::Sent;
+        let Proposal { after, lines, .. } = proposal;
+        Some(Call::append(&self.end.log, &run, *after, lines, false, self.keep))
+    }
+
+    /// What came of a call.
+    ///
+    /// # Errors
+    /// Fails if the log can't be read.
+    pub fn replied(&mut self, link: Link, kind: CallKind, reply: Reply) -> io::Result<()> {
+        self.link(link).is_busy = false;
+        match (kind, reply) {
+            (CallKind::Attach { own }, reply) => return self.looked(link, own, reply),
+            (CallKind::Take, _) => {}
+            (CallKind::Heal(run), Reply::Appended(seq)) => self.healed(&run, seq),
+            (CallKind::Heal(_), _) => self.attach_again(Link::Commands),
+            (CallKind::Append, reply) => self.appended(reply),
+        }
+        Ok(())
+    }
+
+    fn healed(&mut self, run: &Arc<str>, seq: u64) {
+        self.known_seq = seq;
+        self.heals += 1;
+        if seq >= self.end.seq {
+            self.is_ahead = false;
+            let is_of_run = |runs: &Vec<Run>| runs.last().is_some_and(|last| last.0 == *run);
+            if self.pending.as_ref().is_some_and(is_of_run) {
+                self.speak();
+            }
+        }
+    }
+
+    fn appended(&mut self, reply: Reply) {
+        let stage = match reply {
+            Reply::Appended(seq) => {
+                self.known_seq = self.known_seq.max(seq);
+                Stage::Appended
+            }
+            Reply::Behind(seq) => {
+                self.target = self.target.max(seq);
+                Stage::Again
+            }
+            Reply::Wait(_) => {
+                self.is_waiting = true;
+                Stage::Again
+            }
+            _ => {
+                self.attach_again(Link::Commands);
+                Stage::Again
+            }
+        };
+        if let Some(proposal) = &mut self.proposal
+            && proposal.stage == Stage::Sent
+        {
+            proposal.stage = stage;
+        }
+    }
+
+    fn looked(&mut self, link: Link, own: u64, reply: Reply) -> io::Result<()> {
+        match reply {
+            Reply::Attached(attached) => self.compare(link, own, *attached),
+            Reply::Adopt(log) => {
+                // Attaches again once the hub has done so.
+                if self.end.seq == 0 {
+                    self.news.push(News::Ordered(Ordered::Adopt(log)));
+                }
+                Ok(())
+            }
+            Reply::OtherLog(_) => {
+                self.part(Parting::OtherLog);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the log with the stream at the lower one of both last `seq`s.
+    fn compare(&mut self, link: Link, own: u64, attached: Attached) -> io::Result<()> {
+        let Attached { seq, low, entry, base: (base, base_chain), .. } = attached;
+        // A verdict counts only about the log as it was when it was asked for.
+        let is_present = own == self.end.seq;
+        if entry.is_none() && low != base {
+            if is_present {
+                self.part(Parting::Trimmed);
+            }
+            return Ok(());
+        }
+        let here = chain_at(&self.end, low)?;
+        let parting = match here {
+            None => Some(Parting::Incomparable),
+            Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
+            Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
+            Some(_) => None,
+        };
+        let Some(parting) = parting else {
+            self.attached(link, own, attached);
+            return Ok(());
+        };
+        if !is_present {
+            return Ok(());
+        }
+        let is_above = (self.end.chain.run, self.end.seq) > (attached.last.run, seq);
+        if is_above && !attached.is_minted {
+            return self.take_over(link, &attached);
+        }
+        self.part(parting);
+        Ok(())
+    }
+
+    fn take_over(&mut self, link: Link, attached: &Attached) -> io::Result<()> {
+        let Some(identity) = self.link(link).identity.clone() else { return Ok(()) };
+        let mark = random_mark_text()?;
+        let replaced = Replaced { run: &attached.run, seq: attached.seq };
+        let call = Call::take(&self.introduction(&identity, &mark)?, &replaced);
+        self.link(link).take = Some(call);
+        Ok(())
+    }
+
+    fn attached(&mut self, link: Link, own: u64, attached: Attached) {
+        let Attached { seq, run, number, runs, salt, .. } = attached;
+        self.link(link).is_attached = true;
+        let is_higher = number > self.highest;
+        self.highest = self.highest.max(number);
+        self.pending = Some(runs);
+        let has_spoken = own <= seq && self.speak();
+        if is_higher && !has_spoken {
+            // Kept before any line of that run is proposed.
+            self.tell_runs();
+        }
+        if salt != self.salt {
+            self.salt.clone_from(&salt);
+            self.news.push(News::Salt(salt));
+        }
+        if link == Link::Lines {
+            return;
+        }
+        let is_new = self.run.as_ref().is_none_or(|(known, _)| *known != run);
+        if is_new {
+            // Without a lost connection, what was appended in the run before may be gone with it.
+            self.doubt();
+            self.is_waiting = false;
+        }
+        self.known_seq = seq;
+        self.run = Some((run, number));
+        self.is_ahead = self.end.seq > seq && own > seq;
+        self.target = seq;
+        if let Some(proposal) = &mut self.proposal
+            && matches!(proposal.stage, Stage::Unknown | Stage::Ready)
+        {
+            proposal.stage = Stage::Again;
+        }
+    }
+
+    /// Redis' time, in ms since 1970, when this machine's clock showed `here`.
+    pub fn saw_time(&mut self, redis: u64, here: u64) {
+        self.clock_offset = redis as i64 - here as i64;
+    }
+
+    /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
+    fn speak(&mut self) -> bool {
+        let runs = self.pending.take().filter(|runs| *runs != self.runs);
+        let Some(runs) = runs else { return false };
+        self.runs = runs;
+        self.tell_runs();
+        true
+    }
+
+    fn tell_runs(&mut self) {
+        self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
+    }
+
+    fn part(&mut self, parting: Parting) {
+        self.parted = Some(parting);
+        self.news.push(News::Parted(parting));
+    }
+
+    /// The `seq` behind which the stream is to be read, while it can be.
+    pub fn read_after(&self) -> Option<u64> {
+        (self.lines.is_attached && !self.lines.is_busy && self.parted.is_none())
+            .then_some(self.end.seq)
+    }
+
+    /// Of entries that were read behind the log's end, those that follow from it, at most `max`. If the first one doesn't, the connection must
+    /// attach again.
+    pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
+        let mut chain = self.end.chain;
+        let mut following = Vec::new();
+        for Entry { line, run } in entries {
+            let is_known = self.runs.iter().rev().any(|known| known.0 == run);
+            let expected = chain.next(line.chain.run, &line.line);
+            if !is_known || expected != line.chain {
+                break;
+            }
+            chain = expected;
+            following.push(line);
+        }
+        if following.is_empty() {
+            self.attach_again(Link::Lines);
+        }
+        following
+    }
+}

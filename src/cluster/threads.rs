@@ -1,0 +1,180 @@
+//! The two threads of a node: `order` calls the script, `stream` reads the stream and hands its lines to the hub.
+//!
+//! Know what Redis is asked, not what follows from a reply.
+
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    call::{CallKind, Reply},
+    client::{Client, Connection, Trouble, milliseconds_here},
+    handle::Shared,
+    node::Link,
+};
+use crate::{
+    hub::command::{Command, HubHandle},
+    hub::order::Ordered,
+    util::slot::slot,
+};
+
+/// The pauses before another try to connect: doubled each time, up to the longest.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+/// The pause where nothing can be asked, since the hub has something to do first.
+const SHORT_PAUSE: Duration = Duration::from_millis(20);
+/// The pause before lines that could not be stored are read again.
+const STORAGE_PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the stream is in another run, without having anything to append.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs one of the threads until the node stops.
+pub(super) fn run<S>(link: Link, shared: &Shared, client: &Client, hub: &HubHandle<S>) {
+    let mut tries = 0;
+    while !shared.is_stopping() {
+        let served = client.connect().and_then(|mut connection| {
+            shared.node().connected(link, connection.identity.clone());
+            let thread = Thread { link, shared, hub };
+            match link {
+                Link::Commands => thread.call(&mut connection, &mut tries),
+                Link::Lines => thread.read(&mut connection, &mut tries),
+            }
+        });
+        shared.node().lost(link);
+        if let Err(Trouble(why)) = served {
+            // A connection that stood may have been cut by anybody; only one that can't be made again is a trouble.
+            if tries > 0 {
+                shared.note_trouble(&why);
+            }
+            log::debug!("{why}");
+        }
+        look(hub);
+        thread::sleep(PAUSES[tries.min(PAUSES.len() - 1)]);
+        tries += 1;
+    }
+}
+
+/// Makes the hub look whether it is its turn. If its inbox is full, it is about to.
+fn look<S>(hub: &HubHandle<S>) {
+    let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
+}
+
+fn log_failed(error: io::Error) -> Trouble {
+    Trouble(format!("the log can't be read: {error}"))
+}
+
+struct Thread<'t, S> {
+    link: Link,
+    shared: &'t Shared,
+    hub: &'t HubHandle<S>,
+}
+
+impl<S> Thread<'_, S> {
+    /// Calls the script whenever there is something to ask.
+    fn call(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), Trouble> {
+        let mut wait_until = None;
+        let mut look_at = Instant::now() + LOOK_INTERVAL;
+        while !self.shared.is_stopping() {
+            if self.ask(connection, tries, &mut wait_until)? {
+                continue;
+            }
+            let until = wait_until.unwrap_or(look_at);
+            if self.shared.woken.recv_deadline(until).is_ok() {
+                continue;
+            }
+            if wait_until.take().is_some() {
+                self.shared.node().waited();
+                look(self.hub);
+            } else {
+                look_at = Instant::now() + LOOK_INTERVAL;
+                if let Some((run, _)) = connection.look()? {
+                    self.shared.node().saw_run(&run);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the next question, if there is one. Returns whether there was.
+    fn ask(
+        &self,
+        connection: &mut Connection,
+        tries: &mut usize,
+        wait_until: &mut Option<Instant>,
+    ) -> Result<bool, Trouble> {
+        let Some(call) = self.shared.node().next_call(self.link).map_err(log_failed)? else {
+            return Ok(false);
+        };
+        let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
+        let reply = connection.call(&call).inspect_err(|Trouble(why)| {
+            if appends && why.starts_with("Redis refuses") {
+                self.shared.note_refused(why);
+            }
+        })?;
+        match &reply {
+            Reply::Broken(what) => {
+                return Err(Trouble(format!(
+                    "somebody has changed what the nodes keep in Redis ({what}); restore the three keys, or remove all of them"
+                )));
+            }
+            Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
+            Reply::Appended(_) => self.shared.note_appended(),
+            Reply::Attached(attached) => {
+                self.shared.node().saw_time(attached.now, milliseconds_here());
+            }
+            _ => {}
+        }
+        let is_attach = matches!(call.kind, CallKind::Attach { .. });
+        let is_attached = {
+            let mut node = self.shared.node();
+            node.replied(self.link, call.kind, reply).map_err(log_failed)?;
+            node.is_link_attached(self.link)
+        };
+        if is_attached {
+            *tries = 0;
+            self.shared.note_attached();
+        } else if is_attach {
+            // The hub must take over the log's id first, or the log has gone on meanwhile.
+            look(self.hub);
+            thread::sleep(SHORT_PAUSE);
+        }
+        look(self.hub);
+        Ok(true)
+    }
+
+    /// Reads the stream, and hands its lines to the hub.
+    fn read(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), Trouble> {
+        while !self.shared.is_stopping() {
+            if self.ask(connection, tries, &mut None)? {
+                continue;
+            }
+            let Some(after) = self.shared.node().read_after() else {
+                thread::sleep(SHORT_PAUSE);
+                continue;
+            };
+            let entries = connection.read(after)?;
+            if entries.is_empty() {
+                continue;
+            }
+            let lines = self.shared.node().follow(entries);
+            if lines.is_empty() {
+                continue;
+            }
+            let (answer, stored) = slot();
+            let lines = Command::Ordered(Ordered::Lines(lines, answer));
+            if self.hub.commands.send(lines).is_err() {
+                return Ok(());
+            }
+            match stored.wait() {
+                Some(Ok(())) => {}
+                Some(Err(why)) => {
+                    log::debug!("lines of the stream can't be stored: {why}");
+                    thread::sleep(STORAGE_PAUSE);
+                }
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,568 @@
+//! Writes whose order comes from elsewhere: validates them here, proposes their lines, and answers them once these lines have come back.
+//!
+//! What is proposed changes nothing here: it is taken out of log, index, likes and moderation again at once. A write is answered when the
+//! last of its lines is stored here, known by `seq` and hash of any copy that was proposed, and never because another line has come. If
+//! other lines have come first, it is validated again behind them. Knows neither the stream nor its protocol.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    Hub,
+    apply::{Applied, What},
+    batch::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Outcome},
+};
+use crate::{
+    comment::{hold_reason::HoldReason, rejection::Rejection},
+    fanout::ReaderId,
+    http::forwarded::ClientKey,
+    hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
+    hub::order::{LogEnd, Order, Ordered, Turn},
+    hub::rate_limit::BucketKey,
+    log::chain::{ChainHash, ChainedLine},
+    log::runs::Runs,
+    log::salt,
+    store::record::time_of,
+    util::activity,
+};
+
+/// Writes that may wait to be proposed. More than wait in the hub's inbox, and some MB.
+pub const WAITING_WRITES_MAX: usize = 4_096;
+/// How long a write may wait before it is refused. Beyond the 3 s that new lines wait after Redis was replaced, and below the time that a
+/// request may take. Whoever repeats it with its nonce finds it, if it was appended after all.
+pub const WAITING_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often writes that wait are looked through for those that have waited too long.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Writes that are not answered yet.
+pub(super) struct Proposals {
+    pub(super) order: Box<dyn Order>,
+    /// Where marks and salt are kept.
+    data: PathBuf,
+    /// Not validated yet.
+    waiting: VecDeque<Waiting>,
+    /// Validated, and proposed unless they wait for another one that is.
+    in_flight: Vec<Waiting>,
+    /// Whether what is validated was validated before, and charged.
+    is_again: bool,
+    /// Why nothing can be ordered any more.
+    parted: Option<Arc<str>>,
+    /// Readers that had more when they came than this machine has, and up to which `seq`.
+    ahead: Vec<(ReaderId, u64)>,
+}
+
+/// A write that is not answered yet.
+struct Waiting {
+    operation: Operation,
+    from: ClientKey,
+    client: Option<IpAddr>,
+    reply: ReplyTo,
+    since: Instant,
+    /// Whether it was validated before, and charged.
+    is_checked: bool,
+    /// Whether the present proposal has lines of it.
+    is_proposed: bool,
+    /// The lines of each copy that was ever proposed.
+    sent: Vec<SentLine>,
+    /// What it is answered once the last line of a copy has come back.
+    decided: Option<Decided>,
+}
+
+#[derive(Clone, Copy)]
+struct SentLine {
+    seq: u64,
+    chain: ChainHash,
+    /// Whether its write has no line behind it.
+    is_last: bool,
+}
+
+struct Decided {
+    answer: Answer,
+    /// Why a comment must wait for a moderator.
+    held_for: Option<HoldReason>,
+}
+
+enum Answer {
+    /// The line that it made.
+    Line(Vec<u8>, WriteKind),
+    Other(Outcome),
+}
+
+/// Whether an error would be no other one behind what is still to come: it is about the client, not about what is stored.
+fn is_final(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping)
+}
+
+impl<S> Hub<S> {
+    /// Lets lines be ordered elsewhere. `data` is the folder of the log.
+    pub fn order_by(&mut self, order: Box<dyn Order>, data: PathBuf) {
+        self.proposals = Some(Proposals {
+            order,
+            data,
+            waiting: VecDeque::new(),
+            in_flight: Vec::new(),
+            is_again: false,
+            parted: None,
+            ahead: Vec::new(),
+        });
+    }
+
+    /// Where the log ends.
+    pub fn log_end(&self) -> LogEnd {
+        LogEnd {
+            log: self.log_id.clone(),
+            seq: self.log.last_seq(),
+            chain: self.log.chain(),
+            whole_from: self.log.whole_from(),
+            file: self.log.reader(),
+            end: self.log.end(),
+        }
+    }
+
+    /// Tells whoever orders the lines that the log has another end.
+    pub(super) fn tell_end(&mut self) {
+        let end = self.log_end();
+        if let Some(proposals) = &mut self.proposals {
+            proposals.order.moved(end);
+        }
+    }
+
+    /// How long the hub may wait for a command before writes that wait are looked at.
+    pub(super) fn longest_order_wait(&self) -> Duration {
+        let waits = |it: &Proposals| !it.waiting.is_empty() || !it.in_flight.is_empty();
+        if self.proposals.as_ref().is_some_and(waits) { LOOK_INTERVAL } else { Duration::MAX }
+    }
+
+    fn proposals(&mut self) -> &mut Proposals {
+        self.proposals.as_mut().expect("only a hub with an order is asked for its proposals")
+    }
+
+    /// As [`Hub::process_batch`]: takes commands, stores what has come back, and proposes what is next.
+    pub(super) fn process_ordered(&mut self, commands: &mut dyn Iterator<Item = Command<S>>) {
+        for command in commands.take(BATCH_COMMANDS_MAX) {
+            match command {
+                Command::Write(write) => self.enqueue(write),
+                Command::Query(query) => self.batch.queries.push(query),
+                Command::Ordered(Ordered::Lines(lines, answer)) => answer(self.store(lines)),
+                Command::Ordered(other) => self.heed(other),
+            }
+        }
+        self.look_at_order();
+        self.serve_queries();
+        self.publish_stats();
+    }
+
+    /// Heeds what has come up, refuses what has waited too long, and proposes what is next, if it is this machine's turn.
+    pub(super) fn look_at_order(&mut self) {
+        if self.proposals.is_none() {
+            return;
+        }
+        for news in self.proposals().order.news() {
+            self.heed(news);
+        }
+        self.refuse_late();
+        if self.proposals().in_flight.is_empty() && self.proposals().waiting.is_empty() {
+            return;
+        }
+        match self.proposals().order.turn() {
+            Turn::Now(run) => self.propose(run),
+            Turn::Soon => {}
+            Turn::Unknown(why) => {
+                for waiting in mem::take(&mut self.proposals().waiting) {
+                    self.refuse(waiting, &why);
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, news: Ordered) {
+        match news {
+            Ordered::Lines(..) | Ordered::Look => {}
+            Ordered::Runs(runs, number) => {
+                let data = self.proposals().data.clone();
+                match Runs::of_stream(&data, &self.log_id, &runs, number) {
+                    Ok(runs) if runs.mark() == self.runs.mark() => self.runs = runs,
+                    Ok(runs) => {
+                        self.close_ahead();
+                        self.runs = runs;
+                    }
+                    Err(error) => log::error!("{error}"),
+                }
+            }
+            Ordered::Adopt(log) => match self.log.adopt_id(&log) {
+                Ok(()) => {
+                    self.log_id = log;
+                    self.tell_end();
+                    self.subscribers.close_all();
+                }
+                Err(error) => log::error!("the log can't take the id of the others': {error}"),
+            },
+            Ordered::Salt(salt) => {
+                self.addresses.set_salt(salt);
+                if let Err(error) = salt::write(&self.proposals().data, &salt) {
+                    log::error!("{error}");
+                }
+            }
+            Ordered::Parted(why) => self.proposals().parted = Some(why),
+            Ordered::Presence(presence) => self.presence_elsewhere(presence),
+        }
+    }
+
+    fn enqueue(&mut self, write: Write) {
+        let Write { operation, from, client, reply } = write;
+        let is_full = self.proposals().waiting.len() >= WAITING_WRITES_MAX;
+        let waiting = Waiting {
+            operation,
+            from,
+            client,
+            reply,
+            since: Instant::now(),
+            is_checked: false,
+            is_proposed: false,
+            sent: Vec::new(),
+            decided: None,
+        };
+        let why = match &self.proposals().parted {
+            Some(why) => why.clone(),
+            None if is_full => {
+                format!("{WAITING_WRITES_MAX} comments and changes wait already").into()
+            }
+            None => return self.proposals().waiting.push_back(waiting),
+        };
+        self.refuse(waiting, &why);
+    }
+
+    fn refuse(&mut self, waiting: Waiting, why: &str) {
+        let rejection = Rejection::StreamUnavailable(why.into());
+        self.reject_waiting(waiting, &rejection);
+    }
+
+    fn reject_waiting(&mut self, waiting: Waiting, rejection: &Rejection) {
+        let Waiting { reply, client, .. } = waiting;
+        if matches!(reply, ReplyTo::Reader(..)) {
+            activity::refused(rejection.code(), client);
+        }
+        self.reject(reply, rejection);
+    }
+
+    fn refuse_late(&mut self) {
+        let is_late = |waiting: &Waiting| waiting.since.elapsed() >= WAITING_TIMEOUT;
+        let Proposals { waiting, in_flight, .. } = self.proposals();
+        // Those that came first wait longest.
+        let late_waiting = waiting.iter().take_while(|one| is_late(one)).count();
+        let mut late: Vec<Waiting> = waiting.drain(..late_waiting).collect();
+        let (late_in_flight, kept) = mem::take(in_flight).into_iter().partition(is_late);
+        *in_flight = kept;
+        late.extend::<Vec<_>>(late_in_flight);
+        if late.is_empty() {
+            return;
+        }
+        if in_flight.is_empty() {
+            self.proposals().order.settle();
+        }
+        let why = "the order of comments has not been told in time";
+        late.into_iter().for_each(|waiting| self.refuse(waiting, why));
+    }
+
+    /// Validates what waits, and proposes the lines that it makes.
+    fn propose(&mut self, run: u64) {
+        let base = self.log.next_seq();
+        let Proposals { waiting, in_flight, .. } = self.proposals();
+        let mut candidates: VecDeque<Waiting> = mem::take(in_flight).into();
+        let room = BATCH_COMMANDS_MAX.saturating_sub(candidates.len()).min(waiting.len());
+        candidates.extend(waiting.drain(..room));
+        let (mut kept, mut answers, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
+        self.index.begin();
+        while let Some(mut waiting) = candidates.pop_front() {
+            let before = self.log.next_seq();
+            let outcome = self.validate(&mut waiting);
+            waiting.is_proposed = false;
+            let after = self.log.next_seq();
+            let is_import = waiting.operation.is_import();
+            match outcome {
+                Ok(outcome) if after > before => {
+                    waiting.decided = Some(self.decided(outcome));
+                    waiting.is_proposed = true;
+                    ranges.push((kept.len(), before..after));
+                    kept.push(waiting);
+                }
+                Err(rejection) if before == base || is_final(&rejection) => {
+                    answers.push((waiting, Err(rejection)));
+                }
+                Ok(outcome) if before == base => answers.push((waiting, Ok(outcome))),
+                // What it says may be about lines that are not stored yet: it is validated again behind them.
+                _ => kept.push(waiting),
+            }
+            if is_import
+                || !self.batch.moves.is_empty()
+                || self.batch.bytes.len() >= BATCH_BYTES_MAX
+            {
+                break;
+            }
+        }
+        let lines = self.log.unstage();
+        self.roll_back();
+        self.end_batch();
+        self.give_back(candidates);
+        let lines = chained(base, self.log.chain(), run, lines);
+        for (number, range) in ranges {
+            let own = &lines[(range.start - base) as usize..(range.end - base) as usize];
+            let sent = own.iter().map(|line| SentLine {
+                seq: line.seq,
+                chain: line.chain,
+                is_last: line.seq + 1 == range.end,
+            });
+            kept[number].sent.extend(sent);
+        }
+        let proposals = self.proposals();
+        proposals.in_flight.splice(0..0, kept);
+        if !lines.is_empty() {
+            proposals.order.propose(lines);
+        } else if proposals.in_flight.is_empty() {
+            proposals.order.settle();
+        }
+        for (waiting, outcome) in answers {
+            self.answer_at_once(waiting, outcome);
+        }
+    }
+
+    /// Puts back those for which a batch had no room.
+    fn give_back(&mut self, candidates: VecDeque<Waiting>) {
+        let Proposals { waiting, in_flight, .. } = self.proposals();
+        let (checked, new): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|waiting| waiting.is_checked);
+        in_flight.extend(checked);
+        for one in new.into_iter().rev() {
+            waiting.push_front(one);
+        }
+    }
+
+    fn validate(&mut self, waiting: &mut Waiting) -> Result<Outcome, Rejection> {
+        self.proposals().is_again = mem::replace(&mut waiting.is_checked, true);
+        let outcome = self.carry_out(waiting.operation.clone(), waiting.from);
+        self.proposals().is_again = false;
+        outcome
+    }
+
+    fn decided(&mut self, outcome: Outcome) -> Decided {
+        let Outcome::Staged(number, kind) = outcome else {
+            return Decided { answer: Answer::Other(outcome), held_for: None };
+        };
+        let staged = &mut self.batch.lines[number];
+        let held_for = staged.held_for.take();
+        let line = self.batch.bytes[staged.range.clone()].to_vec();
+        Decided { answer: Answer::Line(line, kind), held_for }
+    }
+
+    fn answer_at_once(&mut self, waiting: Waiting, outcome: Result<Outcome, Rejection>) {
+        match outcome {
+            Ok(outcome) => {
+                let moderated = waiting.operation.moderated();
+                self.acknowledge(waiting.reply, outcome, moderated);
+            }
+            Err(rejection) => self.reject_waiting(waiting, &rejection),
+        }
+    }
+
+    /// Stores lines that were ordered, publishes them, and answers the writes that made them.
+    fn store(&mut self, lines: Vec<ChainedLine>) -> Result<(), String> {
+        if let Some(why) = &self.proposals().parted {
+            return Err(why.to_string());
+        }
+        let mut rest = &lines[..];
+        while !rest.is_empty() {
+            let taken = self.store_some(rest)?;
+            rest = &rest[taken..];
+        }
+        let Proposals { in_flight, order, .. } = self.proposals();
+        if !in_flight.iter().any(|waiting| waiting.is_proposed) {
+            order.settle();
+        }
+        Ok(())
+    }
+
+    /// Stores as many of these lines as one batch takes. Returns how many.
+    fn store_some(&mut self, lines: &[ChainedLine]) -> Result<usize, String> {
+        let owners = self.owners();
+        let (mut taken, mut done) = (0, Vec::new());
+        self.index.begin();
+        for line in lines {
+            if self.must_commit_before(line) {
+                break;
+            }
+            let applied = match self.apply(line) {
+                Ok(applied) => applied,
+                Err(why) => {
+                    self.log.unstage();
+                    self.roll_back();
+                    self.end_batch();
+                    return Err(why);
+                }
+            };
+            taken += 1;
+            self.saw_time(&line.line, applied.what);
+            let owner = owners.get(&(line.seq, line.chain)).copied();
+            if let Some((number, is_last)) = owner {
+                self.note_own(number, line.seq, &applied);
+                done.extend(is_last.then_some(number));
+            } else {
+                self.note_foreign(line.seq, &applied);
+            }
+            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
+                break;
+            }
+        }
+        if let Some(fault) = self.commit_batch() {
+            return Err(fault.to_string());
+        }
+        self.tell_end();
+        self.answer_stored(done);
+        Ok(taken)
+    }
+
+    /// No later comment is to be dated before one of another machine.
+    fn saw_time(&mut self, line: &[u8], what: What) {
+        let time = Some(line).filter(|_| what == What::Posted).and_then(time_of);
+        if let Some(ms) = time {
+            self.clock.saw(UNIX_EPOCH + Duration::from_millis(ms), self.time());
+        }
+    }
+
+    /// Which write in flight each line is of that was proposed, and whether it is its last.
+    fn owners(&mut self) -> HashMap<(u64, ChainHash), (usize, bool)> {
+        let mut owners = HashMap::new();
+        for (number, waiting) in self.proposals().in_flight.iter().enumerate() {
+            for sent in &waiting.sent {
+                owners.insert((sent.seq, sent.chain), (number, sent.is_last));
+            }
+        }
+        owners
+    }
+
+    /// Adds to a line of the batch what only this machine knows of it.
+    fn note_own(&mut self, number: usize, seq: u64, applied: &Applied) {
+        let Waiting { operation, from, reply, .. } = &self.proposals().in_flight[number];
+        let from = *from;
+        let reader = match reply {
+            ReplyTo::Reader(reader, _) => Some(*reader),
+            ReplyTo::Callback(_) => None,
+        };
+        let is_post = matches!(operation, Operation::Post(_));
+        let is_moderators = operation.is_moderators();
+        let flagged = match operation {
+            Operation::Flag { target, .. } => Some(target.id),
+            _ => None,
+        };
+        if let Some(staged) = applied.staged {
+            self.batch.lines[staged].reader = reader;
+            if is_post && applied.what == What::Posted {
+                self.addresses.remember(seq, (!is_moderators).then_some(from));
+            }
+        }
+        if let Some(id) = flagged {
+            self.remember_flag(id, from);
+        }
+    }
+
+    /// Charges the author of a line that another machine has validated.
+    fn note_foreign(&mut self, seq: u64, applied: &Applied) {
+        if applied.what == What::Posted {
+            self.addresses.remember(seq, None);
+        }
+        if let (Some(author), Some(limiter)) = (applied.charged, &mut self.post_limiter) {
+            // It was allowed there; here it only counts.
+            let _ = limiter.take(&[BucketKey::Author(author)], self.started.elapsed());
+        }
+    }
+
+    /// Answers the writes in flight with these numbers: their lines are stored.
+    fn answer_stored(&mut self, mut numbers: Vec<usize>) {
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut answered = Vec::new();
+        for number in numbers.into_iter().rev() {
+            answered.push(self.proposals().in_flight.remove(number));
+        }
+        for waiting in answered.into_iter().rev() {
+            let moderated = waiting.operation.moderated();
+            let Waiting { reply, client, decided: Some(decided), .. } = waiting else { continue };
+            let Decided { answer, held_for } = decided;
+            match answer {
+                Answer::Line(line, kind) => {
+                    if let Some(reason) = held_for
+                        && let Some(id) = crate::log::scan::seq_of(&line)
+                    {
+                        activity::held(id, reason.name(), client);
+                    }
+                    // A reader is answered by the line itself.
+                    if matches!(reply, ReplyTo::Callback(_)) {
+                        self.answer(reply, line, kind, moderated);
+                    }
+                }
+                Answer::Other(outcome) => self.acknowledge(reply, outcome, moderated),
+            }
+        }
+    }
+
+    /// Remembers a reader that has proved to have received everything up to `since`, if that is more than there is here.
+    pub(super) fn remember_cursor(&mut self, reader: ReaderId, since: u64) {
+        let seq = self.log.last_seq();
+        if let Some(proposals) = &mut self.proposals {
+            proposals.ahead.retain(|(_, since)| *since > seq);
+            if since > seq {
+                proposals.ahead.push((reader, since));
+            }
+        }
+    }
+
+    /// Sends readers away that have received what is not here, before they are told another mark: what they have may be gone.
+    fn close_ahead(&mut self) {
+        let seq = self.log.last_seq();
+        for (reader, since) in mem::take(&mut self.proposals().ahead) {
+            if since > seq {
+                self.subscribers.dismiss(reader);
+            }
+        }
+    }
+
+    /// Tells other machines what has changed about this one's readers.
+    pub(super) fn tell_presence(&mut self) {
+        if self.proposals.is_some() {
+            let presence = self.own_presence();
+            self.proposals().order.tell(presence);
+        }
+    }
+
+    /// The time of new lines: that of all machines, if there are several.
+    pub(super) fn shared_time(&self) -> Option<SystemTime> {
+        Some(self.proposals.as_ref()?.order.now())
+    }
+
+    /// Whether what is validated now was charged before.
+    pub(super) fn is_validated_again(&self) -> bool {
+        self.proposals.as_ref().is_some_and(|proposals| proposals.is_again)
+    }
+
+    /// Whether something is in flight or waits to be.
+    pub fn is_ordering(&self) -> bool {
+        let is = |it: &Proposals| !it.waiting.is_empty() || !it.in_flight.is_empty();
+        self.proposals.as_ref().is_some_and(is)
+    }
+}
+
+/// Gives lines that follow the line with the hash `chain` their `seq`s, from `first` on, and their hashes.
+fn chained(first: u64, mut chain: ChainHash, run: u64, lines: Vec<Box<[u8]>>) -> Vec<ChainedLine> {
+    let seqs = first..;
+    let lines = lines.into_iter().zip(seqs);
+    let chained = lines.map(|(line, seq)| {
+        chain = chain.next(run, &line);
+        ChainedLine { seq, chain, line }
+    });
+    chained.collect()
+}

@@ -4,12 +4,14 @@
 //! those that install something or have no ratios. `cargo test --benches` runs every part once with tiny numbers, which say nothing.
 
 mod builds;
+mod cluster;
 mod connections;
 mod fanout;
 mod import;
 mod log;
 mod log_file;
 mod micro;
+mod others;
 mod page_loads;
 mod peers;
 mod program;
@@ -38,13 +40,14 @@ pub struct Arguments {
     pub rest: Vec<String>,
 }
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     Part { name: "log", run: log::run, is_in_full: true },
     Part { name: "fanout", run: fanout::run, is_in_full: true },
     Part { name: "connections", run: connections::run, is_in_full: true },
     Part { name: "pages", run: page_loads::run, is_in_full: true },
     Part { name: "queue", run: queue::run, is_in_full: true },
     Part { name: "import", run: import::run, is_in_full: cfg!(feature = "exchange") },
+    Part { name: "cluster", run: cluster::run, is_in_full: false },
     Part { name: "micro", run: micro::run, is_in_full: true },
     Part { name: "builds", run: builds::run, is_in_full: false },
     Part { name: "peers", run: peers::run, is_in_full: false },

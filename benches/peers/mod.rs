@@ -6,7 +6,7 @@
 
 mod results;
 mod rounds;
-mod server;
+pub mod server;
 
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ fn measure(mut plan: Plan, peers: &[Peer], folder: &Folder) -> Result<(), String
         let bytes = first.measured()?.bytes;
         for (peer, other) in peers.iter().zip(&mut others) {
             let logged = folder.0.join(peer.folder);
-            other.round(&plan, Format::Echo(bytes), || Server::start(peer.folder, &logged));
+            other.round(&plan, Format::Echo(bytes), || Server::start(peer.folder, &logged, &[]));
         }
         last.round(&plan, Format::Lines, sayso);
     }

@@ -48,12 +48,14 @@ impl Server {
         }
     }
 
-    /// Starts it on a free port and waits until it accepts. Fails with its failure_reason; `log` is the file for all of them.
-    pub fn start(name: &str, log: &Path) -> Result<Server, String> {
+    /// Starts it on a free port, with these variables, and waits until it accepts. Fails with its failure_reason; `log` is the file for all
+    /// of them.
+    pub fn start(name: &str, log: &Path, variables: &[(&str, &str)]) -> Result<Server, String> {
         let address = free_address();
         let file = fs::File::create(log).expect("a file can be made in the bench's folder");
         let child = Command::new(script(name))
             .arg(address.port().to_string())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
@@ -134,8 +136,8 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(name).join("start")
 }
 
-/// A port that is free now; the scripts take one and don't pick.
-fn free_address() -> SocketAddr {
+/// A port that is free now, for those who take one and don't pick.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("a listener has an address")
 }

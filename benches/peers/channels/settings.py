@@ -4,6 +4,10 @@ import os
 
 from redis.asyncio import UnixDomainSocketConnection
 
+# A URL, or the path of a Unix socket.
+REDIS = os.environ["SAYSO_PEERS_REDIS"]
+HOST = {"address": REDIS} if "://" in REDIS else {"connection_class": UnixDomainSocketConnection, "path": REDIS}
+
 SECRET_KEY = "needed by Django, used for nothing here"
 INSTALLED_APPS = ["daphne", "channels"]
 ALLOWED_HOSTS = ["127.0.0.1"]
@@ -12,7 +16,8 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            "hosts": [{"connection_class": UnixDomainSocketConnection, "path": os.environ["SAYSO_PEERS_REDIS"]}],
+            # The client's default is the 5 s that Channels waits for a message: whoever receives none would be disconnected.
+            "hosts": [{**HOST, "socket_timeout": None}],
         },
     },
 }

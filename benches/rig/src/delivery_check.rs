@@ -1,4 +1,5 @@
-//! Checks that everybody receives what they must: every text once, at everybody on its page, each author's in order. Knows no sockets.
+//! Checks that everybody receives what they must: every text once, at everybody on its page, each author's in order and, where texts have a
+//! `seq`, all of them in the same order everywhere. Knows no sockets.
 
 use crate::{
     histogram::Histogram,
@@ -19,6 +20,15 @@ pub struct Counts {
     pub posts: u64,
 }
 
+/// A text that may be in flight.
+#[derive(Clone, Copy, Default)]
+struct Sent {
+    /// When, in nanoseconds.
+    at: u64,
+    /// As the first member received it; 0 before that.
+    seq: u64,
+}
+
 /// See the [module](self).
 pub struct DeliveryCheck {
     pub messages: Messages,
@@ -31,13 +41,14 @@ pub struct DeliveryCheck {
     seqs: Vec<u64>,
     /// Members on each page.
     members: Vec<u64>,
-    /// When each author sent each text, in nanoseconds.
-    sent_at: Vec<Vec<u64>>,
+    /// Each author's newest texts.
+    newest: Vec<Vec<Sent>>,
     /// How many texts each author has sent.
     sent: Vec<u64>,
     /// Frames that are still to come.
     pub outstanding: u64,
-    pub lost: u64,
+    /// By each member.
+    pub lost: Vec<u64>,
     /// Doubled, or received after a later one.
     pub out_of_order: u64,
     pub counts: Counts,
@@ -57,10 +68,10 @@ impl DeliveryCheck {
             authors_per_page,
             seqs: vec![0; members],
             members: (0..pages).map(|page| on_page(page) as u64).collect(),
-            sent_at: vec![vec![0; IN_FLIGHT_MAX]; authors],
+            newest: vec![vec![Sent::default(); IN_FLIGHT_MAX]; authors],
             sent: vec![0; authors],
             outstanding: 0,
-            lost: 0,
+            lost: vec![0; members],
             out_of_order: 0,
             counts: Counts { deliveries: 0, bytes: 0, posts: 0 },
             latency: Histogram::default(),
@@ -77,7 +88,7 @@ impl DeliveryCheck {
     pub fn sent(&mut self, author: usize, now: u64) -> u64 {
         self.sent[author] += 1;
         let number = self.sent[author];
-        self.sent_at[author][number as usize % IN_FLIGHT_MAX] = now;
+        self.newest[author][number as usize % IN_FLIGHT_MAX] = Sent { at: now, seq: 0 };
         self.outstanding += self.members[author % self.pages];
         self.counts.posts += 1;
         number
@@ -124,21 +135,30 @@ impl DeliveryCheck {
         self.seqs[member] = message.seq;
         let settled = message.number - expected + 1;
         self.outstanding -= settled;
-        self.lost += settled - 1;
+        self.lost[member] += settled - 1;
         self.counts.deliveries += 1;
         self.counts.bytes += text.len() as u64;
-        let sent_at = self.sent_at[message.author][message.number as usize % IN_FLIGHT_MAX];
-        self.latency.record(now.saturating_sub(sent_at));
+        let sent = &mut self.newest[message.author][message.number as usize % IN_FLIGHT_MAX];
+        if sent.seq == 0 {
+            sent.seq = message.seq;
+        } else if sent.seq != message.seq {
+            return Err(format!(
+                "member {member} received text {} of author {} with seq {}, others with {}",
+                message.number, message.author, message.seq, sent.seq
+            ));
+        }
+        self.latency.record(now.saturating_sub(sent.at));
         Ok((message.author, settled))
     }
 
     /// Takes everything outstanding for lost. The counters go on from here.
     pub fn write_off(&mut self) {
-        self.lost += std::mem::take(&mut self.outstanding);
+        self.outstanding = 0;
         for (at, next) in self.next.iter_mut().enumerate() {
             let (member, rank) = (at / self.authors_per_page, at % self.authors_per_page);
             let author = rank * self.pages + member % self.pages;
-            *next = self.sent.get(author).map_or(1, |sent| sent + 1);
+            let end = self.sent.get(author).map_or(1, |sent| sent + 1);
+            self.lost[member] += end - std::mem::replace(next, end);
         }
     }
 }

@@ -71,9 +71,9 @@ pub fn read_upgrade(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Connects `count` members, member n to page n modulo `pages`.
+/// Connects `count` members, member n to page n modulo `pages`, and to the endpoints in turn.
 pub fn connect(
-    endpoint: &Endpoint,
+    endpoints: &[Endpoint],
     count: usize,
     pages: usize,
 ) -> Result<Vec<(TcpStream, Vec<u8>)>, String> {
@@ -82,7 +82,10 @@ pub fn connect(
         let wave = wave * HANDSHAKES_AT_ONCE..count.min((wave + 1) * HANDSHAKES_AT_ONCE);
         let asked: Result<Vec<_>, _> = wave
             .clone()
-            .map(|number| request_upgrade(endpoint, number % pages, "", None))
+            .map(|number| {
+                let endpoint = &endpoints[number % endpoints.len()];
+                request_upgrade(endpoint, number % pages, "", None)
+            })
             .collect();
         let asked = asked
             .map_err(|error| format!("connection {wave:?} of {count} is not made: {error}"))?;

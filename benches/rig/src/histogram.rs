@@ -29,6 +29,10 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub fn clear(&mut self) {
         self.counts.fill(0);
         (self.count, self.max) = (0, 0);

@@ -88,7 +88,7 @@ pub fn run() {
     let endpoint = Endpoint { address, target: next() };
     let count = next().parse().expect("the parent passes a number");
     let start = Instant::now();
-    let mut streams = match connect(&endpoint, count, 1) {
+    let mut streams = match connect(&[endpoint], count, 1) {
         Ok(streams) => streams,
         Err(sentence) => return println!("{sentence}"),
     };

@@ -7,6 +7,7 @@ mod events;
 
 use std::{
     net::TcpStream,
+    slice,
     time::{Duration, Instant},
 };
 
@@ -71,6 +72,8 @@ pub struct Outcome {
     /// Texts that were sent, warm-up included.
     pub posts: u64,
     pub lost: u64,
+    /// The same for each member, authors first.
+    pub lost_by_member: Vec<u64>,
     pub out_of_order: u64,
     /// Connections that the server has ended so far.
     pub closed: usize,
@@ -114,6 +117,11 @@ struct Author {
 impl Crowd {
     /// Connects everybody.
     pub fn join(endpoint: &Endpoint, format: Format, size: Size) -> Result<Crowd, String> {
+        Crowd::join_all(slice::from_ref(endpoint), format, size)
+    }
+
+    /// Connects everybody, to several servers in turn; what is sent to one of them is expected from all.
+    pub fn join_all(endpoints: &[Endpoint], format: Format, size: Size) -> Result<Crowd, String> {
         assert!(size.authors >= size.pages, "each page has an author");
         let count = size.authors + size.readers;
         let check = DeliveryCheck::new(format, count, size.authors, size.pages);
@@ -136,7 +144,7 @@ impl Crowd {
             .expect("a timer can be waited for");
         let mut members = Vec::with_capacity(count);
         for (number, (stream, partial)) in
-            connect(endpoint, count, size.pages)?.into_iter().enumerate()
+            connect(endpoints, count, size.pages)?.into_iter().enumerate()
         {
             stream.set_nonblocking(true).map_err(|error| error.to_string())?;
             epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)
@@ -196,10 +204,12 @@ impl Crowd {
             cpu,
             own_cpu,
             latency: self.check.latency.clone(),
-            lost: std::mem::take(&mut self.check.lost),
+            lost: self.check.lost.iter().sum(),
+            lost_by_member: self.check.lost.clone(),
             out_of_order: std::mem::take(&mut self.check.out_of_order),
             closed: self.closed,
         };
+        self.check.lost.fill(0);
         self.check.begin();
         Ok(outcome)
     }

@@ -15,10 +15,10 @@ use crate::net::listen_socket::ListenAddress;
 use crate::notify::program::{PROGRAMS_MAX, Program};
 pub use crate::{hub::rules::Hold, limits::Rate, log::SyncMode};
 #[cfg(feature = "redis")]
-pub use redis::RedisOptions;
+pub use cluster::RedisOptions;
 
 #[cfg(feature = "redis")]
-mod redis;
+mod cluster;
 
 /// The data folder if none is named.
 const DATA_DEFAULT: &str = "./data";

@@ -81,14 +81,14 @@ impl Shared {
 
     /// Tells what anybody may know.
     pub(super) fn publish_stats(&self) {
+        // First, so that nobody is told that it is not connected without a word why.
+        self.stats.set_error(self.obstacle());
         let node = self.node();
         self.stats.connected.store(node.is_attached(), Relaxed);
         self.stats.stream_seq.store(node.stream_seq(), Relaxed);
         self.stats.in_flight.store(node.proposed_lines() as u64, Relaxed);
         self.stats.attaches.store(node.attaches, Relaxed);
         self.stats.heals.store(node.heals, Relaxed);
-        drop(node);
-        self.stats.set_error(self.obstacle());
     }
 
     /// Where other machines are told about this one's readers.
@@ -211,6 +211,7 @@ impl Order for Handle {
 
     fn settle(&mut self) {
         self.0.node().settle();
+        self.0.publish_stats();
     }
 
     fn may_compact(&self) -> bool {
@@ -219,6 +220,7 @@ impl Order for Handle {
 
     fn moved(&mut self, end: LogEnd) {
         self.0.node().moved(end);
+        self.0.publish_stats();
         self.0.wake();
     }
 

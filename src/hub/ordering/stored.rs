@@ -130,7 +130,11 @@ impl<S> Hub<S> {
         if applied.what == What::Posted {
             self.addresses.remember(seq, None);
         }
-        if let (Some(author), Some(limiter)) = (applied.charged, &mut self.post_limiter) {
+        let limiter = match applied.what {
+            What::Liked | What::Flagged => &mut self.like_limiter,
+            _ => &mut self.post_limiter,
+        };
+        if let (Some(author), Some(limiter)) = (applied.charged, limiter) {
             // It was allowed there; here it only counts.
             let _ = limiter.take(&[BucketKey::Author(author)], self.started.elapsed());
         }

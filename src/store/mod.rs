@@ -56,6 +56,7 @@ impl Store {
     /// # Errors
     /// As [`Log::open`], and [`Error::Other`] if comments lie beside the log that are not in it, or if it has lost all that it held.
     pub fn open(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
+        startup::check(data, &data.join(FILE_NAME))?;
         Store::open_as(data, sync, with_authors, false)
     }
 
@@ -66,11 +67,12 @@ impl Store {
     /// As [`Store::open`], and [`Error::Io`] if the log can't be rewritten.
     #[cfg(feature = "redis")]
     pub fn open_chained(data: &Path, sync: SyncMode, with_authors: bool) -> Result<Store, Error> {
+        let path = data.join(FILE_NAME);
+        startup::check(data, &path)?;
         let store = Store::open_as(data, sync, with_authors, true)?;
         if !store.log.lacks_hashes() {
             return Ok(store);
         }
-        let path = data.join(FILE_NAME);
         store.log.add_hashes().map_err(Error::io("add hashes to", &path))?;
         ::log::info!("each line of {} has a hash now, for several machines", path.display());
         Store::open_as(data, sync, with_authors, true)
@@ -83,7 +85,6 @@ impl Store {
         is_chained: bool,
     ) -> Result<Store, Error> {
         let path = data.join(FILE_NAME);
-        startup::check(data, &path)?;
         let storage = Box::new(FileStorage::open(&path)?);
         let mut index = Index::default();
         let mut likes = Likes::default();

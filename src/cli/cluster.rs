@@ -102,9 +102,9 @@ impl Node {
             // As a person would: readers are sent away, and what was written is on disk.
             let _ = raise(SIGTERM);
         });
-        let (shared, order) =
+        let (shared, order, stats) =
             cluster::join(hub.log_end(), &self.memory, self.options.keep, on_parted);
-        hub.order_by(order, data.to_owned());
+        hub.order_by(order, data.to_owned(), stats);
         self.shared = Some(shared);
     }
 

@@ -17,6 +17,8 @@ use serde_json::value::RawValue;
 
 #[cfg(feature = "exchange")]
 use crate::cli::serve::lock_data_folder;
+#[cfg(feature = "redis")]
+use crate::log::tail;
 use crate::{
     cli::config::Config,
     cli::remote::Remote,
@@ -257,6 +259,24 @@ impl Api {
     }
 }
 
+/// Refuses to write to a log that other machines keep too: its lines would part from theirs.
+#[cfg(feature = "redis")]
+fn check_is_alone(data: &Path, store: &Store) -> Result<(), Error> {
+    let is_shared = tail::is_chained(store.log.reader(), store.log.end());
+    match is_shared.map_err(Error::io("read", data))? {
+        false => Ok(()),
+        true => Err(Error::Other(format!(
+            "the log in {} is kept by several machines, so only a running server may write to it; start this one, or name another with --server",
+            data.display()
+        ))),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn check_is_alone(_: &Path, _: &Store) -> Result<(), Error> {
+    Ok(())
+}
+
 /// The hub and the routes of a folder that no server uses. Nobody else reaches them.
 pub struct LocalServer {
     hub: HubHandle<Arc<Stream>>,
@@ -270,6 +290,9 @@ impl LocalServer {
     fn start(data: &Path, lock: DirLock, writes: bool) -> Result<LocalServer, Error> {
         let config = Config { data: data.to_owned(), rate: None, ..Config::default() };
         let store = Store::open(data, config.sync, false)?;
+        if writes {
+            check_is_alone(data, &store)?;
+        }
         // What is written here belongs to no run before, or a cursor from before a restored backup could seem to be good.
         let (runs, salt) = match writes {
             true => (Runs::begin(data, store.log.id(), store.log.next_seq())?, salt::open(data)?),

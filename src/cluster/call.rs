@@ -197,7 +197,11 @@ impl Reply {
             "behind" => Reply::Behind(second.parse().ok()?),
             "wait" => Reply::Wait(second.parse().ok()?),
             "broken" => Reply::Broken(second.into()),
-            "attached" => Reply::Attached(Box::new(read_attached(&texts[1..])?)),
+            // What the script has found in the stream is not what a node has written.
+            "attached" => match read_attached(&texts[1..]) {
+                Some(attached) => Reply::Attached(Box::new(attached)),
+                None => Reply::Broken("an entry or a field that no node has written".into()),
+            },
             _ => return None,
         })
     }

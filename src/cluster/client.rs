@@ -30,25 +30,47 @@ pub const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Entries of one reading of the stream.
 pub const ENTRIES_MAX: usize = 1_000;
 
+/// What is said where somebody else has written to the stream.
+pub const FOREIGN_ENTRY: &str =
+    "the stream in Redis has an entry that no node has written; remove it with XDEL";
+
 const SCRIPT: &str = include_str!("script.lua");
 
-/// Why something could not be asked. A sentence for the log and for `/healthz`, without addresses and secrets.
+/// Why something could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble(pub String);
+pub struct Trouble {
+    /// A sentence for the log and for `/healthz`, without addresses and secrets.
+    pub why: String,
+    /// Whether Redis itself has said no, so that nothing was done.
+    pub is_refusal: bool,
+}
+
+impl Trouble {
+    /// Redis can't be used as it is.
+    pub fn refusal(why: impl Into<String>) -> Trouble {
+        Trouble { why: why.into(), is_refusal: true }
+    }
+}
 
 impl From<RedisError> for Trouble {
     fn from(error: RedisError) -> Trouble {
-        Trouble(match (error.code(), error.detail()) {
-            (Some(code), detail) => {
-                let detail: String = detail.unwrap_or_default().chars().take(160).collect();
-                format!("Redis refuses: {code} {detail}")
-            }
+        if let Some(code) = error.code() {
+            let detail: String = error.detail().unwrap_or_default().chars().take(160).collect();
+            return Trouble::refusal(format!("Redis refuses: {code} {detail}"));
+        }
+        let why = match error {
             _ if error.is_timeout() => "Redis does not answer in time".into(),
             _ if error.is_connection_refusal() => "Redis is not there".into(),
             _ if error.is_io_error() => "the connection to Redis is broken".into(),
             _ => format!("Redis can't be used: {}", error.category()),
-        })
+        };
+        Trouble { why, is_refusal: false }
     }
+}
+
+/// Sends a command. An error that Redis answers is an error here.
+fn ask(link: &mut redis::Connection, command: &Cmd) -> Result<Value, RedisError> {
+    link.req_command(command)?.extract_error()
 }
 
 /// Where Redis is, and the names of the three keys.
@@ -82,11 +104,11 @@ impl Client {
         let mut link = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
         link.set_read_timeout(Some(REPLY_TIMEOUT))?;
         link.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        let info: String = redis::from_redis_value(link.req_command(cmd("INFO").arg("all"))?)
+        let info: String = redis::from_redis_value(ask(&mut link, cmd("INFO").arg("all"))?)
             .map_err(RedisError::from)?;
         let identity = identity(&info)?;
         let hash: String =
-            redis::from_redis_value(link.req_command(cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
+            redis::from_redis_value(ask(&mut link, cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
                 .map_err(RedisError::from)?;
         Ok(Connection { link, keys: self.keys.clone(), hash, identity })
     }
@@ -102,14 +124,14 @@ fn identity(info: &str) -> Result<Arc<str>, Trouble> {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if (major, minor) < (6, 2) {
-        return Err(Trouble(format!("Redis is {version:?}, but must be 6.2 or later")));
+        return Err(Trouble::refusal(format!("Redis is {version:?}, but must be 6.2 or later")));
     }
     if field("role") != "master" {
-        return Err(Trouble("this Redis is a replica, and takes no lines".into()));
+        return Err(Trouble::refusal("this Redis is a replica, and takes no lines"));
     }
     let policy = field("maxmemory_policy");
     if policy != "noeviction" {
-        return Err(Trouble(format!(
+        return Err(Trouble::refusal(format!(
             "Redis' maxmemory-policy is {policy:?}, but must be \"noeviction\": with any other it drops comments"
         )));
     }
@@ -132,17 +154,18 @@ impl Connection {
     /// # Errors
     /// [`Trouble`]; then nobody knows whether the script has run.
     pub fn call(&mut self, call: &Call) -> Result<Reply, Trouble> {
-        let by_hash = self.link.req_command(&self.script("EVALSHA", &self.hash, call));
-        let value = match by_hash {
+        let by_hash = self.script("EVALSHA", &self.hash, call);
+        let value = match ask(&mut self.link, &by_hash) {
             // Redis has forgotten it.
             Err(error) if error.code() == Some("NOSCRIPT") => {
-                self.link.req_command(&self.script("EVAL", SCRIPT, call))?
+                let whole = self.script("EVAL", SCRIPT, call);
+                ask(&mut self.link, &whole)?
             }
             value => value?,
         };
         let mut texts = Vec::new();
         flatten(value, &mut texts);
-        Reply::parse(&texts).map_err(Trouble)
+        Reply::parse(&texts).map_err(Trouble::refusal)
     }
 
     fn script(&self, command: &str, script: &str, call: &Call) -> Cmd {
@@ -162,8 +185,8 @@ impl Connection {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(ENTRIES_MAX).arg("BLOCK").arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS").arg(&self.keys[0]).arg(format!("{after}-0"));
-        let value = self.link.req_command(&command)?;
-        entries(value).ok_or_else(|| Trouble("the stream has an entry that is no line".into()))
+        let value = ask(&mut self.link, &command)?;
+        entries(value).ok_or_else(|| Trouble::refusal(FOREIGN_ENTRY))
     }
 
     /// Returns the mark of the stream's run and its last `seq`, if there is a stream.
@@ -171,7 +194,8 @@ impl Connection {
     /// # Errors
     /// [`Trouble`].
     pub fn look(&mut self) -> Result<Option<(String, u64)>, Trouble> {
-        let value = self.link.req_command(cmd("HMGET").arg(&self.keys[1]).arg("run").arg("seq"))?;
+        let command = &mut cmd("HMGET");
+        let value = ask(&mut self.link, command.arg(&self.keys[1]).arg("run").arg("seq"))?;
         let mut texts = Vec::new();
         flatten(value, &mut texts);
         Ok(match &texts[..] {
@@ -253,7 +277,7 @@ mod tests {
             ("7.0.15", "master", "allkeys-lru", "allkeys-lru"),
         ] {
             let trouble = identity(&info(version, role, policy)).unwrap_err();
-            assert!(trouble.0.contains(why), "{}", trouble.0);
+            assert!(trouble.why.contains(why), "{}", trouble.why);
         }
     }
 }

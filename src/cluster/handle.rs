@@ -18,6 +18,7 @@ use super::{
     unhex,
 };
 use crate::{
+    hub::cluster_stats::ClusterStats,
     hub::order::{LogEnd, Order, Ordered, Presence, Turn},
     log::chain::ChainedLine,
 };
@@ -46,6 +47,8 @@ pub struct Shared {
     pub(super) stopping: AtomicBool,
     /// Where other machines are told about this one's readers, once the threads run.
     presence: Mutex<Option<PresenceChannel>>,
+    /// What anybody may know of it.
+    pub(super) stats: Arc<ClusterStats>,
     parted: OnceLock<Parting>,
     on_parted: Box<dyn Fn() + Send + Sync>,
 }
@@ -60,6 +63,7 @@ impl Shared {
             woken,
             stopping: AtomicBool::new(false),
             presence: Mutex::default(),
+            stats: Arc::default(),
             parted: OnceLock::new(),
             on_parted,
         }
@@ -73,6 +77,18 @@ impl Shared {
 
     fn obstacles(&self) -> MutexGuard<'_, Obstacles> {
         self.obstacles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells what anybody may know.
+    pub(super) fn publish_stats(&self) {
+        let node = self.node();
+        self.stats.connected.store(node.is_attached(), Relaxed);
+        self.stats.stream_seq.store(node.stream_seq(), Relaxed);
+        self.stats.in_flight.store(node.proposed_lines() as u64, Relaxed);
+        self.stats.attaches.store(node.attaches, Relaxed);
+        self.stats.heals.store(node.heals, Relaxed);
+        drop(node);
+        self.stats.set_error(self.obstacle());
     }
 
     /// Where other machines are told about this one's readers.
@@ -137,6 +153,7 @@ impl Shared {
     pub(super) fn note_parting(&self, parting: Parting) {
         if self.parted.set(parting).is_ok() {
             log::error!("{}", parting.sentence());
+            let _ = self.stats.parted.set(parting.sentence().into());
             (self.on_parted)();
         }
     }
@@ -181,6 +198,7 @@ impl Order for Handle {
 
     fn turn(&mut self) -> Turn {
         match self.0.obstacle() {
+            Some(why) if self.0.node().is_refused() => Turn::Refused(why),
             Some(why) => Turn::Unknown(why),
             None => self.0.node().turn(),
         }

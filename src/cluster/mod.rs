@@ -29,6 +29,7 @@ use self::{
 };
 use crate::{
     error::Error,
+    hub::cluster_stats::ClusterStats,
     hub::command::{Command, HubHandle},
     hub::order::{LogEnd, Order, Ordered},
     log::salt::Salt,
@@ -73,11 +74,12 @@ pub fn join(
     memory: &Memory,
     keep: u64,
     on_parted: Box<dyn Fn() + Send + Sync>,
-) -> (Arc<Shared>, Box<dyn Order>) {
+) -> (Arc<Shared>, Box<dyn Order>, Arc<ClusterStats>) {
     let Memory { runs, highest, salt } = memory;
     let node = Node::new(end, runs.clone(), *highest, hex(salt), keep);
     let shared = Arc::new(Shared::new(node, on_parted));
-    (shared.clone(), Box::new(Handle(shared)))
+    let stats = shared.stats.clone();
+    (shared.clone(), Box::new(Handle(shared)), stats)
 }
 
 impl Cluster {
@@ -134,7 +136,7 @@ impl Cluster {
 
 fn client(options: &Options) -> Result<Client, Error> {
     Client::new(&options.url, &options.name)
-        .map_err(|Trouble(why)| Error::Other(format!("--redis can't be used: {why}")))
+        .map_err(|Trouble { why, .. }| Error::Other(format!("--redis can't be used: {why}")))
 }
 
 /// Waits until the stream tells which log it is of, for a node whose log has no line. Returns the log's id to take over, or `None` if the
@@ -154,7 +156,7 @@ pub fn first_contact(
     while goes_on(why.as_deref()) {
         match try_contact(&client, &mut node) {
             Ok(outcome) => return Ok(outcome),
-            Err(Trouble(trouble)) => why = Some(trouble),
+            Err(trouble) => why = Some(trouble.why),
         }
         node.lost(Link::Commands);
         thread::sleep(LOOK_INTERVAL);
@@ -165,9 +167,9 @@ pub fn first_contact(
 fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Trouble> {
     let mut connection = client.connect()?;
     node.connected(Link::Commands, connection.identity.clone());
-    let failed = |error: std::io::Error| Trouble(format!("the log can't be read: {error}"));
+    let failed = |error| threads::log_failed(&error);
     while let Some(call) = node.next_call(Link::Commands).map_err(failed)? {
-        let reply = connection.call(&call)?;
+        let reply = threads::checked(connection.call(&call)?)?;
         node.replied(Link::Commands, call.kind, reply).map_err(failed)?;
         for news in node.take_news() {
             if let News::Ordered(Ordered::Adopt(log)) = news {

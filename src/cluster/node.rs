@@ -4,10 +4,12 @@
 //! the script, reads the stream, and tells the node what came of it, step by step. So tests can stop it between any two steps. Waits for
 //! nobody, and knows neither Redis' protocol nor what a line says. README.md has the rules.
 
+mod replies;
+
 use std::{io, mem, sync::Arc};
 
 use super::{
-    call::{Attached, Call, CallKind, Introduction, Replaced, Reply, Run},
+    call::{Call, Introduction, Run},
     own_log::{base_of, chain_at, is_whole_behind, lines_behind},
 };
 use crate::{
@@ -85,6 +87,8 @@ enum Stage {
     Unknown,
     /// It was not appended, or may have been lost: to be made anew.
     Again,
+    /// Redis has refused it: to be made anew, if anybody still waits for it.
+    Refused,
 }
 
 struct Proposal {
@@ -107,6 +111,8 @@ pub struct Node {
     is_ahead: bool,
     /// The stream's last `seq`, as far as the connection for commands knows.
     known_seq: u64,
+    /// The stream's last `seq` when it was looked at last.
+    seen_seq: u64,
     /// Mark and number of the run in which it is attached.
     run: Option<(Arc<str>, u64)>,
     /// Up to where the stream must be read before lines are proposed.
@@ -117,11 +123,15 @@ pub struct Node {
     runs: Vec<Run>,
     /// Whether new lines must wait although all is well.
     is_waiting: bool,
+    /// Whether the stream was found to begin right behind the log's last line, so that the first entry must follow from it.
+    is_at_base: bool,
     /// Redis' clock less this machine's, in ms.
     clock_offset: i64,
     parted: Option<Parting>,
     news: Vec<News>,
-    /// How often it has healed the stream.
+    /// How often it was attached.
+    pub attaches: u64,
+    /// How often it has brought the stream what that had lost.
     pub heals: u64,
 }
 
@@ -139,14 +149,17 @@ impl Node {
             proposal: None,
             is_ahead: false,
             known_seq: 0,
+            seen_seq: 0,
             run: None,
             target: 0,
             pending: None,
             runs,
             is_waiting: false,
+            is_at_base: false,
             clock_offset: 0,
             parted: None,
             news: Vec::new(),
+            attaches: 0,
             heals: 0,
         }
     }
@@ -208,7 +221,7 @@ impl Node {
 
     /// The stream's last `seq`, as far as is known.
     pub fn stream_seq(&self) -> u64 {
-        self.known_seq.max(self.target).max(self.end.seq)
+        self.seen_seq.max(self.known_seq).max(self.target).max(self.end.seq)
     }
 
     /// Redis' clock less this machine's, in ms, as of the last attach.
@@ -239,9 +252,17 @@ impl Node {
         self.proposal.is_some()
     }
 
+    /// How many lines were proposed and have not come back.
+    pub fn proposed_lines(&self) -> usize {
+        self.proposal.as_ref().map_or(0, |proposal| proposal.lines.len())
+    }
+
     /// Whether lines that follow the log's end can be proposed now.
     pub fn turn(&self) -> Turn {
-        let is_free = self.proposal.as_ref().is_none_or(|proposal| proposal.stage == Stage::Again);
+        let is_free = self
+            .proposal
+            .as_ref()
+            .is_none_or(|proposal| matches!(proposal.stage, Stage::Again | Stage::Refused));
         let is_ready = self.is_attached()
             && !self.commands.is_busy
             && !self.is_ahead
@@ -265,6 +286,22 @@ impl Node {
         self.proposal = None;
     }
 
+    /// Redis has refused what was sent last: nothing was appended.
+    pub fn refused(&mut self) {
+        self.commands.is_busy = false;
+        self.attach_again(Link::Commands);
+        if let Some(proposal) = &mut self.proposal
+            && proposal.stage == Stage::Sent
+        {
+            proposal.stage = Stage::Refused;
+        }
+    }
+
+    /// Whether what is in flight was refused.
+    pub fn is_refused(&self) -> bool {
+        self.proposal.as_ref().is_some_and(|proposal| proposal.stage == Stage::Refused)
+    }
+
     /// The time to wait, which the script has told, is over.
     pub fn waited(&mut self) {
         self.is_waiting = false;
@@ -273,6 +310,12 @@ impl Node {
     /// Whether new lines are waiting for [`Node::waited`].
     pub fn is_waiting(&self) -> bool {
         self.is_waiting
+    }
+
+    /// Somebody has looked at the stream: the mark of its run, and its last `seq`.
+    pub fn saw_stream(&mut self, run: &str, seq: u64) {
+        self.seen_seq = seq;
+        self.saw_run(run);
     }
 
     /// Somebody has seen the stream in the run with this mark: if that is another one than the node knows, it looks again.
@@ -349,178 +392,6 @@ impl Node {
         Some(Call::append(&self.end.log, &run, *after, lines, false, self.keep))
     }
 
-    /// What came of a call.
-    ///
-    /// # Errors
-    /// Fails if the log can't be read.
-    pub fn replied(&mut self, link: Link, kind: CallKind, reply: Reply) -> io::Result<()> {
-        self.link(link).is_busy = false;
-        match (kind, reply) {
-            (CallKind::Attach { own }, reply) => return self.looked(link, own, reply),
-            (CallKind::Take, _) => {}
-            (CallKind::Heal(run), Reply::Appended(seq)) => self.healed(&run, seq),
-            (CallKind::Heal(_), _) => self.attach_again(Link::Commands),
-            (CallKind::Append, reply) => self.appended(reply),
-        }
-        Ok(())
-    }
-
-    fn healed(&mut self, run: &Arc<str>, seq: u64) {
-        self.known_seq = seq;
-        self.heals += 1;
-        if seq >= self.end.seq {
-            self.is_ahead = false;
-            let is_of_run = |runs: &Vec<Run>| runs.last().is_some_and(|last| last.0 == *run);
-            if self.pending.as_ref().is_some_and(is_of_run) {
-                self.speak();
-            }
-        }
-    }
-
-    fn appended(&mut self, reply: Reply) {
-        let stage = match reply {
-            Reply::Appended(seq) => {
-                self.known_seq = self.known_seq.max(seq);
-                Stage::Appended
-            }
-            Reply::Behind(seq) => {
-                self.target = self.target.max(seq);
-                Stage::Again
-            }
-            Reply::Wait(_) => {
-                self.is_waiting = true;
-                Stage::Again
-            }
-            _ => {
-                self.attach_again(Link::Commands);
-                Stage::Again
-            }
-        };
-        if let Some(proposal) = &mut self.proposal
-            && proposal.stage == Stage::Sent
-        {
-            proposal.stage = stage;
-        }
-    }
-
-    fn looked(&mut self, link: Link, own: u64, reply: Reply) -> io::Result<()> {
-        match reply {
-            Reply::Attached(attached) => self.compare(link, own, *attached),
-            Reply::Adopt(log) => {
-                // Attaches again once the hub has done so.
-                if self.end.seq == 0 {
-                    self.news.push(News::Ordered(Ordered::Adopt(log)));
-                }
-                Ok(())
-            }
-            Reply::OtherLog(_) => {
-                self.part(Parting::OtherLog);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Compares the log with the stream at the lower one of both last `seq`s.
-    fn compare(&mut self, link: Link, own: u64, attached: Attached) -> io::Result<()> {
-        let Attached { seq, low, entry, base: (base, base_chain), .. } = attached;
-        // A verdict counts only about the log as it was when it was asked for.
-        let is_present = own == self.end.seq;
-        if entry.is_none() && low != base {
-            if is_present {
-                self.part(Parting::Trimmed);
-            }
-            return Ok(());
-        }
-        let here = chain_at(&self.end, low)?;
-        let parting = match here {
-            None => Some(Parting::Incomparable),
-            Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
-            Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
-            Some(_) => None,
-        };
-        let Some(parting) = parting else {
-            self.attached(link, own, attached);
-            return Ok(());
-        };
-        if !is_present {
-            return Ok(());
-        }
-        let is_above = (self.end.chain.run, self.end.seq) > (attached.last.run, seq);
-        if is_above && !attached.is_minted {
-            return self.take_over(link, &attached);
-        }
-        self.part(parting);
-        Ok(())
-    }
-
-    fn take_over(&mut self, link: Link, attached: &Attached) -> io::Result<()> {
-        let Some(identity) = self.link(link).identity.clone() else { return Ok(()) };
-        let mark = random_mark_text()?;
-        let replaced = Replaced { run: &attached.run, seq: attached.seq };
-        let call = Call::take(&self.introduction(&identity, &mark)?, &replaced);
-        self.link(link).take = Some(call);
-        Ok(())
-    }
-
-    fn attached(&mut self, link: Link, own: u64, attached: Attached) {
-        let Attached { seq, run, number, runs, salt, .. } = attached;
-        self.link(link).is_attached = true;
-        let is_higher = number > self.highest;
-        self.highest = self.highest.max(number);
-        self.pending = Some(runs);
-        let has_spoken = own <= seq && self.speak();
-        if is_higher && !has_spoken {
-            // Kept before any line of that run is proposed.
-            self.tell_runs();
-        }
-        if salt != self.salt {
-            self.salt.clone_from(&salt);
-            self.news.push(News::Salt(salt));
-        }
-        if link == Link::Lines {
-            return;
-        }
-        let is_new = self.run.as_ref().is_none_or(|(known, _)| *known != run);
-        if is_new {
-            // Without a lost connection, what was appended in the run before may be gone with it.
-            self.doubt();
-            self.is_waiting = false;
-        }
-        self.known_seq = seq;
-        self.run = Some((run, number));
-        self.is_ahead = self.end.seq > seq && own > seq;
-        self.target = seq;
-        if let Some(proposal) = &mut self.proposal
-            && matches!(proposal.stage, Stage::Unknown | Stage::Ready)
-        {
-            proposal.stage = Stage::Again;
-        }
-    }
-
-    /// Redis' time, in ms since 1970, when this machine's clock showed `here`.
-    pub fn saw_time(&mut self, redis: u64, here: u64) {
-        self.clock_offset = redis as i64 - here as i64;
-    }
-
-    /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
-    fn speak(&mut self) -> bool {
-        let runs = self.pending.take().filter(|runs| *runs != self.runs);
-        let Some(runs) = runs else { return false };
-        self.runs = runs;
-        self.tell_runs();
-        true
-    }
-
-    fn tell_runs(&mut self) {
-        self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
-    }
-
-    fn part(&mut self, parting: Parting) {
-        self.parted = Some(parting);
-        self.news.push(News::Parted(parting));
-    }
-
     /// The `seq` behind which the stream is to be read, while it can be.
     pub fn read_after(&self) -> Option<u64> {
         (self.lines.is_attached && !self.lines.is_busy && self.parted.is_none())
@@ -535,6 +406,10 @@ impl Node {
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);
+            if is_known && expected != line.chain && self.is_at_base && following.is_empty() {
+                // Those in between are gone.
+                self.part(Parting::Trimmed);
+            }
             if !is_known || expected != line.chain {
                 break;
             }

@@ -24,7 +24,7 @@ const PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
 /// The pause where nothing can be asked, since the hub has something to do first.
 const SHORT_PAUSE: Duration = Duration::from_millis(20);
-/// The pause before lines that could not be stored are read again.
+/// The pause before lines that could not be stored, here or in Redis, are tried again.
 const STORAGE_PAUSE: Duration = Duration::from_millis(500);
 /// How often it is looked whether the stream is in another run, without having anything to append.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,26 +42,37 @@ pub(super) fn run<S>(link: Link, shared: &Shared, client: &Client, hub: &HubHand
             }
         });
         shared.node().lost(link);
-        if let Err(Trouble(why)) = served {
+        if let Err(Trouble { why, is_refusal }) = served {
             // A connection that stood may have been cut by anybody; only one that can't be made again is a trouble.
-            if tries > 0 {
+            if is_refusal || tries > 0 {
                 shared.note_trouble(&why);
             }
             log::debug!("{why}");
         }
-        look(hub);
+        look(shared, hub);
         thread::sleep(PAUSES[tries.min(PAUSES.len() - 1)]);
         tries += 1;
     }
 }
 
 /// Makes the hub look whether it is its turn. If its inbox is full, it is about to.
-fn look<S>(hub: &HubHandle<S>) {
+fn look<S>(shared: &Shared, hub: &HubHandle<S>) {
+    shared.publish_stats();
     let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
 }
 
-fn log_failed(error: io::Error) -> Trouble {
-    Trouble(format!("the log can't be read: {error}"))
+pub(super) fn log_failed(error: &io::Error) -> Trouble {
+    Trouble::refusal(format!("the log can't be read: {error}"))
+}
+
+/// Refuses a reply that says that somebody else has changed what the nodes keep.
+pub(super) fn checked(reply: Reply) -> Result<Reply, Trouble> {
+    match reply {
+        Reply::Broken(what) => Err(Trouble::refusal(format!(
+            "somebody has changed what the nodes keep in Redis ({what}); restore the three keys, or remove all of them"
+        ))),
+        reply => Ok(reply),
+    }
 }
 
 struct Thread<'t, S> {
@@ -85,12 +96,13 @@ impl<S> Thread<'_, S> {
             }
             if wait_until.take().is_some() {
                 self.shared.node().waited();
-                look(self.hub);
+                look(self.shared, self.hub);
             } else {
                 look_at = Instant::now() + LOOK_INTERVAL;
-                if let Some((run, _)) = connection.look()? {
-                    self.shared.node().saw_run(&run);
+                if let Some((run, seq)) = connection.look()? {
+                    self.shared.node().saw_stream(&run, seq);
                 }
+                self.shared.publish_stats();
             }
         }
         Ok(())
@@ -103,21 +115,23 @@ impl<S> Thread<'_, S> {
         tries: &mut usize,
         wait_until: &mut Option<Instant>,
     ) -> Result<bool, Trouble> {
-        let Some(call) = self.shared.node().next_call(self.link).map_err(log_failed)? else {
+        let Some(call) = self.shared.node().next_call(self.link).map_err(|e| log_failed(&e))?
+        else {
             return Ok(false);
         };
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
-        let reply = connection.call(&call).inspect_err(|Trouble(why)| {
-            if appends && why.starts_with("Redis refuses") {
-                self.shared.note_refused(why);
+        let reply = match connection.call(&call) {
+            Err(Trouble { why, is_refusal: true }) if appends => {
+                self.shared.note_refused(&why);
+                self.shared.node().refused();
+                look(self.shared, self.hub);
+                thread::sleep(STORAGE_PAUSE);
+                // The connection stands, but what else is true there is to be found out.
+                return Ok(true);
             }
-        })?;
+            reply => checked(reply?)?,
+        };
         match &reply {
-            Reply::Broken(what) => {
-                return Err(Trouble(format!(
-                    "somebody has changed what the nodes keep in Redis ({what}); restore the three keys, or remove all of them"
-                )));
-            }
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.shared.note_appended(),
             Reply::Attached(attached) => {
@@ -128,7 +142,7 @@ impl<S> Thread<'_, S> {
         let is_attach = matches!(call.kind, CallKind::Attach { .. });
         let is_attached = {
             let mut node = self.shared.node();
-            node.replied(self.link, call.kind, reply).map_err(log_failed)?;
+            node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;
             node.is_link_attached(self.link)
         };
         if is_attached {
@@ -136,10 +150,10 @@ impl<S> Thread<'_, S> {
             self.shared.note_attached();
         } else if is_attach {
             // The hub must take over the log's id first, or the log has gone on meanwhile.
-            look(self.hub);
+            look(self.shared, self.hub);
             thread::sleep(SHORT_PAUSE);
         }
-        look(self.hub);
+        look(self.shared, self.hub);
         Ok(true)
     }
 

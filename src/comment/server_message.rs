@@ -52,6 +52,12 @@ pub enum ServerMessage<'a> {
         /// The sequence number.
         seq: u64,
     },
+    /// `{"mark":"5d0c1a7e03bb42f9"}`: what is received from now on is received in this run; only with several machines.
+    #[cfg(feature = "redis")]
+    Mark {
+        /// The run's mark.
+        mark: &'a str,
+    },
 }
 
 /// What a moderator tells an author.
@@ -163,6 +169,8 @@ mod tests {
             ),
             (Seq { seq: 19 }, r#"{"seq":19}"#),
             (ServerMessage::Locked { locked: true }, r#"{"locked":true}"#),
+            #[cfg(feature = "redis")]
+            (ServerMessage::Mark { mark: "5d0c1a7e03bb42f9" }, r#"{"mark":"5d0c1a7e03bb42f9"}"#),
             (
                 ServerMessage::note(17, Did::Hide, "Off topic"),
                 r#"{"note":{"id":17,"did":"hide","reason":"Off topic"}}"#,

@@ -389,6 +389,14 @@ impl<S> Subscribers<S> {
         }
     }
 
+    /// Tells all readers the mark of a new run.
+    #[cfg(feature = "redis")]
+    pub fn tell_mark(&self, mark: &str) {
+        for (_, page) in self.pages.iter() {
+            self.broadcast(page, &ServerMessage::Mark { mark });
+        }
+    }
+
     /// Closes a reader with 1001, so that it comes again.
     #[cfg(feature = "redis")]
     pub fn dismiss(&self, reader: ReaderId) {

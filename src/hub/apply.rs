@@ -71,8 +71,8 @@ impl<S> Hub<S> {
     /// Takes a line into the batch. It must not be one that [`Hub::must_commit_before`] names, and the index must have begun a batch.
     ///
     /// # Errors
-    /// A sentence, if the line can't follow the log's end: it is not a line, has another `seq`, or changes a comment that this log does
-    /// not have. Nothing of it is in the batch then, unless the log could not be read.
+    /// A sentence, if the line can't follow the log's end: it is not a line, its `seq` does not rise, its hash does not follow, or it
+    /// changes a comment that this log does not have. Nothing of it is in the batch then, unless the log could not be read.
     pub(super) fn apply(&mut self, ordered: &ChainedLine) -> Result<Applied, String> {
         let seq = ordered.seq;
         let refused = |why: String| format!("line {seq} can't be stored: {why}");
@@ -83,6 +83,9 @@ impl<S> Hub<S> {
         // Another machine may have left some out.
         if seq < next || found != seq {
             return Err(refused(format!("its seq is {found}, and the next one is {next}")));
+        }
+        if !self.log.is_next(line, ordered.chain) {
+            return Err(refused("its hash does not follow from the line before".into()));
         }
         if summary.kind.is_empty() {
             return self.apply_comment(ordered, &summary).map_err(refused);

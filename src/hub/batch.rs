@@ -1,21 +1,20 @@
 //! A batch: takes commands, makes what they write durable with one write and one sync, and then tells everybody.
 
-use std::{borrow::Cow, mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed};
+use std::{mem, net::IpAddr, ops::Range, sync::atomic::Ordering::Relaxed};
 
 use super::{Hub, likes::Liked};
 use crate::{
     comment::{Author, hold_reason::HoldReason, rejection::Rejection},
-    fanout::{ReaderId, frame, subscribers::Published},
+    fanout::{ReaderId, frame},
     http::forwarded::ClientKey,
     hub::{
-        command::{Command, Operation, Query, ReplyTo, Write, WriteKind, Written},
+        closing::ClosingTimes,
+        command::{Command, Operation, Query, ReplyTo, Write, WriteKind},
         moderation::Effect,
         rate_limit::DuplicateFilter,
-        rules::Hold,
     },
     log::scan::Location,
-    store::{history::redacted, index::Entry, record::time_of, visibility::Visibility},
-    util::activity,
+    store::{index::Entry, record::time_of, visibility::Visibility},
 };
 
 /// Bytes of lines after which a batch is written: what is sent of it still fits a socket's buffer.
@@ -44,7 +43,7 @@ pub(super) struct Batch<S> {
     /// In the order of the writes.
     replies: Vec<Pending>,
     /// How many of the lines are published.
-    published: usize,
+    pub(super) published: usize,
     /// Served after the commit.
     pub(super) queries: Vec<Query<S>>,
 }
@@ -113,18 +112,18 @@ pub(super) struct EncodedLine<'a> {
 /// A line of the batch.
 pub(super) struct StagedLine {
     pub(super) id: u64,
-    page: Box<str>,
+    pub(super) page: Box<str>,
     /// Where it lies in the batch's bytes.
     pub(super) range: Range<usize>,
     /// Where it lies in the log.
-    offset: u64,
-    visibility: Visibility,
+    pub(super) offset: u64,
+    pub(super) visibility: Visibility,
     /// The comment's visibility until now; `None` for a new comment.
     pub(super) before: Option<Visibility>,
     /// Whose comment it is.
-    author: Option<Author>,
+    pub(super) author: Option<Author>,
     /// Whether a moderator changes what somebody else wrote.
-    is_moderation: bool,
+    pub(super) is_moderation: bool,
     /// The reader that asked for it.
     pub(super) reader: Option<ReaderId>,
     /// Why it waits for a moderator from now on.
@@ -289,6 +288,8 @@ impl<S> Hub<S> {
         self.likes.roll_back();
         self.moderation.roll_back();
         self.index.roll_back();
+        // Pages that are no more have given back their numbers.
+        self.closing_times = ClosingTimes::default();
         self.batch.liked.clear();
         self.batch.effects.clear();
         self.batch.moves.clear();
@@ -355,136 +356,5 @@ impl<S> Hub<S> {
         }
         self.end_batch();
         fault
-    }
-
-    /// Publishes the batch's lines up to number `end`, each once, in their order.
-    fn publish_up_to(&mut self, end: usize) {
-        let start = mem::replace(&mut self.batch.published, end);
-        let mut shared_from = start;
-        for number in start..end {
-            self.note_line(number);
-            if !self.batch.lines[number].visibility.is_shared() {
-                self.publish_shared(shared_from..number);
-                self.send_to_owner(number);
-                shared_from = number + 1;
-            }
-        }
-        self.publish_shared(shared_from..end);
-    }
-
-    /// Updates what depends on a line besides the index: cache, counts, likes, trusted authors.
-    fn note_line(&mut self, number: usize) {
-        let StagedLine {
-            id, page, range, visibility, before, author, offset, is_moderation, ..
-        } = &self.batch.lines[number];
-        self.line_cache.push(*offset, &self.batch.bytes[range.clone()]);
-        let (is_public, was_public) =
-            (*visibility == Visibility::Public, *before == Some(Visibility::Public));
-        if is_public && *before == Some(Visibility::Hidden) {
-            self.subscribers.liked(page, *id);
-        }
-        if is_public != was_public {
-            self.subscribers.recount(page);
-        }
-        if self.rules.hold == Hold::New
-            && let Some(author) = author
-        {
-            if is_public && !was_public {
-                self.approved.insert(*author);
-            } else if !is_public && *is_moderation && *before != Some(*visibility) {
-                self.approved.remove(author);
-            }
-        }
-    }
-
-    /// Sends these lines to all readers of their pages; of a hidden comment only that it is gone.
-    fn publish_shared(&mut self, numbers: Range<usize>) {
-        let Batch { lines, bytes, .. } = &self.batch;
-        let lines = lines[numbers].iter().map(|staged| {
-            let line = &bytes[staged.range.clone()];
-            let is_hidden = staged.visibility == Visibility::Hidden;
-            let reduced = is_hidden.then(|| redacted(line).expect("a staged line is a comment's"));
-            Published {
-                page: &staged.page,
-                line: reduced.map_or(Cow::Borrowed(line), Cow::Owned),
-                has_content: staged.visibility == Visibility::Public,
-            }
-        });
-        self.subscribers.publish(lines);
-    }
-
-    /// Sends a line that is not for everyone to its author and to the reader that asked for it.
-    fn send_to_owner(&self, number: usize) {
-        let StagedLine { page, author, reader, range, .. } = &self.batch.lines[number];
-        let mut readers =
-            author.map_or(Vec::new(), |author| self.subscribers.readers_of(page, author));
-        readers.extend(reader.filter(|reader| !readers.contains(reader)));
-        for reader in readers {
-            self.subscribers.send_to(reader, &self.batch.bytes[range.clone()]);
-        }
-    }
-
-    /// Says what a moderator must look at, and why a socket's message was refused; `web` says it of requests.
-    fn log_outcome(
-        &self,
-        outcome: &Result<Outcome, Rejection>,
-        reply: &ReplyTo,
-        fault: Option<&Rejection>,
-        client: Option<IpAddr>,
-    ) {
-        match (outcome, fault) {
-            (Ok(Outcome::Staged(number, _)), None) => {
-                let StagedLine { id, held_for, .. } = &self.batch.lines[*number];
-                if let Some(reason) = held_for {
-                    activity::held(*id, reason.name(), client);
-                }
-            }
-            (Err(rejection), _) if matches!(reply, ReplyTo::Reader(..)) => {
-                activity::refused(rejection.code(), client);
-            }
-            _ => {}
-        }
-    }
-
-    /// Answers a write that was carried out. `moderated`: the comment that a moderator has changed, who sees more of it than others.
-    pub(super) fn acknowledge(&self, reply: ReplyTo, outcome: Outcome, moderated: Option<u64>) {
-        let (line, what) = match outcome {
-            Outcome::Liked(liked) => return self.acknowledge_like(reply, &liked),
-            // The line itself, once published, is the acknowledgement.
-            Outcome::Staged(..) if matches!(reply, ReplyTo::Reader(..)) => return,
-            Outcome::Staged(number, what) => {
-                (self.batch.bytes[self.batch.lines[number].range.clone()].to_vec(), what)
-            }
-            Outcome::Known { line, .. } => (line, WriteKind::Known),
-            Outcome::Recorded { answer, has_changed: false } => (answer, WriteKind::Known),
-            Outcome::Recorded { answer, .. } => (answer, WriteKind::Changed),
-        };
-        self.answer(reply, line, what, moderated);
-    }
-
-    pub(super) fn answer(
-        &self,
-        reply: ReplyTo,
-        line: Vec<u8>,
-        what: WriteKind,
-        moderated: Option<u64>,
-    ) {
-        match (reply, moderated) {
-            (ReplyTo::Reader(reader, _), _) => self.subscribers.send_to(reader, &line),
-            (ReplyTo::Callback(callback), None) => callback(Ok(Written { line, what })),
-            (ReplyTo::Callback(callback), Some(id)) => {
-                let line = self.as_moderators_see(id, line);
-                callback(Ok(Written { line, what }));
-            }
-        }
-    }
-
-    pub(super) fn reject(&self, reply: ReplyTo, rejection: &Rejection) {
-        match reply {
-            ReplyTo::Callback(callback) => callback(Err(rejection.clone())),
-            ReplyTo::Reader(reader, nonce) => {
-                self.subscribers.send_to(reader, rejection.to_json(nonce.as_deref()).as_bytes())
-            }
-        }
     }
 }

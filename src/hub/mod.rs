@@ -5,11 +5,14 @@
 //! served after the batch, so that nobody sees what is not on disk. Knows no sockets and no HTTP.
 
 mod addresses;
+mod answers;
 #[cfg(feature = "redis")]
 mod apply;
 pub mod bans;
 mod batch;
 mod closing;
+#[cfg(feature = "redis")]
+pub mod cluster_stats;
 pub mod command;
 mod compaction;
 mod decisions;
@@ -33,6 +36,7 @@ mod ordering;
 mod posts;
 #[cfg(feature = "redis")]
 pub mod presence;
+mod publish;
 pub mod rate_limit;
 mod reads;
 pub mod rules;

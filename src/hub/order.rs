@@ -35,6 +35,8 @@ pub enum Turn {
     Soon,
     /// Nobody knows when; the sentence says why.
     Unknown(Arc<str>),
+    /// The same, and what was proposed was refused and is nowhere.
+    Refused(Arc<str>),
 }
 
 /// What readers of all machines see of each other. Losing one of these is harmless.

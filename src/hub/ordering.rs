@@ -4,31 +4,31 @@
 //! last of its lines is stored here, known by `seq` and hash of any copy that was proposed, and never because another line has come. If
 //! other lines have come first, it is validated again behind them. Knows neither the stream nor its protocol.
 
+mod stored;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     mem,
     net::IpAddr,
     path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
     Hub,
-    apply::{Applied, What},
     batch::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, Outcome},
 };
 use crate::{
     comment::{hold_reason::HoldReason, rejection::Rejection},
     fanout::ReaderId,
     http::forwarded::ClientKey,
+    hub::cluster_stats::ClusterStats,
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
     hub::order::{LogEnd, Order, Ordered, Turn},
-    hub::rate_limit::BucketKey,
     log::chain::{ChainHash, ChainedLine},
-    log::runs::Runs,
+    log::runs::{Runs, random_mark_text},
     log::salt,
-    store::record::time_of,
     util::activity,
 };
 
@@ -100,8 +100,9 @@ fn is_final(rejection: &Rejection) -> bool {
 }
 
 impl<S> Hub<S> {
-    /// Lets lines be ordered elsewhere. `data` is the folder of the log.
-    pub fn order_by(&mut self, order: Box<dyn Order>, data: PathBuf) {
+    /// Lets lines be ordered elsewhere. `data` is the folder of the log; `stats` is what is told of it.
+    pub fn order_by(&mut self, order: Box<dyn Order>, data: PathBuf, stats: Arc<ClusterStats>) {
+        let _ = self.stats.cluster.set(stats);
         self.proposals = Some(Proposals {
             order,
             data,
@@ -173,10 +174,13 @@ impl<S> Hub<S> {
         match self.proposals().order.turn() {
             Turn::Now(run) => self.propose(run),
             Turn::Soon => {}
-            Turn::Unknown(why) => {
-                for waiting in mem::take(&mut self.proposals().waiting) {
+            Turn::Unknown(why) => self.refuse_waiting(&why),
+            Turn::Refused(why) => {
+                for waiting in mem::take(&mut self.proposals().in_flight) {
                     self.refuse(waiting, &why);
                 }
+                self.proposals().order.settle();
+                self.refuse_waiting(&why);
             }
         }
     }
@@ -190,6 +194,7 @@ impl<S> Hub<S> {
                     Ok(runs) if runs.mark() == self.runs.mark() => self.runs = runs,
                     Ok(runs) => {
                         self.close_ahead();
+                        self.subscribers.tell_mark(runs.mark());
                         self.runs = runs;
                     }
                     Err(error) => log::error!("{error}"),
@@ -215,7 +220,13 @@ impl<S> Hub<S> {
     }
 
     fn enqueue(&mut self, write: Write) {
-        let Write { operation, from, client, reply } = write;
+        let Write { mut operation, from, client, reply } = write;
+        if let Operation::Post(draft) = &mut operation
+            && draft.nonce.is_none()
+        {
+            // Should the log part from the stream, an import into another one knows it again.
+            draft.nonce = random_mark_text().ok().map(Into::into);
+        }
         let is_full = self.proposals().waiting.len() >= WAITING_WRITES_MAX;
         let waiting = Waiting {
             operation,
@@ -238,7 +249,16 @@ impl<S> Hub<S> {
         self.refuse(waiting, &why);
     }
 
+    fn refuse_waiting(&mut self, why: &str) {
+        for waiting in mem::take(&mut self.proposals().waiting) {
+            self.refuse(waiting, why);
+        }
+    }
+
     fn refuse(&mut self, waiting: Waiting, why: &str) {
+        if let Some(stats) = self.stats.cluster.get() {
+            stats.refused.fetch_add(1, Relaxed);
+        }
         let rejection = Rejection::StreamUnavailable(why.into());
         self.reject_waiting(waiting, &rejection);
     }
@@ -367,146 +387,6 @@ impl<S> Hub<S> {
                 self.acknowledge(waiting.reply, outcome, moderated);
             }
             Err(rejection) => self.reject_waiting(waiting, &rejection),
-        }
-    }
-
-    /// Stores lines that were ordered, publishes them, and answers the writes that made them.
-    fn store(&mut self, lines: Vec<ChainedLine>) -> Result<(), String> {
-        if let Some(why) = &self.proposals().parted {
-            return Err(why.to_string());
-        }
-        let mut rest = &lines[..];
-        while !rest.is_empty() {
-            let taken = self.store_some(rest)?;
-            rest = &rest[taken..];
-        }
-        let Proposals { in_flight, order, .. } = self.proposals();
-        if !in_flight.iter().any(|waiting| waiting.is_proposed) {
-            order.settle();
-        }
-        Ok(())
-    }
-
-    /// Stores as many of these lines as one batch takes. Returns how many.
-    fn store_some(&mut self, lines: &[ChainedLine]) -> Result<usize, String> {
-        let owners = self.owners();
-        let (mut taken, mut done) = (0, Vec::new());
-        self.index.begin();
-        for line in lines {
-            if self.must_commit_before(line) {
-                break;
-            }
-            let applied = match self.apply(line) {
-                Ok(applied) => applied,
-                Err(why) => {
-                    self.log.unstage();
-                    self.roll_back();
-                    self.end_batch();
-                    return Err(why);
-                }
-            };
-            taken += 1;
-            self.saw_time(&line.line, applied.what);
-            let owner = owners.get(&(line.seq, line.chain)).copied();
-            if let Some((number, is_last)) = owner {
-                self.note_own(number, line.seq, &applied);
-                done.extend(is_last.then_some(number));
-            } else {
-                self.note_foreign(line.seq, &applied);
-            }
-            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
-                break;
-            }
-        }
-        if let Some(fault) = self.commit_batch() {
-            return Err(fault.to_string());
-        }
-        self.tell_end();
-        self.answer_stored(done);
-        Ok(taken)
-    }
-
-    /// No later comment is to be dated before one of another machine.
-    fn saw_time(&mut self, line: &[u8], what: What) {
-        let time = Some(line).filter(|_| what == What::Posted).and_then(time_of);
-        if let Some(ms) = time {
-            self.clock.saw(UNIX_EPOCH + Duration::from_millis(ms), self.time());
-        }
-    }
-
-    /// Which write in flight each line is of that was proposed, and whether it is its last.
-    fn owners(&mut self) -> HashMap<(u64, ChainHash), (usize, bool)> {
-        let mut owners = HashMap::new();
-        for (number, waiting) in self.proposals().in_flight.iter().enumerate() {
-            for sent in &waiting.sent {
-                owners.insert((sent.seq, sent.chain), (number, sent.is_last));
-            }
-        }
-        owners
-    }
-
-    /// Adds to a line of the batch what only this machine knows of it.
-    fn note_own(&mut self, number: usize, seq: u64, applied: &Applied) {
-        let Waiting { operation, from, reply, .. } = &self.proposals().in_flight[number];
-        let from = *from;
-        let reader = match reply {
-            ReplyTo::Reader(reader, _) => Some(*reader),
-            ReplyTo::Callback(_) => None,
-        };
-        let is_post = matches!(operation, Operation::Post(_));
-        let is_moderators = operation.is_moderators();
-        let flagged = match operation {
-            Operation::Flag { target, .. } => Some(target.id),
-            _ => None,
-        };
-        if let Some(staged) = applied.staged {
-            self.batch.lines[staged].reader = reader;
-            if is_post && applied.what == What::Posted {
-                self.addresses.remember(seq, (!is_moderators).then_some(from));
-            }
-        }
-        if let Some(id) = flagged {
-            self.remember_flag(id, from);
-        }
-    }
-
-    /// Charges the author of a line that another machine has validated.
-    fn note_foreign(&mut self, seq: u64, applied: &Applied) {
-        if applied.what == What::Posted {
-            self.addresses.remember(seq, None);
-        }
-        if let (Some(author), Some(limiter)) = (applied.charged, &mut self.post_limiter) {
-            // It was allowed there; here it only counts.
-            let _ = limiter.take(&[BucketKey::Author(author)], self.started.elapsed());
-        }
-    }
-
-    /// Answers the writes in flight with these numbers: their lines are stored.
-    fn answer_stored(&mut self, mut numbers: Vec<usize>) {
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut answered = Vec::new();
-        for number in numbers.into_iter().rev() {
-            answered.push(self.proposals().in_flight.remove(number));
-        }
-        for waiting in answered.into_iter().rev() {
-            let moderated = waiting.operation.moderated();
-            let Waiting { reply, client, decided: Some(decided), .. } = waiting else { continue };
-            let Decided { answer, held_for } = decided;
-            match answer {
-                Answer::Line(line, kind) => {
-                    if let Some(reason) = held_for
-                        && let Some(id) = crate::log::scan::seq_of(&line)
-                    {
-                        activity::held(id, reason.name(), client);
-                    }
-                    // A reader is answered by the line itself.
-                    if matches!(reply, ReplyTo::Callback(_)) {
-                        self.answer(reply, line, kind, moderated);
-                    }
-                }
-                Answer::Other(outcome) => self.acknowledge(reply, outcome, moderated),
-            }
         }
     }
 

@@ -63,6 +63,9 @@ pub struct Stats {
     pub screen: Screen,
     /// Who follows the log.
     pub listeners: OnceLock<Vec<Arc<Listener>>>,
+    /// What is known of the stream of several machines, if there are any.
+    #[cfg(feature = "redis")]
+    pub cluster: OnceLock<Arc<super::cluster_stats::ClusterStats>>,
 }
 
 /// Totals since the start. The hub's thread alone adds to them, once a batch.

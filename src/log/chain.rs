@@ -15,8 +15,10 @@ use sha2::{Digest, Sha256};
 pub const FIELD: &[u8] = b",\"h\":\"";
 /// Hex digits of the hash.
 const DIGITS: usize = 16;
-/// Bytes that the field has at most: a number has at most 20 digits.
-pub const FIELD_BYTES_MAX: usize = FIELD.len() + 20 + 1 + DIGITS + 1;
+/// Digits of the largest number of a run.
+const NUMBER_DIGITS_MAX: usize = 20;
+/// Bytes that the field has at most.
+pub const FIELD_BYTES_MAX: usize = FIELD.len() + NUMBER_DIGITS_MAX + 1 + DIGITS + 1;
 
 /// See the [module](self). The first line follows from `ChainHash::default()`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,21 +61,26 @@ impl ChainHash {
         let hash = u64::from_str_radix(hash.strip_prefix('.').filter(|_| is_one_form)?, 16).ok()?;
         Some(ChainHash { run: run.parse().ok()?, hash })
     }
+}
 
-    /// Splits the field off the end of a line that lacks its closing `}`. Returns the line without it, and the hash.
-    ///
-    /// No text of a comment is taken for the field: in a text, quotes are escaped, and the byte before the field's first quote is a comma and
-    /// no backslash. So that quote begins a name, and what ends a line is a field of the line itself.
-    pub fn split_off(line: &[u8]) -> Option<(&[u8], ChainHash)> {
+/// Returns a line that lacks its closing `}` without the field, if the line ends with it. Whether its number is one that a run can have,
+/// [`Trailer::chain`](super::trailer::Trailer::chain) tells.
+///
+/// No text of a comment is taken for the field: in a text, quotes are escaped, and the byte before the field's first quote is a comma and no
+/// backslash. So that quote begins a name, and what ends a line is a field of the line itself.
+pub fn without_hash(line: &[u8]) -> &[u8] {
+    let split = || {
         let text = line.strip_suffix(b"\"")?;
-        // Most lines without the field end here.
-        if *text.get(text.len().checked_sub(1 + DIGITS)?)? != b'.' {
+        let dot = text.len().checked_sub(1 + DIGITS)?;
+        let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text[dot] != b'.' || !text[dot + 1..].iter().all(is_hex) {
             return None;
         }
-        let from = text.iter().rposition(|byte| *byte == b'"')? + 1;
-        let before = text[..from].strip_suffix(FIELD)?;
-        Some((before, ChainHash::parse(&text[from..])?))
-    }
+        let from = text[..dot].iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
+        let is_number = (1..=NUMBER_DIGITS_MAX).contains(&(dot - from));
+        text[..from].strip_suffix(FIELD).filter(|_| is_number)
+    };
+    split().unwrap_or(line)
 }
 
 impl fmt::Display for ChainHash {
@@ -144,10 +151,20 @@ mod tests {
         let without_last_quote = field.strip_suffix('"').unwrap();
         let texts = [field, without_last_quote, "3.00000000000000ab", ".00000000000000ab", ""];
         for text in texts.map(line) {
-            assert_eq!(ChainHash::split_off(&text), None, "{}", text.escape_ascii());
+            assert_eq!(without_hash(&text), text, "{}", text.escape_ascii());
             let with = [&text[..], field.as_bytes()].concat();
-            let hash = ChainHash { run: 3, hash: 0xab };
-            assert_eq!(ChainHash::split_off(&with), Some((&text[..], hash)));
+            assert_eq!(without_hash(&with), text);
+        }
+        for wrong in [
+            r#"{"a":"","h":".00000000000000ab""#,
+            r#"{"a":"","h":"-3.00000000000000ab""#,
+            r#"{"a":"","h":"3.00000000000000aB""#,
+            r#"{"a":"","h":"3.0000000000000ab""#,
+            r#"{"a":"","h":"3.00000000000000ab"#,
+            r#"{"a":"","h":"123456789012345678901.00000000000000ab""#,
+            r#"{"a":"","g":"3.00000000000000ab""#,
+        ] {
+            assert_eq!(without_hash(wrong.as_bytes()), wrong.as_bytes());
         }
     }
 }

@@ -46,7 +46,8 @@ impl Chain {
     /// Takes in the next line of a log that is being opened.
     fn read(&mut self, seq: u64, line: &[u8]) {
         (self.last_seq, self.staged_seq) = (seq, seq);
-        let Some(Trailer { open, chain: Some(chain), .. }) = Trailer::of(line) else {
+        let Some((open, chain)) = Trailer::of(line).and_then(|it| Some((it.open, it.chain()?)))
+        else {
             (self.whole_from, self.is_interrupted) = (seq + 1, true);
             return;
         };
@@ -115,11 +116,10 @@ impl Log {
         let mut last = ChainHash::default();
         let mut failure = None;
         let report = scan(self.reader(), self.end, &mut |line, _| {
-            let Trailer { open, chain, more, .. } =
-                Trailer::of(line).expect("a scanned line has a trailer");
-            last = chain.unwrap_or_else(|| last.next_open(last.run, open));
+            let trailer = Trailer::of(line).expect("a scanned line has a trailer");
+            last = trailer.chain().unwrap_or_else(|| last.next_open(last.run, trailer.open));
             if failure.is_none() {
-                failure = writer.line(&[open, &field(last)].concat(), more).err();
+                failure = writer.line(&[trailer.open, &field(last)].concat(), trailer.more).err();
             }
             seq_of(line).ok_or_else(String::new)
         });
@@ -159,9 +159,14 @@ impl Log {
         self.chain.whole_from = self.chain.whole_from.max(seq);
     }
 
+    /// Whether a line with this hash may be staged next.
+    pub fn is_next(&self, line: &[u8], chain: ChainHash) -> bool {
+        chain == self.chain.staged.next(chain.run, line)
+    }
+
     /// Adds a public line to the batch as [`Log::stage`] does. In the file, it has this hash, which follows from that of the line before.
     pub fn stage_chained(&mut self, line: &[u8], chain: ChainHash) -> Location {
-        debug_assert_eq!(chain, self.chain.staged.next(chain.run, line), "the hub has checked it");
+        debug_assert!(self.is_next(line, chain), "the hub has checked it");
         self.chain.staged = chain;
         // Another machine may have left some out.
         self.chain.staged_seq = seq_of(line).unwrap_or_default().max(self.chain.staged_seq);

@@ -12,7 +12,7 @@
 
 use crc32c::crc32c_append;
 
-use super::chain::{ChainHash, FIELD_BYTES_MAX};
+use super::chain::{ChainHash, FIELD, FIELD_BYTES_MAX, without_hash};
 
 pub(super) const CRC: &[u8] = b",\"crc\":\"";
 pub(super) const MORE: &[u8] = b",\"more\":1";
@@ -42,8 +42,6 @@ pub struct Trailer<'a> {
     pub open: &'a [u8],
     /// The same with the hash behind it, if the line has one: what a copy of the line keeps.
     pub chained: &'a [u8],
-    /// The hash that binds the line to those before it; a log of one machine has none.
-    pub chain: Option<ChainHash>,
     /// The write that appended this line goes on with the next one.
     pub more: bool,
     /// The checksum that the line states.
@@ -65,11 +63,13 @@ impl<'a> Trailer<'a> {
             Some(chained) => (chained, true),
             None => (covered, false),
         };
-        let (open, chain) = match ChainHash::split_off(chained) {
-            Some((open, chain)) => (open, Some(chain)),
-            None => (chained, None),
-        };
-        Some(Trailer { open, chained, chain, more, crc, covered })
+        Some(Trailer { open: without_hash(chained), chained, more, crc, covered })
+    }
+
+    /// Returns the hash that binds the line to those before it; a log of one machine has none.
+    pub fn chain(&self) -> Option<ChainHash> {
+        let field = &self.chained[self.open.len()..];
+        ChainHash::parse(field.strip_prefix(FIELD)?.strip_suffix(b"\"")?)
     }
 
     /// Whether the checksum is right for a line behind one with the checksum `before`.
@@ -152,7 +152,7 @@ mod tests {
             let trailer = Trailer::of(out.strip_suffix(b"\n").unwrap()).unwrap();
             assert_eq!((trailer.open, trailer.more, trailer.crc), (&b"{\"seq\":1"[..], more, crc));
             assert_eq!(trailer.chained, br#"{"seq":1,"h":"7.00000000000000ab""#);
-            assert_eq!(trailer.chain, Some(ChainHash { run: 7, hash: 0xab }));
+            assert_eq!(trailer.chain(), Some(ChainHash { run: 7, hash: 0xab }));
             assert!(trailer.verify(77));
         }
     }

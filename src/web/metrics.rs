@@ -40,6 +40,8 @@ fn text(stats: &Stats) -> String {
     traffic(stats, &mut out);
     storage(stats, &mut out);
     programs(stats, &mut out);
+    #[cfg(feature = "redis")]
+    cluster(stats, &mut out);
     process(stats, &mut out);
     out.0
 }
@@ -180,6 +182,42 @@ fn programs(stats: &Stats, out: &mut Exposition) {
     out.labelled("sayso_notify_failures_total", "counter", help, "program", &failures);
 }
 
+/// The stream that several machines append to; nothing if this one is alone.
+#[cfg(feature = "redis")]
+fn cluster(stats: &Stats, out: &mut Exposition) {
+    let Some(cluster) = stats.cluster.get() else { return };
+    out.gauge(
+        "sayso_cluster_connected",
+        "1 if this machine is attached to the stream.",
+        cluster.connected.load(Relaxed).into(),
+    );
+    out.gauge(
+        "sayso_cluster_behind_lines",
+        "Lines of the stream that are not in this machine's log yet.",
+        cluster.behind(stats.seq.load(Relaxed)),
+    );
+    out.gauge(
+        "sayso_cluster_waiting",
+        "Lines that were proposed and have not come back yet.",
+        cluster.in_flight.load(Relaxed),
+    );
+    out.counter(
+        "sayso_cluster_attaches_total",
+        "How often this machine compared its log with the stream and was attached.",
+        cluster.attaches.load(Relaxed),
+    );
+    out.counter(
+        "sayso_cluster_heals_total",
+        "How often this machine gave back lines that Redis had lost.",
+        cluster.heals.load(Relaxed),
+    );
+    out.counter(
+        "sayso_cluster_refused_total",
+        "Posts and other changes refused because nothing could be ordered.",
+        cluster.refused.load(Relaxed),
+    );
+}
+
 /// What Prometheus' own libraries say of a process, under their names. What `/proc` does not tell is left out.
 fn process(stats: &Stats, out: &mut Exposition) {
     out.family("sayso_build_info", "gauge", "Which sayso this is; always 1.");
@@ -296,6 +334,38 @@ mod tests {
         ] {
             assert_eq!(decimal(value, unit), text);
         }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_machine_among_several_says_how_far_behind_it_is() {
+        let stats = Stats::default();
+        assert!(!text(&stats).contains("sayso_cluster"), "it is alone");
+        let cluster = stats.cluster.get_or_init(Default::default);
+        stats.seq.store(5, Relaxed);
+        cluster.connected.store(true, Relaxed);
+        for (number, value) in [
+            (&cluster.stream_seq, 8),
+            (&cluster.in_flight, 4),
+            (&cluster.attaches, 6),
+            (&cluster.heals, 1),
+            (&cluster.refused, 9),
+        ] {
+            number.store(value, Relaxed);
+        }
+        let text = text(&stats);
+        let told: Vec<_> = text.lines().filter(|line| line.starts_with("sayso_cluster")).collect();
+        assert_eq!(
+            told,
+            [
+                "sayso_cluster_connected 1",
+                "sayso_cluster_behind_lines 3",
+                "sayso_cluster_waiting 4",
+                "sayso_cluster_attaches_total 6",
+                "sayso_cluster_heals_total 1",
+                "sayso_cluster_refused_total 9",
+            ]
+        );
     }
 
     #[test]

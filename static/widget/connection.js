@@ -170,6 +170,8 @@ export class Connection {
       else this.#receive(message);
     } else if (message.seq) {
       if (message.seq > this.cursor && this.ahead === null && !this.#late) this.#mend(this.log, run);
+    } else if (message.mark) {
+      this.mark = message.mark;
     } else {
       this.on.notice(message);
     }

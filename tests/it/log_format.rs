@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sayso::log::chain::ChainHash;
 use serde_json::json;
 
 use crate::support::{
@@ -56,6 +57,105 @@ fn the_documented_log_is_served_and_goes_on() {
     let before =
         u32::from_str_radix(&vector()[vector().len() - 11..vector().len() - 3], 16).unwrap();
     assert_eq!(rest, format!("{:08x}\"}}", crc32c(before, covered.as_bytes())));
+}
+
+/// The example lines with the hashes that they have where several machines keep the log, and those hashes.
+fn chained_vector() -> (String, Vec<ChainHash>) {
+    let (mut log, mut before, mut hashes) = (String::new(), 0, vec![ChainHash::default()]);
+    for (number, line) in vector().lines().enumerate() {
+        let (covered, _) = line.rsplit_once(",\"crc\":\"").unwrap();
+        let (open, more) = match covered.strip_suffix(",\"more\":1") {
+            Some(open) => (open, ",\"more\":1"),
+            None => (covered, ""),
+        };
+        let mut hash = String::new();
+        if number > 0 {
+            let next = hashes[number - 1].next_open(7, open.as_bytes());
+            hash = format!(",\"h\":\"{next}\"");
+            hashes.push(next);
+        }
+        let covered = format!("{open}{hash}{more}");
+        before = crc32c(before, covered.as_bytes());
+        log += &format!("{covered},\"crc\":\"{before:08x}\"}}\n");
+    }
+    (log, hashes)
+}
+
+#[test]
+fn a_log_of_several_machines_is_served_without_its_hashes_which_a_compaction_keeps() {
+    let mut server = Server::builder().stopped();
+    let (log, hashes) = chained_vector();
+    server.write_log(log);
+    server.restart();
+    let page = get(&server, "/api/comments?since=0&page=/");
+    let text = &page.body;
+    assert!(text.contains("First *indeed*") && text.contains("Second."), "{text}");
+    assert!(!text.contains("\"h\"") && !text.contains("\"crc\""), "{text}");
+    let export = server.run(&["export", "--to", "sayso"]);
+    let export = String::from_utf8(export.stdout).unwrap();
+    assert!(export.contains("First *indeed*") && !export.contains("\"h\""), "{export}");
+    posted(&server, "more");
+    server.compact();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 3}));
+    server.check();
+    let log = server.log_text();
+    // The first line was edited.
+    for (hash, is_kept) in hashes[1..].iter().zip([false, true, true]) {
+        assert_eq!(log.contains(&hash.to_string()), is_kept, "{hash} in {log}");
+    }
+    assert!(server.stop().success());
+    server.restart();
+    assert_eq!(get(&server, "/api/counts?page=/").json(), json!({"/": 3}));
+}
+
+#[test]
+#[cfg(feature = "exchange")]
+fn a_log_of_several_machines_is_imported_elsewhere() {
+    let server = Server::start(&[]);
+    let (log, _) = chained_vector();
+    let file = server.data().join("kept.jsonl");
+    fs::write(&file, &log).unwrap();
+    let import = server.run(&["import", "--from", "sayso", file.to_str().unwrap()]);
+    assert_eq!(import.status.code(), Some(0), "{import:?}");
+    let page = get(&server, "/api/comments").json();
+    assert_eq!(page["comments"][0]["content"], "First *indeed*");
+    assert_eq!(page["comments"][1]["content"], "Second.");
+    assert!(!server.log_text().contains("\"h\""), "{}", server.log_text());
+    fs::write(&file, log.replace("\"h\":\"7.", "\"h\":\"8.")).unwrap();
+    let import = server.run(&["import", "--from", "sayso", file.to_str().unwrap()]);
+    assert_eq!(import.status.code(), Some(1), "checksums cover the hash: {import:?}");
+}
+
+#[test]
+#[cfg(feature = "redis")]
+fn a_check_names_a_hash_that_is_not_right_and_an_offline_compaction_keeps_the_newest_lines() {
+    let server = Server::builder().stopped();
+    let (log, hashes) = chained_vector();
+    server.write_log(&log);
+    server.check();
+    // As a program that knows checksums would write it.
+    let wrong = hashes[2].next_open(8, b"{").to_string();
+    let (mut changed, mut before) = (String::new(), 0);
+    for line in log.replace(&hashes[2].to_string(), &wrong).lines() {
+        let (covered, _) = line.rsplit_once(",\"crc\":\"").unwrap();
+        before = crc32c(before, covered.as_bytes());
+        changed += &format!("{covered},\"crc\":\"{before:08x}\"}}\n");
+    }
+    server.write_log(changed);
+    let check = server.run(&["check"]);
+    assert_eq!(check.status.code(), Some(1));
+    let said = String::from_utf8(check.stdout).unwrap();
+    let named: Vec<&str> = said.lines().collect();
+    let what = "its h does not follow from that of the line before";
+    assert_eq!(named, [format!("line 3: {what}"), format!("line 4: {what}")]);
+    server.write_log(&log);
+    server.compact();
+    assert_eq!(
+        server.log_text().replace(",\"more\":1", "").lines().count(),
+        4,
+        "all are among the newest"
+    );
+    server.check();
 }
 
 /// A server that has written a log of ten comments, each a write of its own, and was stopped.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::mpsc::{self, Receiver},
+    time::Instant,
 };
 
 use redis::IntoConnectionInfo;
@@ -10,10 +11,13 @@ use sayso::{
     cluster::presence::{Listeners, PresenceChannel},
     hub::order::Presence,
 };
+use serde_json::json;
 
 use crate::support::{
+    client::{TOKEN, get, post, posted},
+    frames::Client,
     redis::Redis,
-    server::{Signal, TIMEOUT},
+    server::{Server, Signal, TIMEOUT},
 };
 
 #[test]
@@ -185,4 +189,89 @@ fn what_no_machine_would_publish_is_ignored() {
     machine.wait_for("last", 1);
     assert_eq!(machine.readers, BTreeMap::from([("last".to_owned(), 1)]));
     assert_eq!(machine.typing, []);
+}
+
+/// A sayso of its own machine.
+fn node(redis: &Redis) -> Server {
+    Server::builder().moderator(TOKEN).flags(&["--redis", &redis.url()]).start()
+}
+
+#[test]
+fn readers_of_two_servers_see_their_number_and_who_types() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let (one, mut two) = (node(&redis), node(&redis));
+    let mut here = Client::full(&one, "");
+    let mut there = Client::full(&two, "");
+    here.until(&json!({"readers": 2}));
+    there.until(&json!({"readers": 2}));
+    let mut third = Client::full(&two, "");
+    assert_eq!(third.json()["hello"]["readers"], 3);
+    here.until(&json!({"readers": 3}));
+    there.send(&json!({"typing": true}));
+    here.until(&json!({"typing": "Someone"}));
+    third.until(&json!({"typing": "Someone"}));
+    // Itself, two readers here, and one there.
+    let headers = "Sec-WebSocket-Protocol: sayso.admin.1\r\n";
+    let mut moderator = Client::open(&two, "/ws/admin/", headers).unwrap();
+    moderator.send(&json!({"token": TOKEN}));
+    moderator.until(&json!({"readers": 4}));
+    drop(here);
+    moderator.until(&json!({"readers": 3}));
+    there.until(&json!({"readers": 2}));
+    let mut here = Client::full(&one, "");
+    assert_eq!(here.json()["hello"]["readers"], 3);
+    two.stop();
+    here.until(&json!({"readers": 1}));
+}
+
+#[test]
+fn a_server_says_whether_it_follows_the_others_and_serves_readers_without() {
+    let Some(mut redis) = Redis::start(&["appendonly yes", "appendfsync always"]) else { return };
+    let server = node(&redis);
+    let until = |connected: bool| {
+        let start = Instant::now();
+        loop {
+            let health = get(&server, "/healthz");
+            assert_eq!(health.status, 200, "{health:?}");
+            assert_eq!(health.json()["status"], "ok");
+            // That it is away is known a moment before why.
+            let cluster = &health.json()["cluster"];
+            if cluster["connected"] == connected && cluster["why"].is_null() == connected {
+                return cluster.clone();
+            }
+            assert!(start.elapsed() < TIMEOUT, "{health:?}");
+        }
+    };
+    let number = |name: &str| -> f64 {
+        let text = get(&server, "/metrics").body;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    };
+    assert_eq!(until(true), json!({"connected": true, "behind": 0}));
+    posted(&server, "before");
+    assert_eq!(number("sayso_cluster_connected"), 1.0);
+    for none in ["heals_total", "refused_total"] {
+        assert_eq!(number(&format!("sayso_cluster_{none}")), 0.0, "{none}");
+    }
+    // What waits is told a moment later than the author.
+    let start = Instant::now();
+    for none in ["sayso_cluster_behind_lines", "sayso_cluster_waiting"] {
+        while number(none) != 0.0 {
+            assert!(start.elapsed() < TIMEOUT, "{none} stays {}", number(none));
+        }
+    }
+    let attaches = number("sayso_cluster_attaches_total");
+    assert!(attaches >= 1.0);
+    redis.kill();
+    let cluster = until(false);
+    let why = cluster["why"].as_str().unwrap();
+    assert!(!why.contains("127.0.0.1") && !why.contains(&redis.port().to_string()), "{why}");
+    assert_eq!(number("sayso_cluster_connected"), 0.0);
+    assert_eq!(post(&server, &json!({"content": "meanwhile"})).status, 503);
+    assert_eq!(number("sayso_cluster_refused_total"), 1.0);
+    assert_eq!(get(&server, "/api/comments").json()["comments"][0]["content"], "before");
+    redis.restart();
+    until(true);
+    assert!(number("sayso_cluster_attaches_total") > attaches);
+    posted(&server, "after");
 }

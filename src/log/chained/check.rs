@@ -30,7 +30,8 @@ impl HashCheck {
         self.lines += 1;
         let (before, was_interrupted) = (self.seq, self.is_interrupted);
         self.seq = seq;
-        let Some(Trailer { open, chain: Some(chain), .. }) = Trailer::of(line) else {
+        let Some((open, chain)) = Trailer::of(line).and_then(|it| Some((it.open, it.chain()?)))
+        else {
             self.is_interrupted = true;
             return;
         };

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crc32c::crc32c_append;
 
 use crate::log::{
-    chain::ChainHash,
+    chain::without_hash,
     lines::{RAW_LINE_BYTES_MAX, RawLine},
     scan::Location,
     trailer::{CRC, CRC_BYTES, MORE, Trailer, append_trailer},
@@ -182,8 +182,7 @@ impl Piece {
     /// Where the public line lies.
     pub fn location(&self) -> Location {
         let covered = &self.bytes[..self.covered];
-        let open = covered.strip_suffix(MORE).unwrap_or(covered);
-        let open = ChainHash::split_off(open).map_or(open, |(open, _)| open);
+        let open = without_hash(covered.strip_suffix(MORE).unwrap_or(covered));
         Location { offset: self.offset, len: open.len() as u32 }
     }
 

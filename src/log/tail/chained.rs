@@ -125,7 +125,7 @@ pub fn start_of_newest(reader: &dyn ReadAt, end: u64, lines: u64) -> io::Result<
 }
 
 fn chained(seq: u64, line: &[u8]) -> io::Result<ChainedLine> {
-    let parts = Trailer::of(line).and_then(|trailer| Some((trailer.open, trailer.chain?)));
+    let parts = Trailer::of(line).and_then(|trailer| Some((trailer.open, trailer.chain()?)));
     let no_hash = || io::Error::new(io::ErrorKind::InvalidData, format!("line {seq} has no hash"));
     let (open, chain) = parts.ok_or_else(no_hash)?;
     Ok(ChainedLine { seq, chain, line: [open, b"}"].concat().into() })

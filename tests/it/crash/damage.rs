@@ -17,7 +17,9 @@ fn hundred_lines() -> (Vec<u8>, Vec<usize>) {
     while log.next_seq() < 100 {
         for _ in 0..(1 + log.next_seq() % 3).min(100 - log.next_seq()) {
             let seq = log.next_seq();
-            log.stage(format!("{{\"seq\":{seq},\"id\":{seq},\"page\":\"/\"}}").as_bytes());
+            // What a line of several machines has in the file.
+            let hash = if seq.is_multiple_of(2) { r#","h":"3.0123456789abcdef""# } else { "" };
+            log.stage(format!("{{\"seq\":{seq},\"id\":{seq},\"page\":\"/\"{hash}}}").as_bytes());
         }
         log.commit().unwrap();
     }

@@ -3,6 +3,8 @@
 //!
 //! Everything here runs on the [model disk](crate::model) in memory; nothing waits.
 
+#[cfg(feature = "redis")]
+mod chained;
 mod damage;
 mod index;
 mod media;

@@ -6,6 +6,9 @@ use sayso::{
     store::likes,
 };
 
+/// The hash of a line, as it stands in the file.
+pub const HASH: &[u8] = b",\"h\":\"12.0123456789abcdef\"";
+
 /// A log that is written line by line.
 pub struct Writer {
     pub bytes: Vec<u8>,
@@ -25,6 +28,10 @@ impl Writer {
     pub fn line(&mut self, line: &[u8], more: bool) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(line.strip_suffix(b"}").unwrap());
+        // Some lines are from several machines.
+        if self.next.is_multiple_of(3) {
+            self.bytes.extend_from_slice(HASH);
+        }
         self.crc = append_trailer(&mut self.bytes, start, more, self.crc);
     }
 

@@ -23,7 +23,7 @@ use super::server::{Folder, Signal, TIMEOUT};
 /// What starts it: Redis, or what took its place.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 /// Whoever sets this variable wants no test left out because there is no such program; `tests/all` does.
-const REQUIRED: &str = "SAYSO_REDIS";
+const REQUIRED: &str = "SAYSO_TEST_REDIS";
 /// It keeps nothing on disk unless a test says so, and drops nothing for want of memory.
 const DEFAULTS: &str = "bind 127.0.0.1\ndaemonize no\nlogfile \"\"\nsave \"\"\nappendonly no\nmaxmemory-policy noeviction\n";
 /// What it says once it can be connected to.
@@ -44,7 +44,7 @@ pub struct Redis {
 
 impl Redis {
     /// Starts a server with these further lines of configuration. Without such a program it returns `None` and says on stderr that the
-    /// test does nothing; it panics instead if `SAYSO_REDIS` is set.
+    /// test does nothing; it panics instead if `SAYSO_TEST_REDIS` is set.
     pub fn start(config: &[&str]) -> Option<Redis> {
         if find_program().is_none() {
             assert!(env::var_os(REQUIRED).is_none(), "none of {PROGRAMS:?} is in PATH");

@@ -16,8 +16,7 @@ pub struct May {
 }
 
 /// A line that may follow the hub's last one, as far as JSON goes or not even so far.
-pub fn line(hub: &Hub<()>, chance: &mut Chance, may: May) -> Vec<u8> {
-    let seq = hub.log.next_seq();
+pub fn line(hub: &Hub<()>, seq: u64, chance: &mut Chance, may: May) -> Vec<u8> {
     let mut fields = match chance.below(5) {
         0 | 1 => comment(hub, chance, seq, may),
         2 => {

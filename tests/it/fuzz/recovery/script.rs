@@ -40,7 +40,14 @@ pub(super) fn write(script: &mut Script) -> Vec<u8> {
     for _ in 0..script.byte() % 7 {
         for _ in 0..1 + script.byte() % 3 {
             let act = script.byte();
-            log.stage(&line(act, log.next_seq(), &mut comments, script));
+            let seq = log.next_seq();
+            let mut line = line(act, seq, &mut comments, script);
+            // What a line of several machines has in the file.
+            if seq.is_multiple_of(3) {
+                line.pop();
+                line.extend_from_slice(b",\"h\":\"3.0123456789abcdef\"}");
+            }
+            log.stage(&line);
         }
         log.commit().expect("the medium is well");
     }

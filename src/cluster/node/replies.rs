@@ -1,0 +1,192 @@
+//! What follows from each reply of the script.
+//!
+//! The rules are those of the model, in its order; see README.md.
+
+use std::{io, sync::Arc};
+
+use super::{
+    super::{
+        call::{Attached, Call, CallKind, Replaced, Reply, Run},
+        own_log::{chain_at, is_whole_behind},
+    },
+    Link, News, Node, Parting, Stage,
+};
+use crate::{hub::order::Ordered, log::runs::random_mark_text};
+
+impl Node {
+    /// What came of a call.
+    ///
+    /// # Errors
+    /// Fails if the log can't be read.
+    pub fn replied(&mut self, link: Link, kind: CallKind, reply: Reply) -> io::Result<()> {
+        self.link(link).is_busy = false;
+        match (kind, reply) {
+            (CallKind::Attach { own }, reply) => return self.looked(link, own, reply),
+            (CallKind::Take, _) => {}
+            (CallKind::Heal(run), Reply::Appended(seq)) => self.healed(&run, seq),
+            (CallKind::Heal(_), _) => self.attach_again(Link::Commands),
+            (CallKind::Append, reply) => self.appended(reply),
+        }
+        Ok(())
+    }
+
+    fn healed(&mut self, run: &Arc<str>, seq: u64) {
+        self.known_seq = seq;
+        self.heals += 1;
+        if seq >= self.end.seq {
+            self.is_ahead = false;
+            let is_of_run = |runs: &Vec<Run>| runs.last().is_some_and(|last| last.0 == *run);
+            if self.pending.as_ref().is_some_and(is_of_run) {
+                self.speak();
+            }
+        }
+    }
+
+    fn appended(&mut self, reply: Reply) {
+        let stage = match reply {
+            Reply::Appended(seq) => {
+                self.known_seq = self.known_seq.max(seq);
+                Stage::Appended
+            }
+            Reply::Behind(seq) => {
+                self.target = self.target.max(seq);
+                Stage::Again
+            }
+            Reply::Wait(_) => {
+                self.is_waiting = true;
+                Stage::Again
+            }
+            _ => {
+                self.attach_again(Link::Commands);
+                Stage::Again
+            }
+        };
+        if let Some(proposal) = &mut self.proposal
+            && proposal.stage == Stage::Sent
+        {
+            proposal.stage = stage;
+        }
+    }
+
+    fn looked(&mut self, link: Link, own: u64, reply: Reply) -> io::Result<()> {
+        match reply {
+            Reply::Attached(attached) => self.compare(link, own, *attached),
+            Reply::Adopt(log) => {
+                // Attaches again once the hub has done so.
+                if self.end.seq == 0 {
+                    self.news.push(News::Ordered(Ordered::Adopt(log)));
+                }
+                Ok(())
+            }
+            Reply::OtherLog(_) => {
+                self.part(Parting::OtherLog);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the log with the stream at the lower one of both last `seq`s.
+    fn compare(&mut self, link: Link, own: u64, attached: Attached) -> io::Result<()> {
+        let Attached { seq, low, entry, base: (base, base_chain), .. } = attached;
+        // A verdict counts only about the log as it was when it was asked for.
+        let is_present = own == self.end.seq;
+        if entry.is_none() && low != base {
+            if is_present {
+                self.part(Parting::Trimmed);
+            }
+            return Ok(());
+        }
+        let here = chain_at(&self.end, low)?;
+        let parting = match here {
+            None => Some(Parting::Incomparable),
+            Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
+            Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
+            Some(_) => None,
+        };
+        let Some(parting) = parting else {
+            if link == Link::Lines {
+                self.is_at_base = entry.is_none() && own == base && seq > own;
+            }
+            self.attached(link, own, attached);
+            return Ok(());
+        };
+        if !is_present {
+            return Ok(());
+        }
+        let is_above = (self.end.chain.run, self.end.seq) > (attached.last.run, seq);
+        if is_above && !attached.is_minted {
+            return self.take_over(link, &attached);
+        }
+        self.part(parting);
+        Ok(())
+    }
+
+    fn take_over(&mut self, link: Link, attached: &Attached) -> io::Result<()> {
+        let Some(identity) = self.link(link).identity.clone() else { return Ok(()) };
+        let mark = random_mark_text()?;
+        let replaced = Replaced { run: &attached.run, seq: attached.seq };
+        let call = Call::take(&self.introduction(&identity, &mark)?, &replaced);
+        self.link(link).take = Some(call);
+        Ok(())
+    }
+
+    fn attached(&mut self, link: Link, own: u64, attached: Attached) {
+        let Attached { seq, run, number, runs, salt, .. } = attached;
+        self.link(link).is_attached = true;
+        self.attaches += 1;
+        let is_higher = number > self.highest;
+        self.highest = self.highest.max(number);
+        self.pending = Some(runs);
+        let has_spoken = own <= seq && self.speak();
+        if is_higher && !has_spoken {
+            // Kept before any line of that run is proposed.
+            self.tell_runs();
+        }
+        if salt != self.salt {
+            self.salt.clone_from(&salt);
+            self.news.push(News::Salt(salt));
+        }
+        if link == Link::Lines {
+            return;
+        }
+        let is_new = self.run.as_ref().is_none_or(|(known, _)| *known != run);
+        if is_new {
+            // Without a lost connection, what was appended in the run before may be gone with it.
+            self.doubt();
+            self.is_waiting = false;
+        }
+        (self.known_seq, self.seen_seq) = (seq, seq);
+        self.run = Some((run, number));
+        self.is_ahead = self.end.seq > seq && own > seq;
+        self.target = seq;
+        if let Some(proposal) = &mut self.proposal
+            && matches!(proposal.stage, Stage::Unknown | Stage::Ready)
+        {
+            proposal.stage = Stage::Again;
+        }
+    }
+
+    /// Redis' time, in ms since 1970, when this machine's clock showed `here`.
+    pub fn saw_time(&mut self, redis: u64, here: u64) {
+        self.clock_offset = redis as i64 - here as i64;
+    }
+
+    /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
+    fn speak(&mut self) -> bool {
+        let runs = self.pending.take().filter(|runs| *runs != self.runs);
+        let Some(runs) = runs else { return false };
+        self.runs = runs;
+        self.tell_runs();
+        true
+    }
+
+    fn tell_runs(&mut self) {
+        self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
+    }
+
+    pub(super) fn part(&mut self, parting: Parting) {
+        self.parted = Some(parting);
+        self.news.push(News::Parted(parting));
+    }
+}

@@ -1,0 +1,167 @@
+//! Lines that have come back in their order: stores them, publishes them, and answers the writes that made them.
+//!
+//! Does not know which of them are its own until it has looked.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::{
+    super::{
+        Hub,
+        apply::{Applied, What},
+        batch::BATCH_BYTES_MAX,
+    },
+    Answer, Decided, Proposals, Waiting,
+};
+use crate::{
+    hub::command::{Operation, ReplyTo},
+    hub::rate_limit::BucketKey,
+    log::chain::{ChainHash, ChainedLine},
+    log::scan::seq_of,
+    store::record::time_of,
+    util::activity,
+};
+
+impl<S> Hub<S> {
+    /// Stores lines that were ordered, publishes them, and answers the writes that made them.
+    pub(in super::super) fn store(&mut self, lines: Vec<ChainedLine>) -> Result<(), String> {
+        if let Some(why) = &self.proposals().parted {
+            return Err(why.to_string());
+        }
+        let mut rest = &lines[..];
+        while !rest.is_empty() {
+            let taken = self.store_some(rest)?;
+            rest = &rest[taken..];
+        }
+        let Proposals { in_flight, order, .. } = self.proposals();
+        if !in_flight.iter().any(|waiting| waiting.is_proposed) {
+            order.settle();
+        }
+        Ok(())
+    }
+
+    /// Stores as many of these lines as one batch takes. Returns how many.
+    fn store_some(&mut self, lines: &[ChainedLine]) -> Result<usize, String> {
+        let owners = self.owners();
+        let (mut taken, mut done) = (0, Vec::new());
+        self.index.begin();
+        for line in lines {
+            if self.must_commit_before(line) {
+                break;
+            }
+            let applied = match self.apply(line) {
+                Ok(applied) => applied,
+                Err(why) => {
+                    self.log.unstage();
+                    self.roll_back();
+                    self.end_batch();
+                    return Err(why);
+                }
+            };
+            taken += 1;
+            self.saw_time(&line.line, applied.what);
+            let owner = owners.get(&(line.seq, line.chain)).copied();
+            if let Some((number, is_last)) = owner {
+                self.note_own(number, line.seq, &applied);
+                done.extend(is_last.then_some(number));
+            } else {
+                self.note_foreign(line.seq, &applied);
+            }
+            if self.batch.bytes.len() >= BATCH_BYTES_MAX {
+                break;
+            }
+        }
+        if let Some(fault) = self.commit_batch() {
+            return Err(fault.to_string());
+        }
+        self.tell_end();
+        self.answer_stored(done);
+        Ok(taken)
+    }
+
+    /// No later comment is to be dated before one of another machine.
+    fn saw_time(&mut self, line: &[u8], what: What) {
+        let time = Some(line).filter(|_| what == What::Posted).and_then(time_of);
+        if let Some(ms) = time {
+            self.clock.saw(UNIX_EPOCH + Duration::from_millis(ms), self.time());
+        }
+    }
+
+    /// Which write in flight each line is of that was proposed, and whether it is its last.
+    fn owners(&mut self) -> HashMap<(u64, ChainHash), (usize, bool)> {
+        let mut owners = HashMap::new();
+        for (number, waiting) in self.proposals().in_flight.iter().enumerate() {
+            for sent in &waiting.sent {
+                owners.insert((sent.seq, sent.chain), (number, sent.is_last));
+            }
+        }
+        owners
+    }
+
+    /// Adds to a line of the batch what only this machine knows of it.
+    fn note_own(&mut self, number: usize, seq: u64, applied: &Applied) {
+        let Waiting { operation, from, reply, .. } = &self.proposals().in_flight[number];
+        let from = *from;
+        let reader = match reply {
+            ReplyTo::Reader(reader, _) => Some(*reader),
+            ReplyTo::Callback(_) => None,
+        };
+        let is_post = matches!(operation, Operation::Post(_));
+        let is_moderators = operation.is_moderators();
+        let flagged = match operation {
+            Operation::Flag { target, .. } => Some(target.id),
+            _ => None,
+        };
+        if let Some(staged) = applied.staged {
+            self.batch.lines[staged].reader = reader;
+            if is_post && applied.what == What::Posted {
+                self.addresses.remember(seq, (!is_moderators).then_some(from));
+            }
+        }
+        if let Some(id) = flagged {
+            self.remember_flag(id, from);
+        }
+    }
+
+    /// Charges the author of a line that another machine has validated.
+    fn note_foreign(&mut self, seq: u64, applied: &Applied) {
+        if applied.what == What::Posted {
+            self.addresses.remember(seq, None);
+        }
+        if let (Some(author), Some(limiter)) = (applied.charged, &mut self.post_limiter) {
+            // It was allowed there; here it only counts.
+            let _ = limiter.take(&[BucketKey::Author(author)], self.started.elapsed());
+        }
+    }
+
+    /// Answers the writes in flight with these numbers: their lines are stored.
+    fn answer_stored(&mut self, mut numbers: Vec<usize>) {
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut answered = Vec::new();
+        for number in numbers.into_iter().rev() {
+            answered.push(self.proposals().in_flight.remove(number));
+        }
+        for waiting in answered.into_iter().rev() {
+            let moderated = waiting.operation.moderated();
+            let Waiting { reply, client, decided: Some(decided), .. } = waiting else { continue };
+            let Decided { answer, held_for } = decided;
+            match answer {
+                Answer::Line(line, kind) => {
+                    if let Some(reason) = held_for
+                        && let Some(id) = seq_of(&line)
+                    {
+                        activity::held(id, reason.name(), client);
+                    }
+                    // A reader is answered by the line itself.
+                    if matches!(reply, ReplyTo::Callback(_)) {
+                        self.answer(reply, line, kind, moderated);
+                    }
+                }
+                Answer::Other(outcome) => self.acknowledge(reply, outcome, moderated),
+            }
+        }
+    }
+}

@@ -163,6 +163,11 @@ impl Shared {
         self.parted.get().copied()
     }
 
+    /// Whether nothing can be ordered now.
+    pub(super) fn has_obstacle(&self) -> bool {
+        self.obstacle().is_some() || self.parted().is_some()
+    }
+
     /// Why nothing can be ordered now, if that is known.
     fn obstacle(&self) -> Option<Arc<str>> {
         let obstacles = self.obstacles();

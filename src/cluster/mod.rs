@@ -66,6 +66,8 @@ pub struct Memory {
 pub struct Cluster {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Tells the hub that nothing comes back any more.
+    close: Box<dyn FnOnce()>,
 }
 
 /// Makes the node of a log, and what the hub orders its lines by. `on_parted` is called once the log has parted from the stream.
@@ -114,13 +116,20 @@ impl Cluster {
             channel.set_run(mark);
         }
         *shared.presence() = Some(channel);
-        Ok(Cluster { shared, threads })
+        let hub = hub.clone();
+        let close = Box::new(move || {
+            let _ = hub.commands.send(Command::Ordered(Ordered::Closed));
+        });
+        Ok(Cluster { shared, threads, close })
     }
 
     /// Waits a moment for what is in flight, and ends the threads.
     pub fn stop(self) {
         let began = Instant::now();
-        while self.shared.is_proposing() && began.elapsed() < STOP_PATIENCE {
+        while self.shared.is_proposing()
+            && !self.shared.has_obstacle()
+            && began.elapsed() < STOP_PATIENCE
+        {
             thread::sleep(LOOK_INTERVAL);
         }
         // The hub must not wait for the lock as long as this takes.
@@ -128,6 +137,7 @@ impl Cluster {
         drop(channel);
         self.shared.stopping.store(true, Relaxed);
         self.shared.wake();
+        (self.close)();
         for thread in self.threads {
             let _ = thread.join();
         }

@@ -90,6 +90,8 @@ pub enum Ordered {
     Salt(Salt),
     /// Nothing can be ordered by this process any more, since its log has parted from the others'; the sentence says what a person must do.
     Parted(Arc<str>),
+    /// Nothing comes back any more, since sayso is stopping.
+    Closed,
     /// How many readers the pages of other machines have, all of these together, and who types there.
     Presence(Presence),
 }

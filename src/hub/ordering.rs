@@ -4,6 +4,7 @@
 //! last of its lines is stored here, known by `seq` and hash of any copy that was proposed, and never because another line has come. If
 //! other lines have come first, it is validated again behind them. Knows neither the stream nor its protocol.
 
+mod refused;
 mod stored;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
     mem,
     net::IpAddr,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -29,7 +30,6 @@ use crate::{
     log::chain::{ChainHash, ChainedLine},
     log::runs::{Runs, random_mark_text},
     log::salt,
-    util::activity,
 };
 
 /// Writes that may wait to be proposed. More than wait in the hub's inbox, and some MB.
@@ -176,11 +176,7 @@ impl<S> Hub<S> {
             Turn::Soon => {}
             Turn::Unknown(why) => self.refuse_waiting(&why),
             Turn::Refused(why) => {
-                for waiting in mem::take(&mut self.proposals().in_flight) {
-                    self.refuse(waiting, &why);
-                }
-                self.proposals().order.settle();
-                self.refuse_waiting(&why);
+                self.refuse_all(&Rejection::StreamUnavailable(why.to_string()));
             }
         }
     }
@@ -214,7 +210,11 @@ impl<S> Hub<S> {
                     log::error!("{error}");
                 }
             }
-            Ordered::Parted(why) => self.proposals().parted = Some(why),
+            Ordered::Parted(why) => {
+                self.refuse_all(&Rejection::StreamUnavailable(why.to_string()));
+                self.proposals().parted = Some(why);
+            }
+            Ordered::Closed => self.refuse_all(&Rejection::Stopping),
             Ordered::Presence(presence) => self.presence_elsewhere(presence),
         }
     }
@@ -239,6 +239,9 @@ impl<S> Hub<S> {
             sent: Vec::new(),
             decided: None,
         };
+        if self.stopping {
+            return self.reject_waiting(waiting, &Rejection::Stopping);
+        }
         let why = match &self.proposals().parted {
             Some(why) => why.clone(),
             None if is_full => {
@@ -247,47 +250,6 @@ impl<S> Hub<S> {
             None => return self.proposals().waiting.push_back(waiting),
         };
         self.refuse(waiting, &why);
-    }
-
-    fn refuse_waiting(&mut self, why: &str) {
-        for waiting in mem::take(&mut self.proposals().waiting) {
-            self.refuse(waiting, why);
-        }
-    }
-
-    fn refuse(&mut self, waiting: Waiting, why: &str) {
-        if let Some(stats) = self.stats.cluster.get() {
-            stats.refused.fetch_add(1, Relaxed);
-        }
-        let rejection = Rejection::StreamUnavailable(why.into());
-        self.reject_waiting(waiting, &rejection);
-    }
-
-    fn reject_waiting(&mut self, waiting: Waiting, rejection: &Rejection) {
-        let Waiting { reply, client, .. } = waiting;
-        if matches!(reply, ReplyTo::Reader(..)) {
-            activity::refused(rejection.code(), client);
-        }
-        self.reject(reply, rejection);
-    }
-
-    fn refuse_late(&mut self) {
-        let is_late = |waiting: &Waiting| waiting.since.elapsed() >= WAITING_TIMEOUT;
-        let Proposals { waiting, in_flight, .. } = self.proposals();
-        // Those that came first wait longest.
-        let late_waiting = waiting.iter().take_while(|one| is_late(one)).count();
-        let mut late: Vec<Waiting> = waiting.drain(..late_waiting).collect();
-        let (late_in_flight, kept) = mem::take(in_flight).into_iter().partition(is_late);
-        *in_flight = kept;
-        late.extend::<Vec<_>>(late_in_flight);
-        if late.is_empty() {
-            return;
-        }
-        if in_flight.is_empty() {
-            self.proposals().order.settle();
-        }
-        let why = "the order of comments has not been told in time";
-        late.into_iter().for_each(|waiting| self.refuse(waiting, why));
     }
 
     /// Validates what waits, and proposes the lines that it makes.

@@ -1,0 +1,71 @@
+//! Writes that can't be ordered, or not in time: tells who sent them.
+//!
+//! A refused write may have been appended after all. Whoever repeats it with its nonce is then answered with the comment.
+
+use std::{mem, sync::atomic::Ordering::Relaxed};
+
+use super::{
+    super::Hub,
+    {Proposals, WAITING_TIMEOUT, Waiting},
+};
+use crate::{
+    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Turn, util::activity,
+};
+
+impl<S> Hub<S> {
+    /// Refuses what is in flight and what waits to be.
+    pub(super) fn refuse_all(&mut self, rejection: &Rejection) {
+        let Proposals { in_flight, waiting, order, .. } = self.proposals();
+        order.settle();
+        let all: Vec<_> = mem::take(in_flight).into_iter().chain(mem::take(waiting)).collect();
+        for waiting in all {
+            self.reject_waiting(waiting, rejection);
+        }
+    }
+
+    pub(super) fn refuse_waiting(&mut self, why: &str) {
+        for waiting in mem::take(&mut self.proposals().waiting) {
+            self.refuse(waiting, why);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, waiting: Waiting, why: &str) {
+        let rejection = Rejection::StreamUnavailable(why.into());
+        self.reject_waiting(waiting, &rejection);
+    }
+
+    pub(super) fn reject_waiting(&mut self, waiting: Waiting, rejection: &Rejection) {
+        let Waiting { reply, client, .. } = waiting;
+        if let (Rejection::StreamUnavailable(_), Some(stats)) =
+            (rejection, self.stats.cluster.get())
+        {
+            stats.refused.fetch_add(1, Relaxed);
+        }
+        if matches!(reply, ReplyTo::Reader(..)) {
+            activity::refused(rejection.code(), client);
+        }
+        self.reject(reply, rejection);
+    }
+
+    pub(super) fn refuse_late(&mut self) {
+        let is_late = |waiting: &Waiting| waiting.since.elapsed() >= WAITING_TIMEOUT;
+        let Proposals { waiting, in_flight, .. } = self.proposals();
+        // Those that came first wait longest.
+        let late_waiting = waiting.iter().take_while(|one| is_late(one)).count();
+        let mut late: Vec<Waiting> = waiting.drain(..late_waiting).collect();
+        let (late_in_flight, kept) = mem::take(in_flight).into_iter().partition(is_late);
+        *in_flight = kept;
+        late.extend::<Vec<_>>(late_in_flight);
+        if late.is_empty() {
+            return;
+        }
+        if in_flight.is_empty() {
+            self.proposals().order.settle();
+        }
+        let why = match self.proposals().order.turn() {
+            Turn::Unknown(why) | Turn::Refused(why) => why,
+            _ => "the order of comments has not been told in time".into(),
+        };
+        late.into_iter().for_each(|waiting| self.refuse(waiting, &why));
+    }
+}

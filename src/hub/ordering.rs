@@ -116,14 +116,7 @@ impl<S> Hub<S> {
 
     /// Where the log ends.
     pub fn log_end(&self) -> LogEnd {
-        LogEnd {
-            log: self.log_id.clone(),
-            seq: self.log.last_seq(),
-            chain: self.log.chain(),
-            whole_from: self.log.whole_from(),
-            file: self.log.reader(),
-            end: self.log.end(),
-        }
+        LogEnd::of(&self.log)
     }
 
     /// Tells whoever orders the lines that the log has another end.

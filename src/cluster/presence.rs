@@ -36,8 +36,8 @@ const TELL_INTERVAL: Duration = Duration::from_secs(1);
 const ALL_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one read waits, and so how late the mailbox may be looked at.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
-/// How long connecting may take, and Redis taking what is published.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long connecting may take, and Redis taking what is published. Longer than [`super::client::CONNECT_TIMEOUT`]: nothing waits for it.
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two tries to connect.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection over which nothing has come for so long is dead, since what is published comes back to whoever has published it.
@@ -267,9 +267,9 @@ impl Worker {
     }
 
     fn connect(&mut self) -> RedisResult<Connection> {
-        let mut connection = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        let mut connection = self.client.get_connection_with_timeout(SEND_TIMEOUT)?;
         connection.set_read_timeout(Some(READ_TIMEOUT))?;
-        connection.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+        connection.set_write_timeout(Some(SEND_TIMEOUT))?;
         connection.subscribe_resp3(&self.channel)?;
         self.take_mail();
         // Who typed while there was no connection doesn't any more.

@@ -19,11 +19,8 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-pub use elsewhere::{
-    ELSEWHERE_PAGES_MAX, Elsewhere, NODE_PAGES_MAX, NODES_MAX, PRESENCE_PAGES_MAX, SILENCE_MAX,
-    TYPING_PAGES_MAX,
-};
-pub use message::{Message, PAGE_READERS_MAX, PRESENCE_MESSAGE_BYTES_MAX, encode};
+use elsewhere::{Elsewhere, NODE_PAGES_MAX, TYPING_PAGES_MAX};
+use message::{Message, encode};
 use redis::{
     Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisResult, Value,
 };
@@ -32,7 +29,7 @@ use crate::{hub::order::Presence, util::threads};
 
 /// The shortest time between two times that a machine publishes something, and that the hub is told something.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a machine publishes everything. [`SILENCE_MAX`] is three times as long, so two losses are made good.
+/// How often a machine publishes everything. [`elsewhere::SILENCE_MAX`] is three times as long, so two losses are made good.
 const ALL_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one read waits, and so how late the mailbox may be looked at.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
@@ -358,7 +355,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{message::PRESENCE_MESSAGE_BYTES_MAX, *};
 
     fn readers(page: &str, readers: u32) -> Mailbox {
         Mailbox { readers: HashMap::from([(page.into(), readers)]), ..Mailbox::default() }

@@ -22,9 +22,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use elsewhere::{Elsewhere, NODE_PAGES_MAX, TYPING_PAGES_MAX};
 use message::{Message, encode};
 use redis::{
-    Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisResult, Value,
+    Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisError,
+    RedisResult, Value,
 };
 
+use super::client::Trouble;
 use crate::{hub::order::Presence, util::threads};
 
 /// The shortest time between two times that a machine publishes something, and that the hub is told something.
@@ -243,7 +245,7 @@ impl Worker {
         while !self.is_stopping() {
             match self.connect().and_then(|connection| self.talk(connection)) {
                 Ok(()) => return,
-                Err(error) => self.fail(&error),
+                Err(error) => self.fail(error),
             }
             let retry = Instant::now() + RETRY_INTERVAL;
             while Instant::now() < retry && !self.is_stopping() {
@@ -257,9 +259,10 @@ impl Worker {
         self.shared.is_stopping.load(Relaxed)
     }
 
-    fn fail(&mut self, error: &redis::RedisError) {
+    fn fail(&mut self, error: RedisError) {
         if !mem::replace(&mut self.is_failing, true) {
-            log::warn!("readers of other machines are not counted: {error}");
+            let Trouble { why, .. } = error.into();
+            log::warn!("readers of other machines are not counted: {why}");
         }
     }
 

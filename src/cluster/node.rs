@@ -133,6 +133,10 @@ pub struct Node {
     pub attaches: u64,
     /// How often it has brought the stream what that had lost.
     pub heals: u64,
+    /// Newest lines of the log that a stream of its own begins with.
+    pub newest_kept: u64,
+    /// Lines of one heal at most.
+    pub healed_lines_max: usize,
 }
 
 impl Node {
@@ -161,6 +165,8 @@ impl Node {
             news: Vec::new(),
             attaches: 0,
             heals: 0,
+            newest_kept: NEWEST_LINES_KEPT,
+            healed_lines_max: HEALED_LINES_MAX,
         }
     }
 
@@ -245,6 +251,11 @@ impl Node {
     /// Whether the log may be compacted: not while the stream needs lines of it.
     pub fn may_compact(&self) -> bool {
         !self.is_ahead && self.pending.is_none()
+    }
+
+    /// Whether the stream lacks lines that are in the log.
+    pub fn is_ahead(&self) -> bool {
+        self.is_ahead
     }
 
     /// Whether something is in flight.
@@ -359,12 +370,25 @@ impl Node {
         Ok(call)
     }
 
+    /// Whether [`Node::next_call`] has something to ask.
+    pub fn has_call(&self, link: Link) -> bool {
+        let is_ready = |it: &Proposal| it.stage == Stage::Ready;
+        let has_lines = self.is_ahead || self.proposal.as_ref().is_some_and(is_ready);
+        let state = match link {
+            Link::Commands => &self.commands,
+            Link::Lines => &self.lines,
+        };
+        let is_free = state.identity.is_some() && !state.is_busy && self.parted.is_none();
+        let has_lines = link == Link::Commands && has_lines;
+        is_free && (state.take.is_some() || !state.is_attached || has_lines)
+    }
+
     fn introduction<'n>(
         &'n self,
         identity: &'n str,
         mark: &'n str,
     ) -> io::Result<Introduction<'n>> {
-        let base = base_of(&self.end, NEWEST_LINES_KEPT)?;
+        let base = base_of(&self.end, self.newest_kept)?;
         Ok(Introduction { end: &self.end, base, highest: self.highest, identity, mark })
     }
 
@@ -376,7 +400,7 @@ impl Node {
             self.attach_again(Link::Commands);
             return Ok(None);
         };
-        let lines = lines_behind(&self.end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
+        let lines = lines_behind(&self.end, known, self.healed_lines_max, HEALED_BYTES_MAX)?;
         if lines.is_empty() {
             self.is_ahead = false;
             return Ok(None);

@@ -71,6 +71,8 @@ struct LinkState {
     identity: Option<Arc<str>>,
     is_attached: bool,
     is_busy: bool,
+    /// Mark of the run in which it was attached last.
+    run: Option<Arc<str>>,
     /// What is to be called next instead of an attach.
     take: Option<Call>,
 }
@@ -107,6 +109,8 @@ pub struct Node {
     commands: LinkState,
     lines: LinkState,
     proposal: Option<Proposal>,
+    /// `seq` of the last line that was read and may still be stored; 0 if there is none.
+    handed: u64,
     /// Whether the stream has lost lines that are in the log.
     is_ahead: bool,
     /// The stream's last `seq`, as far as the connection for commands knows.
@@ -151,6 +155,7 @@ impl Node {
             commands: LinkState::default(),
             lines: LinkState::default(),
             proposal: None,
+            handed: 0,
             is_ahead: false,
             known_seq: 0,
             seen_seq: 0,
@@ -213,6 +218,14 @@ impl Node {
     /// The log has another end.
     pub fn moved(&mut self, end: LogEnd) {
         self.end = end;
+        if self.end.seq >= self.handed {
+            self.handed = 0;
+        }
+    }
+
+    /// Lines that [`Node::follow`] has returned are stored, or will not be.
+    pub fn stored(&mut self) {
+        self.handed = 0;
     }
 
     /// Mark of the run that is spoken.
@@ -358,6 +371,8 @@ impl Node {
         }
         let call = match self.link(link).take.take() {
             Some(call) => Some(call),
+            // What is read and not stored yet may be what the stream has lost.
+            None if !self.link(link).is_attached && self.handed > 0 => None,
             None if !self.link(link).is_attached => {
                 let mark = random_mark_text()?;
                 Some(Call::attach(&self.introduction(&identity, &mark)?, &self.salt))
@@ -380,7 +395,8 @@ impl Node {
         };
         let is_free = state.identity.is_some() && !state.is_busy && self.parted.is_none();
         let has_lines = link == Link::Commands && has_lines;
-        is_free && (state.take.is_some() || !state.is_attached || has_lines)
+        let may_attach = !state.is_attached && self.handed == 0;
+        is_free && (state.take.is_some() || may_attach || (state.is_attached && has_lines))
     }
 
     fn introduction<'n>(
@@ -427,6 +443,8 @@ impl Node {
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
+        // Since they were read, another run may have begun, behind another line.
+        let entries = if self.lines.is_attached { entries } else { Vec::new() };
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);
@@ -440,9 +458,13 @@ impl Node {
             chain = expected;
             following.push(line);
         }
-        if following.is_empty() {
-            self.attach_again(Link::Lines);
+        match following.last() {
+            Some(last) => self.handed = last.seq,
+            None => self.attach_again(Link::Lines),
         }
         following
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,7 @@ impl Shared {
     }
 
     /// The node, for one step.
-    pub(super) fn node(&self) -> MutexGuard<'_, Node> {
+    pub fn node(&self) -> MutexGuard<'_, Node> {
         // A step that has panicked has ended its process or its connection.
         self.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,7 +159,7 @@ impl Shared {
     }
 
     /// Why the log has parted from the stream, if it has.
-    pub(super) fn parted(&self) -> Option<Parting> {
+    pub fn parted(&self) -> Option<Parting> {
         self.parted.get().copied()
     }
 

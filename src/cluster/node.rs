@@ -71,6 +71,8 @@ struct LinkState {
     identity: Option<Arc<str>>,
     is_attached: bool,
     is_busy: bool,
+    /// Mark of the run in which it was attached last.
+    run: Option<Arc<str>>,
     /// What is to be called next instead of an attach.
     take: Option<Call>,
 }
@@ -107,6 +109,8 @@ pub struct Node {
     commands: LinkState,
     lines: LinkState,
     proposal: Option<Proposal>,
+    /// `seq` of the last line that was read and may still be stored; 0 if there is none.
+    handed: u64,
     /// Whether the stream has lost lines that are in the log.
     is_ahead: bool,
     /// The stream's last `seq`, as far as the connection for commands knows.
@@ -133,6 +137,10 @@ pub struct Node {
     pub attaches: u64,
     /// How often it has brought the stream what that had lost.
     pub heals: u64,
+    /// Newest lines of the log that a stream of its own begins with.
+    pub newest_kept: u64,
+    /// Lines of one heal at most.
+    pub healed_lines_max: usize,
 }
 
 impl Node {
@@ -147,6 +155,7 @@ impl Node {
             commands: LinkState::default(),
             lines: LinkState::default(),
             proposal: None,
+            handed: 0,
             is_ahead: false,
             known_seq: 0,
             seen_seq: 0,
@@ -161,6 +170,8 @@ impl Node {
             news: Vec::new(),
             attaches: 0,
             heals: 0,
+            newest_kept: NEWEST_LINES_KEPT,
+            healed_lines_max: HEALED_LINES_MAX,
         }
     }
 
@@ -207,6 +218,14 @@ impl Node {
     /// The log has another end.
     pub fn moved(&mut self, end: LogEnd) {
         self.end = end;
+        if self.end.seq >= self.handed {
+            self.handed = 0;
+        }
+    }
+
+    /// Lines that [`Node::follow`] has returned are stored, or will not be.
+    pub fn stored(&mut self) {
+        self.handed = 0;
     }
 
     /// Mark of the run that is spoken.
@@ -245,6 +264,11 @@ impl Node {
     /// Whether the log may be compacted: not while the stream needs lines of it.
     pub fn may_compact(&self) -> bool {
         !self.is_ahead && self.pending.is_none()
+    }
+
+    /// Whether the stream lacks lines that are in the log.
+    pub fn is_ahead(&self) -> bool {
+        self.is_ahead
     }
 
     /// Whether something is in flight.
@@ -347,6 +371,8 @@ impl Node {
         }
         let call = match self.link(link).take.take() {
             Some(call) => Some(call),
+            // What is read and not stored yet may be what the stream has lost.
+            None if !self.link(link).is_attached && self.handed > 0 => None,
             None if !self.link(link).is_attached => {
                 let mark = random_mark_text()?;
                 Some(Call::attach(&self.introduction(&identity, &mark)?, &self.salt))
@@ -359,12 +385,26 @@ impl Node {
         Ok(call)
     }
 
+    /// Whether [`Node::next_call`] has something to ask.
+    pub fn has_call(&self, link: Link) -> bool {
+        let is_ready = |it: &Proposal| it.stage == Stage::Ready;
+        let has_lines = self.is_ahead || self.proposal.as_ref().is_some_and(is_ready);
+        let state = match link {
+            Link::Commands => &self.commands,
+            Link::Lines => &self.lines,
+        };
+        let is_free = state.identity.is_some() && !state.is_busy && self.parted.is_none();
+        let has_lines = link == Link::Commands && has_lines;
+        let may_attach = !state.is_attached && self.handed == 0;
+        is_free && (state.take.is_some() || may_attach || (state.is_attached && has_lines))
+    }
+
     fn introduction<'n>(
         &'n self,
         identity: &'n str,
         mark: &'n str,
     ) -> io::Result<Introduction<'n>> {
-        let base = base_of(&self.end, NEWEST_LINES_KEPT)?;
+        let base = base_of(&self.end, self.newest_kept)?;
         Ok(Introduction { end: &self.end, base, highest: self.highest, identity, mark })
     }
 
@@ -376,7 +416,7 @@ impl Node {
             self.attach_again(Link::Commands);
             return Ok(None);
         };
-        let lines = lines_behind(&self.end, known, HEALED_LINES_MAX, HEALED_BYTES_MAX)?;
+        let lines = lines_behind(&self.end, known, self.healed_lines_max, HEALED_BYTES_MAX)?;
         if lines.is_empty() {
             self.is_ahead = false;
             return Ok(None);
@@ -403,6 +443,8 @@ impl Node {
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
+        // Since they were read, another run may have begun, behind another line.
+        let entries = if self.lines.is_attached { entries } else { Vec::new() };
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);
@@ -416,9 +458,13 @@ impl Node {
             chain = expected;
             following.push(line);
         }
-        if following.is_empty() {
-            self.attach_again(Link::Lines);
+        match following.last() {
+            Some(last) => self.handed = last.seq,
+            None => self.attach_again(Link::Lines),
         }
         following
     }
 }
+
+#[cfg(test)]
+mod tests;

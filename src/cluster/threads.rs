@@ -180,7 +180,10 @@ impl<S> Thread<'_, S> {
             if self.hub.commands.send(lines).is_err() {
                 return Ok(());
             }
-            match stored.wait() {
+            let stored = stored.wait();
+            self.shared.node().stored();
+            self.shared.wake();
+            match stored {
                 Some(Ok(())) => {}
                 Some(Err(why)) => {
                     log::debug!("lines of the stream can't be stored: {why}");

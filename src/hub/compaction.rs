@@ -39,6 +39,9 @@ pub(super) struct Compaction {
     failed: Option<Instant>,
     /// The log's bytes after the last one: what that could not drop, the next one can't drop either.
     compacted_to: u64,
+    /// How many of the newest lines stay as they are, if not [`NEWEST_LINES_KEPT`].
+    #[cfg(feature = "redis")]
+    newest_kept: Option<u64>,
 }
 
 impl Compaction {
@@ -53,6 +56,12 @@ impl Compaction {
 }
 
 impl<S> Hub<S> {
+    /// Lets compactions of a log that several machines keep leave so many of its newest lines as they are.
+    #[cfg(feature = "redis")]
+    pub fn keep_newest(&mut self, lines: u64) {
+        self.compaction.newest_kept = Some(lines);
+    }
+
     /// Begins a compaction, unless one is under way; the callback is called at its end either way.
     pub(super) fn compact(&mut self, callback: OnCompacted) {
         self.compaction.callbacks.push(callback);
@@ -86,7 +95,9 @@ impl<S> Hub<S> {
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         #[cfg(feature = "redis")]
         let job = match self.is_shared() {
-            true => job.map(|job| job.keep_newest(&self.log, NEWEST_LINES_KEPT)),
+            true => job.map(|job| {
+                job.keep_newest(&self.log, self.compaction.newest_kept.unwrap_or(NEWEST_LINES_KEPT))
+            }),
             false => job,
         };
         let started = job.and_then(|job| {
@@ -102,7 +113,7 @@ impl<S> Hub<S> {
     }
 
     /// Puts the compacted log in the place of the log, if it is there by now.
-    pub(super) fn look_at_compaction(&mut self) {
+    pub fn look_at_compaction(&mut self) {
         if let Some(running) = &self.compaction.running
             && let Poll::Ready(outcome) = running.look()
         {

@@ -20,6 +20,8 @@ mod hostile;
 mod http;
 #[cfg(feature = "exchange")]
 mod import;
+#[cfg(feature = "redis")]
+mod interleavings;
 mod leak;
 mod likes;
 mod limits;

@@ -48,6 +48,11 @@ impl Node {
                 self.known_seq = self.known_seq.max(seq);
                 Stage::Appended
             }
+            Reply::Behind(seq) if self.proposal.as_ref().is_some_and(|it| seq < it.after.0) => {
+                // It has lost what was read.
+                self.attach_again(Link::Commands);
+                Stage::Again
+            }
             Reply::Behind(seq) => {
                 self.target = self.target.max(seq);
                 Stage::Again
@@ -90,7 +95,11 @@ impl Node {
     fn compare(&mut self, link: Link, own: u64, attached: Attached) -> io::Result<()> {
         let Attached { seq, low, entry, base: (base, base_chain), .. } = attached;
         // A verdict counts only about the log as it was when it was asked for.
-        let is_present = own == self.end.seq;
+        let is_present = own == self.end.seq && self.handed == 0;
+        if own <= seq && seq < self.end.seq.max(self.handed) {
+            // Lines have come that were on their way: from this stream since then, or from one that Redis has lost.
+            return Ok(());
+        }
         if entry.is_none() && low != base {
             if is_present {
                 self.part(Parting::Trimmed);
@@ -134,6 +143,7 @@ impl Node {
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
         self.link(link).is_attached = true;
+        self.link(link).run = Some(run.clone());
         self.attaches += 1;
         let is_higher = number > self.highest;
         self.highest = self.highest.max(number);
@@ -155,6 +165,10 @@ impl Node {
             // Without a lost connection, what was appended in the run before may be gone with it.
             self.doubt();
             self.is_waiting = false;
+        }
+        if self.lines.run.as_ref() != Some(&run) {
+            // What was read through it may be what this run does not begin behind.
+            self.attach_again(Link::Lines);
         }
         (self.known_seq, self.seen_seq) = (seq, seq);
         self.run = Some((run, number));

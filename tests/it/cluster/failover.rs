@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{
     authors::{Authors, check_acknowledged},
     crowd::{Crowd, seen},
-    nodes::{Cluster, ask, sent, until},
+    nodes::{Cluster, ask, node, sent, until},
     switch::Switch,
 };
-use crate::support::redis::Redis;
+use crate::support::{redis::Redis, server::Builder};
 
 const READERS: usize = 60;
 const AUTHORS: usize = 6;
@@ -147,4 +147,38 @@ fn readers_go_on_reading_and_are_told_why_they_can_not_post_while_redis_is_cut_o
         !sentences.is_empty() && sentences.iter().all(|said| said.contains("Redis")),
         "{sentences:?}"
     );
+}
+
+#[test]
+fn a_node_that_is_cut_off_from_redis_serves_what_it_has_and_then_what_it_has_missed() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let address = Switch::to(redis.port());
+    let nodes = [node(&redis.url()), node(&redis.url()), node(&address.url())];
+    let cluster = Cluster::of(nodes.map(Builder::start).into());
+    let crowd = Crowd::join(&cluster.addresses, READERS);
+    let authors = Authors::start(&cluster.addresses, AUTHORS);
+    for is_silent in [true, false, true] {
+        authors.allow(ROUND);
+        authors.wait_for_all_but(ROUND / 2);
+        // Either nothing comes any more, or the connection is closed and there is no new one.
+        match is_silent {
+            true => address.hold(true),
+            false => address.turn(None),
+        }
+        authors.wait_for_all_but(0);
+        authors.allow(ROUND);
+        authors.wait_for_all_but(0);
+        match is_silent {
+            true => address.hold(false),
+            false => address.turn(Some(redis.port())),
+        }
+        crowd.wait_for(authors.acknowledged());
+    }
+    let acknowledged = authors.finish();
+    let lines = cluster.agree();
+    check_acknowledged(&acknowledged, &lines);
+    let (readers, returns) = crowd.leave(lines.len());
+    let expected: Vec<_> = lines.iter().map(|line| seen(&sent(line))).collect();
+    assert!(readers.iter().all(|lines| *lines == expected), "{returns:?}");
+    assert_eq!(returns.reloaded, 0, "{returns:?}");
 }

@@ -1,0 +1,148 @@
+//! Steps in which what was read comes between a question and its answer.
+
+use super::*;
+use crate::{
+    cluster::call::{Attached, CallKind, Reply},
+    log::storage::ReadAt,
+};
+
+/// A log of which only the end is known.
+struct Unread;
+
+impl ReadAt for Unread {
+    fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+fn line(seq: u64) -> ChainedLine {
+    let line: Box<[u8]> = format!("{{\"seq\":{seq}}}").into_bytes().into();
+    let before = seq.checked_sub(2).map_or(ChainHash::default(), |before| line_chain(before + 1));
+    ChainedLine { seq, chain: before.next(0, &line), line }
+}
+
+fn line_chain(seq: u64) -> ChainHash {
+    line(seq).chain
+}
+
+fn end(seq: u64) -> LogEnd {
+    let (log, file) = ("9c41f0aa53d7e6b2".into(), Arc::new(Unread));
+    LogEnd { log, seq, chain: line_chain(seq), whole_from: 0, file, end: 0 }
+}
+
+/// What the script says of a stream with this last line to a node that has at least that.
+fn attached(run: &str, seq: u64) -> Reply {
+    let last = line_chain(seq);
+    Reply::Attached(Box::new(Attached {
+        seq,
+        run: run.into(),
+        low: seq,
+        entry: Some(last),
+        base: (0, ChainHash::default()),
+        is_minted: false,
+        number: 1,
+        last,
+        now: 0,
+        salt: String::new(),
+        runs: vec![(run.into(), 1)],
+    }))
+}
+
+fn attach_call(own: u64) -> Option<CallKind> {
+    Some(CallKind::Attach { own })
+}
+
+impl Node {
+    fn of(seq: u64) -> Node {
+        let mut node = Node::new(end(seq), Vec::new(), 0, String::new(), 1_000);
+        // So that the base needs no look into the log.
+        node.newest_kept = 0;
+        node
+    }
+
+    fn ask(&mut self, link: Link) -> Option<CallKind> {
+        let has_call = self.has_call(link);
+        let call = self.next_call(link).unwrap();
+        assert_eq!(has_call, call.is_some());
+        call.map(|call| call.kind)
+    }
+
+    fn attach(&mut self, link: Link, run: &str) {
+        self.connected(link, "process history".into());
+        let call = self.ask(link).unwrap();
+        self.replied(link, call, attached(run, self.end.seq)).unwrap();
+        assert!(self.is_link_attached(link));
+    }
+
+    fn read(&mut self, seq: u64, run: &str) -> Vec<u64> {
+        let lines = self.follow(vec![Entry { line: line(seq), run: run.into() }]);
+        lines.iter().map(|line| line.seq).collect()
+    }
+}
+
+#[test]
+fn what_was_stored_while_it_was_compared_is_compared_too() {
+    let mut node = Node::of(4);
+    node.connected(Link::Commands, "process history".into());
+    let call = node.ask(Link::Commands).unwrap();
+    assert_eq!(call, CallKind::Attach { own: 4 });
+    node.moved(end(6));
+    // The stream has lost 5 and 6, which came from the process before.
+    node.replied(Link::Commands, call, attached("a", 4)).unwrap();
+    assert!(!node.is_link_attached(Link::Commands));
+    assert!(node.take_news().is_empty(), "it speaks no mark under which its last line is not");
+    assert_eq!(node.ask(Link::Commands), attach_call(6));
+}
+
+#[test]
+fn it_is_not_compared_while_what_was_read_is_not_stored() {
+    let mut node = Node::of(5);
+    node.attach(Link::Commands, "a");
+    node.attach(Link::Lines, "a");
+    node.lost(Link::Commands);
+    node.connected(Link::Commands, "other history".into());
+    let call = node.ask(Link::Commands).unwrap();
+    assert_eq!(node.read(6, "a"), [6]);
+    node.replied(Link::Commands, call, attached("b", 5)).unwrap();
+    assert!(!node.is_link_attached(Link::Commands));
+    assert_eq!(node.ask(Link::Commands), None);
+    node.moved(end(6));
+    assert_eq!(node.ask(Link::Commands), attach_call(6));
+}
+
+#[test]
+fn what_could_not_be_stored_keeps_nobody_from_comparing() {
+    let mut node = Node::of(5);
+    node.attach(Link::Lines, "a");
+    assert_eq!(node.read(6, "a"), [6]);
+    node.connected(Link::Commands, "process history".into());
+    assert_eq!(node.ask(Link::Commands), None);
+    node.stored();
+    assert_eq!(node.ask(Link::Commands), attach_call(5));
+}
+
+#[test]
+fn what_was_read_in_another_run_is_read_again() {
+    let mut node = Node::of(5);
+    node.attach(Link::Commands, "a");
+    node.attach(Link::Lines, "a");
+    node.lost(Link::Commands);
+    node.attach(Link::Commands, "b");
+    assert_eq!(node.read_after(), None);
+    assert!(node.read(6, "a").is_empty());
+    assert_eq!(node.ask(Link::Lines), attach_call(5));
+}
+
+#[test]
+fn a_stream_that_is_behind_the_log_is_looked_at() {
+    let mut node = Node::of(6);
+    node.attach(Link::Commands, "a");
+    node.attach(Link::Lines, "a");
+    assert_eq!(node.turn(), Turn::Now(1));
+    for (behind, next) in [(7, None), (5, attach_call(6))] {
+        node.propose(vec![line(7)]);
+        let call = node.ask(Link::Commands).unwrap();
+        node.replied(Link::Commands, call, Reply::Behind(behind)).unwrap();
+        assert_eq!(node.ask(Link::Commands), next);
+    }
+}

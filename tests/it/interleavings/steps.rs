@@ -1,0 +1,426 @@
+//! Each single thing that machines, Redis and bad luck do.
+
+use std::{collections::VecDeque, fs, rc::Rc, sync::Arc};
+
+use sayso::{
+    cluster::{
+        call::{Call, CallKind, Reply},
+        node::Link,
+        node::Parting,
+    },
+    hub::command::{Command, Query},
+    hub::order::Ordered,
+};
+
+use super::{
+    config::{Config, Fault},
+    machine::{Machine, Process, Reading},
+    stream::Moment,
+    world::Report,
+    world::World,
+};
+
+/// A connection between a machine and Redis.
+pub struct Connection {
+    machine: usize,
+    link: Link,
+    /// Of the process of Redis that it was made to.
+    pub incarnation: u32,
+    /// What was sent and is not done yet. It may be done when the connection is gone.
+    pub requests: VecDeque<Call>,
+    /// What was done and is not known yet.
+    pub replies: VecDeque<(CallKind, Reply)>,
+    is_closed: bool,
+    /// It has outlived a failover: it leads to the old master, with what that held until it became a replica of the new one.
+    pub zombie: Option<Option<Rc<Moment>>>,
+}
+
+impl Machine {
+    pub fn is_on(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// What runs on it. It must be on.
+    pub fn on(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the machine is on")
+    }
+}
+
+impl World<'_> {
+    pub fn connect(&mut self, machine: usize, link: Link) {
+        let identity = self.stream.identity();
+        let process = self.machines[machine].on();
+        process.shared.node().connected(link, identity);
+        *process.link(link) = Some(self.connections.len());
+        self.connections.push(Connection {
+            machine,
+            link,
+            incarnation: self.stream.incarnation,
+            requests: VecDeque::new(),
+            replies: VecDeque::new(),
+            is_closed: false,
+            zombie: None,
+        });
+        self.note(format!("{machine} connects for {link:?}"));
+    }
+
+    pub fn lose(&mut self, machine: usize, link: Link) {
+        let process = self.machines[machine].on();
+        let Some(number) = process.link(link).take() else { return };
+        process.shared.node().lost(link);
+        process.must_look = true;
+        self.connections[number].is_closed = true;
+        self.note(format!("{machine} loses its connection for {link:?}"));
+    }
+
+    pub fn ask(&mut self, machine: usize, link: Link) {
+        let healed = self.random.between(1, 3);
+        let process = self.machines[machine].on();
+        process.shared.node().healed_lines_max = healed;
+        let call = process.shared.node().next_call(link).unwrap();
+        let number = process.link(link).expect("who asks is connected");
+        let Some(call) = call else { return };
+        self.note(format!("{machine} asks {}", shown(&call)));
+        self.connections[number].requests.push_back(call);
+    }
+
+    pub fn execute(&mut self, number: usize) {
+        let Connection { machine, ref mut requests, is_closed, .. } = self.connections[number];
+        let call = requests.pop_front().expect("something was sent");
+        let (said, kind) = (shown(&call), call.kind.clone());
+        let own = self.machines[machine].lines.all();
+        let run = |world: &Self| world.stream.now().meta.as_ref().map(|meta| meta.run.clone());
+        let before = run(self);
+        let reply = self.stream.execute(self.server, machine, call, own);
+        if before != run(self) {
+            self.counts.runs += 1;
+            self.counts.takeovers += u64::from(kind == CallKind::Take);
+        }
+        self.counts.late += u64::from(is_closed);
+        let late = if is_closed { " late" } else { "" };
+        self.note(format!("Redis does{late} for {machine}: {said} -> {reply:?}"));
+        if !is_closed {
+            self.connections[number].replies.push_back((kind, reply));
+        }
+    }
+
+    pub fn deliver(&mut self, number: usize) {
+        let Connection { machine, link, ref mut replies, .. } = self.connections[number];
+        let (kind, reply) = replies.pop_front().expect("something has come");
+        self.note(format!("{machine} is told {reply:?} about {kind:?}"));
+        let process = self.machines[machine].on();
+        process.shared.node().replied(link, kind, reply).unwrap();
+        process.must_look = true;
+    }
+
+    pub fn fetch(&mut self, machine: usize) {
+        let count = self.random.between(1, 3);
+        let process = self.machines[machine].on();
+        let after = process.shared.node().read_after().expect("it may read");
+        let number = process.link(Link::Lines).expect("who reads is connected");
+        let Connection { incarnation, zombie, .. } = &self.connections[number];
+        let zombie = zombie.as_ref().filter(|_| *incarnation != self.stream.incarnation);
+        let old = zombie.and_then(|zombie| zombie.clone());
+        let mut entries = self.stream.read(self.server, machine, after, old.as_deref());
+        entries.truncate(count);
+        let lines = old.unwrap_or_else(|| self.stream.now().clone()).lines.clone();
+        let seqs: Vec<_> =
+            entries.iter().map(|it| format!("{} {}", it.line.seq, it.line.chain)).collect();
+        let is_zombie = zombie.is_some();
+        self.note(format!("{machine} reads {seqs:?}{}", if is_zombie { " late" } else { "" }));
+        self.machines[machine].on().reading = Reading::Fetched(entries, lines);
+    }
+
+    pub fn follow(&mut self, machine: usize) {
+        let process = self.machines[machine].on();
+        let reading = std::mem::replace(&mut process.reading, Reading::Nothing);
+        let Reading::Fetched(entries, of_stream) = reading else { panic!("nothing was read") };
+        let lines = process.shared.node().follow(entries);
+        let Some(first) = lines.first() else {
+            return self.note(format!("{machine} must attach before it reads on"));
+        };
+        let before = &of_stream[..first.seq as usize - 1];
+        let reports = self.reports.clone();
+        let stored = move |stored| drop(reports.send(Report::Stored(stored)));
+        let command = Command::Ordered(Ordered::Lines(lines.clone(), Box::new(stored)));
+        process.inbox.push_back(command);
+        process.reading = Reading::Handed(lines);
+        let own = self.machines[machine].lines.all();
+        assert!(own == before, "{machine} goes on behind other lines than the stream's");
+    }
+
+    /// The hub takes some commands, and whatever follows from them is seen by everybody.
+    pub fn hub(&mut self, machine: usize) {
+        self.process(machine);
+        self.note_stored(machine);
+        while let Ok(report) = self.reported.try_recv() {
+            match report {
+                Report::Answered(attempt, outcome) => self.answered(attempt, outcome),
+                Report::Stored(stored) => {
+                    self.machines[machine].on().reading = Reading::Nothing;
+                    self.machines[machine].on().shared.node().stored();
+                    let is_parted = self.machines[machine].on().shared.parted().is_some();
+                    assert!(stored.is_ok() || is_parted, "{machine} can't store: {stored:?}");
+                }
+                Report::Joined(visit, joined) => self.joined(visit, joined),
+                Report::Loaded(visit, is_all, loaded) => self.loaded(visit, is_all, loaded),
+                Report::Compacted(_) => panic!("it was not waited for"),
+            }
+        }
+        self.deliver_frames(machine);
+        if let Some(parting) = self.machines[machine].on().shared.parted() {
+            self.stop(machine, parting);
+        }
+    }
+
+    fn process(&mut self, machine: usize) {
+        let waiting = self.machines[machine].on().inbox.len();
+        let count = if waiting == 0 { 0 } else { self.random.between(1, waiting) };
+        let process = self.machines[machine].on();
+        let commands: Vec<_> = process.inbox.drain(..count).collect();
+        process.must_look = false;
+        process.hub.process_batch(&mut commands.into_iter());
+    }
+
+    /// Adds to what a machine's log has held what it has stored of what was handed to it.
+    fn note_stored(&mut self, machine: usize) {
+        let Machine { process, lines, .. } = &mut self.machines[machine];
+        let process = process.as_mut().expect("the machine is on");
+        let end = process.hub.log_end();
+        let first = lines.seq() + 1;
+        if let Reading::Handed(handed) = &process.reading {
+            let new = handed.iter().filter(|line| (first..=end.seq).contains(&line.seq));
+            new.cloned().for_each(|line| lines.push(line));
+        }
+        assert_eq!((end.seq, end.chain), (lines.seq(), lines.chain()), "where its log ends");
+        if end.seq >= first {
+            self.note(format!("{machine} stores up to {} {}", end.seq, end.chain));
+        }
+    }
+
+    fn stop(&mut self, machine: usize, parting: Parting) {
+        self.note(format!("{machine} stops: {parting:?}"));
+        let counts = &mut self.counts;
+        *match parting {
+            Parting::Diverged => &mut counts.diverged,
+            Parting::Trimmed => &mut counts.trimmed,
+            Parting::Incomparable => &mut counts.incomparable,
+            Parting::OtherLog => &mut counts.other_log,
+        } += 1;
+        let Config { keep, newest_kept, .. } = self.config;
+        let is_fine = match parting {
+            // Where a stream has all lines, it lacks none.
+            Parting::Trimmed => keep.min(newest_kept) < 1_000,
+            Parting::OtherLog => self.machines[machine].is_away,
+            Parting::Diverged | Parting::Incomparable => {
+                self.machines[machine].is_away || !self.config.is_timely
+            }
+        };
+        assert!(is_fine, "{machine} stops though it was there all the time: {parting:?}");
+        self.kill(machine, None);
+        self.machines[machine].stopped = Some(parting);
+    }
+
+    fn kill(&mut self, machine: usize, cut: Option<u64>) {
+        self.finish_compaction(machine);
+        for number in 0..self.readers.len() {
+            if self.readers[number].machine == Some(machine) {
+                self.readers[number].machine = None;
+            }
+        }
+        for connection in &mut self.connections {
+            connection.is_closed |= connection.machine == machine;
+        }
+        self.machines[machine].kill(cut);
+        self.reported.try_iter().for_each(drop);
+        self.note(format!(
+            "{machine} is killed{}",
+            if cut.is_some() { " while it writes" } else { "" }
+        ));
+    }
+
+    /// Kills a machine in the middle of what its hub does: nobody is told of it, and of what it writes some may be missing.
+    fn kill_while_writing(&mut self, machine: usize) {
+        let path = self.machines[machine].log_path();
+        let runs = path.with_file_name("runs");
+        let length = |path| fs::metadata(path).unwrap().len();
+        let (before, runs_before) = (length(&path), fs::read(&runs).ok());
+        let log = self.machines[machine].on().hub.log_end().log;
+        self.process(machine);
+        self.note_stored(machine);
+        let after = length(&path);
+        let has_written_more = runs_before != fs::read(&runs).ok()
+            || !Arc::ptr_eq(&log, &self.machines[machine].on().hub.log_end().log);
+        let cut = (after > before && !has_written_more)
+            .then(|| self.random.between(before as usize, after as usize) as u64);
+        self.counts.torn += u64::from(cut.is_some());
+        self.kill(machine, cut);
+    }
+
+    pub fn start(&mut self, machine: usize) {
+        let it = &mut self.machines[machine];
+        if !it.is_on() && it.stopped.is_none() {
+            it.start(&self.config);
+            self.note(format!("{machine} starts"));
+        }
+    }
+
+    /// Whether all machines that are there have looked, if that takes less time than new lines wait.
+    pub fn may_open(&self) -> bool {
+        let moment = self.stream.now();
+        let Some(meta) = moment.meta.as_ref().filter(|_| self.stream.is_waiting()) else {
+            return false;
+        };
+        if !self.config.is_timely {
+            return true;
+        }
+        self.machines.iter().all(|machine| {
+            let Some(process) = &machine.process else { return true };
+            let node = process.shared.node();
+            let Some(number) = process.commands() else { return false };
+            let Connection { incarnation, requests, replies, .. } = &self.connections[number];
+            if *incarnation != self.stream.incarnation || !node.is_link_attached(Link::Commands) {
+                return false;
+            }
+            let knows_run = node.run().is_some_and(|run| **run == *meta.run);
+            let is_late = node.is_ahead()
+                || (!knows_run && node.end().seq > meta.seq)
+                || !requests.is_empty()
+                || !replies.is_empty();
+            (!is_late || self.stream.looked.contains(&machine.number))
+                && *node.end().log == meta.log
+        })
+    }
+
+    pub fn open(&mut self) {
+        self.stream.open(self.server);
+        self.note("-- new lines can be appended".into());
+        for machine in &mut self.machines {
+            machine.is_away |= !machine.is_on() && machine.stopped.is_none();
+        }
+    }
+
+    pub fn finish_compaction(&mut self, machine: usize) {
+        let mut outcome = None;
+        let reported = &self.reported;
+        let is_on = self.machines[machine].is_on();
+        if !is_on || !self.machines[machine].on().is_compacting {
+            return;
+        }
+        self.machines[machine].finish_compaction(|| match reported.try_recv() {
+            Ok(Report::Compacted(compacted)) => {
+                outcome = Some(compacted);
+                true
+            }
+            _ => false,
+        });
+        self.counts.compactions += u64::from(matches!(outcome, Some(Ok(_))));
+        self.note(format!("{machine} has compacted its log: {outcome:?}"));
+    }
+
+    fn begin_compaction(&mut self, machine: usize) {
+        let reports = self.reports.clone();
+        let done = Box::new(move |outcome| drop(reports.send(Report::Compacted(outcome))));
+        let process = self.machines[machine].on();
+        if process.is_compacting {
+            return;
+        }
+        process.hub.process_batch(&mut std::iter::once(Command::Query(Query::Compact(done))));
+        process.must_look = true;
+        match self.reported.try_recv() {
+            Ok(Report::Compacted(refused)) => {
+                self.note(format!("{machine} does not compact its log: {refused:?}"));
+            }
+            _ => {
+                self.machines[machine].on().is_compacting = true;
+                self.note(format!("{machine} begins to compact its log"));
+            }
+        }
+    }
+
+    /// Something goes wrong.
+    pub fn fault(&mut self) {
+        let fault = self.random.pick(&self.config.faults);
+        let on = self.machines.iter().filter(|machine| machine.is_on()).count();
+        let machine = self.random.between(0, self.machines.len() - 1);
+        match fault {
+            Fault::Crash if on > 1 || (on == 1 && self.random.percent(30)) => {
+                let machine = self.pick_machine();
+                let compacts = self.machines[machine].on().is_compacting;
+                match !compacts && self.random.percent(50) {
+                    true => self.kill_while_writing(machine),
+                    false => self.kill(machine, None),
+                }
+            }
+            Fault::Start => self.start(machine),
+            Fault::Cut if self.machines[machine].is_on() => {
+                let link = self.random.pick(&[Link::Commands, Link::Lines]);
+                let is_free = matches!(self.machines[machine].on().reading, Reading::Nothing);
+                if link == Link::Commands || is_free {
+                    self.lose(machine, link);
+                }
+            }
+            Fault::Restart => {
+                let random = &mut self.random;
+                let choose = |low, high| random.between(low, high);
+                self.stream.restart(self.server, self.config.lost_max, choose);
+                self.note_redis("is restarted");
+            }
+            Fault::Empty => {
+                self.stream.empty(self.server);
+                self.note_redis("starts with nothing");
+            }
+            Fault::Failover => self.fail_over(),
+            Fault::Replicate => {
+                let random = &mut self.random;
+                self.stream.replicate(|low, high| random.between(low, high));
+            }
+            Fault::Persist => {
+                let random = &mut self.random;
+                self.stream.persist(|low, high| random.between(low, high));
+            }
+            Fault::Compact if self.machines[machine].is_on() => self.begin_compaction(machine),
+            Fault::ReaderLeaves => {
+                let reader = self.random.between(0, self.readers.len() - 1);
+                self.detach_reader(reader);
+            }
+            Fault::GiveUp => {
+                let client = self.random.between(0, self.clients.len() - 1);
+                self.give_up(client);
+            }
+            Fault::Crash | Fault::Cut | Fault::Compact => {}
+        }
+    }
+
+    fn fail_over(&mut self) {
+        let incarnation = self.stream.incarnation;
+        let is_restarted = self.random.percent(50);
+        let old = self.stream.fail_over(self.server, is_restarted);
+        self.note_redis("fails over");
+        if !self.config.has_zombies {
+            return;
+        }
+        for connection in &mut self.connections {
+            let Connection { machine, link, is_closed, zombie, .. } = connection;
+            let may_live = *link == Link::Lines && !*is_closed;
+            if !may_live || connection.incarnation != incarnation || !self.random.percent(70) {
+                continue;
+            }
+            let process = self.machines[*machine].on();
+            if process.shared.node().is_link_attached(Link::Lines) {
+                *zombie = Some(Some(old.clone()));
+            }
+        }
+    }
+
+    fn note_redis(&mut self, what: &str) {
+        let moment = self.stream.now().clone();
+        let seq = moment.meta.as_ref().map(|meta| meta.seq);
+        self.note(format!("Redis {what}, and has {seq:?}"));
+    }
+}
+
+fn shown(call: &Call) -> String {
+    let texts = call.arguments.iter().map(|text| String::from_utf8_lossy(text));
+    texts.filter(|text| !text.starts_with('{')).collect::<Vec<_>>().join(" ")
+}

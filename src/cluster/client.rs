@@ -110,14 +110,19 @@ impl Client {
         let mut link = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
         link.set_read_timeout(Some(REPLY_TIMEOUT))?;
         link.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        let info: String = redis::from_redis_value(ask(&mut link, cmd("INFO").arg("all"))?)
-            .map_err(RedisError::from)?;
-        let identity = identity(&info)?;
+        let identity = ask_identity(&mut link)?;
         let hash: String =
             redis::from_redis_value(ask(&mut link, cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
                 .map_err(RedisError::from)?;
         Ok(Connection { link, keys: self.keys.clone(), hash, identity })
     }
+}
+
+/// Asks which process of Redis it is, and of which history.
+fn ask_identity(link: &mut redis::Connection) -> Result<Arc<str>, Trouble> {
+    let info = ask(link, cmd("INFO").arg("all"))?;
+    let info: String = redis::from_redis_value(info).map_err(RedisError::from)?;
+    identity(&info)
 }
 
 /// Which process of Redis it is, and of which history, after what `INFO` says.
@@ -181,6 +186,20 @@ impl Connection {
             command.arg(argument);
         }
         command
+    }
+
+    /// Checks that it still is the same history: a Redis that was a replica for a while goes on with another one over the same connection.
+    ///
+    /// # Errors
+    /// [`Trouble`], also if it is another one.
+    pub fn check_identity(&mut self) -> Result<(), Trouble> {
+        match ask_identity(&mut self.link)? == self.identity {
+            true => Ok(()),
+            false => Err(Trouble {
+                why: "Redis has another history than before".into(),
+                is_refusal: false,
+            }),
+        }
     }
 
     /// Reads the entries behind a `seq`, and waits for some if there are none.

@@ -70,6 +70,8 @@ struct LinkState {
     /// See [`Introduction::identity`]; `None` while it is not connected.
     identity: Option<Arc<str>>,
     is_attached: bool,
+    /// Whether it was attached before.
+    was_attached: bool,
     is_busy: bool,
     /// Mark of the run in which it was attached last.
     run: Option<Arc<str>>,
@@ -253,6 +255,14 @@ impl Node {
         match link {
             Link::Commands => self.commands.is_attached,
             Link::Lines => self.lines.is_attached,
+        }
+    }
+
+    /// Whether a connection was attached before, so that it may lead to another history of Redis by now.
+    pub fn was_attached(&self, link: Link) -> bool {
+        match link {
+            Link::Commands => self.commands.was_attached,
+            Link::Lines => self.lines.was_attached,
         }
     }
 

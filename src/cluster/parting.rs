@@ -13,7 +13,7 @@ impl Parting {
     pub fn sentence(self) -> &'static str {
         match self {
             Parting::Diverged => {
-                "this node's log and the stream have different lines at the same place, so it must not go on by itself"
+                "this node's log has lines that the stream lacks, or they have different lines at the same place, so it must not go on by itself"
             }
             Parting::Trimmed => {
                 "this node was away for so long that the stream no longer has what it lacks"

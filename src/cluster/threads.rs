@@ -99,6 +99,7 @@ impl<S> Thread<'_, S> {
                 look(self.shared, self.hub);
             } else {
                 look_at = Instant::now() + LOOK_INTERVAL;
+                connection.check_identity()?;
                 if let Some((run, seq)) = connection.look()? {
                     self.shared.node().saw_stream(&run, seq);
                 }
@@ -119,6 +120,10 @@ impl<S> Thread<'_, S> {
         else {
             return Ok(false);
         };
+        let is_attach = matches!(call.kind, CallKind::Attach { .. });
+        if is_attach && self.shared.node().was_attached(self.link) {
+            connection.check_identity()?;
+        }
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
         let reply = match connection.call(&call) {
             Err(Trouble { why, is_refusal: true }) if appends => {
@@ -139,7 +144,6 @@ impl<S> Thread<'_, S> {
             }
             _ => {}
         }
-        let is_attach = matches!(call.kind, CallKind::Attach { .. });
         let is_attached = {
             let mut node = self.shared.node();
             node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;

@@ -42,7 +42,6 @@
 //! notify/   programs that are told of comments
 //! cluster/  several machines with one conversation, over Redis; only with the feature `redis`
 //! exchange/ comments of other systems, in and out
-//! cluster/  several machines with one conversation, only with the feature `redis`
 //! hub/      all state, and the one thread that changes it
 //! net/      the public port: accepts connections, limits them, drains them
 //! fanout/   who follows what, and the threads that write to sockets
@@ -77,9 +76,8 @@
 //! | `fanout-N` | one per two cores | the write side of its share of the sockets | all senders are gone |
 //! | `order` | 1 with `--redis` | the connection that lines are proposed through | shutdown |
 //! | `stream` | 1 with `--redis` | the connection that ordered lines are read through; waits for the hub to store them | shutdown |
-//! | `presence` | 1 with `--redis` | the connection on which machines tell each other how many readers they have | shutdown |
+//! | `presence` | 1 with `--redis` | the connection on which machines tell each other how many readers they have; tells the hub what it hears | shutdown |
 //! | `notify-N` | one per program of `--notify` | its cursor; asks the hub, reads the log and runs the program | shutdown |
-//! | `presence` | 1 with `--redis` | how many readers other machines have; tells the hub, and tells them of this one's | shutdown |
 //! | `rescue` | 1 when the log is lost | what the log's file still holds | it is saved |
 //! | `compact` | 1 when needed | the log that is being rewritten | its work is done |
 //! | `deadline` | 1 while stopping | nothing; ends a process that takes too long to stop | the end of the process |
@@ -106,7 +104,8 @@
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the
-//!   sockets → a program of `--notify` that runs has 2 s left → readers end, their senders drop → the hub ends → the shards end.
+//!   sockets → a program of `--notify` that runs has 2 s left → with `--redis`, lines that are proposed have 1 s to come back, and the
+//!   node's threads end → readers end, their senders drop → the hub ends → the shards end.
 //!
 //! # The log
 //!

@@ -5,6 +5,8 @@ mod assets;
 mod block_list;
 mod cli;
 mod clock;
+#[cfg(feature = "redis")]
+mod cluster;
 mod codes;
 mod compaction;
 mod control;

@@ -15,7 +15,7 @@ use crate::support::{
 /// What a newcomer reads in one go.
 const README_LINES_MAX: usize = 180;
 /// The README and those of folders, from the root.
-const READMES: [&str; 10] = [
+const READMES: [&str; 11] = [
     "README.md",
     "static/README.md",
     "src/web/README.md",
@@ -24,6 +24,7 @@ const READMES: [&str; 10] = [
     "src/log/README.md",
     "src/exchange/README.md",
     "src/notify/README.md",
+    "src/cluster/README.md",
     "tests/README.md",
     "benches/README.md",
 ];

@@ -217,6 +217,7 @@ fn a_cursor_that_cannot_be_read_for_now_is_kept_and_nothing_behind_it_is_lost() 
     program.write("exit 1");
     server.restart();
     posted(&server, "missed");
+    until("the program has not failed", || program.runs() == 1 + 1);
     assert!(server.stop().success());
     // A folder can't be read as a file, not even by root.
     let aside = server.data().join("aside");

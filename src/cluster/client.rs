@@ -214,6 +214,20 @@ impl Connection {
         entries(value).ok_or_else(|| Trouble::refusal(FOREIGN_ENTRY))
     }
 
+    /// Returns Redis' time, in ms since 1970.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn time(&mut self) -> Result<u64, Trouble> {
+        let mut texts = Vec::new();
+        flatten(ask(&mut self.link, &cmd("TIME"))?, &mut texts);
+        let number = |at: usize| texts.get(at)?.parse::<u64>().ok();
+        let time = number(0).zip(number(1));
+        let time = time
+            .and_then(|(seconds, micros)| seconds.checked_mul(1_000)?.checked_add(micros / 1_000));
+        time.ok_or_else(|| Trouble::refusal("Redis tells no time"))
+    }
+
     /// Returns the mark of the stream's run and its last `seq`, if there is a stream.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What follows from each reply of the script.
 //!
-//! The rules are those of the model, in its order; see README.md.
+//! Knows nobody who waits for one.
 
 use std::{io, sync::Arc};
 

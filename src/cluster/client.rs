@@ -61,7 +61,10 @@ impl From<RedisError> for Trouble {
                     "this Redis is part of a Redis Cluster and doesn't keep these keys",
                 );
             }
-            let detail: String = error.detail().unwrap_or_default().chars().take(160).collect();
+            // Which script it was is no matter for who posts.
+            let detail = error.detail().unwrap_or_default();
+            let detail = detail.split(" script:").next().unwrap_or_default();
+            let detail: String = detail.chars().take(160).collect();
             return Trouble::refusal(format!("Redis refuses: {code} {detail}"));
         }
         let why = match error {

@@ -1,5 +1,7 @@
 //! Steps in which what was read comes between a question and its answer.
 
+use std::io;
+
 use super::*;
 use crate::{
     cluster::call::{Attached, CallKind, Reply},

@@ -104,7 +104,8 @@
 //! - A panic in a connection ends that connection; one in the hub or a shard ends the process.
 //! - No line, log message or metric holds an address, a key or a token; only with `--log-addresses` does the log name addresses.
 //! - Stopping goes in one order: the listener closes → the hub finishes its batch and says goodbye → shards send 1001 and shut the
-//!   sockets → a program of `--notify` that runs has 2 s left → readers end, their senders drop → the hub ends → the shards end.
+//!   sockets → a program of `--notify` that runs has 2 s left → with `--redis`, lines that are proposed have 1 s to come back, and the
+//!   node's threads end → readers end, their senders drop → the hub ends → the shards end.
 //!
 //! # The log
 //!

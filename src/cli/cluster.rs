@@ -69,16 +69,8 @@ impl Node {
         let salt = salt::open(data)?;
         let mut memory = Memory { runs: Vec::new(), highest: 0, salt };
         if log.last_seq() == 0 {
-            let end = LogEnd {
-                log: log.id().into(),
-                seq: 0,
-                chain: log.chain(),
-                whole_from: log.whole_from(),
-                file: log.reader(),
-                end: log.end(),
-            };
             let mut said = None;
-            let id = cluster::first_contact(&options, end, &memory, |why| {
+            let id = cluster::first_contact(&options, LogEnd::of(log), &memory, |why| {
                 if let Some(why) = why.filter(|why| said.as_deref() != Some(*why)) {
                     log::warn!(
                         "waiting for the Redis at {address}, since there is no comment here yet: {why}"

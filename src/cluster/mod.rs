@@ -38,8 +38,8 @@ use crate::{
 
 /// How long stopping waits for what is in flight.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
-/// How often it looks meanwhile, and how often a start that must wait for Redis tries again.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How often stopping looks meanwhile, and how often a start that must wait for Redis tries again.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which stream, and how much of it is kept.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Cluster {
             && !self.shared.has_obstacle()
             && began.elapsed() < STOP_PATIENCE
         {
-            thread::sleep(LOOK_INTERVAL);
+            thread::sleep(POLL_INTERVAL);
         }
         // The hub must not wait for the lock as long as this takes.
         let channel = self.shared.presence().take();
@@ -169,7 +169,7 @@ pub fn first_contact(
             Err(trouble) => why = Some(trouble.why),
         }
         node.lost(Link::Commands);
-        thread::sleep(LOOK_INTERVAL);
+        thread::sleep(POLL_INTERVAL);
     }
     Err(Error::Other("stopped before Redis has told which log this is".into()))
 }

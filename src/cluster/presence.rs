@@ -19,25 +19,24 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-pub use elsewhere::{
-    ELSEWHERE_PAGES_MAX, Elsewhere, NODE_PAGES_MAX, NODES_MAX, PRESENCE_PAGES_MAX, SILENCE_MAX,
-    TYPING_PAGES_MAX,
-};
-pub use message::{Message, PAGE_READERS_MAX, PRESENCE_MESSAGE_BYTES_MAX, encode};
+use elsewhere::{Elsewhere, NODE_PAGES_MAX, TYPING_PAGES_MAX};
+use message::{Message, encode};
 use redis::{
-    Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisResult, Value,
+    Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisError,
+    RedisResult, Value,
 };
 
+use super::client::Trouble;
 use crate::{hub::order::Presence, util::threads};
 
 /// The shortest time between two times that a machine publishes something, and that the hub is told something.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a machine publishes everything. [`SILENCE_MAX`] is three times as long, so two losses are made good.
+/// How often a machine publishes everything. [`elsewhere::SILENCE_MAX`] is three times as long, so two losses are made good.
 const ALL_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one read waits, and so how late the mailbox may be looked at.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
-/// How long connecting may take, and Redis taking what is published.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long connecting may take, and Redis taking what is published. Longer than [`super::client::CONNECT_TIMEOUT`]: nothing waits for it.
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two tries to connect.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection over which nothing has come for so long is dead, since what is published comes back to whoever has published it.
@@ -246,7 +245,7 @@ impl Worker {
         while !self.is_stopping() {
             match self.connect().and_then(|connection| self.talk(connection)) {
                 Ok(()) => return,
-                Err(error) => self.fail(&error),
+                Err(error) => self.fail(error),
             }
             let retry = Instant::now() + RETRY_INTERVAL;
             while Instant::now() < retry && !self.is_stopping() {
@@ -260,16 +259,17 @@ impl Worker {
         self.shared.is_stopping.load(Relaxed)
     }
 
-    fn fail(&mut self, error: &redis::RedisError) {
+    fn fail(&mut self, error: RedisError) {
         if !mem::replace(&mut self.is_failing, true) {
-            log::warn!("readers of other machines are not counted: {error}");
+            let Trouble { why, .. } = error.into();
+            log::warn!("readers of other machines are not counted: {why}");
         }
     }
 
     fn connect(&mut self) -> RedisResult<Connection> {
-        let mut connection = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        let mut connection = self.client.get_connection_with_timeout(SEND_TIMEOUT)?;
         connection.set_read_timeout(Some(READ_TIMEOUT))?;
-        connection.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+        connection.set_write_timeout(Some(SEND_TIMEOUT))?;
         connection.subscribe_resp3(&self.channel)?;
         self.take_mail();
         // Who typed while there was no connection doesn't any more.
@@ -358,7 +358,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{message::PRESENCE_MESSAGE_BYTES_MAX, *};
 
     fn readers(page: &str, readers: u32) -> Mailbox {
         Mailbox { readers: HashMap::from([(page.into(), readers)]), ..Mailbox::default() }

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::command::Callback;
-use crate::log::{chain::ChainHash, chain::ChainedLine, salt::Salt, storage::ReadAt};
+use crate::log::{Log, chain::ChainHash, chain::ChainedLine, salt::Salt, storage::ReadAt};
 
 /// Where a log ends.
 #[derive(Clone)]
@@ -24,6 +24,20 @@ pub struct LogEnd {
     pub file: Arc<dyn ReadAt>,
     /// Its length in bytes.
     pub end: u64,
+}
+
+impl LogEnd {
+    /// Where this log ends, as far as it is durable.
+    pub fn of(log: &Log) -> LogEnd {
+        LogEnd {
+            log: log.id().into(),
+            seq: log.last_seq(),
+            chain: log.chain(),
+            whole_from: log.whole_from(),
+            file: log.reader(),
+            end: log.end(),
+        }
+    }
 }
 
 /// Whether lines can be proposed.

@@ -8,7 +8,7 @@ mod refused;
 mod stored;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     mem,
     net::IpAddr,
     path::PathBuf,
@@ -32,7 +32,7 @@ use crate::{
     log::salt,
 };
 
-/// Writes that may wait to be proposed. More than wait in the hub's inbox, and some MB.
+/// Writes that may wait to be proposed: four times what the hub's inbox holds. With texts of 8 KiB and their HTML they take some 80 MB.
 pub const WAITING_WRITES_MAX: usize = 4_096;
 /// How long a write may wait before it is refused. Beyond the 3 s that new lines wait after Redis was replaced, and below the time that a
 /// request may take. Whoever repeats it with its nonce finds it, if it was appended after all.
@@ -53,8 +53,9 @@ pub(super) struct Proposals {
     is_again: bool,
     /// Why nothing can be ordered any more.
     parted: Option<Arc<str>>,
-    /// Readers that had more when they came than this machine has, and up to which `seq`.
-    ahead: Vec<(ReaderId, u64)>,
+    /// Readers that had more when they came than this machine had then, and up to which `seq`. They stay until they leave, so there are no
+    /// more than readers.
+    ahead: HashMap<ReaderId, u64>,
 }
 
 /// A write that is not answered yet.
@@ -68,7 +69,7 @@ struct Waiting {
     is_checked: bool,
     /// Whether the present proposal has lines of it.
     is_proposed: bool,
-    /// The lines of each copy that was ever proposed.
+    /// The lines of each copy that was ever proposed, but for those whose `seq` another line has taken.
     sent: Vec<SentLine>,
     /// What it is answered once the last line of a copy has come back.
     decided: Option<Decided>,
@@ -110,20 +111,13 @@ impl<S> Hub<S> {
             in_flight: Vec::new(),
             is_again: false,
             parted: None,
-            ahead: Vec::new(),
+            ahead: HashMap::new(),
         });
     }
 
     /// Where the log ends.
     pub fn log_end(&self) -> LogEnd {
-        LogEnd {
-            log: self.log_id.clone(),
-            seq: self.log.last_seq(),
-            chain: self.log.chain(),
-            whole_from: self.log.whole_from(),
-            file: self.log.reader(),
-            end: self.log.end(),
-        }
+        LogEnd::of(&self.log)
     }
 
     /// Tells whoever orders the lines that the log has another end.
@@ -265,6 +259,8 @@ impl<S> Hub<S> {
             let before = self.log.next_seq();
             let outcome = self.validate(&mut waiting);
             waiting.is_proposed = false;
+            // What is stored at such a place is another line.
+            waiting.sent.retain(|line| line.seq >= base);
             let after = self.log.next_seq();
             let is_import = waiting.operation.is_import();
             match outcome {
@@ -355,11 +351,15 @@ impl<S> Hub<S> {
     /// Remembers a reader that has proved to have received everything up to `since`, if that is more than there is here.
     pub(super) fn remember_cursor(&mut self, reader: ReaderId, since: u64) {
         let seq = self.log.last_seq();
+        if let Some(proposals) = self.proposals.as_mut().filter(|_| since > seq) {
+            proposals.ahead.insert(reader, since);
+        }
+    }
+
+    /// Forgets what a reader has received that leaves.
+    pub(super) fn forget_cursor(&mut self, reader: ReaderId) {
         if let Some(proposals) = &mut self.proposals {
-            proposals.ahead.retain(|(_, since)| *since > seq);
-            if since > seq {
-                proposals.ahead.push((reader, since));
-            }
+            proposals.ahead.remove(&reader);
         }
     }
 
@@ -408,3 +408,6 @@ fn chained(first: u64, mut chain: ChainHash, run: u64, lines: Vec<Box<[u8]>>) ->
     });
     chained.collect()
 }
+
+#[cfg(test)]
+mod tests;

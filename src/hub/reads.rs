@@ -30,7 +30,11 @@ impl<S> Hub<S> {
     pub(super) fn serve(&mut self, query: Query<S>) {
         match query {
             Query::Join(join) => self.join(join),
-            Query::Leave(reader) => self.subscribers.leave(reader),
+            Query::Leave(reader) => {
+                #[cfg(feature = "redis")]
+                self.forget_cursor(reader);
+                self.subscribers.leave(reader);
+            }
             Query::Identify(reader, author, from) => self.identify(reader, author, from),
             Query::Typing(reader, from) => self.announce_typing(reader, from),
             Query::ReadHistory(read) => self.read(read),

@@ -10,6 +10,7 @@ const NOT_ALLOWED = 'The comments can’t be shown, since {server} does not allo
 /** What the server says in other words than a reader would understand. Other languages have it there too. */
 const ENGLISH = {
   banned: 'You can’t write here until {until}.', banned_for_ever: 'You can’t write here any more.',
+  stream_unavailable: 'Nothing can be stored right now, try again in {wait} s.',
   user_expired: 'Your sign-in has run out. Load the page again.',
 };
 /** Bans that end then have no end that anybody would wait for. */

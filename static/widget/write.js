@@ -93,7 +93,10 @@ export class Writer {
   }
 
   #secret() {
-    if (!this.thread.me.key) this.#remember({ key: random() });
+    if (!this.thread.me.key) {
+      this.#remember({ key: random() });
+      this.#introduce();
+    }
     return this.thread.me.key;
   }
 

@@ -43,6 +43,18 @@ test('others see that somebody is typing, oneself does not, in no tab', async ()
   assert.ok(heard.length > 0);
 });
 
+test('whoever has just written for the first time is typing under the name over that comment', async () => {
+  const ada = await live();
+  const grace = await live();
+  await say(ada, 'my first', 'Ada');
+  await isConfirmed(grace, 'my first');
+  // It is told at most once a second, and of the field above it was told just now.
+  await until(async () => {
+    await box(ada).press('x');
+    return await typing(grace) === 'Ada is typing…';
+  }, 'the name');
+});
+
 test('the name that somebody types under is not sent', async () => {
   const context = await newPerson();
   const page = await context.newPage();

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 121] = [
+const ROWS: [(&str, &str, &str, &str); 131] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -282,6 +282,41 @@ const ROWS: [(&str, &str, &str, &str); 121] = [
     ("time between two digests, at least", "notify/mod.rs DIGEST_INTERVAL", "s", "waits"),
     ("links in a message that decide", "hub/link.rs LINK_SECONDS", "s", "expired"),
     ("one of them, behind `/m/`", "hub/link.rs LINK_BYTES_MAX", "bytes", "403"),
+    (
+        "writes that wait to be ordered, with `--redis`",
+        "hub/ordering.rs WAITING_WRITES_MAX",
+        "writes",
+        "503",
+    ),
+    ("time for which one of them waits", "hub/ordering.rs WAITING_TIMEOUT", "s", "503"),
+    ("connecting to Redis", "cluster/client.rs CONNECT_TIMEOUT", "s", "another try"),
+    (
+        "silence of Redis when it is asked",
+        "cluster/client.rs REPLY_TIMEOUT",
+        "s",
+        "another connection",
+    ),
+    ("lines read from Redis at once", "cluster/client.rs ENTRIES_MAX", "lines", "the next reading"),
+    (
+        "lines brought back to Redis at once",
+        "cluster/node.rs HEALED_LINES_MAX",
+        "lines",
+        "the next call",
+    ),
+    (
+        "newest lines that a compaction leaves as they are, with `--redis`",
+        "store/compact.rs NEWEST_LINES_KEPT",
+        "lines",
+        "compacted",
+    ),
+    ("`--redis-name`", "cli/config/cluster.rs NAME_BYTES_MAX", "bytes", "sayso does not start"),
+    ("`--redis-keep`", "cli/config/cluster.rs KEEP_MAX", "lines", "sayso does not start"),
+    (
+        "lines with a wrong hash that `sayso check` names",
+        "log/chained/check.rs BREAKS_MAX",
+        "lines",
+        "not named",
+    ),
     (
         "machines whose readers are counted, with `--redis`",
         "cluster/presence/elsewhere.rs NODES_MAX",

@@ -217,6 +217,28 @@ fn a_log_that_had_no_other_machine_becomes_that_of_several() {
     assert_eq!(again.log_text().lines().count(), 23);
 }
 
+#[test]
+fn a_node_that_was_served_alone_meanwhile_stops_and_what_was_written_is_brought_back() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let mut cluster = Cluster::start(&redis.url(), 2);
+    write(&cluster, 20);
+    cluster.nodes[1].stop();
+    let mut alone = Server::builder().stopped();
+    alone.write_log(cluster.nodes[1].log_bytes());
+    alone.restart();
+    posted(&alone, "written alone");
+    alone.stop();
+    cluster.nodes[1].write_log(alone.log_bytes());
+    cluster.restart(1);
+    let said = last_words(&mut cluster.nodes[1]);
+    let kept = kept(&cluster.nodes[1], &said);
+    follow_advice(&mut cluster, 1, 0, &kept);
+    posted(&cluster.nodes[1], "together again");
+    cluster.agree();
+    let page = get(&cluster.nodes[0], "/").body;
+    assert!(!cfg!(feature = "exchange") || page.contains("written alone"));
+}
+
 /// What Redis says is its time, an hour later: 13 digits of milliseconds, a text of their own.
 fn an_hour_later(said: &mut [u8]) {
     const BEFORE: &[u8] = b"$13\r\n";

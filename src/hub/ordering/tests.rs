@@ -1,0 +1,136 @@
+//! Hubs whose lines are ordered by something that takes every proposal and brings none back.
+
+use std::{fs, path::PathBuf};
+
+use crossbeam_channel::unbounded;
+
+use super::*;
+use crate::{
+    comment::{Body, draft::Draft},
+    fanout::{Tier, subscribers::Subscribers},
+    hub::{
+        command::{Cursor, Join, Joined, Query, StartAt, Stats, Subscription},
+        order::Presence,
+        rules::{Hold, Rules},
+    },
+    log::SyncMode,
+    store::Store,
+};
+
+const MARK: &str = "5d0c1a7e03bb42f9";
+
+/// It is always this machine's turn.
+struct Silent;
+
+impl Order for Silent {
+    fn news(&mut self) -> Vec<Ordered> {
+        Vec::new()
+    }
+
+    fn turn(&mut self) -> Turn {
+        Turn::Now(1)
+    }
+
+    fn propose(&mut self, _: Vec<ChainedLine>) {}
+
+    fn settle(&mut self) {}
+
+    fn may_compact(&self) -> bool {
+        true
+    }
+
+    fn moved(&mut self, _: LogEnd) {}
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn tell(&mut self, _: Presence) {}
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn hub(name: &str) -> (Hub<()>, Folder) {
+    let path = std::env::temp_dir().join(format!("sayso-ordering-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    let store = Store::open_chained(&path, SyncMode::Never, false).unwrap();
+    let runs = Runs::of_stream(&path, store.log.id(), &[(MARK.into(), 1)], 1).unwrap();
+    let rules = Rules {
+        hold: Hold::None,
+        max_links: None,
+        flags_hold: None,
+        close_after: None,
+        salt: [7; 32],
+        page_prefix: Vec::new(),
+        max_pages: 1_000,
+    };
+    let stored = (store.index, store.likes, store.moderation);
+    // Nobody looks at what the readers are sent.
+    let subscribers = Subscribers::new(vec![unbounded().0]);
+    let stats = Arc::new(Stats::default());
+    let mut hub = Hub::new(store.log, runs, stored, subscribers, None, rules, stats);
+    hub.order_by(Box::new(Silent), path.clone(), Arc::default());
+    (hub, Folder(path))
+}
+
+fn take(hub: &mut Hub<()>, command: Command<()>) {
+    hub.process_batch(&mut [command].into_iter());
+}
+
+#[test]
+fn a_reader_that_has_left_is_not_remembered_however_far_ahead_it_said_it_was() {
+    let (mut hub, _folder) = hub("ahead");
+    for reader in 1..=3 {
+        let cursor = Cursor { since: 1 << 60, log: None, mark: Some(MARK.into()) };
+        let subscription = Subscription::Page("/".into(), StartAt::Since(cursor));
+        let joined = Box::new(|joined: Joined| {
+            assert_eq!(joined.resumed, Some(true));
+        });
+        let (sink, greeting, tier) = ((), Vec::new(), Tier::Full);
+        let join = Join { reader, sink, greeting, tier, subscription, joined };
+        take(&mut hub, Command::Query(Query::Join(join)));
+        assert_eq!(hub.proposals().ahead.len(), 1);
+        take(&mut hub, Command::Query(Query::Leave(reader)));
+        assert_eq!(hub.proposals().ahead.len(), 0);
+    }
+}
+
+#[test]
+fn a_write_that_others_overtake_again_and_again_keeps_only_the_copy_that_can_still_come_back() {
+    let (mut hub, _folder) = hub("overtaken");
+    let (page, content, mut body) = ("/", "late", Vec::new());
+    Body { page, parent: None, name: None, author: None, content, html: None }.encode(&mut body);
+    let draft = Draft {
+        page: page.into(),
+        parent: None,
+        author: None,
+        nonce: None,
+        body,
+        links: 0,
+        held_for: None,
+        length: content.len(),
+        moderator: None,
+        verified: false,
+    };
+    let reply = ReplyTo::Callback(Box::new(|_| {}));
+    let from = ClientKey::of_client(None);
+    let operation = Operation::Post(draft);
+    take(&mut hub, Command::Write(Write { operation, from, client: None, reply }));
+    for seq in 1..=20 {
+        let sent = &hub.proposals().in_flight[0].sent;
+        assert_eq!((sent.len(), sent[0].seq), (1, seq));
+        let line: Box<[u8]> = format!(r#"{{"seq":{seq},"kind":"x"}}"#).into_bytes().into();
+        let chain = hub.log.chain().next(1, &line);
+        let stored = Box::new(|stored: Result<(), String>| assert_eq!(stored, Ok(())));
+        let lines = Ordered::Lines(vec![ChainedLine { seq, chain, line }], stored);
+        take(&mut hub, Command::Ordered(lines));
+        assert_eq!(hub.log.last_seq(), seq);
+    }
+}

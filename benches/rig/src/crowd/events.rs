@@ -16,8 +16,8 @@ use crate::{
 const EVENTS_MAX: usize = 1_024;
 /// An author whose socket was full tries again after this.
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
-/// After so long without any frame, the outstanding ones are missing.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// After so long without any frame, the outstanding ones are missing. A node needs some seconds to find Redis again.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The same where losses are counted: every round may end with that wait.
 const SILENCE_LOSSY_MAX: Duration = Duration::from_secs(1);
 /// Where losses are counted, an author that has not received any text of its own for so long takes them for lost and sends as many again.

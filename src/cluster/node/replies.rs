@@ -1,6 +1,6 @@
 //! What follows from each reply of the script.
 //!
-//! The rules are those of the model, in its order; see README.md.
+//! Knows nobody who waits for one.
 
 use std::{io, sync::Arc};
 
@@ -106,6 +106,8 @@ impl Node {
         let parting = match here {
             None => Some(Parting::Incomparable),
             Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
+            // Who has served this log alone meanwhile; what it alone has can't be brought in behind lines that others may have read.
+            Some(_) if own > seq && attached.is_minted => Some(Parting::Diverged),
             Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
             Some(_) => None,
         };
@@ -136,6 +138,7 @@ impl Node {
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
         self.link(link).is_attached = true;
+        self.link(link).was_attached = true;
         self.link(link).run = Some(run.clone());
         self.attaches += 1;
         let is_higher = number > self.highest;

@@ -27,8 +27,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 pub const BLOCK: Duration = Duration::from_millis(500);
 /// How long a reply may take, besides.
 pub const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Entries of one reading of the stream.
-pub const ENTRIES_MAX: usize = 1_000;
+/// Entries of one reading of the stream. The hub stores them in one go, while others wait: 24 MB, if all of them are as long as lines can be.
+pub const ENTRIES_MAX: usize = 256;
 
 /// What is said where somebody else has written to the stream.
 pub const FOREIGN_ENTRY: &str =

@@ -27,7 +27,7 @@ pub(super) struct Applied {
     /// Its position in the log.
     pub seq: u64,
     /// What it says.
-    pub what: What,
+    pub what: LineKind,
     /// Its number among the batch's lines, if it is a comment's.
     pub staged: Option<usize>,
     /// Whose bucket it charges: that of posts for what was written, that of likes for a like or a flag. A moderator's second edit of a
@@ -37,7 +37,7 @@ pub(super) struct Applied {
 
 /// What a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum LineKind {
     /// A new comment.
     Posted,
     /// Another text of a known comment.
@@ -98,10 +98,10 @@ impl<S> Hub<S> {
         }
         // What is about a comment that comes later makes no sense, to a start neither.
         let (what, charged) = match Author::parse(&summary.author) {
-            _ if summary.id > seq => (What::Other, None),
+            _ if summary.id > seq => (LineKind::Other, None),
             Some(author) if is_like => self.apply_like(summary.id, author, summary.on),
             author if is_known => self.apply_moderation(&bytes, location, author),
-            _ => (What::Other, None),
+            _ => (LineKind::Other, None),
         };
         Ok(Applied { seq, what, staged: None, charged })
     }
@@ -208,14 +208,14 @@ impl<S> Hub<S> {
         self.index.find(id).filter(|item| !item.visibility.is_deleted())
     }
 
-    fn apply_like(&mut self, id: u64, author: Author, on: bool) -> (What, Option<Author>) {
+    fn apply_like(&mut self, id: u64, author: Author, on: bool) -> (LineKind, Option<Author>) {
         let page = self.index.page_of(id).zip(self.index.page_name(id));
         let Some((number, page)) = page.filter(|_| self.find_undeleted(id).is_some()) else {
-            return (What::Other, None);
+            return (LineKind::Other, None);
         };
         self.likes.set((number, id), author, on);
         self.batch.liked.push((page.as_ref().into(), id));
-        (What::Liked, Some(author))
+        (LineKind::Liked, Some(author))
     }
 
     /// As [`Moderation::load`](crate::store::moderation::Moderation::load), which passes over the same.
@@ -224,8 +224,8 @@ impl<S> Hub<S> {
         bytes: &[u8],
         location: Location,
         author: Option<Author>,
-    ) -> (What, Option<Author>) {
-        let other = (What::Other, None);
+    ) -> (LineKind, Option<Author>) {
+        let other = (LineKind::Other, None);
         let Ok(line) = ModerationLine::parse(bytes) else { return other };
         match (&*line.kind, line.id) {
             ("flag", Some(id)) => {
@@ -234,7 +234,7 @@ impl<S> Hub<S> {
                     Some(false) => self.moderation.unflag(id, author),
                     _ => drop(self.moderation.flag(id, author, location)),
                 }
-                (What::Flagged, Some(author))
+                (LineKind::Flagged, Some(author))
             }
             ("ban", _) => {
                 let address = line.address.as_deref().and_then(parse_address);
@@ -243,7 +243,7 @@ impl<S> Hub<S> {
                 let is_ban = until > line.created_at;
                 let ban = Ban { until: until.into(), hold: line.hold, location };
                 self.moderation.bans.set(key, Some(ban).filter(|_| is_ban));
-                (What::Banned, None)
+                (LineKind::Banned, None)
             }
             ("page", _) => (self.apply_page(line, location), None),
             ("note", Some(id)) => (self.apply_note(id, &line, location, author), None),
@@ -252,23 +252,23 @@ impl<S> Hub<S> {
                 let note = Note { did: Did::Edit, is_moderators: true, location };
                 let note = Some(note).filter(|_| !text.is_empty());
                 self.moderation.author_notes.set(BanKey::Author(author), note);
-                (What::Noted, None)
+                (LineKind::Noted, None)
             }
             _ => other,
         }
     }
 
-    fn apply_page(&mut self, line: ModerationLine, location: Location) -> What {
+    fn apply_page(&mut self, line: ModerationLine, location: Location) -> LineKind {
         match (line.page, line.locked, line.moved) {
             (Some(old), _, Some(new)) => {
                 let check = self.moderation.check_move(&old, &new);
                 if matches!(check, Err(CantMove::Circle | CantMove::Moved(_)) | Ok(false)) {
-                    return What::Other;
+                    return LineKind::Other;
                 }
                 let to: Box<str> = self.moderation.resolve(&new).into();
                 self.moderation.set_move(&old, &to, line.seq, location);
                 self.batch.moves.push((old.into(), to, line.seq));
-                What::Moved
+                LineKind::Moved
             }
             (Some(page), Some(locked), None) => {
                 let was_locked = self.is_locked(&page);
@@ -277,9 +277,9 @@ impl<S> Hub<S> {
                 if was_locked != locked {
                     self.batch.effects.push(Effect::Locked(page.into(), locked));
                 }
-                What::Locked
+                LineKind::Locked
             }
-            _ => What::Other,
+            _ => LineKind::Other,
         }
     }
 
@@ -289,15 +289,15 @@ impl<S> Hub<S> {
         line: &ModerationLine,
         location: Location,
         author: Option<Author>,
-    ) -> What {
-        let Some(did) = line.did else { return What::Other };
+    ) -> LineKind {
+        let Some(did) = line.did else { return LineKind::Other };
         let note = Note { did, is_moderators: line.by.is_some(), location };
         let told = author.filter(|_| line.reason.is_some());
         self.moderation.note(id, note, told);
         let Some(item) = self.index.find(id) else {
             // Only the authors' lists of reasons keep what is about no comment.
             self.moderation.notes.set(id, None);
-            return What::Other;
+            return LineKind::Other;
         };
         self.settle(id);
         if let (Some(author), Some(reason), Some(page)) =
@@ -317,7 +317,7 @@ impl<S> Hub<S> {
             _ => None,
         };
         self.batch.effects.extend(distrusted.map(Effect::Distrust));
-        What::Noted
+        LineKind::Noted
     }
 }
 
@@ -342,13 +342,13 @@ fn in_file(line: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// What a comment's line says, and whether it is what its author is charged for. `then`: the line before.
-fn what_of(then: Option<&Comment>, now: &Comment) -> (What, bool) {
+fn what_of(then: Option<&Comment>, now: &Comment) -> (LineKind, bool) {
     let Some(then) = then else {
-        return (What::Posted, now.moderator.is_none() && now.imported.is_none());
+        return (LineKind::Posted, now.moderator.is_none() && now.imported.is_none());
     };
     let is_edit = !now.deleted && (&now.content, &now.html) != (&then.content, &then.html);
     let is_moderators = now.moderator.is_some() || now.mod_edited != then.mod_edited;
-    (if is_edit { What::Edited } else { What::Changed }, is_edit && !is_moderators)
+    (if is_edit { LineKind::Edited } else { LineKind::Changed }, is_edit && !is_moderators)
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ impl<S> Hub<S> {
                 Command::Write(write) => self.enqueue(write),
                 Command::Query(query) => self.batch.queries.push(query),
                 Command::Ordered(Ordered::Lines(lines, answer)) => answer(self.store(lines)),
-                Command::Ordered(other) => self.heed(other),
+                Command::Ordered(other) => self.handle_news(other),
             }
         }
         self.look_at_order();
@@ -160,7 +160,7 @@ impl<S> Hub<S> {
             return;
         }
         for news in self.proposals().order.news() {
-            self.heed(news);
+            self.handle_news(news);
         }
         self.answer_early();
         self.refuse_late();
@@ -177,7 +177,7 @@ impl<S> Hub<S> {
         }
     }
 
-    fn heed(&mut self, news: Ordered) {
+    fn handle_news(&mut self, news: Ordered) {
         match news {
             Ordered::Lines(..) | Ordered::Look => {}
             Ordered::Runs(runs, number) => {

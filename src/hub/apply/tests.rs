@@ -43,12 +43,12 @@ struct Node {
     counts: Counts,
 }
 
-type Counts = [usize; What::Other as usize + 1];
+type Counts = [usize; LineKind::Other as usize + 1];
 
 impl Node {
     fn new(rules: &Rules) -> Node {
         let (hub, disk, commands) = hub(rules);
-        Node { hub, disk, commands, counts: [0; What::Other as usize + 1] }
+        Node { hub, disk, commands, counts: [0; LineKind::Other as usize + 1] }
     }
 
     fn sent(&mut self) -> Sent {
@@ -155,10 +155,10 @@ fn a_hub_that_is_given_the_lines_of_another_is_like_it_and_like_a_start() {
         }
     }
     let counts = sum(&counts);
-    for (what, count) in counts.iter().enumerate().take(What::Moved as usize) {
+    for (what, count) in counts.iter().enumerate().take(LineKind::Moved as usize) {
         assert!(*count > 50, "{what}: {counts:?}");
     }
-    assert_eq!(counts[What::Moved as usize..], [0, 0]);
+    assert_eq!(counts[LineKind::Moved as usize..], [0, 0]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn pages_that_have_moved_elsewhere_move_here_too() {
         counts.push(run(seed, &rules(Hold::None, Some(3_000)), true, 0));
         counts.push(run(seed, &rules(Hold::New, None), true, 0));
     }
-    let moved = sum(&counts)[What::Moved as usize];
+    let moved = sum(&counts)[LineKind::Moved as usize];
     assert!(moved > 50, "{moved} moves");
 }
 

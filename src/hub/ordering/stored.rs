@@ -10,7 +10,7 @@ use std::{
 use super::{
     super::{
         Hub,
-        apply::{Applied, What},
+        apply::{Applied, LineKind},
         batch::BATCH_BYTES_MAX,
     },
     Answer, Decided, Proposals, Waiting,
@@ -82,8 +82,8 @@ impl<S> Hub<S> {
     }
 
     /// No later comment is to be dated before one of another machine.
-    fn saw_time(&mut self, line: &[u8], what: What) {
-        let time = Some(line).filter(|_| what == What::Posted).and_then(time_of);
+    fn saw_time(&mut self, line: &[u8], what: LineKind) {
+        let time = Some(line).filter(|_| what == LineKind::Posted).and_then(time_of);
         if let Some(ms) = time {
             self.clock.saw(UNIX_EPOCH + Duration::from_millis(ms), self.time());
         }
@@ -116,7 +116,7 @@ impl<S> Hub<S> {
         };
         if let Some(staged) = applied.staged {
             self.batch.lines[staged].reader = reader;
-            if is_post && applied.what == What::Posted {
+            if is_post && applied.what == LineKind::Posted {
                 self.addresses.remember(seq, (!is_moderators).then_some(from));
             }
         }
@@ -127,11 +127,11 @@ impl<S> Hub<S> {
 
     /// Charges the author of a line that another machine has validated.
     fn note_foreign(&mut self, seq: u64, applied: &Applied) {
-        if applied.what == What::Posted {
+        if applied.what == LineKind::Posted {
             self.addresses.remember(seq, None);
         }
         let limiter = match applied.what {
-            What::Liked | What::Flagged => &mut self.like_limiter,
+            LineKind::Liked | LineKind::Flagged => &mut self.like_limiter,
             _ => &mut self.post_limiter,
         };
         if let (Some(author), Some(limiter)) = (applied.charged, limiter) {

@@ -1,6 +1,6 @@
 //! Each single thing that machines, Redis and bad luck do.
 
-use std::{collections::VecDeque, fs, rc::Rc, sync::Arc};
+use std::{collections::VecDeque, fs, rc::Rc};
 
 use sayso::{
     cluster::{

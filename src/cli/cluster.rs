@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     hub::order::LogEnd,
     hub::{Hub, command::HubHandle},
-    log::{Log, runs::Runs, salt},
+    log::{Log, runs::Runs, salt, tail},
     store::Store,
 };
 
@@ -25,7 +25,18 @@ pub(super) fn open_store(config: &Config) -> Result<Store, Error> {
     let with_authors = config.hold == Hold::New;
     match config.redis {
         Some(_) => Store::open_chained(&config.data, config.sync, with_authors),
-        None => Store::open(&config.data, config.sync, with_authors),
+        None => {
+            let store = Store::open(&config.data, config.sync, with_authors)?;
+            let file = store.log.reader();
+            let is_shared = tail::is_chained(file, store.log.end());
+            if is_shared.map_err(Error::io("read", &config.data))? {
+                log::warn!(
+                    "the log in {} is kept by several machines; what is written without --redis parts it from theirs",
+                    config.data.display()
+                );
+            }
+            Ok(store)
+        }
     }
 }
 

@@ -133,7 +133,10 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
     let mut store = cluster::open_store(&config)?;
-    let mut node = Node::open(&config, &mut store, &signals)?;
+    let mut node = match Node::open(&config, &mut store, &signals) {
+        Err(_) if signals.is_stopped() => return Ok(()),
+        node => node?,
+    };
     let (sockets, addresses) = listen(&config, passed)?;
     let runs = match node.as_mut() {
         Some(node) => node.take_runs(),
@@ -387,7 +390,7 @@ fn start_stop_deadline(stats: Arc<Stats>) {
             process::exit(1);
         }
         ::log::warn!("stopping took too long, exiting now; every acknowledged comment is on disk");
-        process::exit(0);
+        process::exit(i32::from(stats.is_parted()));
     });
     if started.is_err() {
         ::log::warn!("can't start a thread that limits how long stopping takes");

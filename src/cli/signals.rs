@@ -67,7 +67,6 @@ impl Signals {
     }
 
     /// Whether a signal to stop has come.
-    #[cfg(feature = "redis")]
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -27,8 +27,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 pub const BLOCK: Duration = Duration::from_millis(500);
 /// How long a reply may take, besides.
 pub const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Entries of one reading of the stream.
-pub const ENTRIES_MAX: usize = 1_000;
+/// Entries of one reading of the stream. The hub stores them in one go, while others wait: 24 MB, if all of them are as long as lines can be.
+pub const ENTRIES_MAX: usize = 256;
 
 /// What is said where somebody else has written to the stream.
 pub const FOREIGN_ENTRY: &str =
@@ -61,7 +61,10 @@ impl From<RedisError> for Trouble {
                     "this Redis is part of a Redis Cluster and doesn't keep these keys",
                 );
             }
-            let detail: String = error.detail().unwrap_or_default().chars().take(160).collect();
+            // Which script it was is no matter for who posts.
+            let detail = error.detail().unwrap_or_default();
+            let detail = detail.split(" script:").next().unwrap_or_default();
+            let detail: String = detail.chars().take(160).collect();
             return Trouble::refusal(format!("Redis refuses: {code} {detail}"));
         }
         let why = match error {
@@ -110,14 +113,19 @@ impl Client {
         let mut link = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
         link.set_read_timeout(Some(REPLY_TIMEOUT))?;
         link.set_write_timeout(Some(REPLY_TIMEOUT))?;
-        let info: String = redis::from_redis_value(ask(&mut link, cmd("INFO").arg("all"))?)
-            .map_err(RedisError::from)?;
-        let identity = identity(&info)?;
+        let identity = ask_identity(&mut link)?;
         let hash: String =
             redis::from_redis_value(ask(&mut link, cmd("SCRIPT").arg("LOAD").arg(SCRIPT))?)
                 .map_err(RedisError::from)?;
         Ok(Connection { link, keys: self.keys.clone(), hash, identity })
     }
+}
+
+/// Asks which process of Redis it is, and of which history.
+fn ask_identity(link: &mut redis::Connection) -> Result<Arc<str>, Trouble> {
+    let info = ask(link, cmd("INFO").arg("all"))?;
+    let info: String = redis::from_redis_value(info).map_err(RedisError::from)?;
+    identity(&info)
 }
 
 /// Which process of Redis it is, and of which history, after what `INFO` says.
@@ -183,6 +191,20 @@ impl Connection {
         command
     }
 
+    /// Checks that it still is the same history: a Redis that was a replica for a while goes on with another one over the same connection.
+    ///
+    /// # Errors
+    /// [`Trouble`], also if it is another one.
+    pub fn check_identity(&mut self) -> Result<(), Trouble> {
+        match ask_identity(&mut self.link)? == self.identity {
+            true => Ok(()),
+            false => Err(Trouble {
+                why: "Redis has another history than before".into(),
+                is_refusal: false,
+            }),
+        }
+    }
+
     /// Reads the entries behind a `seq`, and waits for some if there are none.
     ///
     /// # Errors
@@ -193,6 +215,20 @@ impl Connection {
         command.arg("STREAMS").arg(&self.keys[0]).arg(format!("{after}-0"));
         let value = ask(&mut self.link, &command)?;
         entries(value).ok_or_else(|| Trouble::refusal(FOREIGN_ENTRY))
+    }
+
+    /// Returns Redis' time, in ms since 1970.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn time(&mut self) -> Result<u64, Trouble> {
+        let mut texts = Vec::new();
+        flatten(ask(&mut self.link, &cmd("TIME"))?, &mut texts);
+        let number = |at: usize| texts.get(at)?.parse::<u64>().ok();
+        let time = number(0).zip(number(1));
+        let time = time
+            .and_then(|(seconds, micros)| seconds.checked_mul(1_000)?.checked_add(micros / 1_000));
+        time.ok_or_else(|| Trouble::refusal("Redis tells no time"))
     }
 
     /// Returns the mark of the stream's run and its last `seq`, if there is a stream.

@@ -1,6 +1,7 @@
 //! The node as the hub sees it, and what the two threads and the hub share.
 //!
-//! The hub never waits here: the lock is held for as long as a step of the node takes, which reads a few lines of the log at most.
+//! The hub waits here for no machine: the lock is held for as long as a step of the node takes, which reads the newest 1,000 lines of the log at
+//! most, when a connection is made.
 
 use std::{
     sync::{
@@ -130,7 +131,7 @@ impl Shared {
     /// Notes that Redis can be used.
     pub(super) fn note_attached(&self) {
         if self.obstacles().trouble.take().is_some() {
-            log::info!("Redis can be used");
+            log::info!("comments can be ordered");
         }
     }
 

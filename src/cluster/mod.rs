@@ -196,7 +196,7 @@ fn hex(salt: &Salt) -> String {
 
 fn unhex(text: &str) -> Option<Salt> {
     let mut salt = Salt::default();
-    if text.len() != 2 * salt.len() || !text.is_ascii() {
+    if text.len() != 2 * salt.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, at) in salt.iter_mut().zip((0..).step_by(2)) {
@@ -210,5 +210,6 @@ fn unhex(text: &str) -> Option<Salt> {
 /// # Errors
 /// Fails if the file can't be renamed.
 pub fn set_aside(data: &Path, shared: &Shared) -> Result<Option<String>, Error> {
-    shared.parted().map(|parting| parting::set_aside(data, parting)).transpose()
+    let has_lines = shared.node().end().seq > 0;
+    shared.parted().map(|parting| parting::set_aside(data, parting, has_lines)).transpose()
 }

@@ -1,28 +1,25 @@
 //! One machine's part in the order: what it asks the stream, and what follows from each reply.
 //!
-//! A pure state machine after the model that the rules were run through (`shared/model/cluster.py`): whoever owns the two connections calls
-//! the script, reads the stream, and tells the node what came of it, step by step. So tests can stop it between any two steps. Waits for
-//! nobody, and knows neither Redis' protocol nor what a line says. README.md has the rules.
+//! A pure state machine: whoever owns the two connections calls the script, reads the stream, and tells the node what came of it, step by
+//! step. So tests can stop it between any two steps. Waits for nobody, and knows neither Redis' protocol nor what a line says. The rules are in
+//! the README, "How the order is kept".
 
+mod calls;
 mod replies;
 
-use std::{io, mem, sync::Arc};
+use std::{mem, sync::Arc};
 
-use super::{
-    call::{Call, Introduction, Run},
-    own_log::{base_of, chain_at, is_whole_behind, lines_behind},
-};
+use super::call::{Call, Run};
 use crate::{
     hub::order::{LogEnd, Ordered, Turn},
     log::chain::{ChainHash, ChainedLine},
-    log::runs::random_mark_text,
     store::compact::NEWEST_LINES_KEPT,
 };
 
 /// Lines of one heal.
 const HEALED_LINES_MAX: usize = 500;
 /// Bytes of the lines of one heal.
-const HEALED_BYTES_MAX: usize = 1 << 20;
+const HEALED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Which of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +67,8 @@ struct LinkState {
     /// See [`Introduction::identity`]; `None` while it is not connected.
     identity: Option<Arc<str>>,
     is_attached: bool,
+    /// Whether it was attached before.
+    was_attached: bool,
     is_busy: bool,
     /// Mark of the run in which it was attached last.
     run: Option<Arc<str>>,
@@ -256,6 +255,14 @@ impl Node {
         }
     }
 
+    /// Whether a connection was attached before, so that it may lead to another history of Redis by now.
+    pub fn was_attached(&self, link: Link) -> bool {
+        match link {
+            Link::Commands => self.commands.was_attached,
+            Link::Lines => self.lines.was_attached,
+        }
+    }
+
     /// Whether both connections stand, and the log and the stream are known to be the same.
     pub fn is_attached(&self) -> bool {
         self.commands.is_attached && self.lines.is_attached
@@ -357,34 +364,6 @@ impl Node {
         }
     }
 
-    /// The next call through a connection, if there is anything to ask. Its reply goes to [`Node::replied`], unless the connection is lost.
-    ///
-    /// # Errors
-    /// Fails if the log can't be read.
-    pub fn next_call(&mut self, link: Link) -> io::Result<Option<Call>> {
-        let state = self.link(link);
-        let Some(identity) = state.identity.clone().filter(|_| !state.is_busy) else {
-            return Ok(None);
-        };
-        if self.parted.is_some() {
-            return Ok(None);
-        }
-        let call = match self.link(link).take.take() {
-            Some(call) => Some(call),
-            // What is read and not stored yet may be what the stream has lost.
-            None if !self.link(link).is_attached && self.handed > 0 => None,
-            None if !self.link(link).is_attached => {
-                let mark = random_mark_text()?;
-                Some(Call::attach(&self.introduction(&identity, &mark)?, &self.salt))
-            }
-            None if link == Link::Lines => None,
-            None if self.is_ahead => self.heal()?,
-            None => self.append(),
-        };
-        self.link(link).is_busy = call.is_some();
-        Ok(call)
-    }
-
     /// Whether [`Node::next_call`] has something to ask.
     pub fn has_call(&self, link: Link) -> bool {
         let is_ready = |it: &Proposal| it.stage == Stage::Ready;
@@ -399,52 +378,26 @@ impl Node {
         is_free && (state.take.is_some() || may_attach || (state.is_attached && has_lines))
     }
 
-    fn introduction<'n>(
-        &'n self,
-        identity: &'n str,
-        mark: &'n str,
-    ) -> io::Result<Introduction<'n>> {
-        let base = base_of(&self.end, self.newest_kept)?;
-        Ok(Introduction { end: &self.end, base, highest: self.highest, identity, mark })
-    }
-
-    /// Brings the stream the next lines that it has lost.
-    fn heal(&mut self) -> io::Result<Option<Call>> {
-        let known = self.known_seq;
-        let chain = chain_at(&self.end, known)?.filter(|_| is_whole_behind(&self.end, known));
-        let (Some(chain), Some((run, _))) = (chain, self.run.clone()) else {
-            self.attach_again(Link::Commands);
-            return Ok(None);
-        };
-        let lines = lines_behind(&self.end, known, self.healed_lines_max, HEALED_BYTES_MAX)?;
-        if lines.is_empty() {
-            self.is_ahead = false;
-            return Ok(None);
-        }
-        Ok(Some(Call::append(&self.end.log, &run, (known, chain), &lines, true, self.keep)))
-    }
-
-    fn append(&mut self) -> Option<Call> {
-        let (run, _) = self.run.clone()?;
-        let proposal = self.proposal.as_mut().filter(|it| it.stage == Stage::Ready)?;
-        proposal.stage = Stage::Sent;
-        let Proposal { after, lines, .. } = proposal;
-        Some(Call::append(&self.end.log, &run, *after, lines, false, self.keep))
-    }
-
     /// The `seq` behind which the stream is to be read, while it can be.
     pub fn read_after(&self) -> Option<u64> {
-        (self.lines.is_attached && !self.lines.is_busy && self.parted.is_none())
-            .then_some(self.end.seq)
+        let may_read = self.lines.is_attached && !self.lines.is_busy && self.parted.is_none();
+        (may_read && !self.is_comparing()).then_some(self.end.seq)
     }
 
-    /// Of entries that were read behind the log's end, those that follow from it, at most `max`. If the first one doesn't, the connection must
-    /// attach again.
+    /// Whether the log is about to be compared with the stream, so that it must stay as it is.
+    fn is_comparing(&self) -> bool {
+        self.commands.identity.is_some() && !self.commands.is_attached
+    }
+
+    /// Of entries that were read behind the log's end, those that follow from it. They are on their way until [`Node::stored`]. If the first one
+    /// doesn't follow, the connection must attach again.
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
-        // Since they were read, another run may have begun, behind another line.
-        let entries = if self.lines.is_attached { entries } else { Vec::new() };
+        if !self.lines.is_attached || self.is_comparing() {
+            // Since they were read, a run may have begun that doesn't have them. Those that it has are read again.
+            return following;
+        }
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);

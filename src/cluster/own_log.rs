@@ -1,6 +1,6 @@
 //! What a node looks up in its own log to compare it with the stream.
 //!
-//! Reads a few lines at most, wherever they are.
+//! Reads the newest 1,000 lines at most, or as many as one heal takes.
 
 use std::io;
 

@@ -13,7 +13,7 @@ impl Parting {
     pub fn sentence(self) -> &'static str {
         match self {
             Parting::Diverged => {
-                "this node's log and the stream have different lines at the same place, so it must not go on by itself"
+                "this node's log has lines that the stream lacks, or they have different lines at the same place, so it must not go on by itself"
             }
             Parting::Trimmed => {
                 "this node was away for so long that the stream no longer has what it lacks"
@@ -32,8 +32,13 @@ impl Parting {
 }
 
 /// See [`set_aside`](super::set_aside).
-pub(super) fn set_aside(data: &Path, parting: Parting) -> Result<String, Error> {
+pub(super) fn set_aside(data: &Path, parting: Parting, has_lines: bool) -> Result<String, Error> {
     let (sentence, data_name) = (parting.sentence(), data.display());
+    if !has_lines {
+        return Ok(format!(
+            "the stream no longer has its first lines; copy another node's {FILE_NAME} into {data_name} and start again"
+        ));
+    }
     if !parting.is_set_aside() {
         return Ok(format!(
             "{sentence}; to bring its comments in, move {data_name} elsewhere, start with an empty folder, and then run: sayso import --from sayso \

@@ -57,10 +57,10 @@ local function begin(num, mark, base, baseh, identity, open, salt)
 end
 
 local exist = redis.call('EXISTS', stream, meta, runs)
-if exist ~= 0 and exist ~= 3 then return {'broken', tostring(exist)} end
+if exist ~= 0 and exist ~= 3 then return {'broken', exist .. ' of 3 keys are there'} end
 local m = exist == 3 and read_meta() or nil
 if m and not (m.log and m.seq and m.base and m.baseh and m.num and m.run and m.redis and m.open and m.minted and m.salt) then
-  return {'broken', 'meta'}
+  return {'broken', 'meta lacks a field'}
 end
 
 if operation == 'attach' then

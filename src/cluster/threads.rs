@@ -87,24 +87,33 @@ impl<S> Thread<'_, S> {
         let mut wait_until = None;
         let mut look_at = Instant::now() + LOOK_INTERVAL;
         while !self.shared.is_stopping() {
+            let now = Instant::now();
+            if wait_until.is_some_and(|until| until <= now) {
+                wait_until = None;
+                self.shared.node().waited();
+                look(self.shared, self.hub);
+            }
+            if look_at <= now {
+                look_at = now + LOOK_INTERVAL;
+                self.look_at_stream(connection)?;
+            }
             if self.ask(connection, tries, &mut wait_until)? {
                 continue;
             }
-            let until = wait_until.unwrap_or(look_at);
-            if self.shared.woken.recv_deadline(until).is_ok() {
-                continue;
-            }
-            if wait_until.take().is_some() {
-                self.shared.node().waited();
-                look(self.shared, self.hub);
-            } else {
-                look_at = Instant::now() + LOOK_INTERVAL;
-                if let Some((run, seq)) = connection.look()? {
-                    self.shared.node().saw_stream(&run, seq);
-                }
-                self.shared.publish_stats();
-            }
+            let _ = self.shared.woken.recv_deadline(wait_until.unwrap_or(look_at).min(look_at));
         }
+        Ok(())
+    }
+
+    /// Looks at what may have changed although nothing was asked: the history, the run, the time.
+    fn look_at_stream(&self, connection: &mut Connection) -> Result<(), Trouble> {
+        connection.check_identity()?;
+        let time = connection.time()?;
+        self.shared.node().saw_time(time, milliseconds_here());
+        if let Some((run, seq)) = connection.look()? {
+            self.shared.node().saw_stream(&run, seq);
+        }
+        self.shared.publish_stats();
         Ok(())
     }
 
@@ -119,6 +128,10 @@ impl<S> Thread<'_, S> {
         else {
             return Ok(false);
         };
+        let is_attach = matches!(call.kind, CallKind::Attach { .. });
+        if is_attach && self.shared.node().was_attached(self.link) {
+            connection.check_identity()?;
+        }
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
         let reply = match connection.call(&call) {
             Err(Trouble { why, is_refusal: true }) if appends => {
@@ -139,7 +152,6 @@ impl<S> Thread<'_, S> {
             }
             _ => {}
         }
-        let is_attach = matches!(call.kind, CallKind::Attach { .. });
         let is_attached = {
             let mut node = self.shared.node();
             node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;
@@ -159,6 +171,7 @@ impl<S> Thread<'_, S> {
 
     /// Reads the stream, and hands its lines to the hub.
     fn read(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), Trouble> {
+        let mut has_failed = false;
         while !self.shared.is_stopping() {
             if self.ask(connection, tries, &mut None)? {
                 continue;
@@ -173,6 +186,8 @@ impl<S> Thread<'_, S> {
             }
             let lines = self.shared.node().follow(entries);
             if lines.is_empty() {
+                // It must attach again first.
+                thread::sleep(SHORT_PAUSE);
                 continue;
             }
             let (answer, stored) = slot();
@@ -184,9 +199,14 @@ impl<S> Thread<'_, S> {
             self.shared.node().stored();
             self.shared.wake();
             match stored {
+                Some(Ok(())) if has_failed => {
+                    has_failed = false;
+                    self.shared.note_attached();
+                }
                 Some(Ok(())) => {}
                 Some(Err(why)) => {
-                    log::debug!("lines of the stream can't be stored: {why}");
+                    has_failed = true;
+                    self.shared.note_trouble(&format!("lines can't be stored here: {why}"));
                     thread::sleep(STORAGE_PAUSE);
                 }
                 None => return Ok(()),

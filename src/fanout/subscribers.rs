@@ -397,13 +397,6 @@ impl<S> Subscribers<S> {
         }
     }
 
-    /// Closes a reader with 1001, so that it comes again.
-    #[cfg(feature = "redis")]
-    pub fn dismiss(&self, reader: ReaderId) {
-        let close = Some(frame::CloseCode::Away);
-        self.send_command(self.shard_of(reader), ShardCommand::Leave { reader, close });
-    }
-
     /// Sends a message of subprotocol `sayso.1` to the full readers of a page.
     fn broadcast(&self, page: &Page, message: &ServerMessage) {
         self.send_frames(vec![PageFrames::of(page, message.to_json().as_bytes(), false)]);

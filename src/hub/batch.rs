@@ -179,7 +179,7 @@ impl<S> Hub<S> {
     }
 
     /// Sets the time of the batch's lines.
-    fn read_clock(&mut self) {
+    pub(super) fn read_clock(&mut self) {
         let (now, fallen) = self.clock.tick(self.time());
         if let Some(fallen) = fallen {
             log::error!(

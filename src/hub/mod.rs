@@ -124,7 +124,7 @@ pub struct Hub<S> {
     search_budget: SearchBudget,
     /// What waits to be ordered, if lines are not ordered here.
     #[cfg(feature = "redis")]
-    proposals: Option<ordering::Proposals>,
+    proposals: Option<ordering::Proposals<S>>,
 }
 
 impl<S> Hub<S> {

@@ -4,11 +4,12 @@
 //! last of its lines is stored here, known by `seq` and hash of any copy that was proposed, and never because another line has come. If
 //! other lines have come first, it is validated again behind them. Knows neither the stream nor its protocol.
 
+pub mod early;
 mod refused;
 mod stored;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     mem,
     net::IpAddr,
     path::PathBuf,
@@ -22,7 +23,6 @@ use super::{
 };
 use crate::{
     comment::{hold_reason::HoldReason, rejection::Rejection},
-    fanout::ReaderId,
     http::forwarded::ClientKey,
     hub::cluster_stats::ClusterStats,
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
@@ -41,7 +41,7 @@ pub const WAITING_TIMEOUT: Duration = Duration::from_secs(8);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Writes that are not answered yet.
-pub(super) struct Proposals {
+pub(super) struct Proposals<S> {
     pub(super) order: Box<dyn Order>,
     /// Where marks and salt are kept.
     data: PathBuf,
@@ -53,9 +53,8 @@ pub(super) struct Proposals {
     is_again: bool,
     /// Why nothing can be ordered any more.
     parted: Option<Arc<str>>,
-    /// Readers that had more when they came than this machine had then, and up to which `seq`. They stay until they leave, so there are no
-    /// more than readers.
-    ahead: HashMap<ReaderId, u64>,
+    /// Questions of readers that have received more than there is here.
+    early: Vec<early::Early<S>>,
 }
 
 /// A write that is not answered yet.
@@ -111,7 +110,7 @@ impl<S> Hub<S> {
             in_flight: Vec::new(),
             is_again: false,
             parted: None,
-            ahead: HashMap::new(),
+            early: Vec::new(),
         });
     }
 
@@ -130,11 +129,13 @@ impl<S> Hub<S> {
 
     /// How long the hub may wait for a command before writes that wait are looked at.
     pub(super) fn longest_order_wait(&self) -> Duration {
-        let waits = |it: &Proposals| !it.waiting.is_empty() || !it.in_flight.is_empty();
+        let waits = |it: &Proposals<S>| {
+            !it.waiting.is_empty() || !it.in_flight.is_empty() || !it.early.is_empty()
+        };
         if self.proposals.as_ref().is_some_and(waits) { LOOK_INTERVAL } else { Duration::MAX }
     }
 
-    fn proposals(&mut self) -> &mut Proposals {
+    fn proposals(&mut self) -> &mut Proposals<S> {
         self.proposals.as_mut().expect("only a hub with an order is asked for its proposals")
     }
 
@@ -161,6 +162,7 @@ impl<S> Hub<S> {
         for news in self.proposals().order.news() {
             self.heed(news);
         }
+        self.answer_early();
         self.refuse_late();
         if self.proposals().in_flight.is_empty() && self.proposals().waiting.is_empty() {
             return;
@@ -183,7 +185,6 @@ impl<S> Hub<S> {
                 match Runs::of_stream(&data, &self.log_id, &runs, number) {
                     Ok(runs) if runs.mark() == self.runs.mark() => self.runs = runs,
                     Ok(runs) => {
-                        self.close_ahead();
                         self.subscribers.tell_mark(runs.mark());
                         self.runs = runs;
                     }
@@ -248,6 +249,7 @@ impl<S> Hub<S> {
 
     /// Validates what waits, and proposes the lines that it makes.
     fn propose(&mut self, run: u64) {
+        self.read_clock();
         let base = self.log.next_seq();
         let Proposals { waiting, in_flight, .. } = self.proposals();
         let mut candidates: VecDeque<Waiting> = mem::take(in_flight).into();
@@ -348,31 +350,6 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Remembers a reader that has proved to have received everything up to `since`, if that is more than there is here.
-    pub(super) fn remember_cursor(&mut self, reader: ReaderId, since: u64) {
-        let seq = self.log.last_seq();
-        if let Some(proposals) = self.proposals.as_mut().filter(|_| since > seq) {
-            proposals.ahead.insert(reader, since);
-        }
-    }
-
-    /// Forgets what a reader has received that leaves.
-    pub(super) fn forget_cursor(&mut self, reader: ReaderId) {
-        if let Some(proposals) = &mut self.proposals {
-            proposals.ahead.remove(&reader);
-        }
-    }
-
-    /// Sends readers away that have received what is not here, before they are told another mark: what they have may be gone.
-    fn close_ahead(&mut self) {
-        let seq = self.log.last_seq();
-        for (reader, since) in mem::take(&mut self.proposals().ahead) {
-            if since > seq {
-                self.subscribers.dismiss(reader);
-            }
-        }
-    }
-
     /// Tells other machines what has changed about this one's readers.
     pub(super) fn tell_presence(&mut self) {
         if self.proposals.is_some() {
@@ -393,7 +370,7 @@ impl<S> Hub<S> {
 
     /// Whether something is in flight or waits to be.
     pub fn is_ordering(&self) -> bool {
-        let is = |it: &Proposals| !it.waiting.is_empty() || !it.in_flight.is_empty();
+        let is = |it: &Proposals<S>| !it.waiting.is_empty() || !it.in_flight.is_empty();
         self.proposals.as_ref().is_some_and(is)
     }
 }

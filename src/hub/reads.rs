@@ -28,13 +28,15 @@ const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
 impl<S> Hub<S> {
     pub(super) fn serve(&mut self, query: Query<S>) {
+        #[cfg(feature = "redis")]
+        let Some(query) = self.hold_early(query) else { return };
+        self.serve_now(query);
+    }
+
+    pub(super) fn serve_now(&mut self, query: Query<S>) {
         match query {
             Query::Join(join) => self.join(join),
-            Query::Leave(reader) => {
-                #[cfg(feature = "redis")]
-                self.forget_cursor(reader);
-                self.subscribers.leave(reader);
-            }
+            Query::Leave(reader) => self.subscribers.leave(reader),
             Query::Identify(reader, author, from) => self.identify(reader, author, from),
             Query::Typing(reader, from) => self.announce_typing(reader, from),
             Query::ReadHistory(read) => self.read(read),
@@ -74,10 +76,6 @@ impl<S> Hub<S> {
                 let page = self.resolve(page);
                 self.learn_closing_time(&page);
                 let (items, resumed) = self.first_items(&page, &from);
-                #[cfg(feature = "redis")]
-                if let (StartAt::Since(cursor), Some(true)) = (&from, resumed) {
-                    self.remember_cursor(reader, cursor.since);
-                }
                 let likes = self.likes_on(&page);
                 let history = History { likes, ..self.history(&page, items, false, false) };
                 let readers = self.subscribers.join(reader, sink, greeting, tier, &page);
@@ -144,8 +142,7 @@ impl<S> Hub<S> {
         let next = self.log.next_seq();
         log.as_deref().is_none_or(|log| log == &*self.log_id)
             && mark.as_deref().is_none_or(|mark| self.runs.proves(mark, *since, next))
-            // Another machine may have sent what is still to come here.
-            && (*since < next || (self.is_shared() && mark.is_some()))
+            && *since < next
     }
 
     fn identify(&mut self, reader: ReaderId, author: Author, from: ClientKey) {

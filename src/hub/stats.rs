@@ -68,6 +68,17 @@ pub struct Stats {
     pub cluster: OnceLock<Arc<super::cluster_stats::ClusterStats>>,
 }
 
+impl Stats {
+    /// Whether this machine's log has parted from those of the others.
+    pub fn is_parted(&self) -> bool {
+        #[cfg(feature = "redis")]
+        if let Some(cluster) = self.cluster.get() {
+            return cluster.parted.get().is_some();
+        }
+        false
+    }
+}
+
 /// Totals since the start. The hub's thread alone adds to them, once a batch.
 #[derive(Debug)]
 pub struct Counters {

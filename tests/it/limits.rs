@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// What is limited, where its constant stands, what it counts, and what happens beyond it.
-const ROWS: [(&str, &str, &str, &str); 131] = [
+const ROWS: [(&str, &str, &str, &str); 133] = [
     ("text of a comment", "limits.rs CONTENT_BYTES_MAX", "bytes", "413"),
     ("name", "limits.rs NAME_CHARS_MAX", "characters", "400"),
     ("page", "limits.rs PAGE_BYTES_MAX", "bytes", "400"),
@@ -289,6 +289,18 @@ const ROWS: [(&str, &str, &str, &str); 131] = [
         "503",
     ),
     ("time for which one of them waits", "hub/ordering.rs WAITING_TIMEOUT", "s", "503"),
+    (
+        "time for which a reader that is ahead waits for its machine",
+        "hub/ordering/early.rs CATCH_UP_TIMEOUT",
+        "s",
+        "loads anew",
+    ),
+    (
+        "readers that wait so at once",
+        "hub/ordering/early.rs EARLY_QUERIES_MAX",
+        "readers",
+        "load anew",
+    ),
     ("connecting to Redis", "cluster/client.rs CONNECT_TIMEOUT", "s", "another try"),
     (
         "silence of Redis when it is asked",

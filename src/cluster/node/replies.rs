@@ -1,6 +1,6 @@
 //! What follows from each reply of the script.
 //!
-//! The rules are those of the model, in its order; see README.md.
+//! Knows nobody who waits for one.
 
 use std::{io, sync::Arc};
 
@@ -94,22 +94,20 @@ impl Node {
     /// Compares the log with the stream at the lower one of both last `seq`s.
     fn compare(&mut self, link: Link, own: u64, attached: Attached) -> io::Result<()> {
         let Attached { seq, low, entry, base: (base, base_chain), .. } = attached;
-        // A verdict counts only about the log as it was when it was asked for.
-        let is_present = own == self.end.seq && self.handed == 0;
-        if own <= seq && seq < self.end.seq.max(self.handed) {
-            // Lines have come that were on their way: from this stream since then, or from one that Redis has lost.
+        if own != self.end.seq || self.handed > 0 {
+            // A verdict counts only about the log as it was when it was asked for.
             return Ok(());
         }
         if entry.is_none() && low != base {
-            if is_present {
-                self.part(Parting::Trimmed);
-            }
+            self.part(Parting::Trimmed);
             return Ok(());
         }
         let here = chain_at(&self.end, low)?;
         let parting = match here {
             None => Some(Parting::Incomparable),
             Some(_) if own > seq && !is_whole_behind(&self.end, low) => Some(Parting::Incomparable),
+            // Who has served this log alone meanwhile; what it alone has can't be brought in behind lines that others may have read.
+            Some(_) if own > seq && attached.is_minted => Some(Parting::Diverged),
             Some(here) if here != entry.unwrap_or(base_chain) => Some(Parting::Diverged),
             Some(_) => None,
         };
@@ -120,9 +118,6 @@ impl Node {
             self.attached(link, own, attached);
             return Ok(());
         };
-        if !is_present {
-            return Ok(());
-        }
         let is_above = (self.end.chain.run, self.end.seq) > (attached.last.run, seq);
         if is_above && !attached.is_minted {
             return self.take_over(link, &attached);
@@ -143,6 +138,7 @@ impl Node {
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
         self.link(link).is_attached = true;
+        self.link(link).was_attached = true;
         self.link(link).run = Some(run.clone());
         self.attaches += 1;
         let is_higher = number > self.highest;
@@ -172,7 +168,7 @@ impl Node {
         }
         (self.known_seq, self.seen_seq) = (seq, seq);
         self.run = Some((run, number));
-        self.is_ahead = self.end.seq > seq && own > seq;
+        self.is_ahead = own > seq;
         self.target = seq;
         if let Some(proposal) = &mut self.proposal
             && matches!(proposal.stage, Stage::Unknown | Stage::Ready)

@@ -1,5 +1,7 @@
 //! Steps in which what was read comes between a question and its answer.
 
+use std::io;
+
 use super::*;
 use crate::{
     cluster::call::{Attached, CallKind, Reply},
@@ -100,14 +102,27 @@ fn it_is_not_compared_while_what_was_read_is_not_stored() {
     node.attach(Link::Commands, "a");
     node.attach(Link::Lines, "a");
     node.lost(Link::Commands);
+    assert_eq!(node.read(6, "a"), [6], "it may read while nothing can be compared");
     node.connected(Link::Commands, "other history".into());
-    let call = node.ask(Link::Commands).unwrap();
-    assert_eq!(node.read(6, "a"), [6]);
-    node.replied(Link::Commands, call, attached("b", 5)).unwrap();
-    assert!(!node.is_link_attached(Link::Commands));
     assert_eq!(node.ask(Link::Commands), None);
     node.moved(end(6));
     assert_eq!(node.ask(Link::Commands), attach_call(6));
+}
+
+#[test]
+fn nothing_is_read_while_it_is_compared() {
+    let mut node = Node::of(5);
+    node.attach(Link::Commands, "a");
+    node.attach(Link::Lines, "a");
+    assert_eq!(node.read_after(), Some(5));
+    node.lost(Link::Commands);
+    node.connected(Link::Commands, "process history".into());
+    let call = node.ask(Link::Commands).unwrap();
+    assert_eq!(node.read_after(), None);
+    assert!(node.read(6, "a").is_empty());
+    node.replied(Link::Commands, call, attached("a", 5)).unwrap();
+    assert_eq!(node.read_after(), Some(5));
+    assert_eq!(node.read(6, "a"), [6]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use crossbeam_channel::unbounded;
 
-use super::*;
+use super::{early::EARLY_QUERIES_MAX, *};
 use crate::{
     comment::{Body, draft::Draft},
     fanout::{Tier, subscribers::Subscribers},
@@ -15,6 +15,7 @@ use crate::{
     },
     log::SyncMode,
     store::Store,
+    util::slot::{Slot, slot},
 };
 
 const MARK: &str = "5d0c1a7e03bb42f9";
@@ -84,22 +85,46 @@ fn take(hub: &mut Hub<()>, command: Command<()>) {
     hub.process_batch(&mut [command].into_iter());
 }
 
+fn join(hub: &mut Hub<()>, reader: u64, since: u64) -> Slot<Joined> {
+    let cursor = Cursor { since, log: None, mark: Some(MARK.into()) };
+    let subscription = Subscription::Page("/".into(), StartAt::Since(cursor));
+    let (sink, greeting, tier) = ((), Vec::new(), Tier::Full);
+    let (joined, slot) = slot();
+    let join = Join { reader, sink, greeting, tier, subscription, joined };
+    take(hub, Command::Query(Query::Join(join)));
+    slot
+}
+
 #[test]
-fn a_reader_that_has_left_is_not_remembered_however_far_ahead_it_said_it_was() {
-    let (mut hub, _folder) = hub("ahead");
-    for reader in 1..=3 {
-        let cursor = Cursor { since: 1 << 60, log: None, mark: Some(MARK.into()) };
-        let subscription = Subscription::Page("/".into(), StartAt::Since(cursor));
-        let joined = Box::new(|joined: Joined| {
-            assert_eq!(joined.resumed, Some(true));
-        });
-        let (sink, greeting, tier) = ((), Vec::new(), Tier::Full);
-        let join = Join { reader, sink, greeting, tier, subscription, joined };
-        take(&mut hub, Command::Query(Query::Join(join)));
-        assert_eq!(hub.proposals().ahead.len(), 1);
-        take(&mut hub, Command::Query(Query::Leave(reader)));
-        assert_eq!(hub.proposals().ahead.len(), 0);
+fn a_reader_that_is_ahead_waits_for_the_lines_that_it_has_and_one_that_has_left_does_not() {
+    let (mut hub, _folder) = hub("early");
+    let (first, second) = (join(&mut hub, 1, 1), join(&mut hub, 2, 1 << 60));
+    assert!(first.look().is_pending() && second.look().is_pending());
+    take(&mut hub, Command::Query(Query::Leave(2)));
+    assert_eq!(hub.proposals().early.len(), 1);
+    let line =
+        br#"{"seq":1,"id":1,"page":"/","content":"a","created_at":"2026-11-22T05:08:00.001Z"}"#;
+    let line = ChainedLine {
+        seq: 1,
+        chain: ChainHash::default().next(1, line),
+        line: line.to_vec().into(),
+    };
+    take(
+        &mut hub,
+        Command::Ordered(Ordered::Lines(vec![line], Box::new(|stored| stored.unwrap()))),
+    );
+    let joined = first.wait().unwrap();
+    assert_eq!((joined.resumed, joined.history.items.len()), (Some(true), 0));
+    assert!(second.wait().is_none() && hub.proposals().early.is_empty());
+}
+
+#[test]
+fn no_more_readers_wait_than_the_stated_number() {
+    let (mut hub, _folder) = hub("early-many");
+    for reader in 0..EARLY_QUERIES_MAX as u64 {
+        assert!(join(&mut hub, reader, 7).look().is_pending());
     }
+    assert_eq!(join(&mut hub, 9_999, 7).wait().unwrap().resumed, Some(false));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use self::{
     stream::Server,
     world::{Counts, World},
 };
-/// Histories of each configuration, some two seconds of one core.
+/// Histories of each configuration, some three seconds of one core.
 const HISTORIES: u64 = 50;
 
 fn number(variable: &str) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! Each single thing that machines, Redis and bad luck do.
 
-use std::{collections::VecDeque, fs, rc::Rc, sync::Arc};
+use std::{collections::VecDeque, fs, rc::Rc};
 
 use sayso::{
     cluster::{
@@ -250,7 +250,7 @@ impl World<'_> {
         self.note_stored(machine);
         let after = length(&path);
         let has_written_more = runs_before != fs::read(&runs).ok()
-            || !Arc::ptr_eq(&log, &self.machines[machine].on().hub.log_end().log);
+            || *log != *self.machines[machine].on().hub.log_end().log;
         let cut = (after > before && !has_written_more)
             .then(|| self.random.between(before as usize, after as usize) as u64);
         self.counts.torn += u64::from(cut.is_some());

@@ -190,10 +190,12 @@ impl Stream {
         now: &Option<Meta>,
     ) {
         let open = |meta: &Option<Meta>| meta.as_ref().map(|meta| meta.open.clone());
-        if open(before) != open(now) {
+        let waits_anew = open(before) != open(now);
+        if waits_anew {
             self.looked.clear();
         }
         let has_looked = match reply {
+            Reply::Attached(_) | Reply::Appended(_) if !waits_anew => true,
             Reply::Attached(attached) => {
                 let number = |at: usize| text(&call.arguments[at]).parse::<u64>().unwrap();
                 let is_above = (number(5), number(4)) > (attached.last.run, attached.seq);

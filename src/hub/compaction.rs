@@ -138,7 +138,6 @@ impl<S> Hub<S> {
         match replaced {
             Ok(replaced) => {
                 self.line_cache.clear();
-                #[cfg(feature = "redis")]
                 self.tell_end();
                 self.compaction.compacted_to = self.log.end();
                 self.stats.counters.compactions.fetch_add(1, Relaxed);

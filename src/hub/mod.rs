@@ -31,7 +31,7 @@ pub mod newest;
 pub mod news;
 #[cfg(feature = "redis")]
 pub mod order;
-#[cfg(feature = "redis")]
+#[cfg_attr(not(feature = "redis"), path = "alone.rs")]
 mod ordering;
 mod posts;
 #[cfg(feature = "redis")]
@@ -198,7 +198,6 @@ impl<S> Hub<S> {
             let next = next.min(self.storage_watch.due);
             let wait = next.saturating_duration_since(Instant::now());
             let wait = wait.min(self.compaction.longest_wait());
-            #[cfg(feature = "redis")]
             let wait = wait.min(self.longest_order_wait());
             match inbox.recv_timeout(wait) {
                 Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
@@ -206,7 +205,6 @@ impl<S> Hub<S> {
                 // The file may be the last trace of a log that was removed, and is gone once it is closed.
                 Err(RecvTimeoutError::Disconnected) => return self.watch_storage(),
             }
-            #[cfg(feature = "redis")]
             self.look_at_order();
             self.look_at_compaction();
             self.compact_if_worth_it();
@@ -221,7 +219,6 @@ impl<S> Hub<S> {
                     |page| self.index.count(page),
                     |id| likes::public_count(&self.index, &self.likes, id),
                 );
-                #[cfg(feature = "redis")]
                 self.tell_presence();
             }
             if now >= seqs_at {
@@ -230,54 +227,6 @@ impl<S> Hub<S> {
                 self.close_old_pages();
             }
         }
-    }
-
-    /// Whether the order of lines comes from elsewhere.
-    #[cfg(feature = "redis")]
-    fn is_shared(&self) -> bool {
-        self.proposals.is_some()
-    }
-
-    /// Whether what is validated now was charged before.
-    #[cfg(feature = "redis")]
-    fn is_again(&self) -> bool {
-        self.is_validated_again()
-    }
-
-    /// Whether nobody needs the log as it is.
-    #[cfg(feature = "redis")]
-    fn may_compact(&self) -> bool {
-        self.proposals.as_ref().is_none_or(|proposals| proposals.order.may_compact())
-    }
-
-    /// The time of new lines.
-    #[cfg(feature = "redis")]
-    fn time(&self) -> SystemTime {
-        self.shared_time().unwrap_or_else(SystemTime::now)
-    }
-
-    /// Whether the order of lines comes from elsewhere.
-    #[cfg(not(feature = "redis"))]
-    const fn is_shared(&self) -> bool {
-        false
-    }
-
-    /// Whether what is validated now was charged before.
-    #[cfg(not(feature = "redis"))]
-    const fn is_again(&self) -> bool {
-        false
-    }
-
-    /// Whether nobody needs the log as it is.
-    #[cfg(not(feature = "redis"))]
-    const fn may_compact(&self) -> bool {
-        true
-    }
-
-    /// The time of new lines.
-    #[cfg(not(feature = "redis"))]
-    fn time(&self) -> SystemTime {
-        SystemTime::now()
     }
 
     fn storage_fault(&mut self, error: CommitError) -> Rejection {

@@ -359,13 +359,23 @@ impl<S> Hub<S> {
     }
 
     /// The time of new lines: that of all machines, if there are several.
-    pub(super) fn shared_time(&self) -> Option<SystemTime> {
-        Some(self.proposals.as_ref()?.order.now())
+    pub(super) fn time(&self) -> SystemTime {
+        self.proposals.as_ref().map_or_else(SystemTime::now, |proposals| proposals.order.now())
+    }
+
+    /// Whether the order of lines comes from elsewhere.
+    pub(super) fn is_shared(&self) -> bool {
+        self.proposals.is_some()
     }
 
     /// Whether what is validated now was charged before.
-    pub(super) fn is_validated_again(&self) -> bool {
+    pub(super) fn is_again(&self) -> bool {
         self.proposals.as_ref().is_some_and(|proposals| proposals.is_again)
+    }
+
+    /// Whether nobody needs the log as it is.
+    pub(super) fn may_compact(&self) -> bool {
+        self.proposals.as_ref().is_none_or(|proposals| proposals.order.may_compact())
     }
 
     /// Whether something is in flight or waits to be.

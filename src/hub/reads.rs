@@ -28,7 +28,6 @@ const OWN_PENDING_BYTES_MAX: usize = 128 * 1024;
 
 impl<S> Hub<S> {
     pub(super) fn serve(&mut self, query: Query<S>) {
-        #[cfg(feature = "redis")]
         let Some(query) = self.hold_early(query) else { return };
         self.serve_now(query);
     }

@@ -2,6 +2,8 @@
 //!
 //! [`node`] decides, [`script.lua`](call) compares and appends, [`client`] speaks to Redis, and two threads ([`threads`]) join them: one calls
 //! the script, the other reads the stream and hands its lines to the hub. Reading, resuming and starting never ask Redis.
+//!
+#![doc = include_str!("README.md")]
 
 pub mod call;
 pub mod client;

@@ -64,6 +64,8 @@ async function violations(page) {
 
 /** A picture, and what there is to complain about. */
 async function look(page, name) {
+  // While a decision is on its way, its entry's buttons are pale.
+  await page.locator('.row[aria-busy]').first().waitFor({ state: 'hidden' });
   await shoot(page, name);
   // What is scrolled halfway below the head is no target then, and axe takes it for a small one.
   await page.evaluate(() => scrollTo(0, 0));

@@ -126,8 +126,8 @@ pub struct Node {
     runs: Vec<Run>,
     /// Whether new lines must wait although all is well.
     is_waiting: bool,
-    /// Whether the stream was found to begin right behind the log's last line, so that the first entry must follow from it.
-    is_at_base: bool,
+    /// The log's last `seq` when the stream was found to begin right behind it, so that the first entry must follow from it.
+    base_seen: Option<u64>,
     /// Redis' clock less this machine's, in ms.
     clock_offset: i64,
     parted: Option<Parting>,
@@ -163,7 +163,7 @@ impl Node {
             pending: None,
             runs,
             is_waiting: false,
-            is_at_base: false,
+            base_seen: None,
             clock_offset: 0,
             parted: None,
             news: Vec::new(),
@@ -191,6 +191,8 @@ impl Node {
         *self.link(link) = LinkState::default();
         if link == Link::Commands {
             self.is_ahead = false;
+            // Whoever counted the time has lost the connection; the script tells it again.
+            self.is_waiting = false;
             self.doubt();
         }
     }
@@ -401,7 +403,8 @@ impl Node {
         for Entry { line, run } in entries {
             let is_known = self.runs.iter().rev().any(|known| known.0 == run);
             let expected = chain.next(line.chain.run, &line.line);
-            if is_known && expected != line.chain && self.is_at_base && following.is_empty() {
+            let is_first = following.is_empty() && self.base_seen == Some(self.end.seq);
+            if is_known && expected != line.chain && is_first {
                 // Those in between are gone.
                 self.part(Parting::Trimmed);
             }

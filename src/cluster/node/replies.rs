@@ -113,7 +113,8 @@ impl Node {
         };
         let Some(parting) = parting else {
             if link == Link::Lines {
-                self.is_at_base = entry.is_none() && own == base && seq > own;
+                let is_at_base = entry.is_none() && own == base && seq > own;
+                self.base_seen = is_at_base.then_some(own);
             }
             self.attached(link, own, attached);
             return Ok(());

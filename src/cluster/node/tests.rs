@@ -161,3 +161,19 @@ fn a_stream_that_is_behind_the_log_is_looked_at() {
         assert_eq!(node.ask(Link::Commands), next);
     }
 }
+
+#[test]
+fn a_connection_that_is_lost_while_new_lines_wait_does_not_make_them_wait_for_ever() {
+    let mut node = Node::of(4);
+    node.attach(Link::Commands, "a");
+    node.attach(Link::Lines, "a");
+    assert_eq!(node.turn(), Turn::Now(1));
+    node.propose(vec![line(5)]);
+    let call = node.ask(Link::Commands).unwrap();
+    node.replied(Link::Commands, call, Reply::Wait(2_900)).unwrap();
+    assert_eq!(node.turn(), Turn::Soon);
+    node.lost(Link::Commands);
+    // The run is the same one, so nothing else ends the wait.
+    node.attach(Link::Commands, "a");
+    assert_eq!(node.turn(), Turn::Now(1));
+}

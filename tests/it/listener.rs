@@ -175,8 +175,11 @@ fn monitoring_is_answered_when_every_connection_is_taken_and_all_else_is_503() {
 
 #[test]
 fn a_limit_of_address_space_refuses_readers_and_never_ends_the_server() {
+    // The program itself is among what is limited, and unoptimised it is so much larger with the client of Redis.
+    let extra_kibibytes = if cfg!(feature = "redis") { 2_560 } else { 0 };
     for mebibytes in [64, 96, 128, 192, 256] {
-        let limit = format!("ulimit -v {};", mebibytes * 1024);
+        let kibibytes = mebibytes * 1024 + extra_kibibytes;
+        let limit = format!("ulimit -v {kibibytes};");
         let mut server = Server::builder().shell(&limit).start();
         posted(&server, "before");
         let upgrade = request_bytes(&server, "GET /ws/comments/", UPGRADE);
@@ -192,7 +195,7 @@ fn a_limit_of_address_space_refuses_readers_and_never_ends_the_server() {
         }
         assert!(server.is_running(), "{mebibytes} MiB: {}", server.stderr());
         assert!(open.len() >= 20, "{mebibytes} MiB serve only {}", open.len());
-        let said = format!("of {} bytes of address space allows about ", mebibytes * 1024 * 1024);
+        let said = format!("of {} bytes of address space allows about ", kibibytes * 1024);
         assert!(server.stderr().contains(&said), "{}", server.stderr());
         drop(open);
         let start = Instant::now();

@@ -174,6 +174,13 @@ impl Node {
         }
     }
 
+    fn state(&self, link: Link) -> &LinkState {
+        match link {
+            Link::Commands => &self.commands,
+            Link::Lines => &self.lines,
+        }
+    }
+
     fn link(&mut self, link: Link) -> &mut LinkState {
         match link {
             Link::Commands => &mut self.commands,
@@ -251,18 +258,12 @@ impl Node {
 
     /// Whether a connection stands, and the log and the stream were found to be the same through it.
     pub fn is_link_attached(&self, link: Link) -> bool {
-        match link {
-            Link::Commands => self.commands.is_attached,
-            Link::Lines => self.lines.is_attached,
-        }
+        self.state(link).is_attached
     }
 
     /// Whether a connection was attached before, so that it may lead to another history of Redis by now.
     pub fn was_attached(&self, link: Link) -> bool {
-        match link {
-            Link::Commands => self.commands.was_attached,
-            Link::Lines => self.lines.was_attached,
-        }
+        self.state(link).was_attached
     }
 
     /// Whether both connections stand, and the log and the stream are known to be the same.
@@ -370,10 +371,7 @@ impl Node {
     pub fn has_call(&self, link: Link) -> bool {
         let is_ready = |it: &Proposal| it.stage == Stage::Ready;
         let has_lines = self.is_ahead || self.proposal.as_ref().is_some_and(is_ready);
-        let state = match link {
-            Link::Commands => &self.commands,
-            Link::Lines => &self.lines,
-        };
+        let state = self.state(link);
         let is_free = state.identity.is_some() && !state.is_busy && self.parted.is_none();
         let has_lines = link == Link::Commands && has_lines;
         let may_attach = !state.is_attached && self.handed == 0;

@@ -19,7 +19,7 @@ use crate::{
     util::slot::slot,
 };
 
-/// The pauses before another try to connect: doubled each time, up to the longest.
+/// The pauses before the first, the second and each further try to connect.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
 /// The pause where nothing can be asked, since the hub has something to do first.
@@ -160,12 +160,12 @@ impl<S> Thread<'_, S> {
         if is_attached {
             *tries = 0;
             self.shared.note_attached();
-        } else if is_attach {
-            // The hub must take over the log's id first, or the log has gone on meanwhile.
-            look(self.shared, self.hub);
-            thread::sleep(SHORT_PAUSE);
         }
         look(self.shared, self.hub);
+        if is_attach && !is_attached {
+            // The hub must take over the log's id first, or the log has gone on meanwhile.
+            thread::sleep(SHORT_PAUSE);
+        }
         Ok(true)
     }
 

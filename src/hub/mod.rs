@@ -201,11 +201,11 @@ impl<S> Hub<S> {
             let wait = wait.min(self.longest_order_wait());
             match inbox.recv_timeout(wait) {
                 Ok(first) => self.process_batch(&mut threads::drain_after_yield(first, &inbox)),
-                Err(RecvTimeoutError::Timeout) => {}
+                // A batch has looked.
+                Err(RecvTimeoutError::Timeout) => self.look_at_order(),
                 // The file may be the last trace of a log that was removed, and is gone once it is closed.
                 Err(RecvTimeoutError::Disconnected) => return self.watch_storage(),
             }
-            self.look_at_order();
             self.look_at_compaction();
             self.compact_if_worth_it();
             let now = Instant::now();

@@ -137,11 +137,15 @@ impl<S> Hub<S> {
 
     /// Whether the client has received what is in this log up to there. Without a mark that can't be known if the log has gone back,
     /// so a client without one is believed.
-    fn is_good(&self, Cursor { since, log, mark }: &Cursor) -> bool {
+    fn is_good(&self, cursor: &Cursor) -> bool {
+        self.is_believed(cursor) && cursor.since < self.log.next_seq()
+    }
+
+    /// Whether the cursor is of this log, and of a run that it proves if it names one. It may be ahead of the log.
+    pub(super) fn is_believed(&self, Cursor { since, log, mark }: &Cursor) -> bool {
         let next = self.log.next_seq();
         log.as_deref().is_none_or(|log| log == &*self.log_id)
             && mark.as_deref().is_none_or(|mark| self.runs.proves(mark, *since, next))
-            && *since < next
     }
 
     fn identify(&mut self, reader: ReaderId, author: Author, from: ClientKey) {

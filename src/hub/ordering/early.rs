@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::super::Hub;
-use crate::hub::command::{Cursor, HistoryRange, Join, Query, ReadHistory, StartAt, Subscription};
+use crate::hub::command::{HistoryRange, Join, Query, ReadHistory, StartAt, Subscription};
 
 /// How long such a question waits: a machine that follows the stream is behind for some milliseconds.
 pub const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,11 +48,8 @@ impl<S> Hub<S> {
             | Query::ReadHistory(ReadHistory { range: HistoryRange::Since(cursor), .. }) => cursor,
             _ => return None,
         };
-        let Cursor { since, log, mark } = cursor;
-        let next = self.log.next_seq();
-        let is_of_log = log.as_deref().is_none_or(|log| *log == *self.log_id);
-        let is_proved = mark.as_deref().is_some_and(|mark| self.runs.proves(mark, *since, next));
-        (*since >= next && is_of_log && is_proved).then_some(*since)
+        let is_ahead = cursor.mark.is_some() && cursor.since >= self.log.next_seq();
+        (is_ahead && self.is_believed(cursor)).then_some(cursor.since)
     }
 
     /// Forgets what a reader has asked that leaves before it was answered.

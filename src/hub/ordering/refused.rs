@@ -4,10 +4,7 @@
 
 use std::{mem, sync::atomic::Ordering::Relaxed};
 
-use super::{
-    super::Hub,
-    {Proposals, WAITING_TIMEOUT, Waiting},
-};
+use super::{super::Hub, Proposals, WAITING_TIMEOUT, Waiting};
 use crate::{
     comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Turn, util::activity,
 };

@@ -20,14 +20,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 use tungstenite::{Error, Message, WebSocket, protocol::Role};
 
-use super::nodes::{Addresses, DEADLINE, LOOK_INTERVAL, ask, connect, until};
+use super::nodes::{Addresses, DEADLINE, LOOK_INTERVAL, ask, connect, sent, until};
 use crate::support::frames::{SUBPROTOCOL, UPGRADE};
 
 /// What a reader has of a line: its `seq`, and a hash of its text.
-pub type Seen = (u64, u64);
+type Seen = (u64, u64);
 
 /// What a line is seen as.
-pub fn seen(line: &str) -> Seen {
+fn seen(line: &str) -> Seen {
     let seq = seq_of(line).unwrap_or_else(|| panic!("not a line: {line}"));
     let mut hasher = DefaultHasher::new();
     line.hash(&mut hasher);
@@ -85,10 +85,17 @@ impl Crowd {
         until(has_all, || format!("a reader has {} of {lines} lines", self.had.load(Relaxed)));
     }
 
-    /// Waits until each reader has so many lines, and returns what each has.
-    pub fn leave(self, wanted: usize) -> (Vec<Vec<Seen>>, Returns) {
-        self.wanted.store(wanted, Relaxed);
-        self.thread.join().expect("the readers are content")
+    /// Lets every reader receive these lines of the log, and checks that each has had them all, once and in their order.
+    #[track_caller]
+    pub fn leave(self, lines: &[String]) -> Returns {
+        self.wanted.store(lines.len(), Relaxed);
+        let (readers, returns) = self.thread.join().expect("the readers are content");
+        let expected: Vec<Seen> = lines.iter().map(|line| seen(&sent(line))).collect();
+        for (at, had) in readers.iter().enumerate() {
+            let (count, all) = (had.len(), expected.len());
+            assert!(*had == expected, "reader {at} has {count} lines of {all}; {returns:?}");
+        }
+        returns
     }
 }
 

@@ -26,6 +26,9 @@ const COMPACTION_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 /// is 10 KB of the program.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Why a log is not compacted now.
+const STREAM_NEEDS_LINES: &str = "the stream in Redis may still need lines of this log; try again once this machine is connected";
+
 /// Called with the log's bytes before and after a compaction, or with why it failed.
 type OnCompacted = Callback<Result<(u64, u64), String>>;
 
@@ -90,7 +93,7 @@ impl<S> Hub<S> {
             return self.report_compaction(Err(why));
         }
         if !self.may_compact() {
-            return self.report_compaction(Err("the stream still needs lines of it".into()));
+            return self.report_compaction(Err(STREAM_NEEDS_LINES.into()));
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         #[cfg(feature = "redis")]

@@ -145,7 +145,7 @@ impl Node {
         let is_higher = number > self.highest;
         self.highest = self.highest.max(number);
         self.pending = Some(runs);
-        let has_spoken = own <= seq && self.speak();
+        let has_spoken = own <= self.seq_by_now(link, &run, seq) && self.speak();
         if is_higher && !has_spoken {
             // Kept before any line of that run is proposed.
             self.tell_runs();
@@ -176,6 +176,14 @@ impl Node {
         {
             proposal.stage = Stage::Again;
         }
+    }
+
+    /// How far the stream was in this run when a connection was told of `seq`, or later, if the other one was told more: answers through two
+    /// connections may come in another order than they were given.
+    fn seq_by_now(&self, link: Link, run: &Arc<str>, seq: u64) -> u64 {
+        let commands = &self.commands;
+        let is_of_run = commands.is_attached && commands.run.as_ref() == Some(run);
+        if link == Link::Lines && is_of_run { seq.max(self.known_seq) } else { seq }
     }
 
     /// Redis' time, in ms since 1970, when this machine's clock showed `here`.

@@ -39,7 +39,7 @@ fn attached(run: &str, seq: u64) -> Reply {
         seq,
         run: run.into(),
         low: seq,
-        entry: Some(last),
+        entry: (seq > 0).then_some(last),
         base: (0, ChainHash::default()),
         is_minted: false,
         number: 1,
@@ -160,6 +160,21 @@ fn a_stream_that_is_behind_the_log_is_looked_at() {
         node.replied(Link::Commands, call, Reply::Behind(behind)).unwrap();
         assert_eq!(node.ask(Link::Commands), next);
     }
+}
+
+#[test]
+fn an_answer_that_is_older_than_a_heal_keeps_no_log_from_being_compacted() {
+    let mut node = Node::of(6);
+    for link in [Link::Commands, Link::Lines] {
+        node.connected(link, "process history".into());
+        assert_eq!(node.ask(link), attach_call(6));
+    }
+    // Another machine brings the empty stream all lines between the two answers, of which the older one comes last.
+    node.replied(Link::Commands, CallKind::Attach { own: 6 }, attached("a", 6)).unwrap();
+    assert!(node.may_compact());
+    node.replied(Link::Lines, CallKind::Attach { own: 6 }, attached("a", 0)).unwrap();
+    assert!(node.may_compact());
+    assert_eq!(node.mark().map(|mark| &**mark), Some("a"));
 }
 
 #[test]

@@ -39,6 +39,10 @@ impl World<'_> {
             let machine = &self.machines[*number];
             assert!(machine.lines.all() == of_stream.as_slice(), "{number} has other lines");
             check_file(machine, self.config.newest_kept);
+            let shared = &machine.process.as_ref().expect("it is on").shared;
+            let (node, run) = (shared.node(), self.stream.now().meta.as_ref().map(|it| &*it.run));
+            assert_eq!(node.mark().map(|mark| &**mark), run, "{number} speaks of another run");
+            assert!(node.may_compact(), "{number} may never be compacted again");
         }
         assert!(self.clients.iter().all(|client| client.is_done()), "a client was not served");
         self.check_readers();

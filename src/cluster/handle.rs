@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     hub::cluster_stats::ClusterStats,
-    hub::order::{LogEnd, Order, Ordered, Presence, Turn},
+    hub::order::{LogEnd, Order, Ordered, Presence, Readiness},
     log::chain::ChainedLine,
 };
 
@@ -29,17 +29,17 @@ const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why lines can't be ordered.
 #[derive(Default)]
-struct Obstacles {
-    /// Redis can't be reached, or can't be used.
-    trouble: Option<Arc<str>>,
-    /// It has refused lines, since when and why.
-    refused: Option<(Instant, Arc<str>)>,
+struct Failures {
+    /// Why Redis can't be reached or used, or why lines can't be stored here. Lasts until a connection is attached again.
+    lasting: Option<Arc<str>>,
+    /// When and why Redis has refused lines last. Lasts until it has appended some.
+    append: Option<(Instant, Arc<str>)>,
 }
 
 /// What hub and threads share.
-pub struct Shared {
+pub struct NodeHandle {
     node: Mutex<Node>,
-    obstacles: Mutex<Obstacles>,
+    failures: Mutex<Failures>,
     /// Wakes the thread that calls the script.
     waker: Sender<()>,
     /// See `waker`.
@@ -54,12 +54,12 @@ pub struct Shared {
     on_parted: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Shared {
-    pub(super) fn new(node: Node, on_parted: Box<dyn Fn() + Send + Sync>) -> Shared {
+impl NodeHandle {
+    pub(super) fn new(node: Node, on_parted: Box<dyn Fn() + Send + Sync>) -> NodeHandle {
         let (waker, woken) = bounded(1);
-        Shared {
+        NodeHandle {
             node: Mutex::new(node),
-            obstacles: Mutex::default(),
+            failures: Mutex::default(),
             waker,
             woken,
             stopping: AtomicBool::new(false),
@@ -76,14 +76,14 @@ impl Shared {
         self.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn obstacles(&self) -> MutexGuard<'_, Obstacles> {
-        self.obstacles.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells what anybody may know.
     pub(super) fn publish_stats(&self) {
         // First, so that nobody is told that it is not connected without a word why.
-        self.stats.set_error(self.obstacle());
+        self.stats.set_error(self.why_unavailable());
         let node = self.node();
         self.stats.connected.store(node.is_attached(), Relaxed);
         self.stats.stream_seq.store(node.stream_seq(), Relaxed);
@@ -119,25 +119,25 @@ impl Shared {
         self.node().is_proposing()
     }
 
-    /// Notes why Redis can't be used, and says it once.
-    pub(super) fn note_trouble(&self, why: &str) {
-        let mut obstacles = self.obstacles();
-        if obstacles.trouble.as_deref() != Some(why) {
-            obstacles.trouble = Some(why.into());
+    /// Notes why lines can't be ordered, and logs it once.
+    pub(super) fn note_failure(&self, why: &str) {
+        let mut failures = self.failures();
+        if failures.lasting.as_deref() != Some(why) {
+            failures.lasting = Some(why.into());
             log::warn!("{why}; comments can be read, and are refused until it can be used");
         }
     }
 
     /// Notes that Redis can be used.
     pub(super) fn note_attached(&self) {
-        if self.obstacles().trouble.take().is_some() {
+        if self.failures().lasting.take().is_some() {
             log::info!("comments can be ordered");
         }
     }
 
     /// Notes that Redis has refused lines.
-    pub(super) fn note_refused(&self, why: &str) {
-        let before = self.obstacles().refused.replace((Instant::now(), why.into()));
+    pub(super) fn note_append_refused(&self, why: &str) {
+        let before = self.failures().append.replace((Instant::now(), why.into()));
         if before.is_none() {
             log::error!("{why}; comments are refused until it takes them");
         }
@@ -145,7 +145,7 @@ impl Shared {
 
     /// Notes that Redis has taken lines.
     pub(super) fn note_appended(&self) {
-        if self.obstacles().refused.take().is_some() {
+        if self.failures().append.take().is_some() {
             log::info!("Redis takes comments again");
         }
     }
@@ -165,23 +165,23 @@ impl Shared {
     }
 
     /// Whether nothing can be ordered now.
-    pub(super) fn has_obstacle(&self) -> bool {
-        self.obstacle().is_some() || self.parted().is_some()
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.why_unavailable().is_some() || self.parted().is_some()
     }
 
     /// Why nothing can be ordered now, if that is known.
-    fn obstacle(&self) -> Option<Arc<str>> {
-        let obstacles = self.obstacles();
-        let refused = obstacles.refused.as_ref();
-        let refused = refused.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
-        obstacles.trouble.clone().or(refused.map(|(_, why)| why.clone()))
+    fn why_unavailable(&self) -> Option<Arc<str>> {
+        let failures = self.failures();
+        let append = failures.append.as_ref();
+        let append = append.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
+        failures.lasting.clone().or(append.map(|(_, why)| why.clone()))
     }
 }
 
 /// How the hub orders its lines.
-pub(super) struct Handle(pub(super) Arc<Shared>);
+pub(super) struct StreamOrder(pub(super) Arc<NodeHandle>);
 
-impl Order for Handle {
+impl Order for StreamOrder {
     fn news(&mut self) -> Vec<Ordered> {
         let news = self.0.node().take_news();
         let ordered = news.into_iter().filter_map(|news| match news {
@@ -202,11 +202,11 @@ impl Order for Handle {
         ordered.collect()
     }
 
-    fn turn(&mut self) -> Turn {
-        match self.0.obstacle() {
-            Some(why) if self.0.node().is_refused() => Turn::Refused(why),
-            Some(why) => Turn::Unknown(why),
-            None => self.0.node().turn(),
+    fn readiness(&mut self) -> Readiness {
+        match self.0.why_unavailable() {
+            Some(why) if self.0.node().is_refused() => Readiness::Refused(why),
+            Some(why) => Readiness::Unavailable(why),
+            None => self.0.node().readiness(),
         }
     }
 

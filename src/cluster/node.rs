@@ -11,7 +11,7 @@ use std::{mem, sync::Arc};
 
 use super::call::{Call, Run};
 use crate::{
-    hub::order::{LogEnd, Ordered, Turn},
+    hub::order::{LogEnd, Ordered, Readiness},
     log::chain::{ChainHash, ChainedLine},
     store::compact::NEWEST_LINES_KEPT,
 };
@@ -292,7 +292,7 @@ impl Node {
     }
 
     /// Whether lines that follow the log's end can be proposed now.
-    pub fn turn(&self) -> Turn {
+    pub fn readiness(&self) -> Readiness {
         let is_free = self
             .proposal
             .as_ref()
@@ -304,8 +304,8 @@ impl Node {
             && self.end.seq >= self.target
             && self.parted.is_none();
         match &self.run {
-            Some((_, number)) if is_free && is_ready => Turn::Now(*number),
-            _ => Turn::Soon,
+            Some((_, number)) if is_free && is_ready => Readiness::Ready(*number),
+            _ => Readiness::Soon,
         }
     }
 

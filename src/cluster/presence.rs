@@ -19,14 +19,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use elsewhere::{Elsewhere, NODE_PAGES_MAX, TYPING_PAGES_MAX};
+use elsewhere::{NODE_PAGES_MAX, ReadersElsewhere, TYPING_PAGES_MAX};
 use message::{Message, encode};
 use redis::{
     Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisError,
     RedisResult, Value,
 };
 
-use super::client::Trouble;
+use super::client::ClientError;
 use crate::{hub::order::Presence, util::threads};
 
 /// The shortest time between two times that a machine publishes something, and that the hub is told something.
@@ -55,7 +55,7 @@ pub struct Listeners {
 
 /// The thread; dropping this ends it, once it has told the others that this machine's readers are gone.
 pub struct PresenceChannel {
-    shared: Arc<Shared>,
+    shared: Arc<SharedMailbox>,
     thread: Thread,
     /// Disconnected once the thread has ended.
     end: Receiver<()>,
@@ -76,14 +76,14 @@ impl PresenceChannel {
         // Of this protocol version, messages and replies come over one connection.
         let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(redis.clone().set_redis_settings(settings));
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<SharedMailbox>::default();
         let mut worker = Worker {
             client: client.map_err(io::Error::other)?,
             channel: format!("sayso:{name}:live"),
             shared: shared.clone(),
             listeners,
             own: Own::new(u64::from_be_bytes(random)),
-            elsewhere: Elsewhere::new(u64::from_be_bytes(random)),
+            elsewhere: ReadersElsewhere::new(u64::from_be_bytes(random)),
             hub_told: Instant::now(),
             is_failing: false,
         };
@@ -123,12 +123,12 @@ impl Drop for PresenceChannel {
 }
 
 #[derive(Default)]
-struct Shared {
+struct SharedMailbox {
     mailbox: Mutex<Mailbox>,
     is_stopping: AtomicBool,
 }
 
-impl Shared {
+impl SharedMailbox {
     fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,10 +230,10 @@ impl Own {
 struct Worker {
     client: Client,
     channel: String,
-    shared: Arc<Shared>,
+    shared: Arc<SharedMailbox>,
     listeners: Listeners,
     own: Own,
-    elsewhere: Elsewhere,
+    elsewhere: ReadersElsewhere,
     /// When the hub was told last.
     hub_told: Instant,
     /// Whether the log has been told that there is no connection.
@@ -261,7 +261,7 @@ impl Worker {
 
     fn fail(&mut self, error: RedisError) {
         if !mem::replace(&mut self.is_failing, true) {
-            let Trouble { why, .. } = error.into();
+            let ClientError { why, .. } = error.into();
             log::warn!("readers of other machines are not counted: {why}");
         }
     }

@@ -20,7 +20,7 @@ use crate::{
 
 const MARK: &str = "5d0c1a7e03bb42f9";
 
-/// It is always this machine's turn.
+/// Lines can always be proposed.
 struct Silent;
 
 impl Order for Silent {
@@ -28,8 +28,8 @@ impl Order for Silent {
         Vec::new()
     }
 
-    fn turn(&mut self) -> Turn {
-        Turn::Now(1)
+    fn readiness(&mut self) -> Readiness {
+        Readiness::Ready(1)
     }
 
     fn propose(&mut self, _: Vec<ChainedLine>) {}

@@ -10,6 +10,7 @@ mod changes;
 mod crowd;
 mod documents;
 mod failover;
+mod moving;
 mod nodes;
 mod proxy;
 mod redis_states;

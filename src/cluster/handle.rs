@@ -39,12 +39,15 @@ struct Failures {
 pub struct NodeHandle {
     node: Mutex<Node>,
     failures: Mutex<Failures>,
-    /// Wakes the thread that calls the script.
+    /// Wakes the thread that calls the script. No wake-up is lost: whoever wakes it has changed the node before, and the thread looks at
+    /// the node after it has taken the token, so that a token which lies there already stands for that change, too.
     waker: Sender<()>,
     /// See `waker`.
     pub(super) woken: Receiver<()>,
     /// Whether the threads are to end.
     pub(super) stopping: AtomicBool,
+    /// The mark that another machine has named last, until the thread that calls the script has looked at it.
+    seen_run: Mutex<Option<String>>,
     /// Where other machines are told about this one's readers, once the threads run.
     presence: Mutex<Option<PresenceChannel>>,
     /// What anybody may know of it.
@@ -62,6 +65,7 @@ impl NodeHandle {
             waker,
             woken,
             stopping: AtomicBool::new(false),
+            seen_run: Mutex::default(),
             presence: Mutex::default(),
             stats: Arc::default(),
             parted: OnceLock::new(),
@@ -96,10 +100,23 @@ impl NodeHandle {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody has seen the stream in the run with this mark.
+    /// Another machine has seen the stream in the run with this mark. It is kept until nothing is asked: a node that waits for a reply passes
+    /// a mark over, and might then learn of the run too late to bring it what it lacks.
     pub(super) fn saw_run(&self, mark: &str) {
-        self.node().saw_run(mark);
+        *self.seen_run() = Some(mark.into());
         self.wake();
+    }
+
+    /// Lets the node look at the mark that was seen last. Nothing may be under way through the connection for commands.
+    pub(super) fn look_at_seen_run(&self) {
+        let mark = self.seen_run().take();
+        if let Some(mark) = mark {
+            self.node().saw_run(&mark);
+        }
+    }
+
+    fn seen_run(&self) -> MutexGuard<'_, Option<String>> {
+        self.seen_run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the thread that calls the script.

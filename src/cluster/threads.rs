@@ -12,10 +12,12 @@ use super::{
     client::{Client, ClientError, Connection, milliseconds_here},
     handle::NodeHandle,
     node::Link,
+    own_log::base_of,
 };
 use crate::{
     hub::command::{Command, HubHandle},
     hub::order::Ordered,
+    store::compact::NEWEST_LINES_KEPT,
     util::slot::slot,
 };
 
@@ -30,7 +32,7 @@ const STORAGE_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs one of the threads until the node stops.
-pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &Client, hub: &HubHandle<S>) {
+pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &mut Client, hub: &HubHandle<S>) {
     let mut tries = 0;
     while !handle.is_stopping() {
         let served = client.connect().and_then(|mut connection| {
@@ -55,7 +57,8 @@ pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &Client, hub: &Hub
     }
 }
 
-/// Makes the hub look whether it can propose. If its inbox is full, it is about to.
+/// Makes the hub look whether it can propose, after each step of the node that may allow it: a reply, a wait that is over, a lost connection.
+/// The hub looks by itself after it has stored lines. If its inbox is full, it is about to look.
 fn look<S>(handle: &NodeHandle, hub: &HubHandle<S>) {
     handle.publish_stats();
     let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
@@ -93,6 +96,7 @@ impl<S> Thread<'_, S> {
                 self.handle.node().waited();
                 look(self.handle, self.hub);
             }
+            self.handle.look_at_seen_run();
             if look_at <= now {
                 look_at = now + LOOK_INTERVAL;
                 self.look_at_stream(connection)?;
@@ -124,10 +128,14 @@ impl<S> Thread<'_, S> {
         tries: &mut usize,
         wait_until: &mut Option<Instant>,
     ) -> Result<bool, ClientError> {
-        let Some(call) = self.handle.node().next_call(self.link).map_err(|e| log_failed(&e))?
-        else {
-            return Ok(false);
+        self.read_ahead()?;
+        let (call, has_call) = {
+            let mut node = self.handle.node();
+            let call = node.next_call(self.link).map_err(|e| log_failed(&e))?;
+            (call, node.has_call(self.link))
         };
+        // A heal that can't go on has nothing to call, but the attach that it takes instead is to be called at once.
+        let Some(call) = call else { return Ok(has_call) };
         let is_attach = matches!(call.kind, CallKind::Attach { .. });
         if is_attach && self.handle.node().was_attached(self.link) {
             connection.check_identity()?;
@@ -167,6 +175,18 @@ impl<S> Thread<'_, S> {
             thread::sleep(SHORT_PAUSE);
         }
         Ok(true)
+    }
+
+    /// Before an attach, reads what it needs of the log. The node reads that under the lock that the hub takes; by then it is in memory, so that
+    /// the hub waits for no slow disk.
+    fn read_ahead(&self) -> Result<(), ClientError> {
+        let end = {
+            let node = self.handle.node();
+            let attaches = node.has_call(self.link) && !node.is_link_attached(self.link);
+            attaches.then(|| node.end().clone())
+        };
+        let read = end.map_or(Ok(()), |end| base_of(&end, NEWEST_LINES_KEPT).map(drop));
+        read.map_err(|error| log_failed(&error))
     }
 
     /// Reads the stream, and hands its lines to the hub.

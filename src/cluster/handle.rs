@@ -14,9 +14,8 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
-    node::{News, Node, Parting},
+    node::{Node, Parting},
     presence::PresenceChannel,
-    unhex,
 };
 use crate::{
     hub::cluster_stats::ClusterStats,
@@ -183,23 +182,21 @@ pub(super) struct StreamOrder(pub(super) Arc<NodeHandle>);
 
 impl Order for StreamOrder {
     fn news(&mut self) -> Vec<Ordered> {
-        let news = self.0.node().take_news();
-        let ordered = news.into_iter().filter_map(|news| match news {
-            News::Ordered(ordered) => {
-                if let (Ordered::Runs(runs, _), Some(channel)) = (&ordered, &*self.0.presence())
-                    && let Some((mark, _)) = runs.last()
-                {
-                    channel.set_run(mark);
-                }
-                Some(ordered)
+        let (news, parted) = {
+            let mut node = self.0.node();
+            (node.take_news(), node.parted())
+        };
+        for news in &news {
+            if let (Ordered::Runs(runs, _), Some(channel)) = (news, &*self.0.presence())
+                && let Some((mark, _)) = runs.last()
+            {
+                channel.set_run(mark);
             }
-            News::Salt(salt) => unhex(&salt).map(Ordered::Salt),
-            News::Parted(parting) => {
-                self.0.note_parting(parting);
-                Some(Ordered::Parted(parting.sentence().into()))
-            }
-        });
-        ordered.collect()
+        }
+        if let Some(parting) = parted {
+            self.0.note_parting(parting);
+        }
+        news
     }
 
     fn readiness(&mut self) -> Readiness {

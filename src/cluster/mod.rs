@@ -26,7 +26,7 @@ use self::{
     call::Run,
     client::{Client, ClientError},
     handle::StreamOrder,
-    node::{Link, News, Node},
+    node::{Link, Node},
     presence::{Listeners, PresenceChannel},
 };
 use crate::{
@@ -80,7 +80,7 @@ pub fn join(
     on_parted: Box<dyn Fn() + Send + Sync>,
 ) -> (Arc<NodeHandle>, Box<dyn Order>, Arc<ClusterStats>) {
     let Memory { runs, highest, salt } = memory;
-    let node = Node::new(end, runs.clone(), *highest, hex(salt), keep);
+    let node = Node::new(end, runs.clone(), *highest, *salt, keep);
     let handle = Arc::new(NodeHandle::new(node, on_parted));
     let stats = handle.stats.clone();
     (handle.clone(), Box::new(StreamOrder(handle)), stats)
@@ -163,7 +163,7 @@ pub fn first_contact(
     mut goes_on: impl FnMut(Option<&str>) -> bool,
 ) -> Result<Option<Arc<str>>, Error> {
     let client = client(options)?;
-    let mut node = Node::new(end, Vec::new(), memory.highest, hex(&memory.salt), options.keep);
+    let mut node = Node::new(end, Vec::new(), memory.highest, memory.salt, options.keep);
     let mut why: Option<String> = None;
     while goes_on(why.as_deref()) {
         match try_contact(&client, &mut node) {
@@ -184,27 +184,12 @@ fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Cli
         let reply = threads::checked(connection.call(&call)?)?;
         node.replied(Link::Commands, call.kind, reply).map_err(failed)?;
         for news in node.take_news() {
-            if let News::Ordered(Ordered::Adopt(log)) = news {
+            if let Ordered::Adopt(log) = news {
                 return Ok(Some(log));
             }
         }
     }
     Ok(None)
-}
-
-fn hex(salt: &Salt) -> String {
-    salt.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Salt> {
-    let mut salt = Salt::default();
-    if text.len() != 2 * salt.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in salt.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(salt)
 }
 
 /// Sets the log in the folder `data` aside, if a log that has parted for this reason must not be gone on with. Returns what a person must do.

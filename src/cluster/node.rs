@@ -13,6 +13,7 @@ use super::call::{Call, Run};
 use crate::{
     hub::order::{LogEnd, Ordered, Readiness},
     log::chain::{ChainHash, ChainedLine},
+    log::salt::Salt,
     store::compact::NEWEST_LINES_KEPT,
 };
 
@@ -50,16 +51,6 @@ pub enum Parting {
     Incomparable,
     /// The stream is of another log.
     OtherLog,
-}
-
-/// What a node can't do by itself.
-pub enum News {
-    /// For the hub.
-    Ordered(Ordered),
-    /// The log has parted from the stream.
-    Parted(Parting),
-    /// All nodes hash addresses with this salt, in hex.
-    Salt(String),
 }
 
 #[derive(Default)]
@@ -101,7 +92,7 @@ struct Proposal {
 /// See the [module](self).
 pub struct Node {
     end: LogEnd,
-    salt: String,
+    salt: Salt,
     keep: u64,
     /// The highest number of a run that is known.
     highest: u64,
@@ -129,7 +120,7 @@ pub struct Node {
     /// The log's last `seq` when the stream was found to begin right behind it, so that the first entry must follow from it.
     base_seen: Option<u64>,
     parted: Option<Parting>,
-    news: Vec<News>,
+    news: Vec<Ordered>,
     /// How often it was attached.
     pub attaches: u64,
     /// How often it has brought the stream what that had lost.
@@ -142,8 +133,8 @@ pub struct Node {
 
 impl Node {
     /// A node with this log. `runs` are those that it has spoken last, `highest` is the highest number of a run that it knows of, `salt` the
-    /// one of its address hashes in hex; the stream is to keep about `keep` entries.
-    pub fn new(end: LogEnd, runs: Vec<Run>, highest: u64, salt: String, keep: u64) -> Node {
+    /// one of its address hashes; the stream is to keep about `keep` entries.
+    pub fn new(end: LogEnd, runs: Vec<Run>, highest: u64, salt: Salt, keep: u64) -> Node {
         Node {
             end,
             salt,
@@ -210,8 +201,8 @@ impl Node {
         }
     }
 
-    /// Takes what was found out for others.
-    pub fn take_news(&mut self) -> Vec<News> {
+    /// Takes what the hub must be told.
+    pub fn take_news(&mut self) -> Vec<Ordered> {
         mem::take(&mut self.news)
     }
 
@@ -231,6 +222,11 @@ impl Node {
     /// Lines that [`Node::follow`] has returned are stored, or will not be.
     pub fn stored(&mut self) {
         self.handed = 0;
+    }
+
+    /// Why the log has parted from the stream, if it has.
+    pub fn parted(&self) -> Option<Parting> {
+        self.parted
     }
 
     /// Mark of the run that is spoken.

@@ -45,7 +45,7 @@ fn attached(run: &str, seq: u64) -> Reply {
         number: 1,
         last,
         now: 0,
-        salt: String::new(),
+        salt: Salt::default(),
         runs: vec![(run.into(), 1)],
     }))
 }
@@ -56,7 +56,7 @@ fn attach_call(own: u64) -> Option<CallKind> {
 
 impl Node {
     fn of(seq: u64) -> Node {
-        let mut node = Node::new(end(seq), Vec::new(), 0, String::new(), 1_000);
+        let mut node = Node::new(end(seq), Vec::new(), 0, Salt::default(), 1_000);
         // So that the base needs no look into the log.
         node.newest_kept = 0;
         node

@@ -119,8 +119,6 @@ pub struct Node {
     is_waiting: bool,
     /// The log's last `seq` when the stream was found to begin right behind it, so that the first entry must follow from it.
     base_seen: Option<u64>,
-    /// Redis' clock less this machine's, in ms.
-    clock_offset: i64,
     parted: Option<Parting>,
     news: Vec<Ordered>,
     /// How often it was attached.
@@ -155,7 +153,6 @@ impl Node {
             runs,
             is_waiting: false,
             base_seen: None,
-            clock_offset: 0,
             parted: None,
             news: Vec::new(),
             attaches: 0,
@@ -245,11 +242,6 @@ impl Node {
     /// The stream's last `seq`, as far as is known.
     pub fn stream_seq(&self) -> u64 {
         self.seen_seq.max(self.known_seq).max(self.target).max(self.end.seq)
-    }
-
-    /// Redis' clock less this machine's, in ms, as of the last attach.
-    pub fn clock_offset(&self) -> i64 {
-        self.clock_offset
     }
 
     /// Whether a connection stands, and the log and the stream were found to be the same through it.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     call::{CallKind, Reply},
-    client::{Client, ClientError, Connection, milliseconds_here},
+    client::{Client, ClientError, Connection},
     handle::NodeHandle,
     node::Link,
     own_log::base_of,
@@ -113,7 +113,7 @@ impl<S> Thread<'_, S> {
     fn look_at_stream(&self, connection: &mut Connection) -> Result<(), ClientError> {
         connection.check_identity()?;
         let time = connection.time()?;
-        self.handle.node().saw_time(time, milliseconds_here());
+        self.handle.stats.clock.set(time);
         if let Some((run, seq)) = connection.look()? {
             self.handle.node().saw_stream(&run, seq);
         }
@@ -155,9 +155,7 @@ impl<S> Thread<'_, S> {
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.handle.note_appended(),
-            Reply::Attached(attached) => {
-                self.handle.node().saw_time(attached.now, milliseconds_here());
-            }
+            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
         let is_attached = {

@@ -6,7 +6,7 @@ use sayso::{
     comment::Comment,
     hub::Hub,
     hub::command::{Command, HistoryRange, Query, ReadHistory, Stats},
-    hub::order::Turn,
+    hub::order::Readiness,
     log::{chain::ChainedLine, scan::seq_of, trailer::Trailer},
 };
 
@@ -73,7 +73,7 @@ impl World<'_> {
         );
         assert!(node.may_compact(), "{number} may never be compacted again");
         assert!(node.is_attached() && !node.is_proposing(), "{number} is not at rest");
-        assert_eq!(node.turn(), Turn::Now(meta.number), "whose turn it is");
+        assert_eq!(node.readiness(), Readiness::Ready(meta.number), "{number} is not ready");
         assert_eq!((node.stream_seq(), node.proposed_lines()), (meta.seq, 0));
         assert_eq!(process.hub.log_end().log.to_string(), meta.log, "the log of {number}");
         assert_eq!(machine.salt(), meta.salt, "the salt of {number}");

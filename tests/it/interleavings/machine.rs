@@ -16,7 +16,10 @@ use sayso::{
     cluster::{self, Memory, NodeHandle, node::Entry, node::Link, node::Parting},
     comment::{Author, Comment},
     fanout::{ReaderId, ShardCommand, Topic, subscribers::Subscribers},
-    hub::{Hub, command::Command, command::Stats, rules::Hold, rules::Rules},
+    hub::{
+        Hub, cluster_stats::ClusterStats, command::Command, command::Stats, rules::Hold,
+        rules::Rules,
+    },
     log::{
         FILE_NAME, Log, SyncMode,
         chain::{ChainHash, ChainedLine},
@@ -87,6 +90,7 @@ pub enum Reading {
 pub struct Process {
     pub hub: Hub<()>,
     pub stats: Arc<Stats>,
+    pub cluster_stats: Arc<ClusterStats>,
     pub shared: Arc<NodeHandle>,
     /// What the hub tells its shard.
     pub frames: Receiver<ShardCommand<()>>,
@@ -171,7 +175,7 @@ impl Machine {
         let (shared, order, cluster_stats) =
             cluster::join(hub.log_end(), &memory, config.keep, Box::new(|| {}));
         shared.node().newest_kept = config.newest_kept;
-        hub.order_by(order, data.clone(), cluster_stats);
+        hub.order_by(order, data.clone(), cluster_stats.clone());
         hub.keep_newest(config.newest_kept);
         // A write that was cut off is not there any more.
         let end = hub.log_end();
@@ -180,6 +184,7 @@ impl Machine {
         self.process = Some(Process {
             hub,
             stats,
+            cluster_stats,
             shared,
             frames,
             inbox: VecDeque::new(),

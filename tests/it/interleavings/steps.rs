@@ -125,7 +125,7 @@ impl World<'_> {
         let Some(reply) = reply else { return node.refused() };
         if let Reply::Attached(_) = reply {
             let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-            node.saw_time(here.as_millis() as u64 + ahead, here.as_millis() as u64);
+            process.cluster_stats.clock.set(here.as_millis() as u64 + ahead);
         }
         node.replied(link, kind, reply).unwrap();
     }

@@ -154,6 +154,7 @@ impl World<'_> {
         let Reading::Fetched(entries, of_stream) = reading else { panic!("nothing was read") };
         let lines = process.shared.node().follow(entries);
         let Some(first) = lines.first() else {
+            process.must_look = true;
             return self.note(format!("{machine} must attach before it reads on"));
         };
         let before = &of_stream[..first.seq as usize - 1];

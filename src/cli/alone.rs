@@ -21,13 +21,17 @@ pub(super) fn open_store(config: &Config) -> Result<Store, Error> {
 }
 
 /// There is none.
-pub(super) enum Node {}
+pub(super) enum PreparedNode {}
 
 /// There is none.
 pub(super) enum Running {}
 
-impl Node {
-    pub(super) fn open(_: &Config, _: &mut Store, _: &Signals) -> Result<Option<Node>, Error> {
+impl PreparedNode {
+    pub(super) fn open(
+        _: &Config,
+        _: &mut Store,
+        _: &Signals,
+    ) -> Result<Option<PreparedNode>, Error> {
         Ok(None)
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 pub(super) use crate::cluster::Cluster as Running;
 use crate::{
-    cluster::{self, Memory, Options, Shared},
+    cluster::{self, Memory, NodeHandle, Options},
     error::Error,
     hub::order::LogEnd,
     hub::{Hub, command::HubHandle},
@@ -41,23 +41,25 @@ pub(super) fn open_store(config: &Config) -> Result<Store, Error> {
 }
 
 /// A node that is not running yet.
-pub(super) struct Node {
+pub(super) struct PreparedNode {
     options: Options,
     memory: Memory,
     /// The marks that it spoke last.
     runs: Runs,
-    shared: Option<Arc<Shared>>,
+    handle: Option<Arc<NodeHandle>>,
 }
 
-impl Node {
-    /// The node, if there is `--redis`; see [`Node::prepare`].
+impl PreparedNode {
+    /// The node, if there is `--redis`; see [`PreparedNode::prepare`].
     pub(super) fn open(
         config: &Config,
         store: &mut Store,
         signals: &Signals,
-    ) -> Result<Option<Node>, Error> {
+    ) -> Result<Option<PreparedNode>, Error> {
         let redis = config.redis.as_ref();
-        redis.map(|redis| Node::prepare(redis, &config.data, &mut store.log, signals)).transpose()
+        redis
+            .map(|redis| PreparedNode::prepare(redis, &config.data, &mut store.log, signals))
+            .transpose()
     }
 
     /// The marks that it spoke last, for the hub.
@@ -74,7 +76,7 @@ impl Node {
         data: &Path,
         log: &mut Log,
         signals: &Signals,
-    ) -> Result<Node, Error> {
+    ) -> Result<PreparedNode, Error> {
         let RedisOptions { url, address, name, keep } = redis.clone();
         let options = Options { url, name, keep: keep.into() };
         let salt = salt::open(data)?;
@@ -96,7 +98,7 @@ impl Node {
         }
         let runs = Runs::open_of_stream(data, log.id())?;
         (memory.runs, memory.highest) = (runs.list(), runs.number());
-        Ok(Node { options, memory, runs, shared: None })
+        Ok(PreparedNode { options, memory, runs, handle: None })
     }
 
     /// Lets the hub order its lines by the stream.
@@ -105,10 +107,10 @@ impl Node {
             // As a person would: readers are sent away, and what was written is on disk.
             let _ = raise(SIGTERM);
         });
-        let (shared, order, stats) =
+        let (handle, order, stats) =
             cluster::join(hub.log_end(), &self.memory, self.options.keep, on_parted);
         hub.order_by(order, data.to_owned(), stats);
-        self.shared = Some(shared);
+        self.handle = Some(handle);
     }
 
     /// Starts the node's threads, once the hub runs.
@@ -116,8 +118,8 @@ impl Node {
     /// # Errors
     /// Fails if no thread can be started.
     pub(super) fn start<S: Send + 'static>(&self, hub: &HubHandle<S>) -> Result<Running, Error> {
-        let shared = self.shared.clone().expect("it has joined the hub that runs");
-        Running::start(shared, &self.options, hub)
+        let handle = self.handle.clone().expect("it has joined the hub that runs");
+        Running::start(handle, &self.options, hub)
     }
 
     /// After everything has ended: says what a person must do, if the log has parted from the stream.
@@ -125,8 +127,8 @@ impl Node {
     /// # Errors
     /// [`Error::Other`] if it has.
     pub(super) fn end(&self, data: &Path) -> Result<(), Error> {
-        let Some(shared) = &self.shared else { return Ok(()) };
-        match cluster::set_aside(data, shared)? {
+        let Some(handle) = &self.handle else { return Ok(()) };
+        match cluster::set_aside(data, handle)? {
             Some(what) => Err(Error::Other(what)),
             None => Ok(()),
         }

@@ -20,7 +20,7 @@ use signal_hook::{consts::SIGXFSZ, flag};
 use crate::{
     cli::args::unknown_variables,
     cli::block_file::BlockFile,
-    cli::cluster::{self, Node, Running},
+    cli::cluster::{self, PreparedNode, Running},
     cli::config::Config,
     cli::signals::{Duties, Signals},
     cli::systemd::{self, Notifier, Watchdog},
@@ -133,7 +133,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (block_file, screen) = open_block_file(config.block_file.as_deref())?;
     let _lock = lock_data_folder(&config.data)?;
     let mut store = cluster::open_store(&config)?;
-    let mut node = match Node::open(&config, &mut store, &signals) {
+    let mut node = match PreparedNode::open(&config, &mut store, &signals) {
         Err(_) if signals.is_stopped() => return Ok(()),
         node => node?,
     };
@@ -342,7 +342,7 @@ pub(super) fn start_hub(
     shards: Vec<ShardSenders>,
     stats: Stats,
     salt: Salt,
-    node: Option<&mut Node>,
+    node: Option<&mut PreparedNode>,
 ) -> Result<(HubHandle<Arc<Stream>>, JoinHandle<()>), Error> {
     let (commands, inbox): (_, Receiver<Command<Arc<Stream>>>) = bounded(INBOX_COMMANDS_MAX);
     let stats = Arc::new(stats);

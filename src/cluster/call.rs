@@ -7,11 +7,15 @@ use std::sync::Arc;
 use crate::{
     hub::order::LogEnd,
     log::chain::{ChainHash, ChainedLine},
+    log::salt::{SALT_BYTES, Salt},
 };
 
 /// How long new lines wait after a new run has begun, or after a heal: all nodes that are there have looked by then, and one that is ahead of
 /// the stream has begun to bring it what it lacks. In ms.
 pub const OPEN_MS: u64 = 3_000;
+
+/// What is named where the script finds in Redis what is no node's, and it is not known what that was to be.
+const FOREIGN: &str = "an entry or a field that no node has written";
 
 /// A mark and the first `seq` that its run may append.
 pub type Run = (Arc<str>, u64);
@@ -69,7 +73,7 @@ fn texts(texts: &[&dyn ToString]) -> Vec<Vec<u8>> {
 
 impl Call {
     /// See [`CallKind::Attach`]. `salt` is that of the node's address hashes, in case the stream has none yet.
-    pub fn attach(node: &Introduction, salt: &str) -> Call {
+    pub fn attach(node: &Introduction, salt: &Salt) -> Call {
         let Introduction { end, base: (base, base_chain), highest, identity, mark } = node;
         let arguments = texts(&[
             &"attach",
@@ -82,7 +86,7 @@ impl Call {
             base_chain,
             highest,
             &OPEN_MS,
-            &salt,
+            &format_salt(salt),
         ]);
         Call { arguments, kind: CallKind::Attach { own: end.seq } }
     }
@@ -169,8 +173,8 @@ pub struct Attached {
     pub last: ChainHash,
     /// Redis' time, in ms since 1970.
     pub now: u64,
-    /// The salt of all nodes' address hashes, in hex.
-    pub salt: String,
+    /// The salt of all nodes' address hashes.
+    pub salt: Salt,
     /// All runs, oldest first.
     pub runs: Vec<Run>,
 }
@@ -197,39 +201,106 @@ impl Reply {
             "behind" => Reply::Behind(second.parse().ok()?),
             "wait" => Reply::Wait(second.parse().ok()?),
             "broken" => Reply::Broken(second.into()),
-            // What the script has found in the stream is not what a node has written.
             "attached" => match read_attached(&texts[1..]) {
-                Some(attached) => Reply::Attached(Box::new(attached)),
-                None => Reply::Broken("an entry or a field that no node has written".into()),
+                Ok(attached) => Reply::Attached(Box::new(attached)),
+                Err(what) => Reply::Broken(what.into()),
             },
             _ => return None,
         })
     }
 }
 
-fn read_attached(texts: &[String]) -> Option<Attached> {
+/// # Errors
+/// Names what no node has written.
+fn read_attached(texts: &[String]) -> Result<Attached, &'static str> {
     let [seq, run, low, entry, base, base_chain, minted, number, last, now, salt, runs @ ..] =
         texts
     else {
-        return None;
+        return Err(FOREIGN);
     };
+    let salt = parse_salt(salt).ok_or("salt")?;
     let chain = |text: &String| ChainHash::parse(text.as_bytes());
-    let entry = if entry.is_empty() { None } else { Some(chain(entry)?) };
     let read_run = |text: &String| {
         let (mark, after) = text.split_once(' ')?;
         Some((mark.into(), after.parse::<u64>().ok()?.checked_add(1)?))
     };
-    Some(Attached {
-        seq: seq.parse().ok()?,
-        run: run.as_str().into(),
-        low: low.parse().ok()?,
-        entry,
-        base: (base.parse().ok()?, chain(base_chain)?),
-        is_minted: minted != "0",
-        number: number.parse().ok()?,
-        last: chain(last)?,
-        now: now.parse().ok()?,
-        salt: salt.clone(),
-        runs: runs.iter().map(read_run).collect::<Option<_>>()?,
-    })
+    let read = || {
+        Some(Attached {
+            seq: seq.parse().ok()?,
+            run: run.as_str().into(),
+            low: low.parse().ok()?,
+            entry: if entry.is_empty() { None } else { Some(chain(entry)?) },
+            base: (base.parse().ok()?, chain(base_chain)?),
+            is_minted: minted != "0",
+            number: number.parse().ok()?,
+            last: chain(last)?,
+            now: now.parse().ok()?,
+            salt,
+            runs: runs.iter().map(read_run).collect::<Option<_>>()?,
+        })
+    };
+    read().ok_or(FOREIGN)
+}
+
+/// The salt as it stands in `meta`: two hex digits for each byte.
+fn format_salt(salt: &Salt) -> String {
+    salt.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_salt(text: &str) -> Option<Salt> {
+    if text.len() != 2 * SALT_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut salt = Salt::default();
+    for (byte, digits) in salt.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(salt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(salt: &str, seq: &str) -> Reply {
+        let texts = [
+            "attached",
+            seq,
+            "f0",
+            "7",
+            "",
+            "0",
+            "0.0000000000000000",
+            "0",
+            "1",
+            "0.0000000000000000",
+            "5",
+            salt,
+            "f0 0",
+        ];
+        Reply::parse(&texts.map(String::from)).unwrap()
+    }
+
+    #[test]
+    fn a_salt_in_redis_is_read_as_it_was_written_and_named_if_it_is_none() {
+        let mut salt = Salt::default();
+        salt.iter_mut().zip(0_u8..).for_each(|(byte, n)| *byte = n.rotate_left(4) | 15);
+        let text = format_salt(&salt);
+        assert!(text.starts_with("0f1f2f3f") && text.len() == 2 * SALT_BYTES, "{text}");
+        match reply(&text, "7") {
+            Reply::Attached(attached) => assert_eq!(attached.salt, salt),
+            other => panic!("{other:?}"),
+        }
+        let wrong = [
+            "",
+            &text[1..],
+            &format!("{text}00"),
+            &text.replace('f', "+"),
+            &"é".repeat(SALT_BYTES),
+        ];
+        for text in wrong {
+            assert_eq!(reply(text, "7"), Reply::Broken("salt".into()), "{text}");
+        }
+        assert_eq!(reply(&text, "x"), Reply::Broken(FOREIGN.into()));
+    }
 }

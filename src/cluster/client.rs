@@ -1,18 +1,17 @@
 //! Redis, as far as the order of lines needs it: the script, the stream, and what the server says of itself.
 //!
-//! The only file besides [`presence`](super::presence) that names the client. Knows what a reply says, not what follows from it.
+//! Besides this file, only [`presence`](super::presence) and [`connector`](super::connector) name the crate `redis`. Knows what a reply says, not what follows from it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use redis::{
-    Cmd, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd, io::tcp::TcpSettings,
+    Cmd, ConnectionInfo, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd,
+    io::tcp::TcpSettings,
 };
 
 use super::{
     call::{Call, Reply},
+    connector::Connector,
     node::Entry,
 };
 use crate::log::{
@@ -20,7 +19,7 @@ use crate::log::{
     scan::seq_of,
 };
 
-/// How long connecting may take, with what a connection begins with.
+/// How long connecting may take, with looking up the host name and with what a connection begins with.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a reading of the stream waits for news. A node must notice within the 3 s that new lines wait that Redis is another one: this, the
 /// two timeouts and the longest pause between two tries, 0.4 s, are 2.9 s together.
@@ -38,26 +37,26 @@ const SCRIPT: &str = include_str!("script.lua");
 
 /// Why something could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct ClientError {
     /// A sentence for the log and for `/healthz`, without addresses and secrets.
     pub why: String,
     /// Whether Redis itself has said no, so that nothing was done.
     pub is_refusal: bool,
 }
 
-impl Trouble {
+impl ClientError {
     /// Redis can't be used as it is.
-    pub fn refusal(why: impl Into<String>) -> Trouble {
-        Trouble { why: why.into(), is_refusal: true }
+    pub fn refusal(why: impl Into<String>) -> ClientError {
+        ClientError { why: why.into(), is_refusal: true }
     }
 }
 
-impl From<RedisError> for Trouble {
-    fn from(error: RedisError) -> Trouble {
+impl From<RedisError> for ClientError {
+    fn from(error: RedisError) -> ClientError {
         if let Some(code) = error.code() {
             // What follows these names another machine's address.
             if matches!(code, "MOVED" | "ASK") {
-                return Trouble::refusal(
+                return ClientError::refusal(
                     "this Redis is part of a Redis Cluster and doesn't keep these keys",
                 );
             }
@@ -65,7 +64,7 @@ impl From<RedisError> for Trouble {
             let detail = error.detail().unwrap_or_default();
             let detail = detail.split(" script:").next().unwrap_or_default();
             let detail: String = detail.chars().take(160).collect();
-            return Trouble::refusal(format!("Redis refuses: {code} {detail}"));
+            return ClientError::refusal(format!("Redis refuses: {code} {detail}"));
         }
         let why = match error {
             _ if error.is_timeout() => "Redis does not answer in time".into(),
@@ -73,7 +72,7 @@ impl From<RedisError> for Trouble {
             _ if error.is_io_error() => "the connection to Redis is broken".into(),
             _ => format!("Redis can't be used: {}", error.category()),
         };
-        Trouble { why, is_refusal: false }
+        ClientError { why, is_refusal: false }
     }
 }
 
@@ -84,7 +83,8 @@ fn ask(link: &mut redis::Connection, command: &Cmd) -> Result<Value, RedisError>
 
 /// Where Redis is, and the names of the three keys.
 pub struct Client {
-    client: redis::Client,
+    address: ConnectionInfo,
+    connector: Connector<redis::Connection>,
     keys: [String; 3],
 }
 
@@ -93,24 +93,26 @@ impl Client {
     ///
     /// # Errors
     /// Fails if the URL can't be understood.
-    pub fn new(url: &str, name: &str) -> Result<Client, Trouble> {
+    pub fn new(url: &str, name: &str) -> Result<Client, ClientError> {
         let address = url.into_connection_info()?;
         let address = address.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let keys = ["stream", "meta", "runs"].map(|key| format!("sayso:{{{name}}}:{key}"));
-        Ok(Client { client: redis::Client::open(address)?, keys })
+        let client = redis::Client::open(address.clone())?;
+        let connector = Connector::new(move || client.get_connection_with_timeout(CONNECT_TIMEOUT));
+        Ok(Client { address, connector, keys })
     }
 
     /// Where Redis is.
-    pub fn address(&self) -> &redis::ConnectionInfo {
-        self.client.get_connection_info()
+    pub fn address(&self) -> &ConnectionInfo {
+        &self.address
     }
 
     /// Connects, and finds out which process it is and whether it can be trusted with the order.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub fn connect(&self) -> Result<Connection, Trouble> {
-        let mut link = self.client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+    /// [`ClientError`].
+    pub fn connect(&mut self) -> Result<Connection, ClientError> {
+        let mut link = self.connector.connect(CONNECT_TIMEOUT)?;
         link.set_read_timeout(Some(REPLY_TIMEOUT))?;
         link.set_write_timeout(Some(REPLY_TIMEOUT))?;
         let identity = ask_identity(&mut link)?;
@@ -122,14 +124,14 @@ impl Client {
 }
 
 /// Asks which process of Redis it is, and of which history.
-fn ask_identity(link: &mut redis::Connection) -> Result<Arc<str>, Trouble> {
+fn ask_identity(link: &mut redis::Connection) -> Result<Arc<str>, ClientError> {
     let info = ask(link, cmd("INFO").arg("all"))?;
     let info: String = redis::from_redis_value(info).map_err(RedisError::from)?;
     identity(&info)
 }
 
 /// Which process of Redis it is, and of which history, after what `INFO` says.
-fn identity(info: &str) -> Result<Arc<str>, Trouble> {
+fn identity(info: &str) -> Result<Arc<str>, ClientError> {
     let field = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.map_or("", str::trim)
@@ -138,14 +140,16 @@ fn identity(info: &str) -> Result<Arc<str>, Trouble> {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if (major, minor) < (6, 2) {
-        return Err(Trouble::refusal(format!("Redis is {version:?}, but must be 6.2 or later")));
+        return Err(ClientError::refusal(format!(
+            "Redis is {version:?}, but must be 6.2 or later"
+        )));
     }
     if field("role") != "master" {
-        return Err(Trouble::refusal("this Redis is a replica, and takes no lines"));
+        return Err(ClientError::refusal("this Redis is a replica, and takes no lines"));
     }
     let policy = field("maxmemory_policy");
     if policy != "noeviction" {
-        return Err(Trouble::refusal(format!(
+        return Err(ClientError::refusal(format!(
             "Redis' maxmemory-policy is {policy:?}, but must be \"noeviction\": with any other it drops comments"
         )));
     }
@@ -166,8 +170,8 @@ impl Connection {
     /// Calls the script.
     ///
     /// # Errors
-    /// [`Trouble`]; then nobody knows whether the script has run.
-    pub fn call(&mut self, call: &Call) -> Result<Reply, Trouble> {
+    /// [`ClientError`]; then nobody knows whether the script has run.
+    pub fn call(&mut self, call: &Call) -> Result<Reply, ClientError> {
         let by_hash = self.script("EVALSHA", &self.hash, call);
         let value = match ask(&mut self.link, &by_hash) {
             // Redis has forgotten it.
@@ -179,7 +183,7 @@ impl Connection {
         };
         let mut texts = Vec::new();
         flatten(value, &mut texts);
-        Reply::parse(&texts).map_err(Trouble::refusal)
+        Reply::parse(&texts).map_err(ClientError::refusal)
     }
 
     fn script(&self, command: &str, script: &str, call: &Call) -> Cmd {
@@ -194,11 +198,11 @@ impl Connection {
     /// Checks that it still is the same history: a Redis that was a replica for a while goes on with another one over the same connection.
     ///
     /// # Errors
-    /// [`Trouble`], also if it is another one.
-    pub fn check_identity(&mut self) -> Result<(), Trouble> {
+    /// [`ClientError`], also if it is another one.
+    pub fn check_identity(&mut self) -> Result<(), ClientError> {
         match ask_identity(&mut self.link)? == self.identity {
             true => Ok(()),
-            false => Err(Trouble {
+            false => Err(ClientError {
                 why: "Redis has another history than before".into(),
                 is_refusal: false,
             }),
@@ -208,34 +212,34 @@ impl Connection {
     /// Reads the entries behind a `seq`, and waits for some if there are none.
     ///
     /// # Errors
-    /// [`Trouble`], also if there is an entry that no node has written.
-    pub fn read(&mut self, after: u64) -> Result<Vec<Entry>, Trouble> {
+    /// [`ClientError`], also if there is an entry that no node has written.
+    pub fn read(&mut self, after: u64) -> Result<Vec<Entry>, ClientError> {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(ENTRIES_MAX).arg("BLOCK").arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS").arg(&self.keys[0]).arg(format!("{after}-0"));
         let value = ask(&mut self.link, &command)?;
-        entries(value).ok_or_else(|| Trouble::refusal(FOREIGN_ENTRY))
+        entries(value).ok_or_else(|| ClientError::refusal(FOREIGN_ENTRY))
     }
 
     /// Returns Redis' time, in ms since 1970.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub fn time(&mut self) -> Result<u64, Trouble> {
+    /// [`ClientError`].
+    pub fn time(&mut self) -> Result<u64, ClientError> {
         let mut texts = Vec::new();
         flatten(ask(&mut self.link, &cmd("TIME"))?, &mut texts);
         let number = |at: usize| texts.get(at)?.parse::<u64>().ok();
         let time = number(0).zip(number(1));
         let time = time
             .and_then(|(seconds, micros)| seconds.checked_mul(1_000)?.checked_add(micros / 1_000));
-        time.ok_or_else(|| Trouble::refusal("Redis tells no time"))
+        time.ok_or_else(|| ClientError::refusal("Redis tells no time"))
     }
 
     /// Returns the mark of the stream's run and its last `seq`, if there is a stream.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub fn look(&mut self) -> Result<Option<(String, u64)>, Trouble> {
+    /// [`ClientError`].
+    pub fn look(&mut self) -> Result<Option<(String, u64)>, ClientError> {
         let command = &mut cmd("HMGET");
         let value = ask(&mut self.link, command.arg(&self.keys[1]).arg("run").arg("seq"))?;
         let mut texts = Vec::new();
@@ -245,12 +249,6 @@ impl Connection {
             _ => None,
         })
     }
-}
-
-/// This machine's time, in ms since 1970.
-pub fn milliseconds_here() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_millis() as u64
 }
 
 /// Appends all texts in a reply, in their order.
@@ -306,9 +304,9 @@ mod tests {
     #[test]
     fn no_address_that_redis_names_is_told() {
         for reply in ["-MOVED 7 10.0.0.9:6379\r\n", "-ASK 7 10.0.0.9:6379\r\n"] {
-            let error = redis::parse_redis_value(reply.as_bytes()).unwrap().extract_error();
-            let trouble = Trouble::from(error.unwrap_err());
-            assert!(trouble.is_refusal && !trouble.why.contains("10.0.0.9"), "{}", trouble.why);
+            let reply = redis::parse_redis_value(reply.as_bytes()).unwrap().extract_error();
+            let error = ClientError::from(reply.unwrap_err());
+            assert!(error.is_refusal && !error.why.contains("10.0.0.9"), "{}", error.why);
         }
     }
 
@@ -327,8 +325,8 @@ mod tests {
             ("7.0.15", "slave", "noeviction", "replica"),
             ("7.0.15", "master", "allkeys-lru", "allkeys-lru"),
         ] {
-            let trouble = identity(&info(version, role, policy)).unwrap_err();
-            assert!(trouble.why.contains(why), "{}", trouble.why);
+            let error = identity(&info(version, role, policy)).unwrap_err();
+            assert!(error.why.contains(why), "{}", error.why);
         }
     }
 }

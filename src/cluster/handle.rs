@@ -14,13 +14,12 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
-    node::{News, Node, Parting},
+    node::{Node, Parting},
     presence::PresenceChannel,
-    unhex,
 };
 use crate::{
     hub::cluster_stats::ClusterStats,
-    hub::order::{LogEnd, Order, Ordered, Presence, Turn},
+    hub::order::{LogEnd, Order, Ordered, Presence, Readiness},
     log::chain::ChainedLine,
 };
 
@@ -29,23 +28,26 @@ const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why lines can't be ordered.
 #[derive(Default)]
-struct Obstacles {
-    /// Redis can't be reached, or can't be used.
-    trouble: Option<Arc<str>>,
-    /// It has refused lines, since when and why.
-    refused: Option<(Instant, Arc<str>)>,
+struct Failures {
+    /// Why Redis can't be reached or used, or why lines can't be stored here. Lasts until a connection is attached again.
+    lasting: Option<Arc<str>>,
+    /// When and why Redis has refused lines last. Lasts until it has appended some.
+    append: Option<(Instant, Arc<str>)>,
 }
 
 /// What hub and threads share.
-pub struct Shared {
+pub struct NodeHandle {
     node: Mutex<Node>,
-    obstacles: Mutex<Obstacles>,
-    /// Wakes the thread that calls the script.
+    failures: Mutex<Failures>,
+    /// Wakes the thread that calls the script. No wake-up is lost: whoever wakes it has changed the node before, and the thread looks at
+    /// the node after it has taken the token, so that a token which lies there already stands for that change, too.
     waker: Sender<()>,
     /// See `waker`.
     pub(super) woken: Receiver<()>,
     /// Whether the threads are to end.
     pub(super) stopping: AtomicBool,
+    /// The mark that another machine has named last, until the thread that calls the script has looked at it.
+    seen_run: Mutex<Option<String>>,
     /// Where other machines are told about this one's readers, once the threads run.
     presence: Mutex<Option<PresenceChannel>>,
     /// What anybody may know of it.
@@ -54,15 +56,16 @@ pub struct Shared {
     on_parted: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Shared {
-    pub(super) fn new(node: Node, on_parted: Box<dyn Fn() + Send + Sync>) -> Shared {
+impl NodeHandle {
+    pub(super) fn new(node: Node, on_parted: Box<dyn Fn() + Send + Sync>) -> NodeHandle {
         let (waker, woken) = bounded(1);
-        Shared {
+        NodeHandle {
             node: Mutex::new(node),
-            obstacles: Mutex::default(),
+            failures: Mutex::default(),
             waker,
             woken,
             stopping: AtomicBool::new(false),
+            seen_run: Mutex::default(),
             presence: Mutex::default(),
             stats: Arc::default(),
             parted: OnceLock::new(),
@@ -76,14 +79,14 @@ impl Shared {
         self.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn obstacles(&self) -> MutexGuard<'_, Obstacles> {
-        self.obstacles.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells what anybody may know.
     pub(super) fn publish_stats(&self) {
         // First, so that nobody is told that it is not connected without a word why.
-        self.stats.set_error(self.obstacle());
+        self.stats.set_error(self.why_unavailable());
         let node = self.node();
         self.stats.connected.store(node.is_attached(), Relaxed);
         self.stats.stream_seq.store(node.stream_seq(), Relaxed);
@@ -97,10 +100,23 @@ impl Shared {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody has seen the stream in the run with this mark.
+    /// Another machine has seen the stream in the run with this mark. It is kept until nothing is asked: a node that waits for a reply passes
+    /// a mark over, and might then learn of the run too late to bring it what it lacks.
     pub(super) fn saw_run(&self, mark: &str) {
-        self.node().saw_run(mark);
+        *self.seen_run() = Some(mark.into());
         self.wake();
+    }
+
+    /// Lets the node look at the mark that was seen last. Nothing may be under way through the connection for commands.
+    pub(super) fn look_at_seen_run(&self) {
+        let mark = self.seen_run().take();
+        if let Some(mark) = mark {
+            self.node().saw_run(&mark);
+        }
+    }
+
+    fn seen_run(&self) -> MutexGuard<'_, Option<String>> {
+        self.seen_run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the thread that calls the script.
@@ -119,25 +135,25 @@ impl Shared {
         self.node().is_proposing()
     }
 
-    /// Notes why Redis can't be used, and says it once.
-    pub(super) fn note_trouble(&self, why: &str) {
-        let mut obstacles = self.obstacles();
-        if obstacles.trouble.as_deref() != Some(why) {
-            obstacles.trouble = Some(why.into());
+    /// Notes why lines can't be ordered, and logs it once.
+    pub(super) fn note_failure(&self, why: &str) {
+        let mut failures = self.failures();
+        if failures.lasting.as_deref() != Some(why) {
+            failures.lasting = Some(why.into());
             log::warn!("{why}; comments can be read, and are refused until it can be used");
         }
     }
 
     /// Notes that Redis can be used.
     pub(super) fn note_attached(&self) {
-        if self.obstacles().trouble.take().is_some() {
+        if self.failures().lasting.take().is_some() {
             log::info!("comments can be ordered");
         }
     }
 
     /// Notes that Redis has refused lines.
-    pub(super) fn note_refused(&self, why: &str) {
-        let before = self.obstacles().refused.replace((Instant::now(), why.into()));
+    pub(super) fn note_append_refused(&self, why: &str) {
+        let before = self.failures().append.replace((Instant::now(), why.into()));
         if before.is_none() {
             log::error!("{why}; comments are refused until it takes them");
         }
@@ -145,7 +161,7 @@ impl Shared {
 
     /// Notes that Redis has taken lines.
     pub(super) fn note_appended(&self) {
-        if self.obstacles().refused.take().is_some() {
+        if self.failures().append.take().is_some() {
             log::info!("Redis takes comments again");
         }
     }
@@ -165,48 +181,46 @@ impl Shared {
     }
 
     /// Whether nothing can be ordered now.
-    pub(super) fn has_obstacle(&self) -> bool {
-        self.obstacle().is_some() || self.parted().is_some()
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.why_unavailable().is_some() || self.parted().is_some()
     }
 
     /// Why nothing can be ordered now, if that is known.
-    fn obstacle(&self) -> Option<Arc<str>> {
-        let obstacles = self.obstacles();
-        let refused = obstacles.refused.as_ref();
-        let refused = refused.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
-        obstacles.trouble.clone().or(refused.map(|(_, why)| why.clone()))
+    fn why_unavailable(&self) -> Option<Arc<str>> {
+        let failures = self.failures();
+        let append = failures.append.as_ref();
+        let append = append.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
+        failures.lasting.clone().or(append.map(|(_, why)| why.clone()))
     }
 }
 
 /// How the hub orders its lines.
-pub(super) struct Handle(pub(super) Arc<Shared>);
+pub(super) struct StreamOrder(pub(super) Arc<NodeHandle>);
 
-impl Order for Handle {
+impl Order for StreamOrder {
     fn news(&mut self) -> Vec<Ordered> {
-        let news = self.0.node().take_news();
-        let ordered = news.into_iter().filter_map(|news| match news {
-            News::Ordered(ordered) => {
-                if let (Ordered::Runs(runs, _), Some(channel)) = (&ordered, &*self.0.presence())
-                    && let Some((mark, _)) = runs.last()
-                {
-                    channel.set_run(mark);
-                }
-                Some(ordered)
+        let (news, parted) = {
+            let mut node = self.0.node();
+            (node.take_news(), node.parted())
+        };
+        for news in &news {
+            if let (Ordered::Runs(runs, _), Some(channel)) = (news, &*self.0.presence())
+                && let Some((mark, _)) = runs.last()
+            {
+                channel.set_run(mark);
             }
-            News::Salt(salt) => unhex(&salt).map(Ordered::Salt),
-            News::Parted(parting) => {
-                self.0.note_parting(parting);
-                Some(Ordered::Parted(parting.sentence().into()))
-            }
-        });
-        ordered.collect()
+        }
+        if let Some(parting) = parted {
+            self.0.note_parting(parting);
+        }
+        news
     }
 
-    fn turn(&mut self) -> Turn {
-        match self.0.obstacle() {
-            Some(why) if self.0.node().is_refused() => Turn::Refused(why),
-            Some(why) => Turn::Unknown(why),
-            None => self.0.node().turn(),
+    fn readiness(&mut self) -> Readiness {
+        match self.0.why_unavailable() {
+            Some(why) if self.0.node().is_refused() => Readiness::Refused(why),
+            Some(why) => Readiness::Unavailable(why),
+            None => self.0.node().readiness(),
         }
     }
 
@@ -231,11 +245,7 @@ impl Order for Handle {
     }
 
     fn now(&self) -> SystemTime {
-        let offset = self.0.node().clock_offset();
-        let by = Duration::from_millis(offset.unsigned_abs());
-        let now = SystemTime::now();
-        let shifted = if offset < 0 { now.checked_sub(by) } else { now.checked_add(by) };
-        shifted.unwrap_or(now)
+        self.0.stats.clock.now()
     }
 
     fn tell(&mut self, presence: Presence) {

@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod client;
+mod connector;
 mod handle;
 pub mod node;
 mod own_log;
@@ -21,12 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::handle::Shared;
+pub use self::handle::NodeHandle;
 use self::{
     call::Run,
-    client::{Client, Trouble},
-    handle::Handle,
-    node::{Link, News, Node},
+    client::{Client, ClientError},
+    handle::StreamOrder,
+    node::{Link, Node},
     presence::{Listeners, PresenceChannel},
 };
 use crate::{
@@ -66,7 +67,7 @@ pub struct Memory {
 
 /// This machine's part, running.
 pub struct Cluster {
-    shared: Arc<Shared>,
+    handle: Arc<NodeHandle>,
     threads: Vec<JoinHandle<()>>,
     /// Tells the hub that nothing comes back any more.
     close: Box<dyn FnOnce()>,
@@ -78,12 +79,12 @@ pub fn join(
     memory: &Memory,
     keep: u64,
     on_parted: Box<dyn Fn() + Send + Sync>,
-) -> (Arc<Shared>, Box<dyn Order>, Arc<ClusterStats>) {
+) -> (Arc<NodeHandle>, Box<dyn Order>, Arc<ClusterStats>) {
     let Memory { runs, highest, salt } = memory;
-    let node = Node::new(end, runs.clone(), *highest, hex(salt), keep);
-    let shared = Arc::new(Shared::new(node, on_parted));
-    let stats = shared.stats.clone();
-    (shared.clone(), Box::new(Handle(shared)), stats)
+    let node = Node::new(end, runs.clone(), *highest, *salt, keep);
+    let handle = Arc::new(NodeHandle::new(node, on_parted));
+    let stats = handle.stats.clone();
+    (handle.clone(), Box::new(StreamOrder(handle)), stats)
 }
 
 impl Cluster {
@@ -92,53 +93,53 @@ impl Cluster {
     /// # Errors
     /// Fails if the URL can't be understood, or if no thread can be started.
     pub fn start<S: Send + 'static>(
-        shared: Arc<Shared>,
+        handle: Arc<NodeHandle>,
         options: &Options,
         hub: &HubHandle<S>,
     ) -> Result<Cluster, Error> {
         let mut threads = Vec::new();
         for (name, link) in [("order", Link::Commands), ("stream", Link::Lines)] {
-            let client = client(options)?;
-            let (shared, hub) = (shared.clone(), hub.clone());
+            let mut client = client(options)?;
+            let (handle, hub) = (handle.clone(), hub.clone());
             let thread =
-                util_threads::start(name, move || threads::run(link, &shared, &client, &hub));
+                util_threads::start(name, move || threads::run(link, &handle, &mut client, &hub));
             threads.push(thread.map_err(|source| Error::Thread { name: name.into(), source })?);
         }
-        let (on_presence_hub, on_run_shared) = (hub.clone(), shared.clone());
+        let (on_presence_hub, on_run_handle) = (hub.clone(), handle.clone());
         let listeners = Listeners {
             on_presence: Box::new(move |presence| {
                 let presence = Command::Ordered(Ordered::Presence(presence));
                 let _ = on_presence_hub.commands.send(presence);
             }),
-            on_run: Box::new(move |mark| on_run_shared.saw_run(mark)),
+            on_run: Box::new(move |mark| on_run_handle.saw_run(mark)),
         };
         let channel = PresenceChannel::start(client(options)?.address(), &options.name, listeners)
             .map_err(|source| Error::Thread { name: "presence".into(), source })?;
-        if let Some(mark) = shared.node().mark() {
+        if let Some(mark) = handle.node().mark() {
             channel.set_run(mark);
         }
-        *shared.presence() = Some(channel);
+        *handle.presence() = Some(channel);
         let hub = hub.clone();
         let close = Box::new(move || {
             let _ = hub.commands.send(Command::Ordered(Ordered::Closed));
         });
-        Ok(Cluster { shared, threads, close })
+        Ok(Cluster { handle, threads, close })
     }
 
     /// Waits a moment for what is in flight, and ends the threads.
     pub fn stop(self) {
         let began = Instant::now();
-        while self.shared.is_proposing()
-            && !self.shared.has_obstacle()
+        while self.handle.is_proposing()
+            && !self.handle.is_unavailable()
             && began.elapsed() < STOP_PATIENCE
         {
             thread::sleep(POLL_INTERVAL);
         }
         // The hub must not wait for the lock as long as this takes.
-        let channel = self.shared.presence().take();
+        let channel = self.handle.presence().take();
         drop(channel);
-        self.shared.stopping.store(true, Relaxed);
-        self.shared.wake();
+        self.handle.stopping.store(true, Relaxed);
+        self.handle.wake();
         (self.close)();
         for thread in self.threads {
             let _ = thread.join();
@@ -148,7 +149,7 @@ impl Cluster {
 
 fn client(options: &Options) -> Result<Client, Error> {
     Client::new(&options.url, &options.name)
-        .map_err(|Trouble { why, .. }| Error::Other(format!("--redis can't be used: {why}")))
+        .map_err(|ClientError { why, .. }| Error::Other(format!("--redis can't be used: {why}")))
 }
 
 /// Waits until the stream tells which log it is of, for a node whose log has no line. Returns the log's id to take over, or `None` if the
@@ -162,13 +163,13 @@ pub fn first_contact(
     memory: &Memory,
     mut goes_on: impl FnMut(Option<&str>) -> bool,
 ) -> Result<Option<Arc<str>>, Error> {
-    let client = client(options)?;
-    let mut node = Node::new(end, Vec::new(), memory.highest, hex(&memory.salt), options.keep);
+    let mut client = client(options)?;
+    let mut node = Node::new(end, Vec::new(), memory.highest, memory.salt, options.keep);
     let mut why: Option<String> = None;
     while goes_on(why.as_deref()) {
-        match try_contact(&client, &mut node) {
+        match try_contact(&mut client, &mut node) {
             Ok(outcome) => return Ok(outcome),
-            Err(trouble) => why = Some(trouble.why),
+            Err(error) => why = Some(error.why),
         }
         node.lost(Link::Commands);
         thread::sleep(POLL_INTERVAL);
@@ -176,7 +177,7 @@ pub fn first_contact(
     Err(Error::Other("stopped before Redis has told which log this is".into()))
 }
 
-fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Trouble> {
+fn try_contact(client: &mut Client, node: &mut Node) -> Result<Option<Arc<str>>, ClientError> {
     let mut connection = client.connect()?;
     node.connected(Link::Commands, connection.identity.clone());
     let failed = |error| threads::log_failed(&error);
@@ -184,7 +185,7 @@ fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Tro
         let reply = threads::checked(connection.call(&call)?)?;
         node.replied(Link::Commands, call.kind, reply).map_err(failed)?;
         for news in node.take_news() {
-            if let News::Ordered(Ordered::Adopt(log)) = news {
+            if let Ordered::Adopt(log) = news {
                 return Ok(Some(log));
             }
         }
@@ -192,26 +193,11 @@ fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, Tro
     Ok(None)
 }
 
-fn hex(salt: &Salt) -> String {
-    salt.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Salt> {
-    let mut salt = Salt::default();
-    if text.len() != 2 * salt.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in salt.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(salt)
-}
-
 /// Sets the log in the folder `data` aside, if a log that has parted for this reason must not be gone on with. Returns what a person must do.
 ///
 /// # Errors
 /// Fails if the file can't be renamed.
-pub fn set_aside(data: &Path, shared: &Shared) -> Result<Option<String>, Error> {
-    let has_lines = shared.node().end().seq > 0;
-    shared.parted().map(|parting| parting::set_aside(data, parting, has_lines)).transpose()
+pub fn set_aside(data: &Path, handle: &NodeHandle) -> Result<Option<String>, Error> {
+    let has_lines = handle.node().end().seq > 0;
+    handle.parted().map(|parting| parting::set_aside(data, parting, has_lines)).transpose()
 }

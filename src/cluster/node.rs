@@ -11,8 +11,9 @@ use std::{mem, sync::Arc};
 
 use super::call::{Call, Run};
 use crate::{
-    hub::order::{LogEnd, Ordered, Turn},
+    hub::order::{LogEnd, Ordered, Readiness},
     log::chain::{ChainHash, ChainedLine},
+    log::salt::Salt,
     store::compact::NEWEST_LINES_KEPT,
 };
 
@@ -50,16 +51,6 @@ pub enum Parting {
     Incomparable,
     /// The stream is of another log.
     OtherLog,
-}
-
-/// What a node can't do by itself.
-pub enum News {
-    /// For the hub.
-    Ordered(Ordered),
-    /// The log has parted from the stream.
-    Parted(Parting),
-    /// All nodes hash addresses with this salt, in hex.
-    Salt(String),
 }
 
 #[derive(Default)]
@@ -101,7 +92,7 @@ struct Proposal {
 /// See the [module](self).
 pub struct Node {
     end: LogEnd,
-    salt: String,
+    salt: Salt,
     keep: u64,
     /// The highest number of a run that is known.
     highest: u64,
@@ -128,10 +119,8 @@ pub struct Node {
     is_waiting: bool,
     /// The log's last `seq` when the stream was found to begin right behind it, so that the first entry must follow from it.
     base_seen: Option<u64>,
-    /// Redis' clock less this machine's, in ms.
-    clock_offset: i64,
     parted: Option<Parting>,
-    news: Vec<News>,
+    news: Vec<Ordered>,
     /// How often it was attached.
     pub attaches: u64,
     /// How often it has brought the stream what that had lost.
@@ -144,8 +133,8 @@ pub struct Node {
 
 impl Node {
     /// A node with this log. `runs` are those that it has spoken last, `highest` is the highest number of a run that it knows of, `salt` the
-    /// one of its address hashes in hex; the stream is to keep about `keep` entries.
-    pub fn new(end: LogEnd, runs: Vec<Run>, highest: u64, salt: String, keep: u64) -> Node {
+    /// one of its address hashes; the stream is to keep about `keep` entries.
+    pub fn new(end: LogEnd, runs: Vec<Run>, highest: u64, salt: Salt, keep: u64) -> Node {
         Node {
             end,
             salt,
@@ -164,7 +153,6 @@ impl Node {
             runs,
             is_waiting: false,
             base_seen: None,
-            clock_offset: 0,
             parted: None,
             news: Vec::new(),
             attaches: 0,
@@ -213,8 +201,8 @@ impl Node {
         }
     }
 
-    /// Takes what was found out for others.
-    pub fn take_news(&mut self) -> Vec<News> {
+    /// Takes what the hub must be told.
+    pub fn take_news(&mut self) -> Vec<Ordered> {
         mem::take(&mut self.news)
     }
 
@@ -236,6 +224,11 @@ impl Node {
         self.handed = 0;
     }
 
+    /// Why the log has parted from the stream, if it has.
+    pub fn parted(&self) -> Option<Parting> {
+        self.parted
+    }
+
     /// Mark of the run that is spoken.
     pub fn mark(&self) -> Option<&Arc<str>> {
         self.runs.last().map(|run| &run.0)
@@ -249,11 +242,6 @@ impl Node {
     /// The stream's last `seq`, as far as is known.
     pub fn stream_seq(&self) -> u64 {
         self.seen_seq.max(self.known_seq).max(self.target).max(self.end.seq)
-    }
-
-    /// Redis' clock less this machine's, in ms, as of the last attach.
-    pub fn clock_offset(&self) -> i64 {
-        self.clock_offset
     }
 
     /// Whether a connection stands, and the log and the stream were found to be the same through it.
@@ -292,7 +280,7 @@ impl Node {
     }
 
     /// Whether lines that follow the log's end can be proposed now.
-    pub fn turn(&self) -> Turn {
+    pub fn readiness(&self) -> Readiness {
         let is_free = self
             .proposal
             .as_ref()
@@ -304,8 +292,8 @@ impl Node {
             && self.end.seq >= self.target
             && self.parted.is_none();
         match &self.run {
-            Some((_, number)) if is_free && is_ready => Turn::Now(*number),
-            _ => Turn::Soon,
+            Some((_, number)) if is_free && is_ready => Readiness::Ready(*number),
+            _ => Readiness::Soon,
         }
     }
 

@@ -19,14 +19,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use elsewhere::{Elsewhere, NODE_PAGES_MAX, TYPING_PAGES_MAX};
+use elsewhere::{NODE_PAGES_MAX, ReadersElsewhere, TYPING_PAGES_MAX};
 use message::{Message, encode};
 use redis::{
     Client, Connection, ConnectionInfo, ErrorKind, ProtocolVersion, PushKind, RedisError,
     RedisResult, Value,
 };
 
-use super::client::Trouble;
+use super::{client::ClientError, connector::Connector};
 use crate::{hub::order::Presence, util::threads};
 
 /// The shortest time between two times that a machine publishes something, and that the hub is told something.
@@ -42,7 +42,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection over which nothing has come for so long is dead, since what is published comes back to whoever has published it.
 const DEAF_MAX: Duration = Duration::from_secs(25);
 
-/// How long the end of this machine waits for the thread, which may be looking up an address or have nobody to say farewell to.
+/// How long the end of this machine waits for the thread, which may be connecting or have nobody to say farewell to.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What is done with what is heard. Called by the thread `presence`, which may wait in it.
@@ -55,7 +55,7 @@ pub struct Listeners {
 
 /// The thread; dropping this ends it, once it has told the others that this machine's readers are gone.
 pub struct PresenceChannel {
-    shared: Arc<Shared>,
+    shared: Arc<SharedMailbox>,
     thread: Thread,
     /// Disconnected once the thread has ended.
     end: Receiver<()>,
@@ -76,14 +76,15 @@ impl PresenceChannel {
         // Of this protocol version, messages and replies come over one connection.
         let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(redis.clone().set_redis_settings(settings));
-        let shared = Arc::<Shared>::default();
+        let client = client.map_err(io::Error::other)?;
+        let shared = Arc::<SharedMailbox>::default();
         let mut worker = Worker {
-            client: client.map_err(io::Error::other)?,
+            connector: Connector::new(move || client.get_connection_with_timeout(SEND_TIMEOUT)),
             channel: format!("sayso:{name}:live"),
             shared: shared.clone(),
             listeners,
             own: Own::new(u64::from_be_bytes(random)),
-            elsewhere: Elsewhere::new(u64::from_be_bytes(random)),
+            elsewhere: ReadersElsewhere::new(u64::from_be_bytes(random)),
             hub_told: Instant::now(),
             is_failing: false,
         };
@@ -99,7 +100,7 @@ impl PresenceChannel {
     pub fn tell(&self, presence: Presence) {
         let mut mailbox = self.shared.mailbox();
         for (page, readers) in presence.readers {
-            // The thread empties it several times a second; it is full only while the thread can't look up an address.
+            // The thread empties it several times a second; it is full only while the thread connects.
             if mailbox.readers.len() < NODE_PAGES_MAX || mailbox.readers.contains_key(&page) {
                 mailbox.readers.insert(page, readers);
             }
@@ -123,12 +124,12 @@ impl Drop for PresenceChannel {
 }
 
 #[derive(Default)]
-struct Shared {
+struct SharedMailbox {
     mailbox: Mutex<Mailbox>,
     is_stopping: AtomicBool,
 }
 
-impl Shared {
+impl SharedMailbox {
     fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -228,12 +229,12 @@ impl Own {
 }
 
 struct Worker {
-    client: Client,
+    connector: Connector<Connection>,
     channel: String,
-    shared: Arc<Shared>,
+    shared: Arc<SharedMailbox>,
     listeners: Listeners,
     own: Own,
-    elsewhere: Elsewhere,
+    elsewhere: ReadersElsewhere,
     /// When the hub was told last.
     hub_told: Instant,
     /// Whether the log has been told that there is no connection.
@@ -261,13 +262,13 @@ impl Worker {
 
     fn fail(&mut self, error: RedisError) {
         if !mem::replace(&mut self.is_failing, true) {
-            let Trouble { why, .. } = error.into();
+            let ClientError { why, .. } = error.into();
             log::warn!("readers of other machines are not counted: {why}");
         }
     }
 
     fn connect(&mut self) -> RedisResult<Connection> {
-        let mut connection = self.client.get_connection_with_timeout(SEND_TIMEOUT)?;
+        let mut connection = self.connector.connect(SEND_TIMEOUT)?;
         connection.set_read_timeout(Some(READ_TIMEOUT))?;
         connection.set_write_timeout(Some(SEND_TIMEOUT))?;
         connection.subscribe_resp3(&self.channel)?;

@@ -9,13 +9,15 @@ use std::{
 
 use super::{
     call::{CallKind, Reply},
-    client::{Client, Connection, Trouble, milliseconds_here},
-    handle::Shared,
+    client::{Client, ClientError, Connection},
+    handle::NodeHandle,
     node::Link,
+    own_log::base_of,
 };
 use crate::{
     hub::command::{Command, HubHandle},
     hub::order::Ordered,
+    store::compact::NEWEST_LINES_KEPT,
     util::slot::slot,
 };
 
@@ -30,45 +32,46 @@ const STORAGE_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs one of the threads until the node stops.
-pub(super) fn run<S>(link: Link, shared: &Shared, client: &Client, hub: &HubHandle<S>) {
+pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &mut Client, hub: &HubHandle<S>) {
     let mut tries = 0;
-    while !shared.is_stopping() {
+    while !handle.is_stopping() {
         let served = client.connect().and_then(|mut connection| {
-            shared.node().connected(link, connection.identity.clone());
-            let thread = Thread { link, shared, hub };
+            handle.node().connected(link, connection.identity.clone());
+            let thread = Thread { link, handle, hub };
             match link {
                 Link::Commands => thread.call(&mut connection, &mut tries),
                 Link::Lines => thread.read(&mut connection, &mut tries),
             }
         });
-        shared.node().lost(link);
-        if let Err(Trouble { why, is_refusal }) = served {
-            // A connection that stood may have been cut by anybody; only one that can't be made again is a trouble.
+        handle.node().lost(link);
+        if let Err(ClientError { why, is_refusal }) = served {
+            // A connection that stood may have been cut by anybody; it is worth telling only if it can't be made again.
             if is_refusal || tries > 0 {
-                shared.note_trouble(&why);
+                handle.note_failure(&why);
             }
             log::debug!("{why}");
         }
-        look(shared, hub);
+        look(handle, hub);
         thread::sleep(PAUSES[tries.min(PAUSES.len() - 1)]);
         tries += 1;
     }
 }
 
-/// Makes the hub look whether it is its turn. If its inbox is full, it is about to.
-fn look<S>(shared: &Shared, hub: &HubHandle<S>) {
-    shared.publish_stats();
+/// Makes the hub look whether it can propose, after each step of the node that may allow it: a reply, a wait that is over, a lost connection.
+/// The hub looks by itself after it has stored lines. If its inbox is full, it is about to look.
+fn look<S>(handle: &NodeHandle, hub: &HubHandle<S>) {
+    handle.publish_stats();
     let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
 }
 
-pub(super) fn log_failed(error: &io::Error) -> Trouble {
-    Trouble::refusal(format!("the log can't be read: {error}"))
+pub(super) fn log_failed(error: &io::Error) -> ClientError {
+    ClientError::refusal(format!("the log can't be read: {error}"))
 }
 
 /// Refuses a reply that says that somebody else has changed what the nodes keep.
-pub(super) fn checked(reply: Reply) -> Result<Reply, Trouble> {
+pub(super) fn checked(reply: Reply) -> Result<Reply, ClientError> {
     match reply {
-        Reply::Broken(what) => Err(Trouble::refusal(format!(
+        Reply::Broken(what) => Err(ClientError::refusal(format!(
             "somebody has changed what the nodes keep in Redis ({what}); restore the three keys, or remove all of them"
         ))),
         reply => Ok(reply),
@@ -77,22 +80,23 @@ pub(super) fn checked(reply: Reply) -> Result<Reply, Trouble> {
 
 struct Thread<'t, S> {
     link: Link,
-    shared: &'t Shared,
+    handle: &'t NodeHandle,
     hub: &'t HubHandle<S>,
 }
 
 impl<S> Thread<'_, S> {
     /// Calls the script whenever there is something to ask.
-    fn call(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), Trouble> {
+    fn call(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), ClientError> {
         let mut wait_until = None;
         let mut look_at = Instant::now() + LOOK_INTERVAL;
-        while !self.shared.is_stopping() {
+        while !self.handle.is_stopping() {
             let now = Instant::now();
             if wait_until.is_some_and(|until| until <= now) {
                 wait_until = None;
-                self.shared.node().waited();
-                look(self.shared, self.hub);
+                self.handle.node().waited();
+                look(self.handle, self.hub);
             }
+            self.handle.look_at_seen_run();
             if look_at <= now {
                 look_at = now + LOOK_INTERVAL;
                 self.look_at_stream(connection)?;
@@ -100,20 +104,20 @@ impl<S> Thread<'_, S> {
             if self.ask(connection, tries, &mut wait_until)? {
                 continue;
             }
-            let _ = self.shared.woken.recv_deadline(wait_until.unwrap_or(look_at).min(look_at));
+            let _ = self.handle.woken.recv_deadline(wait_until.unwrap_or(look_at).min(look_at));
         }
         Ok(())
     }
 
     /// Looks at what may have changed although nothing was asked: the history, the run, the time.
-    fn look_at_stream(&self, connection: &mut Connection) -> Result<(), Trouble> {
+    fn look_at_stream(&self, connection: &mut Connection) -> Result<(), ClientError> {
         connection.check_identity()?;
         let time = connection.time()?;
-        self.shared.node().saw_time(time, milliseconds_here());
+        self.handle.stats.clock.set(time);
         if let Some((run, seq)) = connection.look()? {
-            self.shared.node().saw_stream(&run, seq);
+            self.handle.node().saw_stream(&run, seq);
         }
-        self.shared.publish_stats();
+        self.handle.publish_stats();
         Ok(())
     }
 
@@ -123,21 +127,25 @@ impl<S> Thread<'_, S> {
         connection: &mut Connection,
         tries: &mut usize,
         wait_until: &mut Option<Instant>,
-    ) -> Result<bool, Trouble> {
-        let Some(call) = self.shared.node().next_call(self.link).map_err(|e| log_failed(&e))?
-        else {
-            return Ok(false);
+    ) -> Result<bool, ClientError> {
+        self.read_ahead()?;
+        let (call, has_call) = {
+            let mut node = self.handle.node();
+            let call = node.next_call(self.link).map_err(|e| log_failed(&e))?;
+            (call, node.has_call(self.link))
         };
+        // A heal that can't go on has nothing to call, but the attach that it takes instead is to be called at once.
+        let Some(call) = call else { return Ok(has_call) };
         let is_attach = matches!(call.kind, CallKind::Attach { .. });
-        if is_attach && self.shared.node().was_attached(self.link) {
+        if is_attach && self.handle.node().was_attached(self.link) {
             connection.check_identity()?;
         }
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
         let reply = match connection.call(&call) {
-            Err(Trouble { why, is_refusal: true }) if appends => {
-                self.shared.note_refused(&why);
-                self.shared.node().refused();
-                look(self.shared, self.hub);
+            Err(ClientError { why, is_refusal: true }) if appends => {
+                self.handle.note_append_refused(&why);
+                self.handle.node().refused();
+                look(self.handle, self.hub);
                 thread::sleep(STORAGE_PAUSE);
                 // The connection stands, but what else is true there is to be found out.
                 return Ok(true);
@@ -146,22 +154,20 @@ impl<S> Thread<'_, S> {
         };
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
-            Reply::Appended(_) => self.shared.note_appended(),
-            Reply::Attached(attached) => {
-                self.shared.node().saw_time(attached.now, milliseconds_here());
-            }
+            Reply::Appended(_) => self.handle.note_appended(),
+            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
         let is_attached = {
-            let mut node = self.shared.node();
+            let mut node = self.handle.node();
             node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;
             node.is_link_attached(self.link)
         };
         if is_attached {
             *tries = 0;
-            self.shared.note_attached();
+            self.handle.note_attached();
         }
-        look(self.shared, self.hub);
+        look(self.handle, self.hub);
         if is_attach && !is_attached {
             // The hub must take over the log's id first, or the log has gone on meanwhile.
             thread::sleep(SHORT_PAUSE);
@@ -169,14 +175,26 @@ impl<S> Thread<'_, S> {
         Ok(true)
     }
 
+    /// Before an attach, reads what it needs of the log. The node reads that under the lock that the hub takes; by then it is in memory, so that
+    /// the hub waits for no slow disk.
+    fn read_ahead(&self) -> Result<(), ClientError> {
+        let end = {
+            let node = self.handle.node();
+            let attaches = node.has_call(self.link) && !node.is_link_attached(self.link);
+            attaches.then(|| node.end().clone())
+        };
+        let read = end.map_or(Ok(()), |end| base_of(&end, NEWEST_LINES_KEPT).map(drop));
+        read.map_err(|error| log_failed(&error))
+    }
+
     /// Reads the stream, and hands its lines to the hub.
-    fn read(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), Trouble> {
+    fn read(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), ClientError> {
         let mut has_failed = false;
-        while !self.shared.is_stopping() {
+        while !self.handle.is_stopping() {
             if self.ask(connection, tries, &mut None)? {
                 continue;
             }
-            let Some(after) = self.shared.node().read_after() else {
+            let Some(after) = self.handle.node().read_after() else {
                 thread::sleep(SHORT_PAUSE);
                 continue;
             };
@@ -184,7 +202,7 @@ impl<S> Thread<'_, S> {
             if entries.is_empty() {
                 continue;
             }
-            let lines = self.shared.node().follow(entries);
+            let lines = self.handle.node().follow(entries);
             if lines.is_empty() {
                 // It must attach again first.
                 thread::sleep(SHORT_PAUSE);
@@ -196,17 +214,17 @@ impl<S> Thread<'_, S> {
                 return Ok(());
             }
             let stored = stored.wait();
-            self.shared.node().stored();
-            self.shared.wake();
+            self.handle.node().stored();
+            self.handle.wake();
             match stored {
                 Some(Ok(())) if has_failed => {
                     has_failed = false;
-                    self.shared.note_attached();
+                    self.handle.note_attached();
                 }
                 Some(Ok(())) => {}
                 Some(Err(why)) => {
                     has_failed = true;
-                    self.shared.note_trouble(&format!("lines can't be stored here: {why}"));
+                    self.handle.note_failure(&format!("lines can't be stored here: {why}"));
                     thread::sleep(STORAGE_PAUSE);
                 }
                 None => return Ok(()),

@@ -8,7 +8,6 @@ use crate::{
     fanout::{ReaderId, frame},
     http::forwarded::ClientKey,
     hub::{
-        closing::ClosingTimes,
         command::{Command, Operation, Query, ReplyTo, Write, WriteKind},
         moderation::Effect,
         rate_limit::DuplicateFilter,
@@ -288,8 +287,6 @@ impl<S> Hub<S> {
         self.likes.roll_back();
         self.moderation.roll_back();
         self.index.roll_back();
-        // Pages that are no more have given back their numbers.
-        self.closing_times = ClosingTimes::default();
         self.batch.liked.clear();
         self.batch.effects.clear();
         self.batch.moves.clear();

@@ -42,13 +42,13 @@ impl LogEnd {
 
 /// Whether lines can be proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
-    /// Now, in the run with this number.
-    Now(u64),
+pub enum Readiness {
+    /// They can, in the run with this number.
+    Ready(u64),
     /// Soon: [`Ordered::Look`] tells when.
     Soon,
     /// Nobody knows when; the sentence says why.
-    Unknown(Arc<str>),
+    Unavailable(Arc<str>),
     /// The same, and what was proposed was refused and is nowhere.
     Refused(Arc<str>),
 }
@@ -68,7 +68,7 @@ pub trait Order: Send {
     fn news(&mut self) -> Vec<Ordered>;
 
     /// Whether lines can be proposed, which must follow the log's present end. Nothing may be in flight but what was to be tried again.
-    fn turn(&mut self) -> Turn;
+    fn readiness(&mut self) -> Readiness;
 
     /// Proposes lines that follow the log's present end. They are in flight until [`Order::settle`].
     fn propose(&mut self, lines: Vec<ChainedLine>);
@@ -93,7 +93,7 @@ pub trait Order: Send {
 pub enum Ordered {
     /// Lines that follow the log's end, in their order. Answered when they are stored, with an error if they could not be.
     Lines(Vec<ChainedLine>, Callback<Result<(), String>>),
-    /// It is worth asking for [`Order::news`] and for a turn.
+    /// It is worth asking for [`Order::news`] and [`Order::readiness`].
     Look,
     /// The marks that prove cursors, the present one last, each with the first `seq` of its run; and the highest number of a run that is
     /// known.

@@ -26,7 +26,7 @@ use crate::{
     http::forwarded::ClientKey,
     hub::cluster_stats::ClusterStats,
     hub::command::{Command, Operation, ReplyTo, Write, WriteKind},
-    hub::order::{LogEnd, Order, Ordered, Turn},
+    hub::order::{LogEnd, Order, Ordered, Readiness},
     log::chain::{ChainHash, ChainedLine},
     log::runs::{Runs, random_mark_text},
     log::salt,
@@ -154,7 +154,7 @@ impl<S> Hub<S> {
         self.publish_stats();
     }
 
-    /// Heeds what has come up, refuses what has waited too long, and proposes what is next, if it is this machine's turn.
+    /// Heeds what has come up, refuses what has waited too long, and proposes what is next, if it can.
     pub(super) fn look_at_order(&mut self) {
         if self.proposals.is_none() {
             return;
@@ -167,11 +167,11 @@ impl<S> Hub<S> {
         if self.proposals().in_flight.is_empty() && self.proposals().waiting.is_empty() {
             return;
         }
-        match self.proposals().order.turn() {
-            Turn::Now(run) => self.propose(run),
-            Turn::Soon => {}
-            Turn::Unknown(why) => self.refuse_waiting(&why),
-            Turn::Refused(why) => {
+        match self.proposals().order.readiness() {
+            Readiness::Ready(run) => self.propose(run),
+            Readiness::Soon => {}
+            Readiness::Unavailable(why) => self.refuse_waiting(&why),
+            Readiness::Refused(why) => {
                 self.refuse_all(&Rejection::StreamUnavailable(why.to_string()));
             }
         }

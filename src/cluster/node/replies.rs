@@ -9,7 +9,7 @@ use super::{
         call::{Attached, Call, CallKind, Replaced, Reply, Run},
         own_log::{chain_at, is_whole_behind},
     },
-    Link, News, Node, Parting, Stage,
+    Link, Node, Parting, Stage,
 };
 use crate::{hub::order::Ordered, log::runs::random_mark_text};
 
@@ -79,7 +79,7 @@ impl Node {
             Reply::Adopt(log) => {
                 // Attaches again once the hub has done so.
                 if self.end.seq == 0 {
-                    self.news.push(News::Ordered(Ordered::Adopt(log)));
+                    self.news.push(Ordered::Adopt(log));
                 }
                 Ok(())
             }
@@ -151,8 +151,8 @@ impl Node {
             self.tell_runs();
         }
         if salt != self.salt {
-            self.salt.clone_from(&salt);
-            self.news.push(News::Salt(salt));
+            self.salt = salt;
+            self.news.push(Ordered::Salt(salt));
         }
         if link == Link::Lines {
             return;
@@ -186,11 +186,6 @@ impl Node {
         if link == Link::Lines && is_of_run { seq.max(self.known_seq) } else { seq }
     }
 
-    /// Redis' time, in ms since 1970, when this machine's clock showed `here`.
-    pub fn saw_time(&mut self, redis: u64, here: u64) {
-        self.clock_offset = redis as i64 - here as i64;
-    }
-
     /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
     fn speak(&mut self) -> bool {
         let runs = self.pending.take().filter(|runs| *runs != self.runs);
@@ -201,11 +196,11 @@ impl Node {
     }
 
     fn tell_runs(&mut self) {
-        self.news.push(News::Ordered(Ordered::Runs(self.runs.clone(), self.highest)));
+        self.news.push(Ordered::Runs(self.runs.clone(), self.highest));
     }
 
     pub(super) fn part(&mut self, parting: Parting) {
         self.parted = Some(parting);
-        self.news.push(News::Parted(parting));
+        self.news.push(Ordered::Parted(parting.sentence().into()));
     }
 }

@@ -45,7 +45,7 @@ fn attached(run: &str, seq: u64) -> Reply {
         number: 1,
         last,
         now: 0,
-        salt: String::new(),
+        salt: Salt::default(),
         runs: vec![(run.into(), 1)],
     }))
 }
@@ -56,7 +56,7 @@ fn attach_call(own: u64) -> Option<CallKind> {
 
 impl Node {
     fn of(seq: u64) -> Node {
-        let mut node = Node::new(end(seq), Vec::new(), 0, String::new(), 1_000);
+        let mut node = Node::new(end(seq), Vec::new(), 0, Salt::default(), 1_000);
         // So that the base needs no look into the log.
         node.newest_kept = 0;
         node
@@ -169,7 +169,7 @@ fn a_stream_that_is_behind_the_log_is_looked_at() {
     let mut node = Node::of(6);
     node.attach(Link::Commands, "a");
     node.attach(Link::Lines, "a");
-    assert_eq!(node.turn(), Turn::Now(1));
+    assert_eq!(node.readiness(), Readiness::Ready(1));
     for (behind, next) in [(7, None), (5, attach_call(6))] {
         node.propose(vec![line(7)]);
         let call = node.ask(Link::Commands).unwrap();
@@ -198,13 +198,13 @@ fn a_connection_that_is_lost_while_new_lines_wait_does_not_make_them_wait_for_ev
     let mut node = Node::of(4);
     node.attach(Link::Commands, "a");
     node.attach(Link::Lines, "a");
-    assert_eq!(node.turn(), Turn::Now(1));
+    assert_eq!(node.readiness(), Readiness::Ready(1));
     node.propose(vec![line(5)]);
     let call = node.ask(Link::Commands).unwrap();
     node.replied(Link::Commands, call, Reply::Wait(2_900)).unwrap();
-    assert_eq!(node.turn(), Turn::Soon);
+    assert_eq!(node.readiness(), Readiness::Soon);
     node.lost(Link::Commands);
     // The run is the same one, so nothing else ends the wait.
     node.attach(Link::Commands, "a");
-    assert_eq!(node.turn(), Turn::Now(1));
+    assert_eq!(node.readiness(), Readiness::Ready(1));
 }

@@ -28,10 +28,10 @@ pub const PRESENCE_PAGES_MAX: usize = 8_192;
 pub const TYPING_PAGES_MAX: usize = 1_024;
 
 /// See the [module](self).
-pub struct Elsewhere {
+pub struct ReadersElsewhere {
     /// This machine, whose messages come back to it.
     own: u64,
-    nodes: HashMap<u64, Node>,
+    nodes: HashMap<u64, NodeReaders>,
     /// The sums of pages that have any.
     sums: HashMap<Arc<str>, u32>,
     /// Numbers of all nodes together.
@@ -41,16 +41,16 @@ pub struct Elsewhere {
     typing: HashMap<Arc<str>, Box<str>>,
 }
 
-struct Node {
+struct NodeReaders {
     heard: Instant,
     /// Never 0.
     pages: HashMap<Arc<str>, (u32, Instant)>,
 }
 
-impl Elsewhere {
+impl ReadersElsewhere {
     /// Nobody has been heard yet by the machine `own`.
-    pub fn new(own: u64) -> Elsewhere {
-        Elsewhere {
+    pub fn new(own: u64) -> ReadersElsewhere {
+        ReadersElsewhere {
             own,
             nodes: HashMap::new(),
             sums: HashMap::new(),
@@ -66,7 +66,7 @@ impl Elsewhere {
         if message.node == self.own || (!is_known && self.nodes.len() >= NODES_MAX) {
             return false;
         }
-        let node = Node { heard: now, pages: HashMap::new() };
+        let node = NodeReaders { heard: now, pages: HashMap::new() };
         let mut node = self.nodes.remove(&message.node).unwrap_or(node);
         node.heard = now;
         for (page, readers) in &message.readers {
@@ -110,7 +110,7 @@ impl Elsewhere {
         Presence { readers, typing: std::mem::take(&mut self.typing).into_iter().collect() }
     }
 
-    fn set(&mut self, node: &mut Node, page: &str, readers: u32, now: Instant) {
+    fn set(&mut self, node: &mut NodeReaders, page: &str, readers: u32, now: Instant) {
         let before = node.pages.get(page).map(|(readers, _)| *readers);
         match (before, readers) {
             (None, 0) => return,
@@ -166,7 +166,7 @@ mod tests {
         Message { typing: vec![(page.to_owned(), name.to_owned())], ..message(node, &[]) }
     }
 
-    fn taken(elsewhere: &mut Elsewhere) -> Vec<(String, u32)> {
+    fn taken(elsewhere: &mut ReadersElsewhere) -> Vec<(String, u32)> {
         let mut readers: Vec<_> = elsewhere
             .take_changes()
             .readers
@@ -178,7 +178,7 @@ mod tests {
     }
 
     /// What must hold after anything: sums are those of the nodes' numbers.
-    fn check(elsewhere: &Elsewhere) {
+    fn check(elsewhere: &ReadersElsewhere) {
         let mut sums: HashMap<&str, u32> = HashMap::new();
         let mut numbers = 0;
         for (page, (readers, _)) in elsewhere.nodes.values().flat_map(|node| &node.pages) {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_readers_of_a_page_are_those_of_all_other_machines() {
-        let (mut elsewhere, now) = (Elsewhere::new(1), Instant::now());
+        let (mut elsewhere, now) = (ReadersElsewhere::new(1), Instant::now());
         assert!(elsewhere.hear(&message(2, &[("a", 3), ("b", 1)]), now));
         assert!(elsewhere.hear(&message(3, &[("a", 4)]), now));
         assert!(!elsewhere.hear(&message(1, &[("a", 100)]), now));
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_says_nothing_for_30_seconds_has_no_readers() {
-        let (mut elsewhere, start) = (Elsewhere::new(1), Instant::now());
+        let (mut elsewhere, start) = (ReadersElsewhere::new(1), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         elsewhere.hear(&message(2, &[("a", 3), ("lost", 1)]), at(0));
         elsewhere.hear(&message(3, &[("a", 4)]), at(0));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn who_types_is_told_once() {
-        let (mut elsewhere, now) = (Elsewhere::new(1), Instant::now());
+        let (mut elsewhere, now) = (ReadersElsewhere::new(1), Instant::now());
         elsewhere.hear(&typing(2, "a", "Ada"), now);
         elsewhere.hear(&typing(1, "b", "Bob"), now);
         assert_eq!(elsewhere.take_changes().typing, [("a".into(), "Ada".into())]);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_remembered_has_a_limit() {
-        let (mut elsewhere, now) = (Elsewhere::new(0), Instant::now());
+        let (mut elsewhere, now) = (ReadersElsewhere::new(0), Instant::now());
         let names: Vec<String> = (0..=NODE_PAGES_MAX).map(|n| n.to_string()).collect();
         let pages: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 1)).collect();
         for node in 1..=4 {
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn sums_stay_right_whatever_is_said_and_forgotten() {
-        let (mut elsewhere, mut now) = (Elsewhere::new(0), Instant::now());
+        let (mut elsewhere, mut now) = (ReadersElsewhere::new(0), Instant::now());
         let (mut random, mut known) = (1_u32, HashMap::new());
         let mut next = |below: u32| {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -6,7 +6,7 @@ use std::{mem, sync::atomic::Ordering::Relaxed};
 
 use super::{super::Hub, Proposals, WAITING_TIMEOUT, Waiting};
 use crate::{
-    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Turn, util::activity,
+    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness, util::activity,
 };
 
 impl<S> Hub<S> {
@@ -59,8 +59,8 @@ impl<S> Hub<S> {
         if in_flight.is_empty() {
             self.proposals().order.settle();
         }
-        let why = match self.proposals().order.turn() {
-            Turn::Unknown(why) | Turn::Refused(why) => why,
+        let why = match self.proposals().order.readiness() {
+            Readiness::Unavailable(why) | Readiness::Refused(why) => why,
             _ => "the order of comments has not been told in time".into(),
         };
         late.into_iter().for_each(|waiting| self.refuse(waiting, &why));

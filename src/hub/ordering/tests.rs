@@ -20,7 +20,7 @@ use crate::{
 
 const MARK: &str = "5d0c1a7e03bb42f9";
 
-/// It is always this machine's turn.
+/// Lines can always be proposed.
 struct Silent;
 
 impl Order for Silent {
@@ -28,8 +28,8 @@ impl Order for Silent {
         Vec::new()
     }
 
-    fn turn(&mut self) -> Turn {
-        Turn::Now(1)
+    fn readiness(&mut self) -> Readiness {
+        Readiness::Ready(1)
     }
 
     fn propose(&mut self, _: Vec<ChainedLine>) {}
@@ -95,6 +95,37 @@ fn join(hub: &mut Hub<()>, reader: u64, since: u64) -> Slot<Joined> {
     slot
 }
 
+/// Lets a comment on `/` come from the stream.
+fn store_first(hub: &mut Hub<()>) {
+    let line =
+        br#"{"seq":1,"id":1,"page":"/","content":"a","created_at":"2026-11-22T05:08:00.001Z"}"#;
+    let chain = ChainHash::default().next(1, line);
+    let line = ChainedLine { seq: 1, chain, line: line.to_vec().into() };
+    let stored = Box::new(|stored: Result<(), String>| stored.unwrap());
+    take(hub, Command::Ordered(Ordered::Lines(vec![line], stored)));
+}
+
+fn post(hub: &mut Hub<()>, page: &str) {
+    let (content, mut body) = ("late", Vec::new());
+    Body { page, parent: None, name: None, author: None, content, html: None }.encode(&mut body);
+    let draft = Draft {
+        page: page.into(),
+        parent: None,
+        author: None,
+        nonce: None,
+        body,
+        links: 0,
+        held_for: None,
+        length: content.len(),
+        moderator: None,
+        verified: false,
+    };
+    let reply = ReplyTo::Callback(Box::new(|_| {}));
+    let from = ClientKey::of_client(None);
+    let operation = Operation::Post(draft);
+    take(hub, Command::Write(Write { operation, from, client: None, reply }));
+}
+
 #[test]
 fn a_reader_that_is_ahead_waits_for_the_lines_that_it_has_and_one_that_has_left_does_not() {
     let (mut hub, _folder) = hub("early");
@@ -102,17 +133,7 @@ fn a_reader_that_is_ahead_waits_for_the_lines_that_it_has_and_one_that_has_left_
     assert!(first.look().is_pending() && second.look().is_pending());
     take(&mut hub, Command::Query(Query::Leave(2)));
     assert_eq!(hub.proposals().early.len(), 1);
-    let line =
-        br#"{"seq":1,"id":1,"page":"/","content":"a","created_at":"2026-11-22T05:08:00.001Z"}"#;
-    let line = ChainedLine {
-        seq: 1,
-        chain: ChainHash::default().next(1, line),
-        line: line.to_vec().into(),
-    };
-    take(
-        &mut hub,
-        Command::Ordered(Ordered::Lines(vec![line], Box::new(|stored| stored.unwrap()))),
-    );
+    store_first(&mut hub);
     let joined = first.wait().unwrap();
     assert_eq!((joined.resumed, joined.history.items.len()), (Some(true), 0));
     assert!(second.wait().is_none() && hub.proposals().early.is_empty());
@@ -130,24 +151,7 @@ fn no_more_readers_wait_than_the_stated_number() {
 #[test]
 fn a_write_that_others_overtake_again_and_again_keeps_only_the_copy_that_can_still_come_back() {
     let (mut hub, _folder) = hub("overtaken");
-    let (page, content, mut body) = ("/", "late", Vec::new());
-    Body { page, parent: None, name: None, author: None, content, html: None }.encode(&mut body);
-    let draft = Draft {
-        page: page.into(),
-        parent: None,
-        author: None,
-        nonce: None,
-        body,
-        links: 0,
-        held_for: None,
-        length: content.len(),
-        moderator: None,
-        verified: false,
-    };
-    let reply = ReplyTo::Callback(Box::new(|_| {}));
-    let from = ClientKey::of_client(None);
-    let operation = Operation::Post(draft);
-    take(&mut hub, Command::Write(Write { operation, from, client: None, reply }));
+    post(&mut hub, "/");
     for seq in 1..=20 {
         let sent = &hub.proposals().in_flight[0].sent;
         assert_eq!((sent.len(), sent[0].seq), (1, seq));
@@ -158,4 +162,19 @@ fn a_write_that_others_overtake_again_and_again_keeps_only_the_copy_that_can_sti
         take(&mut hub, Command::Ordered(lines));
         assert_eq!(hub.log.last_seq(), seq);
     }
+}
+
+#[test]
+fn when_a_page_closes_is_kept_over_proposals_but_not_of_a_page_that_is_only_proposed() {
+    let (mut hub, _folder) = hub("closing");
+    hub.rules.close_after = Some(3_650);
+    store_first(&mut hub);
+    // Twice, so that the second one finds the first one on the page.
+    for page in ["/", "/new", "/new"] {
+        post(&mut hub, page);
+    }
+    assert_eq!(hub.proposals().in_flight.len(), 3);
+    assert!(hub.index.page_number_of("/new").is_none());
+    let number = u64::from(hub.index.page_number_of("/").unwrap());
+    assert_eq!(hub.closing_times.keys().collect::<Vec<_>>(), [&number]);
 }

@@ -199,6 +199,22 @@ fn a_missing_key_is_told_and_all_three_missing_are_made_anew() {
 }
 
 #[test]
+fn a_salt_that_no_node_has_written_is_told() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let (mut cluster, before) = filled(&redis);
+    redis.run::<usize>(&["HSET", META, "salt", "short"]);
+    // Only new connections are told the salt.
+    redis.run::<usize>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let is_told = || {
+        let answer = post(&cluster.nodes[0], &json!({"content": "x"}));
+        (answer.status == 503 && answer.error().contains("the nodes keep in Redis (salt)"))
+            .then_some(())
+    };
+    until(is_told, || cluster.nodes[0].stderr());
+    nothing_is_lost(&mut cluster, &before);
+}
+
+#[test]
 fn keys_of_another_type_are_told() {
     for key in [STREAM, META, RUNS] {
         let Some(redis) = Redis::start(&[]) else { return };

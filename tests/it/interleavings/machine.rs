@@ -13,7 +13,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, unbounded};
 use sayso::{
-    cluster::{self, Memory, Shared, node::Entry, node::Link, node::Parting},
+    cluster::{self, Memory, NodeHandle, node::Entry, node::Link, node::Parting},
     comment::{Author, Comment},
     fanout::{ReaderId, ShardCommand, Topic, subscribers::Subscribers},
     hub::{Hub, command::Command, command::Stats, rules::Hold, rules::Rules},
@@ -87,7 +87,7 @@ pub enum Reading {
 pub struct Process {
     pub hub: Hub<()>,
     pub stats: Arc<Stats>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<NodeHandle>,
     /// What the hub tells its shard.
     pub frames: Receiver<ShardCommand<()>>,
     pub inbox: VecDeque<Command<()>>,

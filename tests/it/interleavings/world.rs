@@ -10,7 +10,7 @@ use sayso::{
     comment::rejection::Rejection,
     fanout::ReaderId,
     hub::command::{Joined, Written},
-    hub::order::Turn,
+    hub::order::Readiness,
     store::history::History,
 };
 
@@ -309,8 +309,8 @@ impl<'s> World<'s> {
 
     fn hub_events(&mut self, machine: usize, events: &mut Vec<Event>) {
         let process = self.machines[machine].on();
-        let is_turn =
-            process.hub.is_ordering() && matches!(process.shared.node().turn(), Turn::Now(_));
+        let is_turn = process.hub.is_ordering()
+            && matches!(process.shared.node().readiness(), Readiness::Ready(_));
         if !process.inbox.is_empty() || process.must_look || is_turn {
             events.push(Event::Hub(machine));
         }

@@ -375,7 +375,7 @@ impl Node {
     /// Whether the hub has yet to keep and tell a run, before it stores what came in that: else, a cursor of the run before would
     /// stand for lines that it does not have.
     fn has_untold_run(&self) -> bool {
-        self.news.iter().any(|news| matches!(news, News::Ordered(Ordered::Runs(..))))
+        self.news.iter().any(|news| matches!(news, Ordered::Runs(..)))
     }
 
     /// Whether the log is about to be compared with the stream, so that it must stay as it is.

@@ -137,7 +137,7 @@ fn nothing_is_read_before_the_hub_knows_the_run() {
     }
     assert_eq!(node.read_after(), None);
     assert!(node.read(6, "a").is_empty(), "it would be stored and told under the mark before");
-    assert!(matches!(&node.take_news()[..], [News::Ordered(Ordered::Runs(..))]));
+    assert!(matches!(&node.take_news()[..], [Ordered::Runs(..)]));
     assert_eq!((node.read_after(), node.read(6, "a")), (Some(5), vec![6]));
 }
 

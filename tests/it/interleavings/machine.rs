@@ -151,6 +151,9 @@ impl Machine {
 
     /// Appends a line as `sayso serve` does without `--redis`, and the next start with it.
     pub fn serve_alone(&mut self) {
+        let mut log = open_log(&self.folder);
+        // A write that was cut off is not there any more.
+        self.lines.truncate(log.last_seq());
         let (seq, before) = (self.lines.seq() + 1, self.lines.chain());
         let mut line = Vec::new();
         let name = format!("line {seq} of {} alone, before {}", self.number, self.life);
@@ -159,12 +162,10 @@ impl Machine {
             Comment { content: name.clone(), created_at, nonce: Some(name), ..first_comment(seq) };
         comment.encode(&mut line);
         let chain = before.next(before.run, &line);
-        let mut log = open_log(&self.folder);
         log.stage_chained(&line, chain);
         log.commit().unwrap();
         Runs::begin(&self.folder, log.id(), seq).unwrap();
         self.life += 1;
-        self.lines.truncate(seq - 1);
         self.lines.push(ChainedLine { seq, chain, line: line.into() });
     }
 

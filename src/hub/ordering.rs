@@ -114,7 +114,7 @@ enum Answer {
     Other(Outcome),
 }
 
-/// Whether an error would be no other one behind what is still to come: it is about the client, not about what is stored.
+/// Whether a write would be rejected in the same way whatever is stored before it, since the reason is its client.
 fn is_final(rejection: &Rejection) -> bool {
     matches!(rejection, Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping)
 }
@@ -174,7 +174,7 @@ impl<S> Hub<S> {
         self.publish_stats();
     }
 
-    /// Heeds what has come up, refuses what has waited too long, and proposes what is next, if it can.
+    /// Takes in what has come up, refuses what has waited too long, and proposes what is next, if it can.
     pub(super) fn look_at_order(&mut self) {
         if self.proposals.is_none() {
             return;

@@ -2,10 +2,7 @@
 //!
 //! Besides this file, only [`presence`](super::presence) and [`connector`](super::connector) name the crate `redis`. Knows what a reply says, not what follows from it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use redis::{
     Cmd, ConnectionInfo, ConnectionLike, IntoConnectionInfo, RedisError, Value, cmd,
@@ -253,12 +250,6 @@ impl Connection {
             _ => None,
         })
     }
-}
-
-/// This machine's time, in ms since 1970.
-pub fn milliseconds_here() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_millis() as u64
 }
 
 /// Appends all texts in a reply, in their order.

@@ -245,11 +245,7 @@ impl Order for StreamOrder {
     }
 
     fn now(&self) -> SystemTime {
-        let offset = self.0.node().clock_offset();
-        let by = Duration::from_millis(offset.unsigned_abs());
-        let now = SystemTime::now();
-        let shifted = if offset < 0 { now.checked_sub(by) } else { now.checked_add(by) };
-        shifted.unwrap_or(now)
+        self.0.stats.clock.now()
     }
 
     fn tell(&mut self, presence: Presence) {

@@ -119,8 +119,6 @@ pub struct Node {
     is_waiting: bool,
     /// The log's last `seq` when the stream was found to begin right behind it, so that the first entry must follow from it.
     base_seen: Option<u64>,
-    /// Redis' clock less this machine's, in ms.
-    clock_offset: i64,
     parted: Option<Parting>,
     news: Vec<Ordered>,
     /// How often it was attached.
@@ -155,7 +153,6 @@ impl Node {
             runs,
             is_waiting: false,
             base_seen: None,
-            clock_offset: 0,
             parted: None,
             news: Vec::new(),
             attaches: 0,
@@ -245,11 +242,6 @@ impl Node {
     /// The stream's last `seq`, as far as is known.
     pub fn stream_seq(&self) -> u64 {
         self.seen_seq.max(self.known_seq).max(self.target).max(self.end.seq)
-    }
-
-    /// Redis' clock less this machine's, in ms, as of the last attach.
-    pub fn clock_offset(&self) -> i64 {
-        self.clock_offset
     }
 
     /// Whether a connection stands, and the log and the stream were found to be the same through it.
@@ -377,7 +369,13 @@ impl Node {
     /// The `seq` behind which the stream is to be read, while it can be.
     pub fn read_after(&self) -> Option<u64> {
         let may_read = self.lines.is_attached && !self.lines.is_busy && self.parted.is_none();
-        (may_read && !self.is_comparing()).then_some(self.end.seq)
+        (may_read && !self.is_comparing() && !self.has_untold_run()).then_some(self.end.seq)
+    }
+
+    /// Whether the hub has yet to keep and tell a run, before it stores what came in that: else, a cursor of the run before would
+    /// stand for lines that it does not have.
+    fn has_untold_run(&self) -> bool {
+        self.news.iter().any(|news| matches!(news, Ordered::Runs(..)))
     }
 
     /// Whether the log is about to be compared with the stream, so that it must stay as it is.
@@ -390,7 +388,7 @@ impl Node {
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
-        if !self.lines.is_attached || self.is_comparing() {
+        if !self.lines.is_attached || self.is_comparing() || self.has_untold_run() {
             // Since they were read, a run may have begun that doesn't have them. Those that it has are read again.
             return following;
         }

@@ -111,6 +111,11 @@ if operation == 'append' then
   if heal and m.minted ~= '0' then return {'attach'} end
   if not heal then
     local left = tonumber(m.open) - milliseconds()
+    if left > tonumber(open) then
+      -- The clock was set back meanwhile.
+      redis.call('HSET', meta, 'open', milliseconds() + open)
+      left = tonumber(open)
+    end
     if left > 0 then return {'wait', tostring(left)} end
     for i = first, #ARGV, 3 do
       if run_of(ARGV[i + 1]) ~= tonumber(m.num) then return {'attach'} end

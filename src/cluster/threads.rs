@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     call::{CallKind, Reply},
-    client::{Client, ClientError, Connection, milliseconds_here},
+    client::{Client, ClientError, Connection},
     handle::NodeHandle,
     node::Link,
     own_log::base_of,
@@ -114,7 +114,7 @@ impl<S> Thread<'_, S> {
     fn look_at_stream(&self, connection: &mut Connection) -> Result<(), ClientError> {
         connection.check_identity()?;
         let time = connection.time()?;
-        self.handle.node().saw_time(time, milliseconds_here());
+        self.handle.stats.clock.set(time);
         if let Some((run, seq)) = connection.look()? {
             self.handle.node().saw_stream(&run, seq);
         }
@@ -152,6 +152,7 @@ impl<S> Thread<'_, S> {
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.handle.note_appended(),
+            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
         let is_attached = self.take_reply(call.kind, reply)?;
@@ -190,9 +191,6 @@ impl<S> Thread<'_, S> {
     /// Gives the node a reply. Returns whether the connection is attached then.
     fn take_reply(&self, kind: CallKind, reply: Reply) -> Result<bool, ClientError> {
         let mut node = self.handle.node();
-        if let Reply::Attached(attached) = &reply {
-            node.saw_time(attached.now, milliseconds_here());
-        }
         node.replied(self.link, kind, reply).map_err(|e| log_failed(&e))?;
         Ok(node.is_link_attached(self.link))
     }

@@ -2,10 +2,7 @@
 //!
 //! Does not know how a moderator proves to be one.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{Hub, moderation::NoteText};
 use crate::{
@@ -38,7 +35,7 @@ impl<S> Hub<S> {
             return Err(Rejection::ModerationFull(BANS_MAX, "bans"));
         }
         let until = request.seconds.map_or(FOR_EVER.into(), |seconds| {
-            let end = SystemTime::now().checked_add(Duration::from_secs(seconds));
+            let end = self.time().checked_add(Duration::from_secs(seconds));
             end.map_or(FOR_EVER.into(), rfc3339)
         });
         let mut lines = Vec::new();

@@ -23,7 +23,7 @@ impl<S> Hub<S> {
     pub(super) fn is_locked(&self, page: &str) -> bool {
         match self.moderation.pages.get(page) {
             Some(state) => state.locked,
-            None => self.closing_time(page).is_some_and(|end| end <= SystemTime::now()),
+            None => self.closing_time(page).is_some_and(|end| end <= self.time()),
         }
     }
 
@@ -32,7 +32,7 @@ impl<S> Hub<S> {
         if self.rules.close_after.is_none() {
             return;
         }
-        let now = SystemTime::now();
+        let now = self.time();
         let before = self.closings_told.replace(now).unwrap_or(UNIX_EPOCH);
         for page in self.subscribers.pages() {
             self.learn_closing_time(&page);

@@ -3,9 +3,12 @@
 //! Whoever orders the lines sets it; anybody may read it without asking. Everybody may see it, so no sentence in it names an address or
 //! has a password.
 
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// See the [module](self).
@@ -25,6 +28,8 @@ pub struct ClusterStats {
     pub refused: AtomicU64,
     /// Why nothing can be ordered by this process any more: its log has parted from the others'; says what a person must do.
     pub parted: OnceLock<Arc<str>>,
+    /// The time that all machines agree on.
+    pub clock: ClusterClock,
     error: Mutex<Option<Arc<str>>>,
 }
 
@@ -42,5 +47,38 @@ impl ClusterStats {
     /// Returns why this machine is not attached.
     pub fn error(&self) -> Option<Arc<str>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Redis' clock, carried on by this machine's monotonic one from when it was read last. So it doesn't matter what this machine's clock
+/// says, or that it is set meanwhile. Until it was read, it is what this machine's clock said at the start.
+#[derive(Debug)]
+pub struct ClusterClock {
+    began: Instant,
+    /// What Redis' clock showed at `began`, in ms since 1970.
+    at_begin: AtomicU64,
+}
+
+impl ClusterClock {
+    /// Redis' clock shows this now, in ms since 1970.
+    pub fn set(&self, millis: u64) {
+        self.at_begin.store(millis.saturating_sub(self.elapsed()), Relaxed);
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> SystemTime {
+        let millis = self.at_begin.load(Relaxed).saturating_add(self.elapsed());
+        UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+}
+
+impl Default for ClusterClock {
+    fn default() -> ClusterClock {
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        ClusterClock { began: Instant::now(), at_begin: AtomicU64::new(here.as_millis() as u64) }
     }
 }

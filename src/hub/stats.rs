@@ -77,6 +77,15 @@ impl Stats {
         }
         false
     }
+
+    /// The time that comments, bans and signatures go by: that of all machines, if there are several.
+    pub fn now(&self) -> SystemTime {
+        #[cfg(feature = "redis")]
+        if let Some(cluster) = self.cluster.get() {
+            return cluster.clock.now();
+        }
+        SystemTime::now()
+    }
 }
 
 /// Totals since the start. The hub's thread alone adds to them, once a batch.

@@ -80,7 +80,7 @@ impl Router {
         let log_seq = self.hub.stats.seq.load(Relaxed);
         let cached = is_newest.then(|| self.find_cached(&page)).flatten();
         if let Some(cached) = cached.filter(|cached| cached.is_fresh(log_seq)) {
-            return Ok(Reply::Ready(cached.respond(request)));
+            return Ok(Reply::Ready(cached.respond(request, self.hub.stats.now())));
         }
         let (router, request) = (self.clone(), request.clone());
         let name = page.clone();
@@ -88,7 +88,7 @@ impl Router {
         let build = move |histories: Vec<History>| match router
             .render_cached(&page, thread, &histories, log_seq, is_newest)
         {
-            Ok(cached) => cached.respond(&request),
+            Ok(cached) => cached.respond(&request, router.hub.stats.now()),
             Err(error) => unreadable(&error),
         };
         if is_newest {
@@ -253,7 +253,7 @@ impl Router {
         let build = move |histories: Vec<History>| {
             let refused = Some((&message, &*rejection.to_string()));
             match self.render(&page, None, &histories, true, refused) {
-                Ok(rendered) => plain_page(rejection.status(), &rendered)
+                Ok(rendered) => plain_page(rejection.status(), &rendered, self.hub.stats.now())
                     .with_code(rejection.code())
                     .with("Cache-Control", "no-store")
                     .with_retry_after(rejection.retry_after()),
@@ -287,28 +287,28 @@ impl CachedPage {
         self.checked_seq == log_seq && self.checked_at.elapsed() < UNCHANGED_FOR
     }
 
-    fn respond(&self, request: &Request) -> Response {
+    fn respond(&self, request: &Request, now: SystemTime) -> Response {
         let Rendering { plain, gzip, etag } = &*self.rendering;
         let response = if request.matches_etag(etag) {
             Response::new(304, "text/html; charset=utf-8", "").with("Cache-Control", "no-cache")
         } else if request.accepts_gzip() {
             let template =
                 gzip.get_or_init(|| Template::new(plain.head.as_bytes(), plain.tail.as_bytes()));
-            page_response(200, template.fill(nonce(plain).as_bytes()))
+            page_response(200, template.fill(nonce(plain, now).as_bytes()))
                 .with("Content-Encoding", "gzip")
         } else {
-            plain_page(200, plain)
+            plain_page(200, plain, now)
         };
         response.with("ETag", &**etag)
     }
 }
 
-fn plain_page(status: u16, page: &Rendered) -> Response {
-    page_response(status, [&*page.head, &nonce(page), &page.tail].concat().into_bytes())
+fn plain_page(status: u16, page: &Rendered, now: SystemTime) -> Response {
+    page_response(status, [&*page.head, &nonce(page, now), &page.tail].concat().into_bytes())
 }
 
-fn nonce(page: &Rendered) -> String {
-    if page.has_form { form::nonce(SystemTime::now()) } else { String::new() }
+fn nonce(page: &Rendered, now: SystemTime) -> String {
+    if page.has_form { form::nonce(now) } else { String::new() }
 }
 
 fn page_response(status: u16, body: Vec<u8>) -> Response {
@@ -360,10 +360,10 @@ mod tests {
             let head = cached.rendering.plain.head.len();
             [&bytes[..head], &bytes[head + 22..]].concat()
         };
-        let plain = cached.respond(&request("accept-encoding", "br"));
+        let plain = cached.respond(&request("accept-encoding", "br"), SystemTime::now());
         assert_eq!((plain.body.len(), is_encoded(&plain)), (whole, false));
         for _ in 0..2 {
-            let compressed = cached.respond(&request("accept-encoding", "gzip"));
+            let compressed = cached.respond(&request("accept-encoding", "gzip"), SystemTime::now());
             assert!(
                 is_encoded(&compressed) && compressed.body.len() < 1_000,
                 "{}",
@@ -374,7 +374,7 @@ mod tests {
             assert!(without_nonce(&body) == without_nonce(&plain.body));
             assert_eq!(compressed.header("ETag"), plain.header("ETag"));
         }
-        let known = cached.respond(&request("if-none-match", "W/\"a\""));
+        let known = cached.respond(&request("if-none-match", "W/\"a\""), SystemTime::now());
         assert_eq!((known.status, known.body.len(), is_encoded(&known)), (304, 0, false));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows no other path.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{Reply, Router, form, page::redirect_to_page, parameters::check_json};
 use crate::{
@@ -25,7 +25,7 @@ impl Router {
             return Err(Response::from_error(&error));
         }
         let (message, form_check) = match is_form {
-            true => form::parse(&request.body, self.is_limited.then(SystemTime::now))?,
+            true => form::parse(&request.body, self.is_limited.then(|| self.hub.stats.now()))?,
             false => (self.json_message(request)?, Ok(())),
         };
         let page = message.page.clone().unwrap_or_else(|| "/".to_owned());

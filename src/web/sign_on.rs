@@ -2,7 +2,7 @@
 //!
 //! Knows no other path and no signature.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{Reply, Router, parameters::check_method};
 use crate::{
@@ -24,7 +24,7 @@ impl Router {
             fetch_site: request.header("sec-fetch-site"),
             host: request.header("host").unwrap_or_default(),
         };
-        sign_on::check(self.sign_on.as_deref(), user, from, SystemTime::now()).map(Some)
+        sign_on::check(self.sign_on.as_deref(), user, from, self.hub.stats.now()).map(Some)
     }
 
     /// The author whose key or signed user is in the header.

@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tungstenite::{
@@ -84,7 +84,7 @@ impl Session {
         let Some(user) = message.user.as_deref() else { return Ok(()) };
         let from = Requester { origin: self.origin.as_deref(), ..Requester::default() };
         let sign_on = self.context.sign_on.as_deref();
-        message.signed = Some(sign_on::check(sign_on, user, from, SystemTime::now())?);
+        message.signed = Some(sign_on::check(sign_on, user, from, self.context.hub.stats.now())?);
         Ok(())
     }
 

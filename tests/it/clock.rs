@@ -1,41 +1,17 @@
 //! The real server on a machine whose clock is wrong.
 
-use std::{fs, path::Path, process::Command};
-
 use serde_json::{Value, json};
 
 use crate::support::{
+    self,
     client::{JSON, TOKEN, bearer, get, posted, request},
     frames::Client,
-    server::{Builder, Folder, Server, TIMEOUT, output},
+    server::{Builder, Server},
 };
-
-/// Shows the time that stands in a file, in seconds since 1970.
-const CLOCK: &str = r#"
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t clock, struct timespec *time) {
-    const char *path = getenv("CLOCK_SHOWS");
-    if (clock == CLOCK_REALTIME && path) {
-        char text[32] = {0};
-        int file = open(path, O_RDONLY | O_CLOEXEC);
-        if (file >= 0) {
-            ssize_t length = read(file, text, sizeof text - 1);
-            close(file);
-            if (length > 0) { time->tv_sec = atoll(text); time->tv_nsec = 0; return 0; }
-        }
-    }
-    return syscall(SYS_clock_gettime, clock, time);
-}
-"#;
 
 /// A server whose clock the test sets.
 struct Clock {
-    tools: Folder,
+    shown: support::clock::Clock,
     server: Server,
 }
 
@@ -45,33 +21,19 @@ impl Clock {
     }
 
     fn start_with(seconds: i64, with: impl Fn(Builder) -> Builder) -> Option<Clock> {
-        let tools = Folder::new();
-        let (source, library) = (tools.join("clock.c"), tools.join("clock.so"));
-        fs::write(&source, CLOCK).unwrap();
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o", &library, &source]);
-        if Command::new("cc").arg("--version").output().is_err() {
-            println!("skipped: no cc");
-            return None;
-        }
-        let compiled = output(&mut compiler, TIMEOUT);
-        assert!(compiled.status.success(), "{compiled:?}");
+        let shown = support::clock::Clock::new()?;
+        shown.show(seconds);
+        let [library, shows] = shown.environment();
         let server = with(Server::builder())
             .shell("")
-            .env("LD_PRELOAD", library)
-            .env("CLOCK_SHOWS", tools.join("seconds"))
-            .stopped();
-        let mut clock = Clock { tools, server };
-        clock.set(seconds);
-        clock.server.restart();
-        Some(clock)
+            .env(library.0, library.1)
+            .env(shows.0, shows.1)
+            .start();
+        Some(Clock { shown, server })
     }
 
     fn set(&self, seconds: i64) {
-        // As a whole, since it is read at any time.
-        let (new, seconds) = (self.tools.join("new"), format!("{seconds}\n"));
-        fs::write(&new, seconds).unwrap();
-        fs::rename(new, Path::new(&self.tools.join("seconds"))).unwrap();
+        self.shown.show(seconds);
     }
 
     fn post(&self, content: &str) -> String {

@@ -186,11 +186,6 @@ impl Node {
         if link == Link::Lines && is_of_run { seq.max(self.known_seq) } else { seq }
     }
 
-    /// Redis' time, in ms since 1970, when this machine's clock showed `here`.
-    pub fn saw_time(&mut self, redis: u64, here: u64) {
-        self.clock_offset = redis as i64 - here as i64;
-    }
-
     /// Speaks the newest run, which holds the log's last line. Returns whether anything is new about the runs.
     fn speak(&mut self) -> bool {
         let runs = self.pending.take().filter(|runs| *runs != self.runs);

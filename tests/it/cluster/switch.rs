@@ -22,8 +22,6 @@ struct State {
     /// Whether bytes stay in the switch.
     is_held: bool,
     open: Vec<TcpStream>,
-    /// What is done to what the server says, without changing its length.
-    change: Option<fn(&mut [u8])>,
 }
 
 impl Switch {
@@ -31,7 +29,7 @@ impl Switch {
     pub fn to(target: u16) -> Switch {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = State { target: Some(target), is_held: false, open: Vec::new(), change: None };
+        let state = State { target: Some(target), is_held: false, open: Vec::new() };
         let state = Arc::new((Mutex::new(state), Condvar::new()));
         let shared = state.clone();
         // It ends with the process: nobody connects to a port that no test knows any more.
@@ -60,11 +58,6 @@ impl Switch {
         }
     }
 
-    /// Changes what the server says on connections from now on.
-    pub fn change(&self, change: fn(&mut [u8])) {
-        self.state.0.lock().unwrap().change = Some(change);
-    }
-
     /// Lets nothing through any more, in neither direction, without closing anything; or goes on with all that has come meanwhile.
     pub fn hold(&self, is_held: bool) {
         self.state.0.lock().unwrap().is_held = is_held;
@@ -81,24 +74,18 @@ fn lead(client: TcpStream, shared: &Arc<(Mutex<State>, Condvar)>) {
         stream.set_nodelay(true).unwrap();
         state.open.push(stream.try_clone().unwrap());
     }
-    let back = (server.try_clone().unwrap(), client.try_clone().unwrap(), state.change);
-    for (from, to, change) in [(client, server, None), back] {
+    let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    for (from, to) in [(client, server), back] {
         let shared = shared.clone();
-        thread::spawn(move || copy(from, to, change, &shared));
+        thread::spawn(move || copy(from, to, &shared));
     }
 }
 
 /// Until either side ends.
-fn copy(
-    mut from: TcpStream,
-    mut to: TcpStream,
-    change: Option<fn(&mut [u8])>,
-    shared: &(Mutex<State>, Condvar),
-) {
+fn copy(mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let mut bytes = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
         drop(shared.1.wait_while(shared.0.lock().unwrap(), |state| state.is_held).unwrap());
-        change.inspect(|change| change(&mut bytes[..count]));
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }

@@ -21,6 +21,10 @@ pub enum Fault {
     Replicate,
     /// Redis' disk gets more of what Redis has.
     Persist,
+    /// Redis has no room for what it is to append next.
+    Full,
+    /// A machine that is off is served without Redis meanwhile, and gets a line of its own.
+    Alone,
     /// A machine compacts its log.
     Compact,
     /// A reader goes away, to come back.
@@ -59,8 +63,8 @@ pub struct Config {
     pub has_zombies: bool,
 }
 
-const USUAL: [Fault; 10] =
-    [Crash, Start, Start, Cut, Cut, Replicate, Replicate, Persist, ReaderLeaves, GiveUp];
+const USUAL: [Fault; 11] =
+    [Crash, Start, Start, Cut, Cut, Replicate, Replicate, Persist, Full, ReaderLeaves, GiveUp];
 
 /// The configuration with this name.
 pub fn config(name: &'static str) -> Config {
@@ -113,6 +117,10 @@ pub fn config(name: &'static str) -> Config {
                 newest_kept: 3,
                 ..usual
             },
+        ),
+        "alone" => (
+            &[Alone, Alone, Alone, Restart, Crash],
+            Config { writes_max: 4, faults_max: 18, ..usual },
         ),
         "zombie" => (
             &[Failover, Failover, Replicate],

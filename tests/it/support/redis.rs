@@ -18,7 +18,10 @@ use std::{
 
 use rustix::process::{Pid, kill_process};
 
-use super::server::{Folder, Signal, TIMEOUT};
+use super::{
+    clock::Clock,
+    server::{Folder, Signal, TIMEOUT},
+};
 
 /// What starts it: Redis, or what took its place.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
@@ -40,12 +43,22 @@ pub struct Redis {
     folder: Folder,
     port: u16,
     config: Vec<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Redis {
     /// Starts a server with these further lines of configuration. Without such a program it returns `None` and says on stderr that the
     /// test does nothing; it panics instead if `SAYSO_TEST_REDIS` is set.
     pub fn start(config: &[&str]) -> Option<Redis> {
+        Redis::start_with(config, Vec::new())
+    }
+
+    /// The same, with this clock.
+    pub fn start_with_clock(config: &[&str], clock: &Clock) -> Option<Redis> {
+        Redis::start_with(config, clock.environment().into())
+    }
+
+    fn start_with(config: &[&str], environment: Vec<(&'static str, String)>) -> Option<Redis> {
         if find_program().is_none() {
             assert!(env::var_os(REQUIRED).is_none(), "none of {PROGRAMS:?} is in PATH");
             let name = thread::current().name().unwrap_or("a test").to_owned();
@@ -53,11 +66,12 @@ impl Redis {
             return None;
         }
         let config = config.iter().map(ToString::to_string).collect();
-        let mut redis = Redis { process: None, folder: Folder::new(), port: 0, config };
+        let mut redis =
+            Redis { process: None, folder: Folder::new(), port: 0, config, environment };
         // Somebody else may take the port between looking and starting.
         for _ in 0..5 {
             redis.port = free_port();
-            match Process::start(&redis.write_config()) {
+            match redis.start_process() {
                 Ok(process) => redis.process = Some(process),
                 Err(said) if said.contains("in use") => continue,
                 Err(said) => panic!("redis-server does not start:\n{said}"),
@@ -126,7 +140,7 @@ impl Redis {
     /// Starts it again with what it has on disk, once it has ended, or been killed.
     pub fn restart(&mut self) {
         self.process = None;
-        let started = Process::start(&self.write_config());
+        let started = self.start_process();
         self.process = Some(started.unwrap_or_else(|said| panic!("it does not start:\n{said}")));
     }
 
@@ -150,6 +164,10 @@ impl Redis {
         kill_process(Pid::from_child(&process.child), signal).unwrap();
     }
 
+    fn start_process(&self) -> Result<Process, String> {
+        Process::start(&self.write_config(), &self.environment)
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
     }
@@ -171,9 +189,14 @@ struct Process {
 impl Process {
     /// # Errors
     /// What the server has said, if it ended instead.
-    fn start(config: &Path) -> Result<Process, String> {
+    fn start(config: &Path, environment: &[(&str, String)]) -> Result<Process, String> {
         let mut command = Command::new(find_program().expect("it was there"));
-        command.arg(config).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command
+            .arg(config)
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let process = Process { child };

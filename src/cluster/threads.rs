@@ -212,7 +212,8 @@ impl<S> Thread<'_, S> {
             }
             let lines = self.handle.node().follow(entries);
             if lines.is_empty() {
-                // It must attach again first.
+                // It must attach again first, or has parted, of which the hub must hear.
+                look(self.handle, self.hub);
                 thread::sleep(SHORT_PAUSE);
                 continue;
             }

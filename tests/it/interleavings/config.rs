@@ -107,6 +107,9 @@ pub fn config(name: &'static str) -> Config {
             Config { faults_max: 17, lost_max: 3, is_timely: false, ..usual },
         ),
         "trim" => (&[Failover], Config { writes_max: 6, keep: 3, ..usual }),
+        "trimnew" => {
+            (&[Empty], Config { writes_max: 6, keep: 4, newest_kept: 2, empty: Some(2), ..usual })
+        }
         "compact" => (
             &[Compact, Compact, Empty, Restart],
             Config {
@@ -121,6 +124,10 @@ pub fn config(name: &'static str) -> Config {
         "alone" => (
             &[Alone, Alone, Alone, Restart, Crash],
             Config { writes_max: 4, faults_max: 18, ..usual },
+        ),
+        "split" => (
+            &[Alone, Alone, Empty, Empty, Restart, Persist],
+            Config { faults_max: 22, lost_max: 3, is_timely: false, ..usual },
         ),
         "zombie" => (
             &[Failover, Failover, Replicate],

@@ -16,7 +16,10 @@ use sayso::{
     cluster::{self, Memory, NodeHandle, node::Entry, node::Link, node::Parting},
     comment::{Author, Comment},
     fanout::{ReaderId, ShardCommand, Topic, subscribers::Subscribers},
-    hub::{Hub, command::Command, command::Stats, rules::Hold, rules::Rules},
+    hub::{
+        Hub, cluster_stats::ClusterStats, command::Command, command::Stats, rules::Hold,
+        rules::Rules,
+    },
     log::{
         FILE_NAME, Log, SyncMode,
         chain::{ChainHash, ChainedLine},
@@ -87,6 +90,7 @@ pub enum Reading {
 pub struct Process {
     pub hub: Hub<()>,
     pub stats: Arc<Stats>,
+    pub cluster_stats: Arc<ClusterStats>,
     pub shared: Arc<NodeHandle>,
     /// What the hub tells its shard.
     pub frames: Receiver<ShardCommand<()>>,
@@ -147,6 +151,9 @@ impl Machine {
 
     /// Appends a line as `sayso serve` does without `--redis`, and the next start with it.
     pub fn serve_alone(&mut self) {
+        let mut log = open_log(&self.folder);
+        // A write that was cut off is not there any more.
+        self.lines.truncate(log.last_seq());
         let (seq, before) = (self.lines.seq() + 1, self.lines.chain());
         let mut line = Vec::new();
         let name = format!("line {seq} of {} alone, before {}", self.number, self.life);
@@ -155,12 +162,10 @@ impl Machine {
             Comment { content: name.clone(), created_at, nonce: Some(name), ..first_comment(seq) };
         comment.encode(&mut line);
         let chain = before.next(before.run, &line);
-        let mut log = open_log(&self.folder);
         log.stage_chained(&line, chain);
         log.commit().unwrap();
         Runs::begin(&self.folder, log.id(), seq).unwrap();
         self.life += 1;
-        self.lines.truncate(seq - 1);
         self.lines.push(ChainedLine { seq, chain, line: line.into() });
     }
 
@@ -171,7 +176,7 @@ impl Machine {
         let (shared, order, cluster_stats) =
             cluster::join(hub.log_end(), &memory, config.keep, Box::new(|| {}));
         shared.node().newest_kept = config.newest_kept;
-        hub.order_by(order, data.clone(), cluster_stats);
+        hub.order_by(order, data.clone(), cluster_stats.clone());
         hub.keep_newest(config.newest_kept);
         // A write that was cut off is not there any more.
         let end = hub.log_end();
@@ -180,6 +185,7 @@ impl Machine {
         self.process = Some(Process {
             hub,
             stats,
+            cluster_stats,
             shared,
             frames,
             inbox: VecDeque::new(),

@@ -89,6 +89,11 @@ fn nothing_is_lost_where_the_stream_is_short() {
 }
 
 #[test]
+fn nothing_is_lost_where_the_stream_is_short_and_a_machine_new() {
+    run("trimnew");
+}
+
+#[test]
 fn nothing_is_lost_where_logs_are_compacted() {
     run("compact");
 }
@@ -96,6 +101,11 @@ fn nothing_is_lost_where_logs_are_compacted() {
 #[test]
 fn nothing_is_lost_where_a_machine_was_served_alone() {
     run("alone");
+}
+
+#[test]
+fn nothing_is_lost_where_logs_have_parted() {
+    run("split");
 }
 
 #[test]

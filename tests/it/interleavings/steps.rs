@@ -1,6 +1,6 @@
 //! Each single thing that machines, Redis and bad luck do.
 
-use std::{collections::VecDeque, rc::Rc, time::SystemTime};
+use std::{collections::VecDeque, rc::Rc};
 
 use sayso::{
     cluster::{
@@ -123,9 +123,8 @@ impl World<'_> {
         process.must_look = true;
         let mut node = process.shared.node();
         let Some(reply) = reply else { return node.refused() };
-        if let Reply::Attached(_) = reply {
-            let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-            node.saw_time(here.as_millis() as u64 + ahead, here.as_millis() as u64);
+        if let Reply::Attached(attached) = &reply {
+            process.cluster_stats.clock.set(attached.now + ahead);
         }
         node.replied(link, kind, reply).unwrap();
     }
@@ -154,6 +153,7 @@ impl World<'_> {
         let Reading::Fetched(entries, of_stream) = reading else { panic!("nothing was read") };
         let lines = process.shared.node().follow(entries);
         let Some(first) = lines.first() else {
+            process.must_look = true;
             return self.note(format!("{machine} must attach before it reads on"));
         };
         let before = &of_stream[..first.seq as usize - 1];

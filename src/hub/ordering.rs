@@ -12,6 +12,7 @@ use std::{
     collections::VecDeque,
     mem,
     net::IpAddr,
+    ops::Range,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -286,11 +287,28 @@ impl<S> Hub<S> {
                 break;
             }
         }
+        let room = self.log.reserve();
         let lines = self.log.unstage();
         self.roll_back();
         self.end_batch();
         self.give_back(candidates);
-        let lines = chained(base, self.log.chain(), run, lines);
+        match room {
+            Ok(()) => self.propose_lines(chained(base, self.log.chain(), run, lines), kept, ranges),
+            Err(error) => self.refuse_unstorable(error, kept),
+        }
+        for (waiting, outcome) in answers {
+            self.answer_at_once(waiting, outcome);
+        }
+    }
+
+    /// Proposes the lines of these writes, each with its number and the `seq`s of its lines.
+    fn propose_lines(
+        &mut self,
+        lines: Vec<ChainedLine>,
+        mut kept: Vec<Waiting>,
+        ranges: Vec<(usize, Range<u64>)>,
+    ) {
+        let base = lines.first().map_or(0, |line| line.seq);
         for (number, range) in ranges {
             let own = &lines[(range.start - base) as usize..(range.end - base) as usize];
             let sent = own.iter().map(|line| SentLine {
@@ -306,9 +324,6 @@ impl<S> Hub<S> {
             proposals.order.propose(lines);
         } else if proposals.in_flight.is_empty() {
             proposals.order.settle();
-        }
-        for (waiting, outcome) in answers {
-            self.answer_at_once(waiting, outcome);
         }
     }
 

@@ -6,7 +6,8 @@ use std::{mem, sync::atomic::Ordering::Relaxed};
 
 use super::{super::Hub, Proposals, WAITING_TIMEOUT, Waiting};
 use crate::{
-    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness, util::activity,
+    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness,
+    hub::rate_limit::DuplicateFilter, log::CommitError, util::activity,
 };
 
 impl<S> Hub<S> {
@@ -21,8 +22,30 @@ impl<S> Hub<S> {
     }
 
     pub(super) fn refuse_waiting(&mut self, why: &str) {
+        let rejection = match self.stats.full.load(Relaxed) {
+            // What others have written finds no room here either.
+            true => Rejection::StorageFull,
+            false => Rejection::StreamUnavailable(why.into()),
+        };
         for waiting in mem::take(&mut self.proposals().waiting) {
-            self.refuse(waiting, why);
+            self.reject_waiting(waiting, &rejection);
+        }
+    }
+
+    /// Refuses writes whose lines could not be stored here and were not proposed. Those of which a copy was proposed before may be in the
+    /// stream, and wait on.
+    pub(super) fn refuse_unstorable(&mut self, error: CommitError, writes: Vec<Waiting>) {
+        self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
+        let rejection = self.storage_fault(error);
+        let (sent, new): (Vec<_>, Vec<_>) =
+            writes.into_iter().partition(|waiting| !waiting.sent.is_empty());
+        let Proposals { in_flight, order, .. } = self.proposals();
+        in_flight.splice(0..0, sent);
+        if in_flight.is_empty() {
+            order.settle();
+        }
+        for waiting in new {
+            self.reject_waiting(waiting, &rejection);
         }
     }
 

@@ -10,6 +10,7 @@ mod clocks;
 mod crowd;
 mod documents;
 mod failover;
+mod full_disk;
 mod nodes;
 mod proxy;
 mod redis_states;

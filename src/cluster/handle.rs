@@ -1,7 +1,7 @@
 //! The node as the hub sees it, and what the two threads and the hub share.
 //!
-//! The hub waits here for no machine: the lock is held for as long as a step of the node takes, which reads the newest 1,000 lines of the log at
-//! most, when a connection is made.
+//! The hub never waits here for Redis: the lock is held while the node takes one step. The longest one looks through the newest 1,000 lines of
+//! the log, which its thread has read into memory before.
 
 use std::{
     sync::{
@@ -39,12 +39,15 @@ struct Failures {
 pub struct NodeHandle {
     node: Mutex<Node>,
     failures: Mutex<Failures>,
-    /// Wakes the thread that calls the script.
+    /// Wakes the thread that calls the script. No wake-up is lost: whoever wakes it has changed the node before, and the thread looks at
+    /// the node after it has taken the token, so that a token which lies there already stands for that change, too.
     waker: Sender<()>,
     /// See `waker`.
     pub(super) woken: Receiver<()>,
     /// Whether the threads are to end.
     pub(super) stopping: AtomicBool,
+    /// The mark that another machine has named last, until the thread that calls the script has looked at it.
+    seen_run: Mutex<Option<String>>,
     /// Where other machines are told about this one's readers, once the threads run.
     presence: Mutex<Option<PresenceChannel>>,
     /// What anybody may know of it.
@@ -62,6 +65,7 @@ impl NodeHandle {
             waker,
             woken,
             stopping: AtomicBool::new(false),
+            seen_run: Mutex::default(),
             presence: Mutex::default(),
             stats: Arc::default(),
             parted: OnceLock::new(),
@@ -79,9 +83,9 @@ impl NodeHandle {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells what anybody may know.
+    /// Publishes what anybody may know.
     pub(super) fn publish_stats(&self) {
-        // First, so that nobody is told that it is not connected without a word why.
+        // First, so that whoever is told that it is not connected is also told why.
         self.stats.set_error(self.why_unavailable());
         let node = self.node();
         self.stats.connected.store(node.is_attached(), Relaxed);
@@ -96,15 +100,28 @@ impl NodeHandle {
         self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody has seen the stream in the run with this mark.
+    /// Another machine has seen the stream in the run with this mark. It is kept until nothing is asked: a node that waits for a reply passes
+    /// a mark over, and might then learn of the run too late to bring it what it lacks.
     pub(super) fn saw_run(&self, mark: &str) {
-        self.node().saw_run(mark);
+        *self.seen_run() = Some(mark.into());
         self.wake();
+    }
+
+    /// Lets the node look at the mark that was seen last. Nothing may be under way through the connection for commands.
+    pub(super) fn look_at_seen_run(&self) {
+        let mark = self.seen_run().take();
+        if let Some(mark) = mark {
+            self.node().saw_run(&mark);
+        }
+    }
+
+    fn seen_run(&self) -> MutexGuard<'_, Option<String>> {
+        self.seen_run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the thread that calls the script.
     pub(super) fn wake(&self) {
-        // It is full if that was said already.
+        // It is full if the thread has not taken the last token yet.
         let _ = self.waker.try_send(());
     }
 

@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod client;
+mod connector;
 mod handle;
 pub mod node;
 mod own_log;
@@ -39,7 +40,7 @@ use crate::{
 };
 
 /// How long stopping waits for what is in flight.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often stopping looks meanwhile, and how often a start that must wait for Redis tries again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -98,10 +99,10 @@ impl Cluster {
     ) -> Result<Cluster, Error> {
         let mut threads = Vec::new();
         for (name, link) in [("order", Link::Commands), ("stream", Link::Lines)] {
-            let client = client(options)?;
+            let mut client = client(options)?;
             let (handle, hub) = (handle.clone(), hub.clone());
             let thread =
-                util_threads::start(name, move || threads::run(link, &handle, &client, &hub));
+                util_threads::start(name, move || threads::run(link, &handle, &mut client, &hub));
             threads.push(thread.map_err(|source| Error::Thread { name: name.into(), source })?);
         }
         let (on_presence_hub, on_run_handle) = (hub.clone(), handle.clone());
@@ -130,15 +131,16 @@ impl Cluster {
         let began = Instant::now();
         while self.handle.is_proposing()
             && !self.handle.is_unavailable()
-            && began.elapsed() < STOP_PATIENCE
+            && began.elapsed() < STOP_TIMEOUT
         {
             thread::sleep(POLL_INTERVAL);
         }
+        // The threads may still wait for a reply, so they are told before anything else is waited for.
+        self.handle.stopping.store(true, Relaxed);
+        self.handle.wake();
         // The hub must not wait for the lock as long as this takes.
         let channel = self.handle.presence().take();
         drop(channel);
-        self.handle.stopping.store(true, Relaxed);
-        self.handle.wake();
         (self.close)();
         for thread in self.threads {
             let _ = thread.join();
@@ -162,11 +164,11 @@ pub fn first_contact(
     memory: &Memory,
     mut goes_on: impl FnMut(Option<&str>) -> bool,
 ) -> Result<Option<Arc<str>>, Error> {
-    let client = client(options)?;
+    let mut client = client(options)?;
     let mut node = Node::new(end, Vec::new(), memory.highest, memory.salt, options.keep);
     let mut why: Option<String> = None;
     while goes_on(why.as_deref()) {
-        match try_contact(&client, &mut node) {
+        match try_contact(&mut client, &mut node) {
             Ok(outcome) => return Ok(outcome),
             Err(error) => why = Some(error.why),
         }
@@ -176,7 +178,7 @@ pub fn first_contact(
     Err(Error::Other("stopped before Redis has told which log this is".into()))
 }
 
-fn try_contact(client: &Client, node: &mut Node) -> Result<Option<Arc<str>>, ClientError> {
+fn try_contact(client: &mut Client, node: &mut Node) -> Result<Option<Arc<str>>, ClientError> {
     let mut connection = client.connect()?;
     node.connected(Link::Commands, connection.identity.clone());
     let failed = |error| threads::log_failed(&error);

@@ -369,7 +369,13 @@ impl Node {
     /// The `seq` behind which the stream is to be read, while it can be.
     pub fn read_after(&self) -> Option<u64> {
         let may_read = self.lines.is_attached && !self.lines.is_busy && self.parted.is_none();
-        (may_read && !self.is_comparing()).then_some(self.end.seq)
+        (may_read && !self.is_comparing() && !self.has_untold_run()).then_some(self.end.seq)
+    }
+
+    /// Whether the hub has yet to keep and tell a run, before it stores what came in that: else, a cursor of the run before would
+    /// stand for lines that it does not have.
+    fn has_untold_run(&self) -> bool {
+        self.news.iter().any(|news| matches!(news, Ordered::Runs(..)))
     }
 
     /// Whether the log is about to be compared with the stream, so that it must stay as it is.
@@ -382,7 +388,7 @@ impl Node {
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
-        if !self.lines.is_attached || self.is_comparing() {
+        if !self.lines.is_attached || self.is_comparing() || self.has_untold_run() {
             // Since they were read, a run may have begun that doesn't have them. Those that it has are read again.
             return following;
         }

@@ -42,7 +42,7 @@ pub(super) fn set_aside(data: &Path, parting: Parting, has_lines: bool) -> Resul
     if !parting.is_set_aside() {
         return Ok(format!(
             "{sentence}; to bring its comments in, move {data_name} elsewhere, start with an empty folder, and then run: sayso import --from sayso \
-             with the moved {FILE_NAME}; or choose another --redis-name"
+             --data {data_name} with the moved {FILE_NAME}; or choose another --redis-name"
         ));
     }
     let path = data.join(FILE_NAME);
@@ -50,6 +50,6 @@ pub(super) fn set_aside(data: &Path, parting: Parting, has_lines: bool) -> Resul
     let kept = kept.display();
     Ok(format!(
         "{sentence}; its log is kept as {kept}; copy another node's {FILE_NAME} into {data_name}, start again, and then run: sayso import --from sayso \
-         {kept}, since it may hold the only copy of what was acknowledged here"
+         --data {data_name} {kept}, since it may hold the only copy of what was acknowledged here"
     ))
 }

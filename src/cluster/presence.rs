@@ -26,10 +26,10 @@ use redis::{
     RedisResult, Value,
 };
 
-use super::client::ClientError;
+use super::{client::ClientError, connector::Connector};
 use crate::{hub::order::Presence, util::threads};
 
-/// The shortest time between two times that a machine publishes something, and that the hub is told something.
+/// The shortest time between two publications of a machine, and between two messages to its hub.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a machine publishes everything. [`elsewhere::SILENCE_MAX`] is three times as long, so two losses are made good.
 const ALL_INTERVAL: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection over which nothing has come for so long is dead, since what is published comes back to whoever has published it.
 const DEAF_MAX: Duration = Duration::from_secs(25);
 
-/// How long the end of this machine waits for the thread, which may be looking up an address or have nobody to say farewell to.
+/// How long the end of this machine waits for the thread, which may be connecting or have nobody to say farewell to.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What is done with what is heard. Called by the thread `presence`, which may wait in it.
@@ -76,9 +76,10 @@ impl PresenceChannel {
         // Of this protocol version, messages and replies come over one connection.
         let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(redis.clone().set_redis_settings(settings));
+        let client = client.map_err(io::Error::other)?;
         let shared = Arc::<SharedMailbox>::default();
         let mut worker = Worker {
-            client: client.map_err(io::Error::other)?,
+            connector: Connector::new(move || client.get_connection_with_timeout(SEND_TIMEOUT)),
             channel: format!("sayso:{name}:live"),
             shared: shared.clone(),
             listeners,
@@ -99,7 +100,7 @@ impl PresenceChannel {
     pub fn tell(&self, presence: Presence) {
         let mut mailbox = self.shared.mailbox();
         for (page, readers) in presence.readers {
-            // The thread empties it several times a second; it is full only while the thread can't look up an address.
+            // The thread empties it several times a second; it is full only while the thread connects.
             if mailbox.readers.len() < NODE_PAGES_MAX || mailbox.readers.contains_key(&page) {
                 mailbox.readers.insert(page, readers);
             }
@@ -228,7 +229,7 @@ impl Own {
 }
 
 struct Worker {
-    client: Client,
+    connector: Connector<Connection>,
     channel: String,
     shared: Arc<SharedMailbox>,
     listeners: Listeners,
@@ -267,7 +268,7 @@ impl Worker {
     }
 
     fn connect(&mut self) -> RedisResult<Connection> {
-        let mut connection = self.client.get_connection_with_timeout(SEND_TIMEOUT)?;
+        let mut connection = self.connector.connect(SEND_TIMEOUT)?;
         connection.set_read_timeout(Some(READ_TIMEOUT))?;
         connection.set_write_timeout(Some(SEND_TIMEOUT))?;
         connection.subscribe_resp3(&self.channel)?;

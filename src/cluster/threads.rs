@@ -12,10 +12,13 @@ use super::{
     client::{Client, ClientError, Connection},
     handle::NodeHandle,
     node::Link,
+    own_log::base_of,
 };
 use crate::{
     hub::command::{Command, HubHandle},
     hub::order::Ordered,
+    log::chain::ChainedLine,
+    store::compact::NEWEST_LINES_KEPT,
     util::slot::slot,
 };
 
@@ -30,7 +33,7 @@ const STORAGE_PAUSE: Duration = Duration::from_millis(500);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs one of the threads until the node stops.
-pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &Client, hub: &HubHandle<S>) {
+pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &mut Client, hub: &HubHandle<S>) {
     let mut tries = 0;
     while !handle.is_stopping() {
         let served = client.connect().and_then(|mut connection| {
@@ -55,7 +58,8 @@ pub(super) fn run<S>(link: Link, handle: &NodeHandle, client: &Client, hub: &Hub
     }
 }
 
-/// Makes the hub look whether it can propose. If its inbox is full, it is about to.
+/// Makes the hub look whether it can propose, after each step of the node that may allow it: a reply, a wait that is over, a lost connection.
+/// The hub looks by itself after it has stored lines. If its inbox is full, it is about to look.
 fn look<S>(handle: &NodeHandle, hub: &HubHandle<S>) {
     handle.publish_stats();
     let _ = hub.commands.try_send(Command::Ordered(Ordered::Look));
@@ -93,6 +97,7 @@ impl<S> Thread<'_, S> {
                 self.handle.node().waited();
                 look(self.handle, self.hub);
             }
+            self.handle.look_at_seen_run();
             if look_at <= now {
                 look_at = now + LOOK_INTERVAL;
                 self.look_at_stream(connection)?;
@@ -124,10 +129,14 @@ impl<S> Thread<'_, S> {
         tries: &mut usize,
         wait_until: &mut Option<Instant>,
     ) -> Result<bool, ClientError> {
-        let Some(call) = self.handle.node().next_call(self.link).map_err(|e| log_failed(&e))?
-        else {
-            return Ok(false);
+        self.read_ahead()?;
+        let (call, has_call) = {
+            let mut node = self.handle.node();
+            let call = node.next_call(self.link).map_err(|e| log_failed(&e))?;
+            (call, node.has_call(self.link))
         };
+        // A heal that can't go on has nothing to call, but the attach that it takes instead is to be called at once.
+        let Some(call) = call else { return Ok(has_call) };
         let is_attach = matches!(call.kind, CallKind::Attach { .. });
         if is_attach && self.handle.node().was_attached(self.link) {
             connection.check_identity()?;
@@ -135,11 +144,7 @@ impl<S> Thread<'_, S> {
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
         let reply = match connection.call(&call) {
             Err(ClientError { why, is_refusal: true }) if appends => {
-                self.handle.note_append_refused(&why);
-                self.handle.node().refused();
-                look(self.handle, self.hub);
-                thread::sleep(STORAGE_PAUSE);
-                // The connection stands, but what else is true there is to be found out.
+                self.refused(&why);
                 return Ok(true);
             }
             reply => checked(reply?)?,
@@ -147,14 +152,9 @@ impl<S> Thread<'_, S> {
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.handle.note_appended(),
-            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
-        let is_attached = {
-            let mut node = self.handle.node();
-            node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;
-            node.is_link_attached(self.link)
-        };
+        let is_attached = self.take_reply(call.kind, reply)?;
         if is_attached {
             *tries = 0;
             self.handle.note_attached();
@@ -165,6 +165,36 @@ impl<S> Thread<'_, S> {
             thread::sleep(SHORT_PAUSE);
         }
         Ok(true)
+    }
+
+    /// Before an attach, reads what it needs of the log. The node reads that under the lock that the hub takes; by then it is in memory, so that
+    /// the hub waits for no slow disk.
+    fn read_ahead(&self) -> Result<(), ClientError> {
+        let end = {
+            let node = self.handle.node();
+            let attaches = node.has_call(self.link) && !node.is_link_attached(self.link);
+            attaches.then(|| node.end().clone())
+        };
+        let read = end.map_or(Ok(()), |end| base_of(&end, NEWEST_LINES_KEPT).map(drop));
+        read.map_err(|error| log_failed(&error))
+    }
+
+    /// Redis has refused lines. The connection stands, but what else is true there is to be found out.
+    fn refused(&self, why: &str) {
+        self.handle.note_append_refused(why);
+        self.handle.node().refused();
+        look(self.handle, self.hub);
+        thread::sleep(STORAGE_PAUSE);
+    }
+
+    /// Gives the node a reply. Returns whether the connection is attached then.
+    fn take_reply(&self, kind: CallKind, reply: Reply) -> Result<bool, ClientError> {
+        if let Reply::Attached(attached) = &reply {
+            self.handle.stats.clock.set(attached.now);
+        }
+        let mut node = self.handle.node();
+        node.replied(self.link, kind, reply).map_err(|e| log_failed(&e))?;
+        Ok(node.is_link_attached(self.link))
     }
 
     /// Reads the stream, and hands its lines to the hub.
@@ -184,19 +214,12 @@ impl<S> Thread<'_, S> {
             }
             let lines = self.handle.node().follow(entries);
             if lines.is_empty() {
-                // It must attach again first.
+                // It must attach again first, or has parted, of which the hub must hear.
+                look(self.handle, self.hub);
                 thread::sleep(SHORT_PAUSE);
                 continue;
             }
-            let (answer, stored) = slot();
-            let lines = Command::Ordered(Ordered::Lines(lines, answer));
-            if self.hub.commands.send(lines).is_err() {
-                return Ok(());
-            }
-            let stored = stored.wait();
-            self.handle.node().stored();
-            self.handle.wake();
-            match stored {
+            match self.store(lines) {
                 Some(Ok(())) if has_failed => {
                     has_failed = false;
                     self.handle.note_attached();
@@ -211,5 +234,15 @@ impl<S> Thread<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the hub has stored lines, or could not. `None`: there is no hub any more.
+    fn store(&self, lines: Vec<ChainedLine>) -> Option<Result<(), String>> {
+        let (answer, stored) = slot();
+        self.hub.commands.send(Command::Ordered(Ordered::Lines(lines, answer))).ok()?;
+        let stored = stored.wait();
+        self.handle.node().stored();
+        self.handle.wake();
+        stored
     }
 }

@@ -74,6 +74,8 @@ impl Node {
         let call = self.ask(link).unwrap();
         self.replied(link, call, attached(run, self.end.seq)).unwrap();
         assert!(self.is_link_attached(link));
+        // As the hub does.
+        self.take_news();
     }
 
     fn read(&mut self, seq: u64, run: &str) -> Vec<u64> {
@@ -123,6 +125,20 @@ fn nothing_is_read_while_it_is_compared() {
     node.replied(Link::Commands, call, attached("a", 5)).unwrap();
     assert_eq!(node.read_after(), Some(5));
     assert_eq!(node.read(6, "a"), [6]);
+}
+
+#[test]
+fn nothing_is_read_before_the_hub_knows_the_run() {
+    let mut node = Node::of(5);
+    for link in [Link::Commands, Link::Lines] {
+        node.connected(link, "process history".into());
+        let call = node.ask(link).unwrap();
+        node.replied(link, call, attached("a", 5)).unwrap();
+    }
+    assert_eq!(node.read_after(), None);
+    assert!(node.read(6, "a").is_empty(), "it would be stored and told under the mark before");
+    assert!(matches!(&node.take_news()[..], [Ordered::Runs(..)]));
+    assert_eq!((node.read_after(), node.read(6, "a")), (Some(5), vec![6]));
 }
 
 #[test]

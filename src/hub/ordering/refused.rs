@@ -32,21 +32,22 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Refuses writes whose lines could not be stored here and were not proposed. Those of which a copy was proposed before may be in the
-    /// stream, and wait on.
-    pub(super) fn refuse_unstorable(&mut self, error: CommitError, writes: Vec<Waiting>) {
+    /// Refuses writes whose lines could not be stored here, so that none is to be proposed. Returns those of which a copy was proposed before:
+    /// it may be in the stream, and is waited for.
+    pub(super) fn refuse_unstorable(
+        &mut self,
+        error: CommitError,
+        writes: Vec<Waiting>,
+    ) -> Vec<Waiting> {
         self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
         let rejection = self.storage_fault(error);
-        let (sent, new): (Vec<_>, Vec<_>) =
+        let (mut sent, new): (Vec<_>, Vec<_>) =
             writes.into_iter().partition(|waiting| !waiting.sent.is_empty());
-        let Proposals { in_flight, order, .. } = self.proposals();
-        in_flight.splice(0..0, sent);
-        if in_flight.is_empty() {
-            order.settle();
-        }
+        sent.iter_mut().for_each(|waiting| waiting.is_proposed = false);
         for waiting in new {
             self.reject_waiting(waiting, &rejection);
         }
+        sent
     }
 
     pub(super) fn refuse(&mut self, waiting: Waiting, why: &str) {

@@ -15,7 +15,7 @@ const AUTHORS: usize = 6;
 const ROUND: usize = 40;
 
 /// A replica of this server, with the address of the connection between both.
-fn replica_of(master: &Redis) -> Option<(Redis, Switch)> {
+pub fn replica_of(master: &Redis) -> Option<(Redis, Switch)> {
     let link = Switch::to(master.port());
     let port = link.port().to_string();
     let replica = Redis::start(&[&format!("replicaof 127.0.0.1 {port}")])?;

@@ -11,6 +11,7 @@ mod crowd;
 mod documents;
 mod failover;
 mod full_disk;
+mod moving;
 mod nodes;
 mod proxy;
 mod redis_states;

@@ -49,6 +49,12 @@ impl Cluster {
         self.nodes[node].kill();
     }
 
+    /// As `systemctl stop`.
+    pub fn stop(&mut self, node: usize) {
+        self.addresses.lock().unwrap()[node] = None;
+        self.nodes[node].stop();
+    }
+
     pub fn restart(&mut self, node: usize) {
         self.nodes[node].restart();
         self.addresses.lock().unwrap()[node] = Some(self.nodes[node].address);

@@ -48,8 +48,10 @@ fn kept(node: &Server, words: &str) -> PathBuf {
     let is_kept = |path: &PathBuf| path.to_str().unwrap().contains("comments.jsonl.diverged-");
     let found: Vec<PathBuf> = folder.filter(is_kept).collect();
     let [kept] = &found[..] else { panic!("{found:?}: {words}") };
-    assert!(words.contains(kept.to_str().unwrap()), "{words}");
-    kept.clone()
+    let (data, kept) = (node.data().display(), kept.display());
+    let command = format!("sayso import --from sayso --data {data} {kept}");
+    assert!(words.contains(&command), "{words}");
+    found[0].clone()
 }
 
 /// What a stopped node asks for: another node's log, and then what only the kept one has.

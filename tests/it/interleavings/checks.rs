@@ -6,6 +6,7 @@ use sayso::{
     comment::Comment,
     hub::Hub,
     hub::command::{Command, HistoryRange, Query, ReadHistory, Stats},
+    hub::order::Readiness,
     log::{chain::ChainedLine, scan::seq_of, trailer::Trailer},
 };
 
@@ -39,10 +40,7 @@ impl World<'_> {
             let machine = &self.machines[*number];
             assert!(machine.lines.all() == of_stream.as_slice(), "{number} has other lines");
             check_file(machine, self.config.newest_kept);
-            let shared = &machine.process.as_ref().expect("it is on").shared;
-            let (node, run) = (shared.node(), self.stream.now().meta.as_ref().map(|it| &*it.run));
-            assert_eq!(node.mark().map(|mark| &**mark), run, "{number} speaks of another run");
-            assert!(node.may_compact(), "{number} may never be compacted again");
+            self.check_rest(machine);
         }
         assert!(self.clients.iter().all(|client| client.is_done()), "a client was not served");
         self.check_readers();
@@ -59,6 +57,29 @@ impl World<'_> {
         for number in on {
             self.check_memory(number);
         }
+    }
+
+    /// Checks that a machine is ready for whatever comes next, and waits for nothing.
+    fn check_rest(&self, machine: &Machine) {
+        let (number, now) = (machine.number, self.stream.now());
+        let meta = now.meta.as_ref().expect("there is a stream");
+        let process = machine.process.as_ref().expect("it is on");
+        assert!(process.inbox.is_empty() && !process.hub.is_ordering(), "{number} is not done");
+        let node = process.shared.node();
+        assert_eq!(
+            node.mark().map(|mark| &**mark),
+            Some(&*meta.run),
+            "the run that {number} speaks"
+        );
+        assert!(node.may_compact(), "{number} may never be compacted again");
+        assert!(node.is_attached() && !node.is_proposing(), "{number} is not at rest");
+        // The script tells who proposes lines if a heal has raised the number meanwhile.
+        let ready = node.readiness();
+        let is_ready = matches!(ready, Readiness::Ready(run) if run <= meta.number);
+        assert!(is_ready, "{number} is not ready for run {}: {ready:?}", meta.number);
+        assert_eq!((node.stream_seq(), node.proposed_lines()), (meta.seq, 0));
+        assert_eq!(process.hub.log_end().log.to_string(), meta.log, "the log of {number}");
+        assert_eq!(machine.salt(), meta.salt, "the salt of {number}");
     }
 
     /// Checks that a hub has in memory what one has that reads its log.

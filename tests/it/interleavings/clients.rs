@@ -10,6 +10,7 @@ use sayso::{
     },
     http::forwarded::ClientKey,
     hub::command::{Actor, Change, Command, Decision, Operation, ReplyTo, Target, Write, Written},
+    hub::measure::Measure,
     log::{chain::ChainHash, scan::seq_of},
 };
 use serde_json::json;
@@ -29,6 +30,8 @@ pub enum Wish {
     Flag,
     Hide,
     Show,
+    /// Several comments at once, each with a line of its own.
+    HideSome,
 }
 
 /// Who writes one thing after another.
@@ -72,8 +75,9 @@ impl Client {
                 78..82 => Wish::DeleteAsModerator,
                 82..88 => Wish::Like,
                 88..92 => Wish::Flag,
-                92..97 => Wish::Hide,
-                _ => Wish::Show,
+                92..95 => Wish::Hide,
+                95..97 => Wish::Show,
+                _ => Wish::HideSome,
             };
             (wish, name)
         });
@@ -211,6 +215,10 @@ fn operation(wish: Wish, name: &str, target: u64, text: &str) -> Operation {
         (Wish::Hide, _) => change(Change::Status(Status::Hidden), ada),
         (Wish::Show, _) => change(Change::Status(Status::Public), ada),
         (Wish::Like, _) => Operation::Like { target: on, on: true, author: Author::from_key(name) },
+        (Wish::HideSome, _) => {
+            let ids = (target.saturating_sub(2)..target + 4).collect();
+            Operation::Moderate(Measure::Hide(author(), ids), "ada".into())
+        }
         (Wish::Flag, _) => Operation::Flag { target: on, author: Author::from_key(name) },
         _ => unreachable!("the message says what is wished"),
     }
@@ -230,6 +238,14 @@ fn witness(attempt: &Attempt, written: &Written, lines: &Lines) -> Option<(u64, 
             let status = if *wish == Wish::Hide { Status::Hidden } else { Status::Public };
             let is_so = |it: &&_| is_status(it, *target, status);
             lines.comments().find(|it| it.seq == seq).filter(is_so)?.seq
+        }
+        Wish::HideSome => {
+            let answer: serde_json::Value = serde_json::from_slice(&written.line).unwrap();
+            let ids = answer["hidden"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap());
+            let line_of = |id| lines.comments().rfind(|it| is_status(it, id, Status::Hidden));
+            let seqs: Option<Vec<u64>> = ids.map(|id| Some(line_of(id)?.seq)).collect();
+            // Without any there is nothing to be done.
+            seqs?.into_iter().max().unwrap_or(lines.seq())
         }
         Wish::Like | Wish::Flag => {
             let kind = if *wish == Wish::Like { "like" } else { "flag" };

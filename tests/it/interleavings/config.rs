@@ -21,6 +21,10 @@ pub enum Fault {
     Replicate,
     /// Redis' disk gets more of what Redis has.
     Persist,
+    /// Redis has no room for what it is to append next.
+    Full,
+    /// A machine that is off is served without Redis meanwhile, and gets a line of its own.
+    Alone,
     /// A machine compacts its log.
     Compact,
     /// A reader goes away, to come back.
@@ -59,8 +63,8 @@ pub struct Config {
     pub has_zombies: bool,
 }
 
-const USUAL: [Fault; 10] =
-    [Crash, Start, Start, Cut, Cut, Replicate, Replicate, Persist, ReaderLeaves, GiveUp];
+const USUAL: [Fault; 11] =
+    [Crash, Start, Start, Cut, Cut, Replicate, Replicate, Persist, Full, ReaderLeaves, GiveUp];
 
 /// The configuration with this name.
 pub fn config(name: &'static str) -> Config {
@@ -103,6 +107,9 @@ pub fn config(name: &'static str) -> Config {
             Config { faults_max: 17, lost_max: 3, is_timely: false, ..usual },
         ),
         "trim" => (&[Failover], Config { writes_max: 6, keep: 3, ..usual }),
+        "trimnew" => {
+            (&[Empty], Config { writes_max: 6, keep: 4, newest_kept: 2, empty: Some(2), ..usual })
+        }
         "compact" => (
             &[Compact, Compact, Empty, Restart],
             Config {
@@ -113,6 +120,14 @@ pub fn config(name: &'static str) -> Config {
                 newest_kept: 3,
                 ..usual
             },
+        ),
+        "alone" => (
+            &[Alone, Alone, Alone, Restart, Crash],
+            Config { writes_max: 4, faults_max: 18, ..usual },
+        ),
+        "split" => (
+            &[Alone, Alone, Empty, Empty, Restart, Persist],
+            Config { faults_max: 22, lost_max: 3, is_timely: false, ..usual },
         ),
         "zombie" => (
             &[Failover, Failover, Replicate],

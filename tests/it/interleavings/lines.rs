@@ -31,6 +31,8 @@ pub struct Lines {
     /// The texts that each comment has had; an empty one is a tombstone's.
     texts: BTreeMap<u64, Vec<String>>,
     nonces: BTreeMap<String, u64>,
+    /// When the last comment was posted.
+    last_time: String,
 }
 
 impl Lines {
@@ -96,6 +98,11 @@ impl Lines {
         assert_eq!(comment.deleted, content.is_empty());
         if is_new {
             texts.push(content.clone());
+        }
+        if seq == id {
+            let time = &comment.created_at;
+            assert!(*time >= self.last_time, "{time} of {seq} is before {}", self.last_time);
+            self.last_time.clone_from(time);
         }
         if let Some(nonce) = &comment.nonce {
             let known = *self.nonces.entry(nonce.clone()).or_insert(*id);

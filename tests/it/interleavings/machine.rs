@@ -16,12 +16,16 @@ use sayso::{
     cluster::{self, Memory, NodeHandle, node::Entry, node::Link, node::Parting},
     comment::{Author, Comment},
     fanout::{ReaderId, ShardCommand, Topic, subscribers::Subscribers},
-    hub::{Hub, command::Command, command::Stats, rules::Hold, rules::Rules},
+    hub::{
+        Hub, cluster_stats::ClusterStats, command::Command, command::Stats, rules::Hold,
+        rules::Rules,
+    },
     log::{
         FILE_NAME, Log, SyncMode,
         chain::{ChainHash, ChainedLine},
         runs::Runs,
         salt,
+        scan::seq_of,
         storage::FileStorage,
     },
     store::Store,
@@ -86,6 +90,7 @@ pub enum Reading {
 pub struct Process {
     pub hub: Hub<()>,
     pub stats: Arc<Stats>,
+    pub cluster_stats: Arc<ClusterStats>,
     pub shared: Arc<NodeHandle>,
     /// What the hub tells its shard.
     pub frames: Receiver<ShardCommand<()>>,
@@ -123,11 +128,7 @@ impl Machine {
         fs::create_dir_all(&folder).unwrap();
         let mut lines = Lines::default();
         if prefilled > 0 {
-            let path = folder.join(FILE_NAME);
-            let storage = Box::new(FileStorage::open(&path).unwrap());
-            let now = SystemTime::now();
-            let opened = Log::open_chained(storage, &path, SyncMode::Always, now, |_, _| Ok(0));
-            let (mut log, _) = opened.unwrap();
+            let mut log = open_log(&folder);
             log.adopt_id(LOG_ID).unwrap();
             for seq in 1..=prefilled {
                 let line = first_line(seq, lines.chain());
@@ -148,6 +149,26 @@ impl Machine {
         }
     }
 
+    /// Appends a line as `sayso serve` does without `--redis`, and the next start with it.
+    pub fn serve_alone(&mut self) {
+        let mut log = open_log(&self.folder);
+        // A write that was cut off is not there any more.
+        self.lines.truncate(log.last_seq());
+        let (seq, before) = (self.lines.seq() + 1, self.lines.chain());
+        let mut line = Vec::new();
+        let name = format!("line {seq} of {} alone, before {}", self.number, self.life);
+        let created_at = self.lines.comments().map(|it| it.created_at.clone()).max().unwrap();
+        let comment =
+            Comment { content: name.clone(), created_at, nonce: Some(name), ..first_comment(seq) };
+        comment.encode(&mut line);
+        let chain = before.next(before.run, &line);
+        log.stage_chained(&line, chain);
+        log.commit().unwrap();
+        Runs::begin(&self.folder, log.id(), seq).unwrap();
+        self.life += 1;
+        self.lines.push(ChainedLine { seq, chain, line: line.into() });
+    }
+
     /// Starts it as `sayso serve --redis` does.
     pub fn start(&mut self, config: &Config) {
         let data = &self.folder;
@@ -155,7 +176,7 @@ impl Machine {
         let (shared, order, cluster_stats) =
             cluster::join(hub.log_end(), &memory, config.keep, Box::new(|| {}));
         shared.node().newest_kept = config.newest_kept;
-        hub.order_by(order, data.clone(), cluster_stats);
+        hub.order_by(order, data.clone(), cluster_stats.clone());
         hub.keep_newest(config.newest_kept);
         // A write that was cut off is not there any more.
         let end = hub.log_end();
@@ -164,6 +185,7 @@ impl Machine {
         self.process = Some(Process {
             hub,
             stats,
+            cluster_stats,
             shared,
             frames,
             inbox: VecDeque::new(),
@@ -185,6 +207,12 @@ impl Machine {
             let file = fs::OpenOptions::new().write(true).open(self.log_path()).unwrap();
             file.set_len(length).unwrap();
         }
+    }
+
+    /// The salt of its address hashes, in hex.
+    pub fn salt(&self) -> String {
+        let salt = salt::open(&self.folder).unwrap();
+        salt.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub fn log_path(&self) -> PathBuf {
@@ -247,18 +275,28 @@ fn open_hub(data: &Path) -> Opened {
     Opened { hub, stats, memory, frames }
 }
 
-fn first_line(seq: u64, before: ChainHash) -> ChainedLine {
-    let comment = Comment {
+fn open_log(folder: &Path) -> Log {
+    let path = folder.join(FILE_NAME);
+    let storage = Box::new(FileStorage::open(&path).unwrap());
+    let each = |line: &[u8], _| Ok(seq_of(line).expect("each line has one"));
+    Log::open_chained(storage, &path, SyncMode::Always, SystemTime::now(), each).unwrap().0
+}
+
+fn first_comment(seq: u64) -> Comment {
+    Comment {
         seq,
         id: seq,
         page: PAGE.into(),
         author: Some(author().to_string()),
         content: format!("first text {seq}"),
-        created_at: "2026-11-27T08:00:00.000Z".into(),
+        created_at: "2020-11-27T08:00:00.000Z".into(),
         nonce: Some(format!("first post {seq}")),
         ..Comment::default()
-    };
+    }
+}
+
+fn first_line(seq: u64, before: ChainHash) -> ChainedLine {
     let mut line = Vec::new();
-    comment.encode(&mut line);
+    first_comment(seq).encode(&mut line);
     ChainedLine { seq, chain: before.next(0, &line), line: line.into() }
 }

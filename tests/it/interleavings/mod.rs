@@ -9,6 +9,7 @@
 mod checks;
 mod clients;
 mod config;
+mod faults;
 mod lines;
 mod machine;
 mod random;
@@ -88,8 +89,23 @@ fn nothing_is_lost_where_the_stream_is_short() {
 }
 
 #[test]
+fn nothing_is_lost_where_the_stream_is_short_and_a_machine_new() {
+    run("trimnew");
+}
+
+#[test]
 fn nothing_is_lost_where_logs_are_compacted() {
     run("compact");
+}
+
+#[test]
+fn nothing_is_lost_where_a_machine_was_served_alone() {
+    run("alone");
+}
+
+#[test]
+fn nothing_is_lost_where_logs_have_parted() {
+    run("split");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Reader {
     pub machine: Option<usize>,
     /// The number of its connection.
     pub visit: ReaderId,
+    /// Whether it was not told yet whether it may go on.
+    waits: bool,
     since: u64,
     log: Option<String>,
     mark: Option<String>,
@@ -47,8 +49,11 @@ impl World<'_> {
         let visit = self.last_visit;
         let reader = &mut self.readers[number];
         (reader.machine, reader.visit, reader.early) = (Some(machine), visit, None);
+        reader.waits = true;
+        // Some ask first whether they may go on, others what they have missed.
+        let asks = self.random.percent(75);
         let start = match (&reader.log, &reader.mark) {
-            (Some(log), Some(mark)) => {
+            (Some(log), Some(mark)) if asks => {
                 let (log, mark) = (Some(log.clone()), Some(mark.clone()));
                 StartAt::Since(Cursor { since: reader.since, log, mark })
             }
@@ -85,6 +90,7 @@ impl World<'_> {
 
     pub fn joined(&mut self, visit: ReaderId, joined: Joined) {
         let Some((number, machine)) = self.reader_of(visit) else { return };
+        self.readers[number].waits = false;
         let lines = &self.machines[machine].lines;
         if joined.resumed == Some(true) {
             self.counts.resumed += 1;
@@ -98,6 +104,7 @@ impl World<'_> {
             }
             reader.take_cursor(&joined.history, last);
             reader.check(lines);
+            self.check_cursor(number, machine);
             return self.note(format!("reader {number} goes on at {machine}"));
         }
         let reader = &mut self.readers[number];
@@ -106,7 +113,7 @@ impl World<'_> {
             Cursor { since: reader.since, log: reader.log.clone(), mark: reader.mark.clone() };
         // A client that is told that it can't go on asks what it has missed, or loads everything.
         let may_catch_up =
-            joined.resumed.is_some() && reader.log.as_deref() == Some(&joined.history.log);
+            reader.mark.is_some() && reader.log.as_deref() == Some(&joined.history.log);
         let range = match may_catch_up && self.random.percent(50) {
             true => HistoryRange::Since(cursor),
             false => HistoryRange::Before(None),
@@ -153,6 +160,7 @@ impl World<'_> {
         for message in early {
             reader.receive(&message, lines);
         }
+        self.check_cursor(number, machine);
         self.note(format!("reader {number} has loaded from {machine}, all: {is_all}"));
     }
 
@@ -197,16 +205,46 @@ impl World<'_> {
             for message in messages_in(&delivery.full) {
                 let lines = &self.machines[machine].lines;
                 self.readers[number].receive(message, lines);
+                self.check_cursor(number, machine);
             }
         }
     }
 
-    /// Checks what all readers have that are connected.
+    /// Checks that what a reader has received up to its cursor is what the stream held in that run, so that the cursor means the same to all.
+    fn check_cursor(&self, number: usize, machine: usize) {
+        let Reader { since, mark: Some(mark), early: None, .. } = &self.readers[number] else {
+            return;
+        };
+        let at = *since as usize;
+        if let Some(held) = self.stream.held_in(mark)
+            && at > 0
+        {
+            let own = self.machines[machine].lines.all().get(at - 1);
+            let is_same = held.get(at - 1) == own;
+            assert!(
+                is_same,
+                "reader {number} has line {since} of {machine}, but run {mark} has not"
+            );
+        }
+    }
+
+    /// Checks that all readers have everything, and know the run.
     pub fn check_readers(&self) {
-        for reader in &self.readers {
-            if let Some(machine) = reader.machine {
-                reader.check(&self.machines[machine].lines);
+        let now = self.stream.now();
+        for (number, reader) in self.readers.iter().enumerate() {
+            let machine = reader.machine.expect("each reader comes back");
+            let lines = &self.machines[machine].lines;
+            if reader.waits {
+                // In vain, and only for some seconds: what it has was lost.
+                assert!(reader.since > lines.seq(), "reader {number} is not answered");
+                continue;
             }
+            assert!(reader.early.is_none(), "reader {number} waits for what it loads");
+            let expected = lines.seen_at(lines.seq());
+            assert_eq!(reader.seen, expected, "reader {number} at {machine} sees other lines");
+            let meta = now.meta.as_ref().expect("there is a stream");
+            assert_eq!(reader.mark.as_ref(), Some(&meta.run), "the run that reader {number} knows");
+            assert_eq!(reader.log.as_ref(), Some(&meta.log), "the log that reader {number} knows");
         }
     }
 }

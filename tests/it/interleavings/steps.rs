@@ -1,6 +1,6 @@
 //! Each single thing that machines, Redis and bad luck do.
 
-use std::{collections::VecDeque, fs, rc::Rc};
+use std::{collections::VecDeque, rc::Rc};
 
 use sayso::{
     cluster::{
@@ -8,12 +8,12 @@ use sayso::{
         node::Link,
         node::Parting,
     },
-    hub::command::{Command, Query},
+    hub::command::Command,
     hub::order::Ordered,
 };
 
 use super::{
-    config::{Config, Fault},
+    config::Config,
     machine::{Machine, Process, Reading},
     stream::Moment,
     world::Report,
@@ -22,15 +22,15 @@ use super::{
 
 /// A connection between a machine and Redis.
 pub struct Connection {
-    machine: usize,
-    link: Link,
+    pub machine: usize,
+    pub link: Link,
     /// Of the process of Redis that it was made to.
     pub incarnation: u32,
     /// What was sent and is not done yet. It may be done when the connection is gone.
     pub requests: VecDeque<Call>,
-    /// What was done and is not known yet.
-    pub replies: VecDeque<(CallKind, Reply)>,
-    is_closed: bool,
+    /// What was done and is not known yet; `None` was refused, since Redis has no room.
+    pub replies: VecDeque<(CallKind, Option<Reply>)>,
+    pub is_closed: bool,
     /// It has outlived a failover: it leads to the old master, with what that held until it became a replica of the new one.
     pub zombie: Option<Option<Rc<Moment>>>,
 }
@@ -87,6 +87,15 @@ impl World<'_> {
     pub fn execute(&mut self, number: usize) {
         let Connection { machine, ref mut requests, is_closed, .. } = self.connections[number];
         let call = requests.pop_front().expect("something was sent");
+        let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
+        if self.refusals_left > 0 && appends {
+            self.refusals_left -= 1;
+            self.counts.refused += 1;
+            if !is_closed {
+                self.connections[number].replies.push_back((call.kind, None));
+            }
+            return self.note(format!("Redis has no room for what {machine} appends"));
+        }
         let (said, kind) = (shown(&call), call.kind.clone());
         let own = self.machines[machine].lines.all();
         let run = |world: &Self| world.stream.now().meta.as_ref().map(|meta| meta.run.clone());
@@ -100,7 +109,7 @@ impl World<'_> {
         let late = if is_closed { " late" } else { "" };
         self.note(format!("Redis does{late} for {machine}: {said} -> {reply:?}"));
         if !is_closed {
-            self.connections[number].replies.push_back((kind, reply));
+            self.connections[number].replies.push_back((kind, Some(reply)));
         }
     }
 
@@ -108,9 +117,16 @@ impl World<'_> {
         let Connection { machine, link, ref mut replies, .. } = self.connections[number];
         let (kind, reply) = replies.pop_front().expect("something has come");
         self.note(format!("{machine} is told {reply:?} about {kind:?}"));
+        // Clocks differ, and none is right.
+        let ahead = self.random.between(0, 5_000) as u64;
         let process = self.machines[machine].on();
-        process.shared.node().replied(link, kind, reply).unwrap();
         process.must_look = true;
+        let mut node = process.shared.node();
+        let Some(reply) = reply else { return node.refused() };
+        if let Reply::Attached(attached) = &reply {
+            process.cluster_stats.clock.set(attached.now + ahead);
+        }
+        node.replied(link, kind, reply).unwrap();
     }
 
     pub fn fetch(&mut self, machine: usize) {
@@ -137,6 +153,7 @@ impl World<'_> {
         let Reading::Fetched(entries, of_stream) = reading else { panic!("nothing was read") };
         let lines = process.shared.node().follow(entries);
         let Some(first) = lines.first() else {
+            process.must_look = true;
             return self.note(format!("{machine} must attach before it reads on"));
         };
         let before = &of_stream[..first.seq as usize - 1];
@@ -173,7 +190,7 @@ impl World<'_> {
         }
     }
 
-    fn process(&mut self, machine: usize) {
+    pub fn process(&mut self, machine: usize) {
         let waiting = self.machines[machine].on().inbox.len();
         let count = if waiting == 0 { 0 } else { self.random.between(1, waiting) };
         let process = self.machines[machine].on();
@@ -183,7 +200,7 @@ impl World<'_> {
     }
 
     /// Adds to what a machine's log has held what it has stored of what was handed to it.
-    fn note_stored(&mut self, machine: usize) {
+    pub fn note_stored(&mut self, machine: usize) {
         let Machine { process, lines, .. } = &mut self.machines[machine];
         let process = process.as_mut().expect("the machine is on");
         let end = process.hub.log_end();
@@ -221,7 +238,7 @@ impl World<'_> {
         self.machines[machine].stopped = Some(parting);
     }
 
-    fn kill(&mut self, machine: usize, cut: Option<u64>) {
+    pub fn kill(&mut self, machine: usize, cut: Option<u64>) {
         self.finish_compaction(machine);
         for number in 0..self.readers.len() {
             if self.readers[number].machine == Some(machine) {
@@ -237,24 +254,6 @@ impl World<'_> {
             "{machine} is killed{}",
             if cut.is_some() { " while it writes" } else { "" }
         ));
-    }
-
-    /// Kills a machine in the middle of what its hub does: nobody is told of it, and of what it writes some may be missing.
-    fn kill_while_writing(&mut self, machine: usize) {
-        let path = self.machines[machine].log_path();
-        let runs = path.with_file_name("runs");
-        let length = |path| fs::metadata(path).unwrap().len();
-        let (before, runs_before) = (length(&path), fs::read(&runs).ok());
-        let log = self.machines[machine].on().hub.log_end().log;
-        self.process(machine);
-        self.note_stored(machine);
-        let after = length(&path);
-        let has_written_more = runs_before != fs::read(&runs).ok()
-            || *log != *self.machines[machine].on().hub.log_end().log;
-        let cut = (after > before && !has_written_more)
-            .then(|| self.random.between(before as usize, after as usize) as u64);
-        self.counts.torn += u64::from(cut.is_some());
-        self.kill(machine, cut);
     }
 
     pub fn start(&mut self, machine: usize) {
@@ -316,107 +315,6 @@ impl World<'_> {
         });
         self.counts.compactions += u64::from(matches!(outcome, Some(Ok(_))));
         self.note(format!("{machine} has compacted its log: {outcome:?}"));
-    }
-
-    fn begin_compaction(&mut self, machine: usize) {
-        let reports = self.reports.clone();
-        let done = Box::new(move |outcome| drop(reports.send(Report::Compacted(outcome))));
-        let process = self.machines[machine].on();
-        if process.is_compacting {
-            return;
-        }
-        process.hub.process_batch(&mut std::iter::once(Command::Query(Query::Compact(done))));
-        process.must_look = true;
-        match self.reported.try_recv() {
-            Ok(Report::Compacted(refused)) => {
-                self.note(format!("{machine} does not compact its log: {refused:?}"));
-            }
-            _ => {
-                self.machines[machine].on().is_compacting = true;
-                self.note(format!("{machine} begins to compact its log"));
-            }
-        }
-    }
-
-    /// Something goes wrong.
-    pub fn fault(&mut self) {
-        let fault = self.random.pick(&self.config.faults);
-        let on = self.machines.iter().filter(|machine| machine.is_on()).count();
-        let machine = self.random.between(0, self.machines.len() - 1);
-        match fault {
-            Fault::Crash if on > 1 || (on == 1 && self.random.percent(30)) => {
-                let machine = self.pick_machine();
-                let compacts = self.machines[machine].on().is_compacting;
-                match !compacts && self.random.percent(50) {
-                    true => self.kill_while_writing(machine),
-                    false => self.kill(machine, None),
-                }
-            }
-            Fault::Start => self.start(machine),
-            Fault::Cut if self.machines[machine].is_on() => {
-                let link = self.random.pick(&[Link::Commands, Link::Lines]);
-                let is_free = matches!(self.machines[machine].on().reading, Reading::Nothing);
-                if link == Link::Commands || is_free {
-                    self.lose(machine, link);
-                }
-            }
-            Fault::Restart => {
-                let random = &mut self.random;
-                let choose = |low, high| random.between(low, high);
-                self.stream.restart(self.server, self.config.lost_max, choose);
-                self.note_redis("is restarted");
-            }
-            Fault::Empty => {
-                self.stream.empty(self.server);
-                self.note_redis("starts with nothing");
-            }
-            Fault::Failover => self.fail_over(),
-            Fault::Replicate => {
-                let random = &mut self.random;
-                self.stream.replicate(|low, high| random.between(low, high));
-            }
-            Fault::Persist => {
-                let random = &mut self.random;
-                self.stream.persist(|low, high| random.between(low, high));
-            }
-            Fault::Compact if self.machines[machine].is_on() => self.begin_compaction(machine),
-            Fault::ReaderLeaves => {
-                let reader = self.random.between(0, self.readers.len() - 1);
-                self.detach_reader(reader);
-            }
-            Fault::GiveUp => {
-                let client = self.random.between(0, self.clients.len() - 1);
-                self.give_up(client);
-            }
-            Fault::Crash | Fault::Cut | Fault::Compact => {}
-        }
-    }
-
-    fn fail_over(&mut self) {
-        let incarnation = self.stream.incarnation;
-        let is_restarted = self.random.percent(50);
-        let old = self.stream.fail_over(self.server, is_restarted);
-        self.note_redis("fails over");
-        if !self.config.has_zombies {
-            return;
-        }
-        for connection in &mut self.connections {
-            let Connection { machine, link, is_closed, zombie, .. } = connection;
-            let may_live = *link == Link::Lines && !*is_closed;
-            if !may_live || connection.incarnation != incarnation || !self.random.percent(70) {
-                continue;
-            }
-            let process = self.machines[*machine].on();
-            if process.shared.node().is_link_attached(Link::Lines) {
-                *zombie = Some(Some(old.clone()));
-            }
-        }
-    }
-
-    fn note_redis(&mut self, what: &str) {
-        let moment = self.stream.now().clone();
-        let seq = moment.meta.as_ref().map(|meta| meta.seq);
-        self.note(format!("Redis {what}, and has {seq:?}"));
     }
 }
 

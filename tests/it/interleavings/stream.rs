@@ -2,7 +2,11 @@
 //!
 //! Which process it is and which history of replication that has is only said here, since the machines go by nothing else.
 
-use std::{collections::BTreeSet, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+};
 
 use sayso::{
     cluster::call::{Call, CallKind, OPEN_MS, Reply},
@@ -29,6 +33,8 @@ pub struct Server {
 /// What `meta` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
+    pub salt: String,
+    pub number: u64,
     pub log: String,
     pub seq: u64,
     pub base: u64,
@@ -57,6 +63,8 @@ pub struct Stream {
     pub incarnation: u32,
     last_number: u32,
     last_open: u64,
+    /// What the stream has held in each run, by its mark.
+    held: BTreeMap<String, Rc<Vec<ChainedLine>>>,
     /// Machines that have looked or appended since new lines wait.
     pub looked: BTreeSet<usize>,
 }
@@ -93,21 +101,27 @@ impl Server {
     fn look(&mut self) -> (Option<Meta>, Option<[Vec<u8>; 3]>) {
         let names = names("main");
         let mut commands = redis::pipe();
-        commands.cmd("HMGET").arg(&names[1]).arg(&["log", "seq", "base", "run", "open"]);
+        commands
+            .cmd("HMGET")
+            .arg(&names[1])
+            .arg(&["log", "seq", "base", "run", "open", "num", "salt"]);
         for name in &names {
             commands.cmd("DUMP").arg(name);
         }
         type Dump = Option<Vec<u8>>;
-        type Found = ([Option<String>; 5], Dump, Dump, Dump);
+        type Found = ([Option<String>; 7], Dump, Dump, Dump);
         let (fields, stream, meta, runs): Found = commands.query(&mut self.connection).unwrap();
         let dumps = [stream, meta, runs];
-        let [Some(log), Some(seq), Some(base), Some(run), Some(open)] = fields else {
+        let [Some(log), Some(seq), Some(base), Some(run), Some(open), Some(num), Some(salt)] =
+            fields
+        else {
             assert!(dumps.iter().all(Option::is_none), "the three keys exist all or none");
             return (None, None);
         };
-        let (seq, base) = (seq.parse().unwrap(), base.parse().unwrap());
+        let (seq, base, number) =
+            (seq.parse().unwrap(), base.parse().unwrap(), num.parse().unwrap());
         let dumps = dumps.map(|dump| dump.expect("the three keys exist all or none"));
-        (Some(Meta { log, seq, base, run, open }), Some(dumps))
+        (Some(Meta { salt, number, log, seq, base, run, open }), Some(dumps))
     }
 }
 
@@ -125,6 +139,7 @@ impl Stream {
             incarnation: 0,
             last_number: 300,
             last_open: 0,
+            held: BTreeMap::new(),
             looked: BTreeSet::new(),
         }
     }
@@ -175,10 +190,37 @@ impl Stream {
         let seq = meta.as_ref().map_or(0, |meta| meta.seq);
         assert_eq!(seq, lines.last().map_or(0, |line| line.seq), "the stream's last seq");
         self.note_looked(machine, &call, &reply, &before.meta, &meta);
+        self.check_lines(&meta, &before.lines, &lines);
         if keys != before.keys {
             self.moments.push(Rc::new(Moment { meta, keys, lines }));
         }
         reply
+    }
+
+    /// Checks that new lines follow, and that a run never has other lines than it had.
+    fn check_lines(
+        &mut self,
+        meta: &Option<Meta>,
+        before: &[ChainedLine],
+        lines: &Rc<Vec<ChainedLine>>,
+    ) {
+        let Some(meta) = meta else { return };
+        let held = self.held.entry(meta.run.clone()).or_default();
+        assert!(lines.starts_with(held), "run {} has other lines than it had", meta.run);
+        *held = lines.clone();
+        if lines.len() > before.len() {
+            let mut last = before.last().map_or(ChainHash::default(), |line| line.chain);
+            for ChainedLine { seq, chain, line } in &lines[before.len()..] {
+                assert_eq!(*chain, last.next(chain.run, line), "line {seq} of the stream follows");
+                assert!(chain.run >= last.run, "line {seq} is of run {} behind {last}", chain.run);
+                last = *chain;
+            }
+        }
+    }
+
+    /// What the stream has held in the run with this mark, if there was such a run.
+    pub fn held_in(&self, mark: &str) -> Option<&[ChainedLine]> {
+        self.held.get(mark).map(|lines| lines.as_slice())
     }
 
     fn note_looked(

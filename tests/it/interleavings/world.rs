@@ -47,6 +47,7 @@ pub struct Counts {
     pub trimmed: u64,
     pub incomparable: u64,
     pub other_log: u64,
+    pub refused: u64,
     pub all_stopped: u64,
 }
 
@@ -70,6 +71,7 @@ impl Counts {
         self.trimmed += other.trimmed;
         self.incomparable += other.incomparable;
         self.other_log += other.other_log;
+        self.refused += other.refused;
         self.all_stopped += other.all_stopped;
     }
 }
@@ -98,6 +100,8 @@ pub struct World<'s> {
     pub readers: Vec<Reader>,
     pub last_visit: ReaderId,
     pub is_settling: bool,
+    /// How often Redis will still refuse to append.
+    pub refusals_left: usize,
     pub counts: Counts,
     pub reports: Sender<Report>,
     pub reported: Receiver<Report>,
@@ -169,6 +173,7 @@ impl<'s> World<'s> {
             readers: (0..config.readers).map(|_| Reader::default()).collect(),
             last_visit: 0,
             is_settling: false,
+            refusals_left: 0,
             counts: Counts { histories: 1, ..Counts::default() },
             reports,
             reported,

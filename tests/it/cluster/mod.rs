@@ -14,6 +14,7 @@ mod full_disk;
 mod moving;
 mod nodes;
 mod proxy;
+mod put_back;
 mod redis_states;
 mod starts;
 mod storm;

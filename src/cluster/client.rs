@@ -123,9 +123,10 @@ impl Client {
     }
 }
 
-/// Asks which process of Redis it is, and of which history.
+/// Asks which process of Redis it is, and of which history. One call for all of it, so that all of it is of one moment: a section each would
+/// take as long, 50 µs, and 6.2 tells only one at a time. The default ones leave out what `all` has besides, the statistics of each command.
 fn ask_identity(link: &mut redis::Connection) -> Result<Arc<str>, ClientError> {
-    let info = ask(link, cmd("INFO").arg("all"))?;
+    let info = ask(link, &cmd("INFO"))?;
     let info: String = redis::from_redis_value(info).map_err(RedisError::from)?;
     identity(&info)
 }

@@ -1,7 +1,7 @@
 //! The node as the hub sees it, and what the two threads and the hub share.
 //!
-//! The hub waits here for no machine: the lock is held for as long as a step of the node takes, which reads the newest 1,000 lines of the log at
-//! most, when a connection is made.
+//! The hub never waits here for Redis: the lock is held while the node takes one step. The longest one looks through the newest 1,000 lines of
+//! the log, which its thread has read into memory before.
 
 use std::{
     sync::{
@@ -83,9 +83,9 @@ impl NodeHandle {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells what anybody may know.
+    /// Publishes what anybody may know.
     pub(super) fn publish_stats(&self) {
-        // First, so that nobody is told that it is not connected without a word why.
+        // First, so that whoever is told that it is not connected is also told why.
         self.stats.set_error(self.why_unavailable());
         let node = self.node();
         self.stats.connected.store(node.is_attached(), Relaxed);
@@ -121,7 +121,7 @@ impl NodeHandle {
 
     /// Wakes the thread that calls the script.
     pub(super) fn wake(&self) {
-        // It is full if that was said already.
+        // It is full if the thread has not taken the last token yet.
         let _ = self.waker.try_send(());
     }
 

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// How long stopping waits for what is in flight.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often stopping looks meanwhile, and how often a start that must wait for Redis tries again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -131,15 +131,16 @@ impl Cluster {
         let began = Instant::now();
         while self.handle.is_proposing()
             && !self.handle.is_unavailable()
-            && began.elapsed() < STOP_PATIENCE
+            && began.elapsed() < STOP_TIMEOUT
         {
             thread::sleep(POLL_INTERVAL);
         }
+        // The threads may still wait for a reply, so they are told before anything else is waited for.
+        self.handle.stopping.store(true, Relaxed);
+        self.handle.wake();
         // The hub must not wait for the lock as long as this takes.
         let channel = self.handle.presence().take();
         drop(channel);
-        self.handle.stopping.store(true, Relaxed);
-        self.handle.wake();
         (self.close)();
         for thread in self.threads {
             let _ = thread.join();

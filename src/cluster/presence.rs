@@ -29,7 +29,7 @@ use redis::{
 use super::{client::ClientError, connector::Connector};
 use crate::{hub::order::Presence, util::threads};
 
-/// The shortest time between two times that a machine publishes something, and that the hub is told something.
+/// The shortest time between two publications of a machine, and between two messages to its hub.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a machine publishes everything. [`elsewhere::SILENCE_MAX`] is three times as long, so two losses are made good.
 const ALL_INTERVAL: Duration = Duration::from_secs(10);

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     hub::command::{Command, HubHandle},
     hub::order::Ordered,
+    log::chain::ChainedLine,
     store::compact::NEWEST_LINES_KEPT,
     util::slot::slot,
 };
@@ -143,11 +144,7 @@ impl<S> Thread<'_, S> {
         let appends = matches!(call.kind, CallKind::Append | CallKind::Heal(_));
         let reply = match connection.call(&call) {
             Err(ClientError { why, is_refusal: true }) if appends => {
-                self.handle.note_append_refused(&why);
-                self.handle.node().refused();
-                look(self.handle, self.hub);
-                thread::sleep(STORAGE_PAUSE);
-                // The connection stands, but what else is true there is to be found out.
+                self.refused(&why);
                 return Ok(true);
             }
             reply => checked(reply?)?,
@@ -155,14 +152,9 @@ impl<S> Thread<'_, S> {
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.handle.note_appended(),
-            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
-        let is_attached = {
-            let mut node = self.handle.node();
-            node.replied(self.link, call.kind, reply).map_err(|e| log_failed(&e))?;
-            node.is_link_attached(self.link)
-        };
+        let is_attached = self.take_reply(call.kind, reply)?;
         if is_attached {
             *tries = 0;
             self.handle.note_attached();
@@ -187,6 +179,24 @@ impl<S> Thread<'_, S> {
         read.map_err(|error| log_failed(&error))
     }
 
+    /// Redis has refused lines. The connection stands, but what else is true there is to be found out.
+    fn refused(&self, why: &str) {
+        self.handle.note_append_refused(why);
+        self.handle.node().refused();
+        look(self.handle, self.hub);
+        thread::sleep(STORAGE_PAUSE);
+    }
+
+    /// Gives the node a reply. Returns whether the connection is attached then.
+    fn take_reply(&self, kind: CallKind, reply: Reply) -> Result<bool, ClientError> {
+        if let Reply::Attached(attached) = &reply {
+            self.handle.stats.clock.set(attached.now);
+        }
+        let mut node = self.handle.node();
+        node.replied(self.link, kind, reply).map_err(|e| log_failed(&e))?;
+        Ok(node.is_link_attached(self.link))
+    }
+
     /// Reads the stream, and hands its lines to the hub.
     fn read(&self, connection: &mut Connection, tries: &mut usize) -> Result<(), ClientError> {
         let mut has_failed = false;
@@ -204,19 +214,12 @@ impl<S> Thread<'_, S> {
             }
             let lines = self.handle.node().follow(entries);
             if lines.is_empty() {
-                // It must attach again first.
+                // It must attach again first, or has parted, of which the hub must hear.
+                look(self.handle, self.hub);
                 thread::sleep(SHORT_PAUSE);
                 continue;
             }
-            let (answer, stored) = slot();
-            let lines = Command::Ordered(Ordered::Lines(lines, answer));
-            if self.hub.commands.send(lines).is_err() {
-                return Ok(());
-            }
-            let stored = stored.wait();
-            self.handle.node().stored();
-            self.handle.wake();
-            match stored {
+            match self.store(lines) {
                 Some(Ok(())) if has_failed => {
                     has_failed = false;
                     self.handle.note_attached();
@@ -231,5 +234,15 @@ impl<S> Thread<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the hub has stored lines, or could not. `None`: there is no hub any more.
+    fn store(&self, lines: Vec<ChainedLine>) -> Option<Result<(), String>> {
+        let (answer, stored) = slot();
+        self.hub.commands.send(Command::Ordered(Ordered::Lines(lines, answer))).ok()?;
+        let stored = stored.wait();
+        self.handle.node().stored();
+        self.handle.wake();
+        stored
     }
 }

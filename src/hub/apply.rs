@@ -2,8 +2,7 @@
 //!
 //! After the commit, the state is the one that a start reads from the log, but for three things that no sayso writes: a comment whose
 //! lines have different times, one that is taken out of what everyone gets, and an answer to a comment on another page that is moved to
-//! its page later. Knows nobody who asked for a line, nor where its order comes
-//! from.
+//! its page later. Knows nobody who asked for a line, nor where its order comes from.
 
 mod returned;
 
@@ -124,8 +123,7 @@ impl<S> Hub<S> {
         let author = author_of(&now).or_else(|| then.as_ref().and_then(author_of));
         let visibility = Visibility::of(summary.status, summary.deleted);
         let time = summary.time.filter(|_| id == seq);
-        // A page that was open and is old with an imported comment in it is closed from now on.
-        // Of a known comment, its first line says that.
+        // A known comment is on the page that its first line names.
         let page = self.index.page_name(id).filter(|_| known.is_some());
         let page = page.map_or(summary.page.to_string(), |page| page.to_string());
         let page = self.resolve(page);
@@ -149,20 +147,14 @@ impl<S> Hub<S> {
         let location = self.log.stage_chained(line, ordered.chain);
         let staged = self.take_in(start, location, encoded);
         self.follow_comment(id, visibility, summary.pinned);
-        let has_returned = known.is_some_and(|item| item.visibility.is_deleted());
-        if has_returned && !visibility.is_deleted() {
+        let before = known.map(|item| item.visibility);
+        if before.is_some_and(Visibility::is_deleted) && !visibility.is_deleted() {
             self.recount_comment(id)?;
         }
         if time.is_some() {
-            if let Some(number) = self.index.page_of(id) {
-                self.closing_times.remove(&number.into());
-            }
-            if was_open && self.is_locked(&page) {
-                self.batch.effects.push(Effect::Locked(page.into(), true));
-            }
+            self.follow_import(id, page, was_open);
         }
-        let was_public = known.is_some_and(|item| item.visibility.is_public());
-        if visibility.is_public() && !was_public {
+        if visibility.is_public() && !before.is_some_and(Visibility::is_public) {
             // Effects follow the lines, so one of an earlier line would outlast this one.
             let distrusts =
                 |effect: &Effect| matches!(effect, Effect::Distrust(whom) if Some(*whom) == author);
@@ -170,6 +162,16 @@ impl<S> Hub<S> {
         }
         let charged = author.filter(|_| is_authors);
         Ok(Applied { seq, what, staged: Some(staged), charged })
+    }
+
+    /// What follows from an imported comment for its page: if it is old enough, a page that was open is closed from now on.
+    fn follow_import(&mut self, id: u64, page: String, was_open: bool) {
+        if let Some(number) = self.index.page_of(id) {
+            self.closing_times.remove(&number.into());
+        }
+        if was_open && self.is_locked(&page) {
+            self.batch.effects.push(Effect::Locked(page.into(), true));
+        }
     }
 
     fn comment_of(&self, item: CommentRef) -> Result<Comment, String> {

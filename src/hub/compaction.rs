@@ -26,7 +26,13 @@ const COMPACTION_RETRY_INTERVAL: Duration = Duration::from_secs(600);
 /// is 10 KB of the program.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Why a log is not compacted now.
+/// How long a compaction that was asked for waits until the log may be compacted: three times as long as it takes to connect again and to bring
+/// Redis what it has lost.
+#[cfg(feature = "redis")]
+const PERMISSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a log is not compacted, once [`PERMISSION_TIMEOUT`] has passed.
+#[cfg(feature = "redis")]
 const STREAM_NEEDS_LINES: &str = "the stream in Redis may still need lines of this log; try again once this machine is connected";
 
 /// Called with the log's bytes before and after a compaction, or with why it failed.
@@ -38,6 +44,9 @@ pub(super) struct Compaction {
     /// Gets what the thread makes, which is nothing if it panics; there is one while a compaction is under way.
     running: Option<Slot<io::Result<CompactedLog>>>,
     callbacks: Vec<OnCompacted>,
+    /// Since when one that was asked for waits until the log may be compacted.
+    #[cfg(feature = "redis")]
+    pub(super) waits_since: Option<Instant>,
     /// When it failed last.
     failed: Option<Instant>,
     /// The log's bytes after the last one: what that could not drop, the next one can't drop either.
@@ -50,7 +59,18 @@ pub(super) struct Compaction {
 impl Compaction {
     /// How long the hub may wait for a command before it looks whether the compacted log is there.
     pub(super) fn longest_wait(&self) -> Duration {
-        if self.running.is_some() { LOOK_INTERVAL } else { Duration::MAX }
+        if self.running.is_some() || self.is_waiting() { LOOK_INTERVAL } else { Duration::MAX }
+    }
+
+    #[cfg(feature = "redis")]
+    fn is_waiting(&self) -> bool {
+        self.waits_since.is_some()
+    }
+
+    /// A log of one machine may always be compacted.
+    #[cfg(not(feature = "redis"))]
+    fn is_waiting(&self) -> bool {
+        false
     }
 
     fn has_just_failed(&self) -> bool {
@@ -65,11 +85,33 @@ impl<S> Hub<S> {
         self.compaction.newest_kept = Some(lines);
     }
 
-    /// Begins a compaction, unless one is under way; the callback is called at its end either way.
+    /// Begins a compaction, unless one is under way; the callback is called at its end either way. While the stream may still need lines of
+    /// the log, it waits.
     pub(super) fn compact(&mut self, callback: OnCompacted) {
         self.compaction.callbacks.push(callback);
+        #[cfg(feature = "redis")]
+        if !self.may_compact() {
+            self.compaction.waits_since.get_or_insert_with(Instant::now);
+            return;
+        }
         if self.compaction.running.is_none() {
             self.start_compaction();
+        }
+    }
+
+    /// Begins the compaction that waits, if the log may be compacted by now, or gives it up.
+    #[cfg(feature = "redis")]
+    fn look_at_waiting_compaction(&mut self) {
+        let Some(since) = self.compaction.waits_since else { return };
+        if self.compaction.running.is_some() {
+            // Its end answers everybody.
+            self.compaction.waits_since = None;
+        } else if self.may_compact() {
+            self.compaction.waits_since = None;
+            self.start_compaction();
+        } else if since.elapsed() >= PERMISSION_TIMEOUT {
+            self.compaction.waits_since = None;
+            self.report_compaction(Err(STREAM_NEEDS_LINES.into()));
         }
     }
 
@@ -91,9 +133,6 @@ impl<S> Hub<S> {
         if let Some(why) = self.log.failed() {
             let why = why.to_owned();
             return self.report_compaction(Err(why));
-        }
-        if !self.may_compact() {
-            return self.report_compaction(Err(STREAM_NEEDS_LINES.into()));
         }
         let job = CompactionJob::new(&self.log, &self.index, &self.likes, &mut self.moderation);
         #[cfg(feature = "redis")]
@@ -117,6 +156,8 @@ impl<S> Hub<S> {
 
     /// Puts the compacted log in the place of the log, if it is there by now.
     pub fn look_at_compaction(&mut self) {
+        #[cfg(feature = "redis")]
+        self.look_at_waiting_compaction();
         if let Some(running) = &self.compaction.running
             && let Poll::Ready(outcome) = running.look()
         {

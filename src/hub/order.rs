@@ -62,12 +62,13 @@ pub struct Presence {
     pub typing: Vec<(Arc<str>, Box<str>)>,
 }
 
-/// What the hub asks of whoever orders its lines. None of it waits.
+/// What orders the hub's lines. No method waits for another machine.
 pub trait Order: Send {
-    /// What has come up since it was asked last: everything but [`Ordered::Lines`], which come by themselves.
+    /// Takes what has come up: [`Ordered::Runs`], [`Ordered::Adopt`], [`Ordered::Salt`] or [`Ordered::Parted`]. Everything else is sent to the
+    /// hub as a command.
     fn news(&mut self) -> Vec<Ordered>;
 
-    /// Whether lines can be proposed, which must follow the log's present end. Nothing may be in flight but what was to be tried again.
+    /// Whether lines that follow the log's present end can be proposed.
     fn readiness(&mut self) -> Readiness;
 
     /// Proposes lines that follow the log's present end. They are in flight until [`Order::settle`].
@@ -89,11 +90,11 @@ pub trait Order: Send {
     fn tell(&mut self, presence: Presence);
 }
 
-/// What comes from there to the hub.
+/// What the hub is told by what orders its lines.
 pub enum Ordered {
     /// Lines that follow the log's end, in their order. Answered when they are stored, with an error if they could not be.
     Lines(Vec<ChainedLine>, Callback<Result<(), String>>),
-    /// It is worth asking for [`Order::news`] and [`Order::readiness`].
+    /// [`Order::news`] or [`Order::readiness`] may have changed.
     Look,
     /// The marks that prove cursors, the present one last, each with the first `seq` of its run; and the highest number of a run that is
     /// known.

@@ -12,6 +12,7 @@ use std::{
     collections::VecDeque,
     mem,
     net::IpAddr,
+    ops::Range,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -68,18 +69,17 @@ struct Waiting {
     is_checked: bool,
     /// Whether the present proposal has lines of it.
     is_proposed: bool,
-    /// The lines of each copy that was ever proposed, but for those whose `seq` another line has taken.
-    sent: Vec<SentLine>,
-    /// What it is answered once the last line of a copy has come back.
-    decided: Option<Decided>,
+    /// Each copy that was ever proposed and may still come back.
+    sent: Vec<SentCopy>,
 }
 
-#[derive(Clone, Copy)]
-struct SentLine {
-    seq: u64,
-    chain: ChainHash,
-    /// Whether its write has no line behind it.
-    is_last: bool,
+/// The lines that a write has made once, and its answer. It makes others each time that it is validated again: once per connection at most
+/// without lines of others before it, so some 20 times within [`WAITING_TIMEOUT`].
+struct SentCopy {
+    /// `seq` and hash of each line; at least one.
+    lines: Vec<(u64, ChainHash)>,
+    /// What the write is answered once the last of these lines has come back.
+    decided: Decided,
 }
 
 struct Decided {
@@ -88,13 +88,33 @@ struct Decided {
     held_for: Option<HoldReason>,
 }
 
+/// What has become of the writes that one batch took.
+#[derive(Default)]
+struct Validated {
+    /// Those that stay in flight, in their order.
+    kept: Vec<Waiting>,
+    /// What some of these have made.
+    made: Vec<Made>,
+    /// Those that are answered without a line.
+    answers: Vec<(Waiting, Result<Outcome, Rejection>)>,
+}
+
+/// The lines that a write has made.
+struct Made {
+    /// Its number among those that stay in flight.
+    number: usize,
+    /// Of the lines; at least one.
+    seqs: Range<u64>,
+    decided: Decided,
+}
+
 enum Answer {
     /// The line that it made.
     Line(Vec<u8>, WriteKind),
     Other(Outcome),
 }
 
-/// Whether an error would be no other one behind what is still to come: it is about the client, not about what is stored.
+/// Whether a write would be rejected in the same way whatever is stored before it, since the reason is its client.
 fn is_final(rejection: &Rejection) -> bool {
     matches!(rejection, Rejection::TooFast { .. } | Rejection::Duplicate(_) | Rejection::Stopping)
 }
@@ -154,7 +174,7 @@ impl<S> Hub<S> {
         self.publish_stats();
     }
 
-    /// Heeds what has come up, refuses what has waited too long, and proposes what is next, if it can.
+    /// Takes in what has come up, refuses what has waited too long, and proposes what is next, if it can.
     pub(super) fn look_at_order(&mut self) {
         if self.proposals.is_none() {
             return;
@@ -232,7 +252,6 @@ impl<S> Hub<S> {
             is_checked: false,
             is_proposed: false,
             sent: Vec::new(),
-            decided: None,
         };
         if self.stopping {
             return self.reject_waiting(waiting, &Rejection::Stopping);
@@ -255,50 +274,17 @@ impl<S> Hub<S> {
         let mut candidates: VecDeque<Waiting> = mem::take(in_flight).into();
         let room = BATCH_COMMANDS_MAX.saturating_sub(candidates.len()).min(waiting.len());
         candidates.extend(waiting.drain(..room));
-        let (mut kept, mut answers, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
         self.index.begin();
-        while let Some(mut waiting) = candidates.pop_front() {
-            let before = self.log.next_seq();
-            let outcome = self.validate(&mut waiting);
-            waiting.is_proposed = false;
-            // What is stored at such a place is another line.
-            waiting.sent.retain(|line| line.seq >= base);
-            let after = self.log.next_seq();
-            let is_import = waiting.operation.is_import();
-            match outcome {
-                Ok(outcome) if after > before => {
-                    waiting.decided = Some(self.decided(outcome));
-                    waiting.is_proposed = true;
-                    ranges.push((kept.len(), before..after));
-                    kept.push(waiting);
-                }
-                Err(rejection) if before == base || is_final(&rejection) => {
-                    answers.push((waiting, Err(rejection)));
-                }
-                Ok(outcome) if before == base => answers.push((waiting, Ok(outcome))),
-                // What it says may be about lines that are not stored yet: it is validated again behind them.
-                _ => kept.push(waiting),
-            }
-            if is_import
-                || !self.batch.moves.is_empty()
-                || self.batch.bytes.len() >= BATCH_BYTES_MAX
-            {
-                break;
-            }
-        }
+        let Validated { mut kept, made, answers } = self.validate_all(&mut candidates);
         let lines = self.log.unstage();
         self.roll_back();
         self.end_batch();
         self.give_back(candidates);
         let lines = chained(base, self.log.chain(), run, lines);
-        for (number, range) in ranges {
-            let own = &lines[(range.start - base) as usize..(range.end - base) as usize];
-            let sent = own.iter().map(|line| SentLine {
-                seq: line.seq,
-                chain: line.chain,
-                is_last: line.seq + 1 == range.end,
-            });
-            kept[number].sent.extend(sent);
+        for Made { number, seqs, decided } in made {
+            let own = &lines[(seqs.start - base) as usize..(seqs.end - base) as usize];
+            let lines = own.iter().map(|line| (line.seq, line.chain)).collect();
+            kept[number].sent.push(SentCopy { lines, decided });
         }
         let proposals = self.proposals();
         proposals.in_flight.splice(0..0, kept);
@@ -310,6 +296,42 @@ impl<S> Hub<S> {
         for (waiting, outcome) in answers {
             self.answer_at_once(waiting, outcome);
         }
+    }
+
+    /// Validates as many of the candidates as one batch takes, and stages their lines.
+    fn validate_all(&mut self, candidates: &mut VecDeque<Waiting>) -> Validated {
+        let base = self.log.next_seq();
+        let mut validated = Validated::default();
+        let Validated { kept, made, answers } = &mut validated;
+        while let Some(mut waiting) = candidates.pop_front() {
+            let before = self.log.next_seq();
+            let outcome = self.validate(&mut waiting);
+            let after = self.log.next_seq();
+            waiting.is_proposed = after > before && outcome.is_ok();
+            // What is stored at such a place is another line.
+            waiting.sent.retain(|copy| copy.lines.last().is_some_and(|(seq, _)| *seq >= base));
+            let is_import = waiting.operation.is_import();
+            // With no line of the batch before it, an answer is about nothing but what is stored.
+            let is_first = before == base;
+            match outcome {
+                Ok(outcome) if after > before => {
+                    let (number, decided) = (kept.len(), self.decided(outcome));
+                    made.push(Made { number, seqs: before..after, decided });
+                    kept.push(waiting);
+                }
+                Ok(outcome) if is_first => answers.push((waiting, Ok(outcome))),
+                Err(rejection) if is_first || is_final(&rejection) => {
+                    answers.push((waiting, Err(rejection)));
+                }
+                // It is validated again behind the lines that it may be about.
+                _ => kept.push(waiting),
+            }
+            let is_full = self.batch.bytes.len() >= BATCH_BYTES_MAX;
+            if is_import || is_full || !self.batch.moves.is_empty() {
+                break;
+            }
+        }
+        validated
     }
 
     /// Puts back those for which a batch had no room.

@@ -24,6 +24,16 @@ use crate::{
     util::activity,
 };
 
+/// Whose line it is.
+struct Owner {
+    /// Number of the write in flight.
+    write: usize,
+    /// Number of its copy.
+    copy: usize,
+    /// Whether that copy has no line behind this one.
+    is_last: bool,
+}
+
 impl<S> Hub<S> {
     /// Stores lines that were ordered, publishes them, and answers the writes that made them.
     pub(in super::super) fn store(&mut self, lines: Vec<ChainedLine>) -> Result<(), String> {
@@ -62,12 +72,12 @@ impl<S> Hub<S> {
             };
             taken += 1;
             self.saw_time(&line.line, applied.what);
-            let owner = owners.get(&(line.seq, line.chain)).copied();
-            if let Some((number, is_last)) = owner {
-                self.note_own(number, line.seq, &applied);
-                done.extend(is_last.then_some(number));
-            } else {
-                self.note_foreign(line.seq, &applied);
+            match owners.get(&(line.seq, line.chain)) {
+                Some(owner) => {
+                    self.note_own(owner.write, line.seq, &applied);
+                    done.extend(owner.is_last.then_some((owner.write, owner.copy)));
+                }
+                None => self.note_foreign(line.seq, &applied),
             }
             if self.batch.bytes.len() >= BATCH_BYTES_MAX {
                 break;
@@ -89,12 +99,15 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Which write in flight each line is of that was proposed, and whether it is its last.
-    fn owners(&mut self) -> HashMap<(u64, ChainHash), (usize, bool)> {
+    /// Which write in flight each line is of that was ever proposed.
+    fn owners(&mut self) -> HashMap<(u64, ChainHash), Owner> {
         let mut owners = HashMap::new();
-        for (number, waiting) in self.proposals().in_flight.iter().enumerate() {
-            for sent in &waiting.sent {
-                owners.insert((sent.seq, sent.chain), (number, sent.is_last));
+        for (write, waiting) in self.proposals().in_flight.iter().enumerate() {
+            for (copy, sent) in waiting.sent.iter().enumerate() {
+                for line in &sent.lines {
+                    let is_last = sent.lines.last() == Some(line);
+                    owners.insert(*line, Owner { write, copy, is_last });
+                }
             }
         }
         owners
@@ -140,17 +153,18 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Answers the writes in flight with these numbers: their lines are stored.
-    fn answer_stored(&mut self, mut numbers: Vec<usize>) {
-        numbers.sort_unstable();
-        numbers.dedup();
+    /// Answers the writes in flight with these numbers, each as the copy with its number says whose lines are stored.
+    fn answer_stored(&mut self, mut done: Vec<(usize, usize)>) {
+        done.sort_unstable();
+        done.dedup_by_key(|(write, _)| *write);
         let mut answered = Vec::new();
-        for number in numbers.into_iter().rev() {
-            answered.push(self.proposals().in_flight.remove(number));
+        for (write, copy) in done.into_iter().rev() {
+            let mut waiting = self.proposals().in_flight.remove(write);
+            answered.push((waiting.sent.swap_remove(copy).decided, waiting));
         }
-        for waiting in answered.into_iter().rev() {
+        for (decided, waiting) in answered.into_iter().rev() {
             let moderated = waiting.operation.moderated();
-            let Waiting { reply, client, decided: Some(decided), .. } = waiting else { continue };
+            let Waiting { reply, client, .. } = waiting;
             let Decided { answer, held_for } = decided;
             match answer {
                 Answer::Line(line, kind) => {

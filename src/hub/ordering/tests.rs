@@ -1,6 +1,11 @@
 //! Hubs whose lines are ordered by something that takes every proposal and brings none back.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
 
 use crossbeam_channel::unbounded;
 
@@ -9,7 +14,7 @@ use crate::{
     comment::{Body, draft::Draft},
     fanout::{Tier, subscribers::Subscribers},
     hub::{
-        command::{Cursor, Join, Joined, Query, StartAt, Stats, Subscription},
+        command::{Cursor, Join, Joined, Query, StartAt, Stats, Subscription, Written},
         order::Presence,
         rules::{Hold, Rules},
     },
@@ -21,7 +26,10 @@ use crate::{
 const MARK: &str = "5d0c1a7e03bb42f9";
 
 /// Lines can always be proposed.
-struct Silent;
+#[derive(Default)]
+struct Silent {
+    needs_lines: Arc<AtomicBool>,
+}
 
 impl Order for Silent {
     fn news(&mut self) -> Vec<Ordered> {
@@ -37,7 +45,7 @@ impl Order for Silent {
     fn settle(&mut self) {}
 
     fn may_compact(&self) -> bool {
-        true
+        !self.needs_lines.load(Relaxed)
     }
 
     fn moved(&mut self, _: LogEnd) {}
@@ -77,7 +85,7 @@ fn hub(name: &str) -> (Hub<()>, Folder) {
     let subscribers = Subscribers::new(vec![unbounded().0]);
     let stats = Arc::new(Stats::default());
     let mut hub = Hub::new(store.log, runs, stored, subscribers, None, rules, stats);
-    hub.order_by(Box::new(Silent), path.clone(), Arc::default());
+    hub.order_by(Box::new(Silent::default()), path.clone(), Arc::default());
     (hub, Folder(path))
 }
 
@@ -105,25 +113,30 @@ fn store_first(hub: &mut Hub<()>) {
     take(hub, Command::Ordered(Ordered::Lines(vec![line], stored)));
 }
 
-fn post(hub: &mut Hub<()>, page: &str) {
-    let (content, mut body) = ("late", Vec::new());
+fn body(page: &str, content: &str) -> Vec<u8> {
+    let mut body = Vec::new();
     Body { page, parent: None, name: None, author: None, content, html: None }.encode(&mut body);
+    body
+}
+
+fn post(hub: &mut Hub<()>, page: &str) -> Slot<Result<Written, Rejection>> {
     let draft = Draft {
         page: page.into(),
         parent: None,
         author: None,
         nonce: None,
-        body,
+        body: body(page, "late"),
         links: 0,
         held_for: None,
-        length: content.len(),
+        length: "late".len(),
         moderator: None,
         verified: false,
     };
-    let reply = ReplyTo::Callback(Box::new(|_| {}));
+    let (reply, written) = slot();
+    let (operation, reply) = (Operation::Post(draft), ReplyTo::Callback(reply));
     let from = ClientKey::of_client(None);
-    let operation = Operation::Post(draft);
     take(hub, Command::Write(Write { operation, from, client: None, reply }));
+    written
 }
 
 #[test]
@@ -151,10 +164,10 @@ fn no_more_readers_wait_than_the_stated_number() {
 #[test]
 fn a_write_that_others_overtake_again_and_again_keeps_only_the_copy_that_can_still_come_back() {
     let (mut hub, _folder) = hub("overtaken");
-    post(&mut hub, "/");
+    let _written = post(&mut hub, "/");
     for seq in 1..=20 {
         let sent = &hub.proposals().in_flight[0].sent;
-        assert_eq!((sent.len(), sent[0].seq), (1, seq));
+        assert_eq!((sent.len(), sent[0].lines[0].0), (1, seq));
         let line: Box<[u8]> = format!(r#"{{"seq":{seq},"kind":"x"}}"#).into_bytes().into();
         let chain = hub.log.chain().next(1, &line);
         let stored = Box::new(|stored: Result<(), String>| assert_eq!(stored, Ok(())));
@@ -170,11 +183,59 @@ fn when_a_page_closes_is_kept_over_proposals_but_not_of_a_page_that_is_only_prop
     hub.rules.close_after = Some(3_650);
     store_first(&mut hub);
     // Twice, so that the second one finds the first one on the page.
-    for page in ["/", "/new", "/new"] {
-        post(&mut hub, page);
-    }
+    let _written = ["/", "/new", "/new"].map(|page| post(&mut hub, page));
     assert_eq!(hub.proposals().in_flight.len(), 3);
     assert!(hub.index.page_number_of("/new").is_none());
     let number = u64::from(hub.index.page_number_of("/").unwrap());
     assert_eq!(hub.closing_times.keys().collect::<Vec<_>>(), [&number]);
+}
+
+#[test]
+fn a_write_is_answered_with_the_copy_that_has_come_back() {
+    let (mut hub, _folder) = hub("copies");
+    let written = post(&mut hub, "/");
+    // What is proposed again differs, as the time in it may.
+    if let Operation::Post(draft) = &mut hub.proposals().in_flight[0].operation {
+        draft.body = body("/", "second copy");
+    }
+    hub.look_at_order();
+    let copies = &hub.proposals().in_flight[0].sent;
+    assert_eq!(copies.len(), 2);
+    assert_ne!(copies[0].lines, copies[1].lines);
+    let (seq, chain) = copies[0].lines[0];
+    let Answer::Line(line, _) = &copies[0].decided.answer else { panic!("it is no line") };
+    let line = ChainedLine { seq, chain, line: line.as_slice().into() };
+    let stored = Box::new(|stored: Result<(), String>| stored.unwrap());
+    take(&mut hub, Command::Ordered(Ordered::Lines(vec![line.clone()], stored)));
+    let written = written.wait().unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&written.line), String::from_utf8_lossy(&line.line));
+}
+
+#[test]
+fn a_compaction_waits_until_the_stream_needs_no_line_of_the_log_but_not_forever() {
+    let (mut hub, folder) = hub("compaction");
+    let needs_lines = Arc::new(AtomicBool::new(true));
+    let order = Silent { needs_lines: needs_lines.clone() };
+    hub.order_by(Box::new(order), folder.0.clone(), Arc::default());
+    store_first(&mut hub);
+    let compact = |hub: &mut Hub<()>| {
+        let (callback, outcome) = slot();
+        take(hub, Command::Query(Query::Compact(callback)));
+        hub.look_at_compaction();
+        assert!(outcome.look().is_pending());
+        outcome
+    };
+    let (first, second) = (compact(&mut hub), compact(&mut hub));
+    needs_lines.store(false, Relaxed);
+    while first.look().is_pending() {
+        hub.look_at_compaction();
+        thread::yield_now();
+    }
+    assert!(second.wait().unwrap().is_ok());
+    needs_lines.store(true, Relaxed);
+    let third = compact(&mut hub);
+    hub.compaction.waits_since =
+        hub.compaction.waits_since.unwrap().checked_sub(WAITING_TIMEOUT * 2);
+    hub.look_at_compaction();
+    assert!(third.wait().unwrap().unwrap_err().contains("may still need lines"));
 }

@@ -208,3 +208,23 @@ fn a_connection_that_is_lost_while_new_lines_wait_does_not_make_them_wait_for_ev
     node.attach(Link::Commands, "a");
     assert_eq!(node.readiness(), Readiness::Ready(1));
 }
+
+#[test]
+fn an_answer_of_an_older_run_that_comes_late_is_not_believed() {
+    let mut node = Node::of(6);
+    for link in [Link::Commands, Link::Lines] {
+        node.connected(link, "process history".into());
+        assert_eq!(node.ask(link), attach_call(6));
+    }
+    // Another machine has taken over between the two answers, of which the older one comes last.
+    let attach = || CallKind::Attach { own: 6 };
+    node.replied(Link::Commands, attach(), attached("b", 6)).unwrap();
+    node.replied(Link::Lines, attach(), attached("a", 4)).unwrap();
+    assert_eq!(node.mark().map(|mark| &**mark), Some("b"));
+    for link in [Link::Commands, Link::Lines] {
+        assert_eq!(node.ask(link), attach_call(6));
+        node.replied(link, attach(), attached("b", 6)).unwrap();
+    }
+    assert!(node.is_attached() && node.may_compact());
+    assert_eq!(node.mark().map(|mark| &**mark), Some("b"));
+}

@@ -30,7 +30,8 @@ impl World<'_> {
             // Where the stream is short, what it no longer has may be missing everywhere.
             let is_trimmed = self.counts.trimmed > 0;
             let was_there = self.machines.iter().all(|machine| !machine.is_away);
-            let is_fine = is_trimmed || !was_there || !self.config.is_timely;
+            let is_fine =
+                is_trimmed || !was_there || !self.config.is_timely || self.counts.alone > 0;
             assert!(is_fine, "all have stopped");
             self.counts.all_stopped += 1;
             return;

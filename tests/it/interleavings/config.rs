@@ -17,6 +17,8 @@ pub enum Fault {
     Empty,
     /// A replica takes over, with what it has.
     Failover,
+    /// Redis is a replica for a moment; connections stay.
+    Demote,
     /// The replica gets more of what Redis has.
     Replicate,
     /// Redis' disk gets more of what Redis has.
@@ -63,8 +65,20 @@ pub struct Config {
     pub has_zombies: bool,
 }
 
-const USUAL: [Fault; 11] =
-    [Crash, Start, Start, Cut, Cut, Replicate, Replicate, Persist, Full, ReaderLeaves, GiveUp];
+const USUAL: [Fault; 12] = [
+    Crash,
+    Start,
+    Start,
+    Cut,
+    Cut,
+    Demote,
+    Replicate,
+    Replicate,
+    Persist,
+    Full,
+    ReaderLeaves,
+    GiveUp,
+];
 
 /// The configuration with this name.
 pub fn config(name: &'static str) -> Config {
@@ -99,6 +113,11 @@ pub fn config(name: &'static str) -> Config {
         "fullloss" => {
             (&[Empty, Restart], Config { clients: 2, faults_max: 14, lost_max: 2, ..usual })
         }
+        // Each is off in turn, while the other one goes on in runs of its own.
+        "turns" => (
+            &[Failover, Failover, Empty, Crash, Crash, Crash, Start, Start, Start],
+            Config { machines: 2, clients: 2, writes_max: 8, faults_max: 24, ..usual },
+        ),
         "newnode" => {
             (&[Empty], Config { clients: 2, readers: 1, faults_max: 13, empty: Some(2), ..usual })
         }

@@ -43,6 +43,10 @@ impl World<'_> {
                 self.note_redis("starts with nothing");
             }
             Fault::Failover => self.fail_over(),
+            Fault::Demote => {
+                self.stream.begin_history();
+                self.note_redis("begins a history");
+            }
             Fault::Replicate => {
                 let random = &mut self.random;
                 self.stream.replicate(|low, high| random.between(low, high));
@@ -99,6 +103,7 @@ impl World<'_> {
         if !it.is_on() && it.stopped.is_none() && it.lines.seq() > 0 {
             it.serve_alone();
             it.is_away = true;
+            self.counts.alone += 1;
             self.note(format!("{machine} has served its log alone"));
         }
     }

@@ -25,7 +25,7 @@ use self::{
     world::{Counts, World},
 };
 /// Histories of each configuration, some three seconds of one core.
-const HISTORIES: u64 = 50;
+const HISTORIES: u64 = 40;
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|text| text.parse().unwrap())
@@ -71,6 +71,11 @@ fn nothing_is_lost_where_redis_loses_its_last_second() {
 #[test]
 fn nothing_is_lost_where_redis_loses_everything() {
     run("fullloss");
+}
+
+#[test]
+fn nothing_is_lost_where_two_machines_are_there_in_turns() {
+    run("turns");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Each single thing that machines, Redis and bad luck do.
 
-use std::{collections::VecDeque, rc::Rc};
+use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
 use sayso::{
     cluster::{
@@ -24,6 +24,8 @@ use super::{
 pub struct Connection {
     pub machine: usize,
     pub link: Link,
+    /// What Redis has said of itself.
+    pub identity: Arc<str>,
     /// Of the process of Redis that it was made to.
     pub incarnation: u32,
     /// What was sent and is not done yet. It may be done when the connection is gone.
@@ -50,11 +52,12 @@ impl World<'_> {
     pub fn connect(&mut self, machine: usize, link: Link) {
         let identity = self.stream.identity();
         let process = self.machines[machine].on();
-        process.shared.node().connected(link, identity);
+        process.shared.node().connected(link, identity.clone());
         *process.link(link) = Some(self.connections.len());
         self.connections.push(Connection {
             machine,
             link,
+            identity,
             incarnation: self.stream.incarnation,
             requests: VecDeque::new(),
             replies: VecDeque::new(),
@@ -80,6 +83,13 @@ impl World<'_> {
         let call = process.shared.node().next_call(link).unwrap();
         let number = process.link(link).expect("who asks is connected");
         let Some(call) = call else { return };
+        let is_attach = matches!(call.kind, CallKind::Attach { .. });
+        let was_attached = process.shared.node().was_attached(link);
+        // Redis is asked again who it is.
+        if is_attach && was_attached && self.connections[number].identity != self.stream.identity()
+        {
+            return self.lose(machine, link);
+        }
         self.note(format!("{machine} asks {}", shown(&call)));
         self.connections[number].requests.push_back(call);
     }
@@ -110,6 +120,18 @@ impl World<'_> {
         self.note(format!("Redis does{late} for {machine}: {said} -> {reply:?}"));
         if !is_closed {
             self.connections[number].replies.push_back((kind, Some(reply)));
+        }
+    }
+
+    /// A machine looks whether Redis is the one that it was, and in which run the stream is.
+    pub fn look(&mut self, machine: usize) {
+        let process = self.machines[machine].on();
+        let number = process.commands().expect("who looks is connected");
+        if self.connections[number].identity != self.stream.identity() {
+            return self.lose(machine, Link::Commands);
+        }
+        if let Some(meta) = &self.stream.now().meta {
+            process.shared.node().saw_run(&meta.run);
         }
     }
 
@@ -230,7 +252,9 @@ impl World<'_> {
             Parting::Trimmed => keep.min(newest_kept) < 1_000,
             Parting::OtherLog => self.machines[machine].is_away,
             Parting::Diverged | Parting::Incomparable => {
-                self.machines[machine].is_away || !self.config.is_timely
+                // A log that was served alone may be of a higher rank than what all others have.
+                let is_alone = self.counts.alone > 0;
+                self.machines[machine].is_away || !self.config.is_timely || is_alone
             }
         };
         assert!(is_fine, "{machine} stops though it was there all the time: {parting:?}");

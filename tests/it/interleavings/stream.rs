@@ -318,6 +318,12 @@ impl Stream {
         old
     }
 
+    /// Redis is a replica for a moment and then no longer, with all connections and everything it had.
+    pub fn begin_history(&mut self) {
+        self.last_number += 1;
+        self.processes[self.primary][1] = self.last_number;
+    }
+
     /// The replica gets more of what there is.
     pub fn replicate(&mut self, choose: impl FnOnce(usize, usize) -> usize) {
         self.replicated = choose(self.replicated, self.moments.len() - 1);

@@ -48,6 +48,7 @@ pub struct Counts {
     pub incomparable: u64,
     pub other_log: u64,
     pub refused: u64,
+    pub alone: u64,
     pub all_stopped: u64,
 }
 
@@ -72,6 +73,7 @@ impl Counts {
         self.incomparable += other.incomparable;
         self.other_log += other.other_log;
         self.refused += other.refused;
+        self.alone += other.alone;
         self.all_stopped += other.all_stopped;
     }
 }
@@ -292,7 +294,8 @@ impl<'s> World<'s> {
             }
             let run = moment.meta.as_ref().map(|meta| &*meta.run);
             let knows_run = run.is_none() || run == node.run().map(|run| &**run);
-            if link == Link::Commands && is_attached && !knows_run {
+            let is_same = connection.identity == self.stream.identity();
+            if link == Link::Commands && is_attached && !(knows_run && is_same) {
                 events.push(Event::Look(machine));
             }
         }
@@ -361,9 +364,7 @@ impl<'s> World<'s> {
                 process.must_look = true;
             }
             Event::Look(machine) => {
-                let moment = self.stream.now().clone();
-                let run = &moment.meta.as_ref().expect("there is a stream").run;
-                self.machines[machine].on().shared.node().saw_run(run);
+                self.look(machine);
             }
             Event::FinishCompaction(machine) => self.finish_compaction(machine),
             Event::Demote(connection) => self.connections[connection].zombie = Some(None),

@@ -126,9 +126,7 @@ pub fn config(name: &'static str) -> Config {
             Config { faults_max: 17, lost_max: 3, is_timely: false, ..usual },
         ),
         "trim" => (&[Failover], Config { writes_max: 6, keep: 3, ..usual }),
-        "trimnew" => {
-            (&[Empty], Config { writes_max: 6, keep: 4, newest_kept: 2, empty: Some(2), ..usual })
-        }
+        "trimnew" => (&[Empty], Config { writes_max: 6, keep: 4, empty: Some(2), ..usual }),
         "compact" => (
             &[Compact, Compact, Empty, Restart],
             Config {
@@ -150,7 +148,7 @@ pub fn config(name: &'static str) -> Config {
         ),
         "zombie" => (
             &[Failover, Failover, Replicate],
-            Config { faults_max: 16, is_timely: false, has_zombies: true, ..usual },
+            Config { faults_max: 16, has_zombies: true, ..usual },
         ),
         other => panic!("there is no configuration {other:?}"),
     };

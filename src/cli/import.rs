@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use request::{Request, Written};
@@ -23,6 +23,8 @@ use crate::{
     cli::values::choice,
     comment::Comment,
     error::Error,
+    exchange::import::input::Input,
+    exchange::import::remainder,
     exchange::import::report::{Change, Progress, Reason},
     exchange::import::spool::Numbers,
     exchange::import::{
@@ -155,7 +157,38 @@ pub fn run(import: &Import) -> Result<(), Error> {
     let api = open(data, salt)?;
     let outcome = write(&plan, &api, import);
     api.close();
-    report(&plan, Some((&outcome?, data)))
+    let written = outcome?;
+    let reported = report(&plan, Some((&written, data)));
+    if import.format == Format::Sayso {
+        report_remainder(import, &written.differing)?;
+    }
+    reported
+}
+
+/// Says what a log has beyond its comments that is not brought over.
+fn report_remainder(import: &Import, differing: &[u64]) -> Result<(), Error> {
+    let (file, log) = (&import.file, import.data.join(crate::log::FILE_NAME));
+    if file.to_str() == Some("-") {
+        let what = "likes, flags, bans, notes and renamed pages are not brought over; give the file's name to be told which it has";
+        return stdout::line(format_args!("{what}"));
+    }
+    let open = |path: &Path| {
+        let input = Input::open(Box::new(File::open(path)?)).map_err(io::Error::other)?;
+        // Each line was short enough when it was imported.
+        input.position().begin_skipped();
+        Ok(input)
+    };
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    let sentences = remainder::find(|| open(file), || open(&log), differing, now);
+    let sentences = sentences.map_err(Error::io("read", file))?;
+    if !sentences.is_empty() {
+        stdout::line(format_args!("not brought over, for you to repeat:"))?;
+    }
+    for sentence in sentences {
+        stdout::line(format_args!("- {}", Printable(&sentence)))?;
+    }
+    Ok(())
 }
 
 fn import_error(file: &Path, error: ImportError) -> Error {

@@ -50,6 +50,7 @@ pub(super) fn set_aside(data: &Path, parting: Parting, has_lines: bool) -> Resul
     let kept = kept.display();
     Ok(format!(
         "{sentence}; its log is kept as {kept}; copy another node's {FILE_NAME} into {data_name}, start again, and then run: sayso import --from sayso \
-         --data {data_name} {kept}, since it may hold the only copy of what was acknowledged here"
+         --data {data_name} {kept}, since it may hold the only copy of what was acknowledged here; if all nodes have stopped, delete the keys in Redis, \
+         and rename what one node has kept to {FILE_NAME} there first"
     ))
 }

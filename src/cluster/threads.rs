@@ -152,6 +152,7 @@ impl<S> Thread<'_, S> {
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
             Reply::Appended(_) => self.handle.note_appended(),
+            Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }
         let is_attached = self.take_reply(call.kind, reply)?;
@@ -189,9 +190,6 @@ impl<S> Thread<'_, S> {
 
     /// Gives the node a reply. Returns whether the connection is attached then.
     fn take_reply(&self, kind: CallKind, reply: Reply) -> Result<bool, ClientError> {
-        if let Reply::Attached(attached) = &reply {
-            self.handle.stats.clock.set(attached.now);
-        }
         let mut node = self.handle.node();
         node.replied(self.link, kind, reply).map_err(|e| log_failed(&e))?;
         Ok(node.is_link_attached(self.link))

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Hub;
-use crate::{comment::rejection::Rejection, store::index::CommentRef, util::table::Table};
+use crate::{comment::rejection::Rejection, util::table::Table};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,27 +45,25 @@ impl<S> Hub<S> {
 
     fn closing_time(&self, page: &str) -> Option<SystemTime> {
         self.rules.close_after?;
-        let known = self.closing_times.get(&self.index.page_number_of(page)?.into());
-        known.copied().or_else(|| self.read_closing_time(self.index.first(page)?))
+        let number = self.index.page_number_of(page)?;
+        let known = self.closing_times.get(&number.into()).copied();
+        known.or_else(|| self.read_closing_time(page))
     }
 
     /// Keeps when a page closes, so that its first comment is read once. While that one is in the batch, nothing is kept: a roll-back takes it
     /// out again, and gives the number of a new page to another one.
     pub(super) fn learn_closing_time(&mut self, page: &str) {
-        if self.rules.close_after.is_none() {
-            return;
-        }
-        let Some(number) = self.index.page_number_of(page).map(u64::from) else { return };
-        let first = self.index.first(page).filter(|it| it.location.offset < self.log.end());
-        if let Some(first) = first.filter(|_| !self.closing_times.contains_key(&number))
-            && let Some(time) = self.read_closing_time(first)
+        if let Some(time) = self.closing_time(page)
+            && let Some(number) = self.index.page_number_of(page)
+            && let Some(first) = self.index.first(page)
+            && first.location.offset < self.log.end()
         {
-            self.closing_times.insert(number, time);
+            self.closing_times.insert(number.into(), time);
         }
     }
 
-    fn read_closing_time(&self, first: CommentRef) -> Option<SystemTime> {
-        let first = self.comment(first).ok()?;
+    fn read_closing_time(&self, page: &str) -> Option<SystemTime> {
+        let first = self.comment(self.index.first(page)?).ok()?;
         let first = humantime::parse_rfc3339(&first.created_at).ok()?;
         first.checked_add(DAY * self.rules.close_after?)
     }

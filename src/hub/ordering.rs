@@ -275,11 +275,16 @@ impl<S> Hub<S> {
         let room = BATCH_COMMANDS_MAX.saturating_sub(candidates.len()).min(waiting.len());
         candidates.extend(waiting.drain(..room));
         self.index.begin();
-        let Validated { mut kept, made, answers } = self.validate_all(&mut candidates);
-        let lines = self.log.unstage();
+        let Validated { mut kept, mut made, answers } = self.validate_all(&mut candidates);
+        let room = self.log.reserve();
+        let mut lines = self.log.unstage();
         self.roll_back();
         self.end_batch();
         self.give_back(candidates);
+        if let Err(error) = room {
+            (lines, made) = Default::default();
+            kept = self.refuse_unstorable(error, kept);
+        }
         let lines = chained(base, self.log.chain(), run, lines);
         for Made { number, seqs, decided } in made {
             let own = &lines[(seqs.start - base) as usize..(seqs.end - base) as usize];

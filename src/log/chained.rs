@@ -13,12 +13,12 @@ use std::{
 use crate::{
     error::Error,
     log::{
-        Log, SyncMode, TornTail,
+        CommitError, Log, SyncMode, TornTail,
         chain::{ChainHash, FIELD},
-        dated,
+        dated, is_full,
         scan::{Header, Location, ScanError, scan, seq_of},
         storage::{Storage, sync_folder, without_links},
-        trailer::Trailer,
+        trailer::{TRAILER_BYTES_MAX, Trailer},
         writer::LogWriter,
     },
 };
@@ -173,6 +173,24 @@ impl Log {
         let location = self.stage(line);
         self.staged.extend_last(&field(chain));
         location
+    }
+
+    /// Checks that the staged lines could be stored now, and keeps the room for them where the operating system can.
+    ///
+    /// # Errors
+    /// [`CommitError`], as [`Log::commit`] would fail.
+    pub fn reserve(&mut self) -> Result<(), CommitError> {
+        if !self.has_staged() {
+            return Ok(());
+        }
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        let bytes = self.staged.bytes().len() + self.staged.count() as usize * TRAILER_BYTES_MAX;
+        match self.storage.reserve(self.end, bytes as u64) {
+            Err(error) if is_full(&error) => Err(CommitError::Full),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the staged lines out of the batch again, each from `{` to `}`. Their `seq`s are given out again.

@@ -65,6 +65,16 @@ pub trait Storage: Send {
     /// Fails if writing fails; part of `bytes` may then be in the file.
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Makes sure that so many bytes have room behind `end`, as far as can be told. The file's length stays the same.
+    ///
+    /// # Errors
+    /// Fails if there is no room, or if nobody can tell.
+    #[cfg(feature = "redis")]
+    fn reserve(&mut self, end: u64, bytes: u64) -> io::Result<()> {
+        let _ = (end, bytes);
+        Ok(())
+    }
+
     /// Returns once everything written is on the medium.
     ///
     /// # Errors
@@ -249,6 +259,22 @@ impl Storage for FileStorage {
     fn append(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.preallocate(offset + bytes.len() as u64);
         self.file.write_all_at(bytes, offset)
+    }
+
+    #[cfg(feature = "redis")]
+    fn reserve(&mut self, end: u64, bytes: u64) -> io::Result<()> {
+        use rustix::process::{Resource, getrlimit};
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| end + bytes > limit) {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        #[cfg(target_os = "linux")]
+        rustix::fs::fallocate(
+            &*self.file,
+            rustix::fs::FallocateFlags::KEEP_SIZE,
+            end,
+            bytes.max(1),
+        )?;
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -23,10 +23,10 @@ use crate::{
 };
 
 /// A small disk of its own, gone with the test. Only root can have one.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(path: &Path, bytes: u64) -> Option<SmallDisk> {
+    pub fn mount(path: &Path, bytes: u64) -> Option<SmallDisk> {
         fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "none"]).arg(path);
@@ -39,7 +39,7 @@ impl SmallDisk {
     }
 
     /// A file that leaves less than `bytes` of the disk.
-    fn fill(&self, bytes: usize) {
+    pub fn fill(&self, bytes: usize) {
         let mut length = 0;
         while fs::write(self.0.join("filler"), vec![1; length + 4_096]).is_ok() {
             length += 4_096;
@@ -47,7 +47,7 @@ impl SmallDisk {
         fs::write(self.0.join("filler"), vec![1; length - bytes]).unwrap();
     }
 
-    fn make_room(&self) {
+    pub fn make_room(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
     }
 }

@@ -20,6 +20,7 @@ pub mod order;
 pub mod page;
 pub mod plan;
 pub mod record;
+pub mod remainder;
 pub mod report;
 pub mod sources;
 pub mod spool;

@@ -6,7 +6,8 @@ use std::{mem, sync::atomic::Ordering::Relaxed};
 
 use super::{super::Hub, Proposals, WAITING_TIMEOUT, Waiting};
 use crate::{
-    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness, util::activity,
+    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness,
+    hub::rate_limit::DuplicateFilter, log::CommitError, util::activity,
 };
 
 impl<S> Hub<S> {
@@ -21,9 +22,32 @@ impl<S> Hub<S> {
     }
 
     pub(super) fn refuse_waiting(&mut self, why: &str) {
+        let rejection = match self.stats.full.load(Relaxed) {
+            // What others have written finds no room here either.
+            true => Rejection::StorageFull,
+            false => Rejection::StreamUnavailable(why.into()),
+        };
         for waiting in mem::take(&mut self.proposals().waiting) {
-            self.refuse(waiting, why);
+            self.reject_waiting(waiting, &rejection);
         }
+    }
+
+    /// Refuses writes whose lines could not be stored here, so that none is to be proposed. Returns those of which a copy was proposed before:
+    /// it may be in the stream, and is waited for.
+    pub(super) fn refuse_unstorable(
+        &mut self,
+        error: CommitError,
+        writes: Vec<Waiting>,
+    ) -> Vec<Waiting> {
+        self.duplicates.iter_mut().for_each(DuplicateFilter::forget);
+        let rejection = self.storage_fault(error);
+        let (mut sent, new): (Vec<_>, Vec<_>) =
+            writes.into_iter().partition(|waiting| !waiting.sent.is_empty());
+        sent.iter_mut().for_each(|waiting| waiting.is_proposed = false);
+        for waiting in new {
+            self.reject_waiting(waiting, &rejection);
+        }
+        sent
     }
 
     pub(super) fn refuse(&mut self, waiting: Waiting, why: &str) {

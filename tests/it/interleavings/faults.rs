@@ -139,7 +139,8 @@ impl World<'_> {
         let reports = self.reports.clone();
         let done = Box::new(move |outcome| drop(reports.send(Report::Compacted(outcome))));
         let process = self.machines[machine].on();
-        if process.is_compacting {
+        // While it may not, the hub would wait for some seconds of the clock on the wall.
+        if process.is_compacting || !process.shared.node().may_compact() {
             return;
         }
         process.hub.process_batch(&mut std::iter::once(Command::Query(Query::Compact(done))));

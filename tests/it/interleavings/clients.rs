@@ -179,7 +179,17 @@ impl World<'_> {
             }
             // It may be on the machine that it was seen on, and nowhere else.
             Err(Rejection::UnknownComment(_)) => self.is_settling,
-            Err(Rejection::Deleted(_) | Rejection::Hidden(_)) => true,
+            Err(rejection @ (Rejection::Deleted(_) | Rejection::Hidden(_))) => {
+                let target = self.attempts[number].target;
+                let lines = &self.machines[machine].lines;
+                let mut about = lines.comments().filter(|it| it.id == target);
+                let is_so = about.any(|it| it.deleted || it.status != Status::Public);
+                assert!(
+                    is_so,
+                    "attempt {number} is refused for what is stored nowhere: {rejection:?}"
+                );
+                true
+            }
             Err(other) => panic!("{wish:?} is refused: {other:?}"),
         };
         if is_over && is_waited_for {

@@ -25,7 +25,7 @@ use self::{
     world::{Counts, World},
 };
 /// Histories of each configuration, some three seconds of one core.
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 35;
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|text| text.parse().unwrap())

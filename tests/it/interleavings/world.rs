@@ -265,6 +265,8 @@ impl<'s> World<'s> {
 
     fn link_events(&mut self, machine: usize, link: Link, events: &mut Vec<Event>) {
         let moment = self.stream.now().clone();
+        // Each looks only now and then.
+        let may_look = self.is_settling || self.random.percent(10);
         let process = self.machines[machine].on();
         let is_reading = link == Link::Lines && !matches!(process.reading, Reading::Nothing);
         if is_reading {
@@ -295,7 +297,7 @@ impl<'s> World<'s> {
             let run = moment.meta.as_ref().map(|meta| &*meta.run);
             let knows_run = run.is_none() || run == node.run().map(|run| &**run);
             let is_same = connection.identity == self.stream.identity();
-            if link == Link::Commands && is_attached && !(knows_run && is_same) {
+            if link == Link::Commands && is_attached && may_look && !(knows_run && is_same) {
                 events.push(Event::Look(machine));
             }
         }

@@ -236,10 +236,12 @@ impl Order for StreamOrder {
     }
 
     fn readiness(&mut self) -> Readiness {
-        match self.0.why_unavailable() {
-            Some(why) if self.0.node().is_refused() => Readiness::Refused(why),
-            Some(why) => Readiness::Unavailable(why),
-            None => self.0.node().readiness(),
+        let is_unavailable = self.0.why_unavailable().is_some();
+        let node = self.0.node();
+        match is_unavailable {
+            true if node.is_refused() => Readiness::Refused,
+            true => Readiness::Unavailable,
+            false => node.readiness(),
         }
     }
 

@@ -153,8 +153,8 @@ pub enum Rejection {
     TooManyFrames(u32),
     /// The disk is full; there may be room again later.
     StorageFull,
-    /// The machine can't reach the one that keeps the order of several machines' comments; the text tells why.
-    StreamUnavailable(String),
+    /// The machine can't use the Redis that keeps the order of several machines' comments. Why is no business of whoever posts.
+    StreamUnavailable,
     /// The disk failed; only a restart helps.
     StorageFailed,
     /// sayso is being stopped.
@@ -205,7 +205,7 @@ impl Rejection {
             | Rejection::SubmittedTooSoon(_)
             | Rejection::TooManyFrames(_) => 429,
             Rejection::StorageFull
-            | Rejection::StreamUnavailable(_)
+            | Rejection::StreamUnavailable
             | Rejection::StorageFailed
             | Rejection::Stopping
             | Rejection::TooManyPages(..) => 503,
@@ -218,9 +218,7 @@ impl Rejection {
         match self {
             Rejection::TooFast { wait, .. } | Rejection::SubmittedTooSoon(wait) => Some(*wait),
             Rejection::TooManyFrames(_) => Some(1),
-            Rejection::StorageFull | Rejection::StreamUnavailable(_) | Rejection::Stopping => {
-                Some(5)
-            }
+            Rejection::StorageFull | Rejection::StreamUnavailable | Rejection::Stopping => Some(5),
             _ => None,
         }
     }
@@ -282,7 +280,7 @@ impl Rejection {
             Rejection::ProofMissing(_) => "proof_missing",
             Rejection::TooManyFrames(_) => "too_many_frames",
             Rejection::StorageFull => "storage_full",
-            Rejection::StreamUnavailable(_) => "stream_unavailable",
+            Rejection::StreamUnavailable => "stream_unavailable",
             Rejection::StorageFailed => "storage_failed",
             Rejection::Stopping => "stopping",
         }
@@ -371,7 +369,7 @@ impl Rejection {
             | Rejection::HoneypotFilled
             | Rejection::SubmittedTooSoon(_)
             | Rejection::StorageFull
-            | Rejection::StreamUnavailable(_)
+            | Rejection::StreamUnavailable
             | Rejection::StorageFailed
             | Rejection::Stopping => none,
         }

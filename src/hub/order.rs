@@ -47,10 +47,10 @@ pub enum Readiness {
     Ready(u64),
     /// Soon: [`Ordered::Look`] tells when.
     Soon,
-    /// Nobody knows when; the sentence says why.
-    Unavailable(Arc<str>),
+    /// Nobody knows when.
+    Unavailable,
     /// The same, and what was proposed was refused and is nowhere.
-    Refused(Arc<str>),
+    Refused,
 }
 
 /// What readers of all machines see of each other. Losing one of these is harmless.

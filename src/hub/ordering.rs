@@ -190,10 +190,8 @@ impl<S> Hub<S> {
         match self.proposals().order.readiness() {
             Readiness::Ready(run) => self.propose(run),
             Readiness::Soon => {}
-            Readiness::Unavailable(why) => self.refuse_waiting(&why),
-            Readiness::Refused(why) => {
-                self.refuse_all(&Rejection::StreamUnavailable(why.to_string()));
-            }
+            Readiness::Unavailable => self.refuse_waiting(),
+            Readiness::Refused => self.refuse_all(&Rejection::StreamUnavailable),
         }
     }
 
@@ -226,7 +224,7 @@ impl<S> Hub<S> {
                 }
             }
             Ordered::Parted(why) => {
-                self.refuse_all(&Rejection::StreamUnavailable(why.to_string()));
+                self.refuse_all(&Rejection::StreamUnavailable);
                 self.proposals().parted = Some(why);
             }
             Ordered::Closed => self.refuse_all(&Rejection::Stopping),
@@ -256,14 +254,10 @@ impl<S> Hub<S> {
         if self.stopping {
             return self.reject_waiting(waiting, &Rejection::Stopping);
         }
-        let why = match &self.proposals().parted {
-            Some(why) => why.clone(),
-            None if is_full => {
-                format!("{WAITING_WRITES_MAX} comments and changes wait already").into()
-            }
-            None => return self.proposals().waiting.push_back(waiting),
-        };
-        self.refuse(waiting, &why);
+        if is_full || self.proposals().parted.is_some() {
+            return self.reject_waiting(waiting, &Rejection::StreamUnavailable);
+        }
+        self.proposals().waiting.push_back(waiting);
     }
 
     /// Validates what waits, and proposes the lines that it makes.

@@ -86,7 +86,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::ProofMissing(16),
         Rejection::TooManyFrames(20),
         Rejection::StorageFull,
-        Rejection::StreamUnavailable("Redis does not answer".into()),
+        Rejection::StreamUnavailable,
         Rejection::StorageFailed,
         Rejection::Stopping,
     ]

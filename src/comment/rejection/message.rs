@@ -190,8 +190,8 @@ impl fmt::Display for Rejection {
                 write!(f, "more than {n} messages in a second, slow down")
             }
             Rejection::StorageFull => write!(f, "storage is full, try again"),
-            Rejection::StreamUnavailable(why) => {
-                write!(f, "nothing can be stored at the moment: {why}; try again")
+            Rejection::StreamUnavailable => {
+                write!(f, "nothing can be stored at the moment, try again")
             }
             Rejection::StorageFailed => {
                 write!(f, "storage has failed, comments can't be saved until sayso is restarted")

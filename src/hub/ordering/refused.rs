@@ -6,8 +6,8 @@ use std::{mem, sync::atomic::Ordering::Relaxed};
 
 use super::{super::Hub, Proposals, WAITING_TIMEOUT, Waiting};
 use crate::{
-    comment::rejection::Rejection, hub::command::ReplyTo, hub::order::Readiness,
-    hub::rate_limit::DuplicateFilter, log::CommitError, util::activity,
+    comment::rejection::Rejection, hub::command::ReplyTo, hub::rate_limit::DuplicateFilter,
+    log::CommitError, util::activity,
 };
 
 impl<S> Hub<S> {
@@ -21,11 +21,11 @@ impl<S> Hub<S> {
         }
     }
 
-    pub(super) fn refuse_waiting(&mut self, why: &str) {
+    pub(super) fn refuse_waiting(&mut self) {
         let rejection = match self.stats.full.load(Relaxed) {
             // What others have written finds no room here either.
             true => Rejection::StorageFull,
-            false => Rejection::StreamUnavailable(why.into()),
+            false => Rejection::StreamUnavailable,
         };
         for waiting in mem::take(&mut self.proposals().waiting) {
             self.reject_waiting(waiting, &rejection);
@@ -50,16 +50,9 @@ impl<S> Hub<S> {
         sent
     }
 
-    pub(super) fn refuse(&mut self, waiting: Waiting, why: &str) {
-        let rejection = Rejection::StreamUnavailable(why.into());
-        self.reject_waiting(waiting, &rejection);
-    }
-
     pub(super) fn reject_waiting(&mut self, waiting: Waiting, rejection: &Rejection) {
         let Waiting { reply, client, .. } = waiting;
-        if let (Rejection::StreamUnavailable(_), Some(stats)) =
-            (rejection, self.stats.cluster.get())
-        {
+        if let (Rejection::StreamUnavailable, Some(stats)) = (rejection, self.stats.cluster.get()) {
             stats.refused.fetch_add(1, Relaxed);
         }
         if matches!(reply, ReplyTo::Reader(..)) {
@@ -83,10 +76,8 @@ impl<S> Hub<S> {
         if in_flight.is_empty() {
             self.proposals().order.settle();
         }
-        let why = match self.proposals().order.readiness() {
-            Readiness::Unavailable(why) | Readiness::Refused(why) => why,
-            _ => "the order of comments has not been told in time".into(),
-        };
-        late.into_iter().for_each(|waiting| self.refuse(waiting, &why));
+        for waiting in late {
+            self.reject_waiting(waiting, &Rejection::StreamUnavailable);
+        }
     }
 }

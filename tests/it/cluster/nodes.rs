@@ -9,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
-    client::TOKEN,
+    client::{Response, TOKEN},
     server::{Builder, Server, Signal},
 };
 
@@ -115,6 +115,14 @@ impl Cluster {
     pub fn logs(&self) -> Vec<Vec<String>> {
         self.nodes.iter().map(|node| lines(&node.log_text())).collect()
     }
+}
+
+/// Checks that a post was refused without a word that is only its owner's business, and that the owner is told.
+#[track_caller]
+pub fn check_refusal(node: &Server, refused: &Response, why: &str) {
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("stream_unavailable")));
+    assert_eq!(refused.error(), "nothing can be stored at the moment, try again");
+    until(|| node.stderr().contains(why).then_some(()), || node.stderr());
 }
 
 /// How a node is started: with moderators, and with what it says in a file.

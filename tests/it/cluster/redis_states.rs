@@ -7,11 +7,11 @@ use serde_json::json;
 use super::{
     authors::{Authors, check_acknowledged},
     crowd::Crowd,
-    nodes::{Cluster, ask, node, until},
+    nodes::{Cluster, ask, check_refusal, node, until},
     switch::Switch,
 };
 use crate::support::{
-    client::{JSON, check_sentence, get, post, posted},
+    client::{JSON, get, post, posted},
     redis::Redis,
 };
 
@@ -26,7 +26,7 @@ fn a_full_redis_refuses_posts_with_a_sentence_and_takes_them_once_there_is_room(
     redis.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     let refused = post(&cluster.nodes[0], &json!({"content": "Is there room?"}));
     assert_eq!(refused.status, 503, "{refused:?}");
-    check_sentence(&refused.error(), &["Redis"]);
+    check_refusal(&cluster.nodes[0], &refused, "Redis");
     authors.allow(8);
     authors.wait_for_refusals(8);
     for node in &cluster.nodes {
@@ -74,7 +74,7 @@ fn a_node_with_a_log_is_read_while_redis_is_away_and_one_without_waits() {
     assert!(get(&cluster.nodes[0], "/api/comments?page=/").body.contains("before"));
     let refused = post(&cluster.nodes[0], &json!({"content": "meanwhile"}));
     assert_eq!(refused.status, 503, "{refused:?}");
-    check_sentence(&refused.error(), &["Redis"]);
+    check_refusal(&cluster.nodes[0], &refused, "Redis");
 
     let builder = node(&address.url());
     let stderr = builder.data_path().with_file_name("stderr");

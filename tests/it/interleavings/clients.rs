@@ -173,8 +173,8 @@ impl World<'_> {
                 self.acknowledged.push(Acknowledged { seq, chain, what });
                 true
             }
-            Err(Rejection::StreamUnavailable(why)) => {
-                self.note(format!("{machine} refuses attempt {number}: {why}"));
+            Err(Rejection::StreamUnavailable) => {
+                self.note(format!("{machine} refuses attempt {number}"));
                 false
             }
             // It may be on the machine that it was seen on, and nowhere else.

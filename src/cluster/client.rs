@@ -29,10 +29,6 @@ pub const REPLY_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Entries of one reading of the stream. The hub stores them in one go, while others wait: 24 MB, if all of them are as long as lines can be.
 pub const ENTRIES_MAX: usize = 256;
 
-/// What is said where somebody else has written to the stream.
-pub const FOREIGN_ENTRY: &str =
-    "the stream in Redis has an entry that no node has written; remove it with XDEL";
-
 const SCRIPT: &str = include_str!("script.lua");
 
 /// Why something could not be asked.
@@ -210,16 +206,16 @@ impl Connection {
         }
     }
 
-    /// Reads the entries behind a `seq`, and waits for some if there are none.
+    /// Reads the entries behind a `seq`, and waits for some if there are none. Returns `None` if one of them was not written by a node.
     ///
     /// # Errors
-    /// [`ClientError`], also if there is an entry that no node has written.
-    pub fn read(&mut self, after: u64) -> Result<Vec<Entry>, ClientError> {
+    /// [`ClientError`].
+    pub fn read(&mut self, after: u64) -> Result<Option<Vec<Entry>>, ClientError> {
         let mut command = cmd("XREAD");
         command.arg("COUNT").arg(ENTRIES_MAX).arg("BLOCK").arg(BLOCK.as_millis() as u64);
         command.arg("STREAMS").arg(&self.keys[0]).arg(format!("{after}-0"));
         let value = ask(&mut self.link, &command)?;
-        entries(value).ok_or_else(|| ClientError::refusal(FOREIGN_ENTRY))
+        Ok(entries(value))
     }
 
     /// Returns Redis' time, in ms since 1970.

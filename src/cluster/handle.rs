@@ -4,6 +4,7 @@
 //! the log, which its thread has read into memory before.
 
 use std::{
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -26,11 +27,16 @@ use crate::{
 /// After Redis has refused lines, whether it takes others is tried once in this time, and whoever posts meanwhile is told why.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What is said where somebody else has written to the stream.
+const FOREIGN_ENTRY: &str = "the stream in Redis has an entry that no node has written, or lacks one; delete the three keys while all nodes run, and they fill them again";
+
 /// Why lines can't be ordered.
 #[derive(Default)]
 struct Failures {
     /// Why Redis can't be reached or used, or why lines can't be stored here. Lasts until a connection is attached again.
     lasting: Option<Arc<str>>,
+    /// Whether the stream has an entry that no node has written.
+    is_foreign: bool,
     /// When and why Redis has refused lines last. Lasts until it has appended some.
     append: Option<(Instant, Arc<str>)>,
 }
@@ -88,7 +94,8 @@ impl NodeHandle {
         // First, so that whoever is told that it is not connected is also told why.
         self.stats.set_error(self.why_unavailable());
         let node = self.node();
-        self.stats.connected.store(node.is_attached(), Relaxed);
+        let is_connected = node.is_attached() && !node.has_foreign_entry();
+        self.stats.connected.store(is_connected, Relaxed);
         self.stats.stream_seq.store(node.stream_seq(), Relaxed);
         self.stats.in_flight.store(node.proposed_lines() as u64, Relaxed);
         self.stats.attaches.store(node.attaches, Relaxed);
@@ -151,6 +158,17 @@ impl NodeHandle {
         }
     }
 
+    /// Notes whether the stream has an entry that no node has written, and logs it once. Returns whether it has.
+    pub(super) fn note_foreign_entry(&self) -> bool {
+        let is_foreign = self.node().has_foreign_entry();
+        match (mem::replace(&mut self.failures().is_foreign, is_foreign), is_foreign) {
+            (false, true) => log::error!("{FOREIGN_ENTRY}; comments are refused until then"),
+            (true, false) => log::info!("comments can be ordered"),
+            _ => {}
+        }
+        is_foreign
+    }
+
     /// Notes that Redis has refused lines.
     pub(super) fn note_append_refused(&self, why: &str) {
         let before = self.failures().append.replace((Instant::now(), why.into()));
@@ -190,7 +208,8 @@ impl NodeHandle {
         let failures = self.failures();
         let append = failures.append.as_ref();
         let append = append.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
-        failures.lasting.clone().or(append.map(|(_, why)| why.clone()))
+        let foreign = failures.is_foreign.then(|| FOREIGN_ENTRY.into());
+        failures.lasting.clone().or(foreign).or(append.map(|(_, why)| why.clone()))
     }
 }
 

@@ -22,6 +22,9 @@ const HEALED_LINES_MAX: usize = 500;
 /// Bytes of the lines of one heal.
 const HEALED_BYTES_MAX: usize = 1024 * 1024;
 
+/// After so many reads in a row from which nothing followed, with an attach between each two, it is the stream that is wrong.
+const UNFOLLOWED_MAX: u32 = 3;
+
 /// Which of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
@@ -121,6 +124,8 @@ pub struct Node {
     base_seen: Option<u64>,
     parted: Option<Parting>,
     news: Vec<Ordered>,
+    /// How often in a row nothing followed from what was read.
+    unfollowed: u32,
     /// How often it was attached.
     pub attaches: u64,
     /// How often it has brought the stream what that had lost.
@@ -155,6 +160,7 @@ impl Node {
             base_seen: None,
             parted: None,
             news: Vec::new(),
+            unfollowed: 0,
             attaches: 0,
             heals: 0,
             newest_kept: NEWEST_LINES_KEPT,
@@ -388,6 +394,10 @@ impl Node {
     pub fn follow(&mut self, entries: Vec<Entry>) -> Vec<ChainedLine> {
         let mut chain = self.end.chain;
         let mut following = Vec::new();
+        if entries.is_empty() {
+            self.unfollowed = 0;
+            return following;
+        }
         if !self.lines.is_attached || self.is_comparing() || self.has_untold_run() {
             // Since they were read, a run may have begun that doesn't have them. Those that it has are read again.
             return following;
@@ -407,10 +417,25 @@ impl Node {
             following.push(line);
         }
         match following.last() {
-            Some(last) => self.handed = last.seq,
-            None => self.attach_again(Link::Lines),
+            Some(last) => (self.handed, self.unfollowed) = (last.seq, 0),
+            None => {
+                self.unfollowed = self.unfollowed.saturating_add(1);
+                self.attach_again(Link::Lines);
+            }
         }
         following
+    }
+
+    /// What was read has an entry that no node has written, by its form.
+    pub fn saw_foreign_entry(&mut self) {
+        self.unfollowed = UNFOLLOWED_MAX;
+        self.attach_again(Link::Lines);
+    }
+
+    /// Whether the stream has an entry behind the log's end that no node has written, or lacks one. What a takeover or a new run has replaced
+    /// doesn't follow either, but does once the connection has attached again.
+    pub fn has_foreign_entry(&self) -> bool {
+        self.unfollowed >= UNFOLLOWED_MAX
     }
 }
 

@@ -207,14 +207,21 @@ impl<S> Thread<'_, S> {
                 continue;
             };
             let entries = connection.read(after)?;
-            if entries.is_empty() {
-                continue;
-            }
-            let lines = self.handle.node().follow(entries);
+            let is_empty = entries.as_ref().is_some_and(Vec::is_empty);
+            let lines = {
+                let mut node = self.handle.node();
+                entries.map(|entries| node.follow(entries)).unwrap_or_else(|| {
+                    node.saw_foreign_entry();
+                    Vec::new()
+                })
+            };
+            let is_foreign = self.handle.note_foreign_entry();
             if lines.is_empty() {
-                // It must attach again first, or has parted, of which the hub must hear.
-                look(self.handle, self.hub);
-                thread::sleep(SHORT_PAUSE);
+                if !is_empty {
+                    // It must attach again first, or has parted, of which the hub must hear.
+                    look(self.handle, self.hub);
+                    thread::sleep(if is_foreign { STORAGE_PAUSE } else { SHORT_PAUSE });
+                }
                 continue;
             }
             match self.store(lines) {

@@ -165,6 +165,26 @@ fn what_was_read_in_another_run_is_read_again() {
 }
 
 #[test]
+fn an_entry_that_does_not_follow_after_three_attaches_is_foreign() {
+    let mut node = Node::of(5);
+    node.attach(Link::Commands, "a");
+    for is_foreign in [false, false, true, true] {
+        node.attach(Link::Lines, "a");
+        assert!(node.read(7, "a").is_empty());
+        assert_eq!(node.has_foreign_entry(), is_foreign);
+    }
+    node.attach(Link::Lines, "a");
+    assert_eq!(node.read(6, "a"), [6]);
+    assert!(!node.has_foreign_entry());
+    node.moved(end(6));
+    node.saw_foreign_entry();
+    assert!(node.has_foreign_entry());
+    node.attach(Link::Lines, "a");
+    assert!(node.follow(Vec::new()).is_empty());
+    assert!(!node.has_foreign_entry(), "nothing is there any more");
+}
+
+#[test]
 fn a_stream_that_is_behind_the_log_is_looked_at() {
     let mut node = Node::of(6);
     node.attach(Link::Commands, "a");
@@ -219,7 +239,7 @@ fn an_answer_of_an_older_run_that_comes_late_is_not_believed() {
     // Another machine has taken over between the two answers, of which the older one comes last.
     let attach = || CallKind::Attach { own: 6 };
     node.replied(Link::Commands, attach(), attached("b", 6)).unwrap();
-    node.replied(Link::Lines, attach(), attached("a", 4)).unwrap();
+    node.replied(Link::Lines, attach(), attached("a", 6)).unwrap();
     assert_eq!(node.mark().map(|mark| &**mark), Some("b"));
     for link in [Link::Commands, Link::Lines] {
         assert_eq!(node.ask(link), attach_call(6));

@@ -342,9 +342,9 @@ impl Stream {
         after: u64,
         old: Option<&Moment>,
     ) -> Vec<Entry> {
-        let Some(old) = old else { return server.calls.read(after).unwrap() };
+        let Some(old) = old else { return server.calls.read(after).unwrap().unwrap() };
         server.put(&old_name(machine), old.keys.as_ref());
-        server.old[machine].read(after).unwrap()
+        server.old[machine].read(after).unwrap().unwrap()
     }
 }
 

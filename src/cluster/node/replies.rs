@@ -98,6 +98,12 @@ impl Node {
             // A verdict counts only about the log as it was when it was asked for.
             return Ok(());
         }
+        let is_other = self.run.as_ref().is_some_and(|(known, _)| *known != attached.run);
+        if link == Link::Lines && self.commands.is_attached && is_other {
+            // One of the two answers is older than the run, and nobody knows which.
+            self.attach_again(Link::Commands);
+            return Ok(());
+        }
         if entry.is_none() && low != base {
             self.part(Parting::Trimmed);
             return Ok(());
@@ -138,11 +144,6 @@ impl Node {
 
     fn attached(&mut self, link: Link, own: u64, attached: Attached) {
         let Attached { seq, run, number, runs, salt, .. } = attached;
-        let is_other = self.run.as_ref().is_some_and(|(known, _)| *known != run);
-        if link == Link::Lines && self.commands.is_attached && is_other {
-            // One of the two answers is older than the run, and nobody knows which.
-            return self.attach_again(Link::Commands);
-        }
         self.link(link).is_attached = true;
         self.link(link).was_attached = true;
         self.link(link).run = Some(run.clone());

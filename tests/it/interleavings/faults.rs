@@ -145,11 +145,11 @@ impl World<'_> {
         }
         process.hub.process_batch(&mut std::iter::once(Command::Query(Query::Compact(done))));
         process.must_look = true;
-        match self.reported.try_recv() {
-            Ok(Report::Compacted(refused)) => {
+        match self.take_reports(machine) {
+            Some(refused) => {
                 self.note(format!("{machine} does not compact its log: {refused:?}"));
             }
-            _ => {
+            None => {
                 self.machines[machine].on().is_compacting = true;
                 self.note(format!("{machine} begins to compact its log"));
             }

@@ -192,6 +192,16 @@ impl World<'_> {
     pub fn hub(&mut self, machine: usize) {
         self.process(machine);
         self.note_stored(machine);
+        assert!(self.take_reports(machine).is_none(), "a compaction was not waited for");
+        self.deliver_frames(machine);
+        if let Some(parting) = self.machines[machine].on().shared.parted() {
+            self.stop(machine, parting);
+        }
+    }
+
+    /// Tells everybody what a hub has called back. Returns what has come of a compaction.
+    pub fn take_reports(&mut self, machine: usize) -> Option<Result<(u64, u64), String>> {
+        let mut compacted = None;
         while let Ok(report) = self.reported.try_recv() {
             match report {
                 Report::Answered(attempt, outcome) => self.answered(attempt, outcome),
@@ -203,13 +213,10 @@ impl World<'_> {
                 }
                 Report::Joined(visit, joined) => self.joined(visit, joined),
                 Report::Loaded(visit, is_all, loaded) => self.loaded(visit, is_all, loaded),
-                Report::Compacted(_) => panic!("it was not waited for"),
+                Report::Compacted(outcome) => compacted = Some(outcome),
             }
         }
-        self.deliver_frames(machine);
-        if let Some(parting) = self.machines[machine].on().shared.parted() {
-            self.stop(machine, parting);
-        }
+        compacted
     }
 
     pub fn process(&mut self, machine: usize) {

@@ -151,7 +151,12 @@ impl<S> Thread<'_, S> {
         };
         match &reply {
             Reply::Wait(ms) => *wait_until = Some(Instant::now() + Duration::from_millis(*ms)),
-            Reply::Appended(_) => self.handle.note_appended(),
+            Reply::Appended(seq) => {
+                if let CallKind::Heal(_) = call.kind {
+                    log::info!("brought Redis lines that it had lost, up to {seq}");
+                }
+                self.handle.note_appended();
+            }
             Reply::Attached(attached) => self.handle.stats.clock.set(attached.now),
             _ => {}
         }

@@ -18,8 +18,6 @@ pub const EARLY_QUERIES_MAX: usize = 1_024;
 
 /// A question that is about what is not here yet.
 pub(super) struct Early<S> {
-    /// Up to which `seq` the client has received everything.
-    since: u64,
     until: Instant,
     query: Query<S>,
 }
@@ -30,26 +28,27 @@ impl<S> Hub<S> {
         if let Query::Leave(reader) = &query {
             self.forget_early(*reader);
         }
-        let since = self.early_cursor(&query);
+        if !self.is_early(&query) {
+            return Some(query);
+        }
         let early = self.proposals.as_mut().map(|proposals| &mut proposals.early);
         let room = early.filter(|early| early.len() < EARLY_QUERIES_MAX);
-        let (Some(since), Some(early)) = (since, room) else { return Some(query) };
-        early.push(Early { since, until: Instant::now() + CATCH_UP_TIMEOUT, query });
+        let Some(early) = room else { return Some(query) };
+        early.push(Early { until: Instant::now() + CATCH_UP_TIMEOUT, query });
         None
     }
 
-    /// Up to which `seq` a client has received everything, if it proves that and there is less here.
-    fn early_cursor(&self, query: &Query<S>) -> Option<u64> {
+    /// Whether a client proves that it has received more than there is here.
+    fn is_early(&self, query: &Query<S>) -> bool {
         let cursor = match query {
             Query::Join(Join {
                 subscription: Subscription::Page(_, StartAt::Since(cursor)),
                 ..
             })
             | Query::ReadHistory(ReadHistory { range: HistoryRange::Since(cursor), .. }) => cursor,
-            _ => return None,
+            _ => return false,
         };
-        let is_ahead = cursor.mark.is_some() && cursor.since >= self.log.next_seq();
-        (is_ahead && self.is_believed(cursor)).then_some(cursor.since)
+        cursor.mark.is_some() && cursor.since >= self.log.next_seq() && self.is_believed(cursor)
     }
 
     /// Forgets what a reader has asked that leaves before it was answered.
@@ -61,13 +60,13 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Answers the questions whose cursors the log has reached, and those that have waited too long.
+    /// Answers the questions whose cursors the log has reached or no run proves any more, and those that have waited too long.
     pub(super) fn answer_early(&mut self) {
-        let (next, now) = (self.log.next_seq(), Instant::now());
+        let now = Instant::now();
         let early = mem::take(&mut self.proposals().early);
         let (due, kept) = early
             .into_iter()
-            .partition::<Vec<_>, _>(|early| early.since < next || early.until <= now);
+            .partition::<Vec<_>, _>(|early| early.until <= now || !self.is_early(&early.query));
         self.proposals().early = kept;
         for early in due {
             self.serve_now(early.query);

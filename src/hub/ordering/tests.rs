@@ -153,6 +153,17 @@ fn a_reader_that_is_ahead_waits_for_the_lines_that_it_has_and_one_that_has_left_
 }
 
 #[test]
+fn a_reader_whose_lines_redis_has_lost_waits_no_longer_than_until_that_is_known() {
+    let (mut hub, _folder) = hub("early-lost");
+    let reader = join(&mut hub, 1, 7);
+    hub.look_at_order();
+    assert!(reader.look().is_pending());
+    hub.handle_news(Ordered::Runs(vec![(MARK.into(), 1), ("77aa0c1a7e03bb42".into(), 3)], 2));
+    hub.look_at_order();
+    assert_eq!(reader.wait().unwrap().resumed, Some(false));
+}
+
+#[test]
 fn no_more_readers_wait_than_the_stated_number() {
     let (mut hub, _folder) = hub("early-many");
     for reader in 0..EARLY_QUERIES_MAX as u64 {

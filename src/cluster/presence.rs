@@ -32,7 +32,7 @@ use crate::{hub::order::Presence, util::threads};
 /// The shortest time between two publications of a machine, and between two messages to its hub.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a machine publishes everything. [`elsewhere::SILENCE_MAX`] is three times as long, so two losses are made good.
-const ALL_INTERVAL: Duration = Duration::from_secs(10);
+const ALL_INTERVAL: Duration = Duration::from_secs(4);
 /// How long one read waits, and so how late the mailbox may be looked at.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long connecting may take, and Redis taking what is published. Longer than [`super::client::CONNECT_TIMEOUT`]: nothing waits for it.
@@ -40,7 +40,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time between two tries to connect.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection over which nothing has come for so long is dead, since what is published comes back to whoever has published it.
-const DEAF_MAX: Duration = Duration::from_secs(25);
+const DEAF_MAX: Duration = Duration::from_secs(10);
 
 /// How long the end of this machine waits for the thread, which may be connecting or have nobody to say farewell to.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_changed_is_said_once_a_second_and_everything_every_10_seconds() {
+    fn what_has_changed_is_said_once_a_second_and_everything_every_4_seconds() {
         let (mut own, start) = (Own::new(1), Instant::now());
         let at = |millis| start + Duration::from_millis(millis);
         assert_eq!(due(&mut own, at(0)).unwrap().readers, [], "it says that it is there");
@@ -384,17 +384,17 @@ mod tests {
         own.take_in(readers("a", 2));
         own.take_in(readers("b", 1));
         assert_eq!(due(&mut own, at(1_000)).unwrap().readers, [("a".into(), 2), ("b".into(), 1)]);
-        assert_eq!(due(&mut own, at(9_999)), None, "nothing has changed");
+        assert_eq!(due(&mut own, at(3_999)), None, "nothing has changed");
         own.take_in(readers("a", 0));
-        let all = due(&mut own, at(10_000)).unwrap();
+        let all = due(&mut own, at(4_000)).unwrap();
         assert_eq!(all.readers, [("a".into(), 0), ("b".into(), 1)]);
-        assert_eq!(due(&mut own, at(20_000)).unwrap().readers, [("b".into(), 1)]);
+        assert_eq!(due(&mut own, at(8_000)).unwrap().readers, [("b".into(), 1)]);
         let typing = vec![("b".into(), "Ada".into())];
         own.take_in(Mailbox { typing, ..Mailbox::default() });
-        let message = due(&mut own, at(21_000)).unwrap();
+        let message = due(&mut own, at(9_000)).unwrap();
         assert_eq!((message.readers.len(), message.typing.len()), (0, 1));
         own.take_in(Mailbox { run: Some("00ff".into()), ..Mailbox::default() });
-        let message = due(&mut own, at(22_000)).unwrap();
+        let message = due(&mut own, at(10_000)).unwrap();
         assert_eq!((message.run.as_deref(), message.readers.len()), (Some("00ff"), 1));
         let farewell = Message::parse(own.farewell()[0].as_bytes()).unwrap();
         assert_eq!(farewell.readers, [("b".into(), 0)]);

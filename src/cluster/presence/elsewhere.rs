@@ -13,7 +13,7 @@ use super::message::Message;
 use crate::hub::order::Presence;
 
 /// For how long a number holds, and a machine counts that says nothing: three times as long as it has to say everything again.
-pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub const SILENCE_MAX: Duration = Duration::from_secs(12);
 /// Machines that are listened to. Each sends everything every 10 s to each other one; with more of them the hub of one machine would be
 /// what all of them wait for anyway.
 pub const NODES_MAX: usize = 64;
@@ -210,24 +210,24 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_says_nothing_for_30_seconds_has_no_readers() {
+    fn a_machine_that_says_nothing_for_12_seconds_has_no_readers() {
         let (mut elsewhere, start) = (ReadersElsewhere::new(1), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         elsewhere.hear(&message(2, &[("a", 3), ("lost", 1)]), at(0));
         elsewhere.hear(&message(3, &[("a", 4)]), at(0));
         // The message that nobody reads `lost` any more did not come.
-        elsewhere.hear(&message(2, &[("a", 3)]), at(20));
+        elsewhere.hear(&message(2, &[("a", 3)]), at(8));
         taken(&mut elsewhere);
-        elsewhere.forget(at(29));
+        elsewhere.forget(at(11));
         assert_eq!(taken(&mut elsewhere), []);
-        elsewhere.forget(at(30));
+        elsewhere.forget(at(12));
         assert_eq!(taken(&mut elsewhere), [("a".into(), 3), ("lost".into(), 0)]);
         assert_eq!(elsewhere.nodes.len(), 1);
         check(&elsewhere);
-        elsewhere.forget(at(50));
+        elsewhere.forget(at(20));
         assert_eq!(taken(&mut elsewhere), [("a".into(), 0)]);
         assert!(elsewhere.nodes.is_empty() && elsewhere.sums.is_empty());
-        assert!(elsewhere.hear(&message(2, &[("a", 2)]), at(51)));
+        assert!(elsewhere.hear(&message(2, &[("a", 2)]), at(21)));
         assert_eq!(taken(&mut elsewhere), [("a".into(), 2)]);
     }
 

@@ -254,6 +254,12 @@ impl World<'_> {
             Parting::OtherLog => &mut counts.other_log,
         } += 1;
         let Config { keep, newest_kept, .. } = self.config;
+        // Where Redis has lost everything twice, two runs may have the same number: that of a machine which is away now, and that of one
+        // which was away then. Of these, the longer log goes on.
+        let own = self.machines[machine].lines.chain().run;
+        let is_same_number =
+            self.stream.now().lines.last().is_some_and(|line| line.chain.run == own);
+        let is_one_away = self.machines.iter().any(|machine| machine.is_away);
         let is_fine = match parting {
             // Where a stream has all lines, it lacks none.
             Parting::Trimmed => keep.min(newest_kept) < 1_000,
@@ -261,7 +267,8 @@ impl World<'_> {
             Parting::Diverged | Parting::Incomparable => {
                 // A log that was served alone may be of a higher rank than what all others have.
                 let is_alone = self.counts.alone > 0;
-                self.machines[machine].is_away || !self.config.is_timely || is_alone
+                let is_away = self.machines[machine].is_away || (is_one_away && is_same_number);
+                is_away || !self.config.is_timely || is_alone
             }
         };
         assert!(is_fine, "{machine} stops though it was there all the time: {parting:?}");

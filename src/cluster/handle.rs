@@ -4,7 +4,6 @@
 //! the log, which its thread has read into memory before.
 
 use std::{
-    mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -35,8 +34,6 @@ const FOREIGN_ENTRY: &str = "the stream in Redis has an entry that no node has w
 struct Failures {
     /// Why Redis can't be reached or used, or why lines can't be stored here. Lasts until a connection is attached again.
     lasting: Option<Arc<str>>,
-    /// Whether the stream has an entry that no node has written.
-    is_foreign: bool,
     /// When and why Redis has refused lines last. Lasts until it has appended some.
     append: Option<(Instant, Arc<str>)>,
 }
@@ -158,15 +155,12 @@ impl NodeHandle {
         }
     }
 
-    /// Notes whether the stream has an entry that no node has written, and logs it once. Returns whether it has.
-    pub(super) fn note_foreign_entry(&self) -> bool {
-        let is_foreign = self.node().has_foreign_entry();
-        match (mem::replace(&mut self.failures().is_foreign, is_foreign), is_foreign) {
-            (false, true) => log::error!("{FOREIGN_ENTRY}; comments are refused until then"),
-            (true, false) => log::info!("comments can be ordered"),
-            _ => {}
+    /// Logs that the stream has an entry that no node has written, or has it no more.
+    pub(super) fn log_foreign_entry(&self, is_there: bool) {
+        match is_there {
+            true => log::error!("{FOREIGN_ENTRY}; comments are refused until then"),
+            false => log::info!("comments can be ordered"),
         }
-        is_foreign
     }
 
     /// Notes that Redis has refused lines.
@@ -205,10 +199,11 @@ impl NodeHandle {
 
     /// Why nothing can be ordered now, if that is known.
     fn why_unavailable(&self) -> Option<Arc<str>> {
+        let is_foreign = self.node().has_foreign_entry();
         let failures = self.failures();
         let append = failures.append.as_ref();
         let append = append.filter(|(since, _)| since.elapsed() < REFUSED_INTERVAL);
-        let foreign = failures.is_foreign.then(|| FOREIGN_ENTRY.into());
+        let foreign = is_foreign.then(|| FOREIGN_ENTRY.into());
         failures.lasting.clone().or(foreign).or(append.map(|(_, why)| why.clone()))
     }
 }

@@ -213,14 +213,19 @@ impl<S> Thread<'_, S> {
             };
             let entries = connection.read(after)?;
             let is_empty = entries.as_ref().is_some_and(Vec::is_empty);
-            let lines = {
+            let (lines, was_foreign, is_foreign) = {
                 let mut node = self.handle.node();
-                entries.map(|entries| node.follow(entries)).unwrap_or_else(|| {
+                let was_foreign = node.has_foreign_entry();
+                let lines = entries.map(|entries| node.follow(entries)).unwrap_or_else(|| {
                     node.saw_foreign_entry();
                     Vec::new()
-                })
+                });
+                (lines, was_foreign, node.has_foreign_entry())
             };
-            let is_foreign = self.handle.note_foreign_entry();
+            if is_foreign != was_foreign {
+                self.handle.log_foreign_entry(is_foreign);
+                look(self.handle, self.hub);
+            }
             if lines.is_empty() {
                 if !is_empty {
                     // It must attach again first, or has parted, of which the hub must hear.
